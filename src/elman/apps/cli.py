@@ -1,0 +1,306 @@
+"""The command line: it parses, calls and prints. PyTorch is loaded only for good arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console as Terminal
+from rich.table import Table
+
+from elman import __version__, cells, tasks
+from elman.apps.console import Console, warn
+from elman.apps.flags import flags, given
+from elman.data.named import NAMED
+from elman.decode import Sampling
+from elman.errors import ElmanError, UserError
+from elman.options import make, read_toml
+from elman.run.options import TrainOptions
+
+if TYPE_CHECKING:
+    from elman.run.clock import Clock
+    from elman.run.train import Job
+
+STARTED = time.perf_counter()  # what --minutes promises includes the start of Python
+
+AsJson = Annotated[
+    bool, Parameter(name="--json", negative="", help="Print one JSON object on standard output.")
+]
+RunPath = Annotated[Path, Parameter(help="A run folder, as train made it.")]
+Device = Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")]
+
+app = App(
+    name="elman",
+    help="Recurrent networks, from a file to a trained model that writes.",
+    version=__version__,
+    help_format="plaintext",
+)
+train_app = App(name="train", help="Train a model: elman train text hamlet.txt --minutes 5")
+app.command(train_app)
+
+
+def _train_command(name: str) -> Callable[..., None]:
+    """`elman train NAME`: its flags are the fields of the task's options and of the training's."""
+
+    def train(
+        *data: str, own: Any = None, training: Any = None, config: Path | None = None,
+        as_json: bool = False,
+    ) -> None:  # fmt: skip
+        values = {} if config is None else _configured(config, name)
+        stored = values.pop("data", [])
+        values |= given(own) | given(training)
+        if {"minutes", "epochs"} <= values.keys() and not {"minutes", "epochs"} <= (
+            given(training).keys()
+        ):
+            # A flag replaces what the file says of the other.
+            del values["epochs" if "minutes" in given(training) else "minutes"]
+        known = TrainOptions.__dataclass_fields__
+        where = str(config) if config else ""
+        how = make(TrainOptions, {k: v for k, v in values.items() if k in known}, where=where)
+        options = make(
+            tasks.options(name), {k: v for k, v in values.items() if k not in known}, where=where
+        )
+        from elman.run import prepare
+
+        _complete(
+            lambda clock, say: prepare.new(name, data or stored, options, how, clock, say), as_json
+        )
+
+    train.__annotations__ = {
+        "data": Annotated[
+            str,
+            Parameter(
+                help="Files, folders, globs, - for standard input, name:NAME; .gz and .zst too. "
+                "Without any, the built-in data set."
+            ),
+        ],
+        "own": flags(tasks.options(name), "Model and data") | None,
+        "training": flags(TrainOptions, "Training") | None,
+        "config": Annotated[
+            Path | None, Parameter(help="Options from a TOML file, as a run's options.toml.")
+        ],
+        "as_json": AsJson,
+        "return": None,
+    }
+    train.__doc__ = f"Train {name} on DATA. What is not given is chosen from the data and the time."
+    return train
+
+
+for _name in tasks.names():
+    train_app.command(_train_command(_name), name=_name)
+
+
+@app.command
+def resume(
+    run: RunPath,
+    /,
+    *,
+    epochs: Annotated[int | None, Parameter(help="Go on until so many epochs in all.")] = None,
+    minutes: Annotated[float | None, Parameter(help="Go on until so many minutes in all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run that was interrupted, exactly where it stood."""
+    from elman.run import prepare
+
+    _complete(lambda clock, say: prepare.again(run, epochs, minutes, clock, say), as_json)
+
+
+@app.command
+def evaluate(run: RunPath, /, *data: str, device: Device = "auto", as_json: AsJson = False) -> None:
+    """Score a run beside its baseline, on DATA or on its own validation part."""
+    from elman.run import api
+
+    began = time.perf_counter()
+    trained = api.load(run, device=device)
+    result = trained.evaluate(*data)
+    _print_scores(
+        trained.task, run, result.scores, result.baseline, result.baseline_name,
+        time.perf_counter() - began, as_json,
+    )  # fmt: skip
+
+
+@app.command
+def generate(
+    run: RunPath,
+    /,
+    *,
+    prompt: Annotated[str, Parameter(help="What to go on from.", allow_leading_hyphen=True)] = "",
+    length: Annotated[int, Parameter(help="Tokens to write.")] = 500,
+    sampling: Annotated[Any, Parameter()] = None,
+    state: Annotated[
+        Path | None, Parameter(help="Go on from a state that --save-state kept.")
+    ] = None,
+    save_state: Annotated[Path | None, Parameter(help="Keep the state at the end.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Let a trained model write, streamed as it is made."""
+    chosen = make(Sampling, given(sampling))
+    if length < 0 or length > 10_000_000:
+        raise UserError(f"--length {length}: needs a value in [0, 10,000,000]")
+    from elman.run import api
+
+    trained = api.load(run, device=device)
+    unknown = trained.unknown(prompt)
+    if unknown:
+        shown = " ".join(unknown[:20]) + (" …" if len(unknown) > 20 else "")
+        warn(f"the model has never seen: {shown}; read as <unk>")
+    cursor = trained.read(prompt, None if state is None else trained.load_state(state))
+    out = sys.stdout
+    out.write(prompt)
+    out.flush()
+    for piece, place in trained.stream(cursor, length, chosen, prompt):
+        cursor = place
+        out.write(piece)
+        out.flush()
+    out.write("\n")
+    if save_state is not None:
+        trained.save_state(cursor, save_state)
+
+
+generate.__annotations__["sampling"] = flags(Sampling, "Sampling") | None
+
+
+@app.command
+def trace(
+    cell: Annotated[str | None, Parameter(help="A cell; see elman cells.")] = None,
+    /,
+    *,
+    file: Annotated[
+        Path | None, Parameter(help="Weights, inputs and states, as TOML; else an example.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one cell step by step and print every intermediate beside its equation."""
+    if cell is not None:
+        cells.get(cell)
+    if cell is None and file is None:
+        raise UserError("trace: name a cell (see elman cells), or give --file")
+    from elman.probe import trace as tracing
+
+    steps = tracing.trace_file(cell, file)
+    print(json.dumps(tracing.as_json(steps)) if as_json else tracing.render(steps))
+
+
+@app.command(name="cells")
+def list_cells() -> None:
+    """The recurrent cells: name, states, gates, where they come from."""
+    rows = [(c.name, " ".join(c.states), " ".join(c.gates), c.summary) for c in cells.all()]
+    _table(("cell", "states", "gates", "what"), rows)
+
+
+@app.command(name="tasks")
+def list_tasks() -> None:
+    """The tasks that a model can be trained for."""
+    _table(("task", "what"), [(name, tasks.get(name).summary) for name in tasks.names()])
+
+
+@app.command(name="data")
+def list_data() -> None:
+    """The named data sets: what, size, licence, built in or downloaded."""
+    rows = [
+        (f"name:{d.name}", d.summary, f"{d.size / 1e6:.1f} MB", d.licence,
+         "downloaded" if d.url else "built in")
+        for d in NAMED.values()
+    ]  # fmt: skip
+    _table(("data", "what", "size", "licence", "where"), rows)
+
+
+def main() -> None:
+    """The entry point: every error ends in one clear line and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app(exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        sys.exit(2)  # cyclopts has told it
+    except ElmanError as error:
+        warn(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt as stop:
+        warn(str(stop) or "interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; what Python still holds would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except MemoryError:
+        warn("out of memory; try a smaller --hidden-size, --batch-size or --sequence-length")
+        sys.exit(1)
+
+
+def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: bool) -> None:
+    """Train to the end, showing it, and print the scores."""
+    from elman.run import api
+    from elman.run.clock import Clock
+    from elman.run.train import Interrupted
+
+    with Console() as console:
+        job = make_job(Clock(None, started=STARTED), console.say)
+        path = job.folder.path
+        console.say(f"run folder {path}")
+        try:
+            run = api.complete(job, console.listen)
+        except Interrupted:
+            raise KeyboardInterrupt(f"interrupted; go on with: elman resume {path}") from None
+    record = run.folder.scores()
+    if not as_json:
+        warn(run.verdict)
+    _print_scores(
+        run.task, path, run.scores, run.baseline, record.get("baseline_name", ""),
+        record.get("seconds", 0.0), as_json,
+    )  # fmt: skip
+
+
+def _configured(path: Path, task: str) -> dict[str, Any]:
+    """The options in a TOML file: flat, or in tables as a run's options.toml has them."""
+    tables = read_toml(path)
+    if tables.get("task", task) != task:
+        raise UserError(f"{path}: is for the task {tables['task']}, not {task}")
+    values: dict[str, Any] = {}
+    for name, value in tables.items():
+        if name in ("train", task) and isinstance(value, dict):
+            values |= value
+        elif name == "data":
+            values["data"] = value if isinstance(value, list) else [value]
+        elif name != "task":
+            values[name] = value
+    return values
+
+
+def _print_scores(
+    task: str, run: Path, scores: dict[str, float], baseline: dict[str, float], baseline_name: str,
+    seconds: float, as_json: bool,
+) -> None:  # fmt: skip
+    if as_json:
+        record = {
+            "task": task, "run": str(run), "scores": scores, "baseline": baseline,
+            "seconds": round(seconds, 3),
+        }  # fmt: skip
+        print(json.dumps(record))
+        return
+    if baseline and "nats" in scores and scores["nats"] >= baseline["nats"]:
+        warn(f"WARNING: the network loses to its baseline ({baseline_name})")
+    rows = [
+        (name, f"{value:.4f}", f"{baseline[name]:.4f}" if name in baseline else "")
+        for name, value in scores.items()
+    ]
+    _table(("score", "network", "baseline"), rows)
+    if baseline_name:
+        print(f"baseline: {baseline_name}")
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    with contextlib.suppress(BrokenPipeError):
+        Terminal(highlight=False).print(table)

@@ -1,0 +1,89 @@
+"""Training as the terminal shows it: a bar that moves, and what stays when it has gone by."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console as Terminal
+from rich.progress import BarColumn, Progress as Bar, TextColumn
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from elman.run.train import Progress
+
+
+class Console:
+    """Listens to the progress of a run and tells it on standard error."""
+
+    def __init__(self) -> None:
+        self._terminal = Terminal(stderr=True, highlight=False, soft_wrap=True)
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[told]}"),
+            console=self._terminal,
+            transient=True,
+            disable=not self._terminal.is_terminal,
+        )
+        self._task = self._bar.add_task("training", total=1.0, told="")
+
+    def __enter__(self) -> Console:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self._bar.stop()
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self._terminal.print(Text(line))
+
+    def listen(self, event: Progress) -> None:
+        """Move the bar, or tell a validation and show the sample."""
+        if event.split == "train":
+            left = event.seconds * (1 - event.share) / event.share if event.share > 0 else 0.0
+            told = f"loss {event.nats:.3f}  {_short(event.units_per_second)}/s  {_time(left)} left"
+            if self._terminal.width < 60:
+                told = f"{event.nats:.3f}  {_time(left)}"
+            self._bar.update(
+                self._task,
+                completed=event.share,
+                description=f"epoch {event.epoch + 1}",
+                told=told,
+            )
+            return
+        scored = f"validation {event.nats:.4f} nats" if event.nats == event.nats else "no validation"
+        best = "  best so far" if event.best and event.nats == event.nats else ""
+        self.say(
+            f"epoch {event.epoch + 1}  step {event.step:,}  {_time(event.seconds)}  {scored}{best}"
+        )
+        if event.sample:
+            self._terminal.print(Text(_indented(event.sample), style="dim"))
+
+
+def warn(line: str) -> None:
+    """One line on standard error."""
+    print(f"elman: {line}", file=sys.stderr)
+
+
+def _indented(sample: str) -> str:
+    printable = "".join(c if c.isprintable() or c in "\n\t" else "�" for c in sample)
+    return "\n".join("    " + line for line in printable.splitlines())
+
+
+def _short(number: float) -> str:
+    for limit, unit in ((1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.1f}{unit}"
+    return f"{number:.0f}"
+
+
+def _time(seconds: float) -> str:
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

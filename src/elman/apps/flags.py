@@ -1,0 +1,54 @@
+"""Flags made from an options class: one for each field, its text the help, lists with commas."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter
+from docstring_parser import parse
+
+
+def flags(kind: type[Any], group: str) -> type[Any]:
+    """A dataclass for cyclopts with the fields of `kind`, each None unless the user gives it.
+
+    So whatever was given can be told from defaults, and laid over a configuration file.
+    """
+    hints = typing.get_type_hints(kind)
+    texts = {p.arg_name: p.description or "" for p in parse(kind.__doc__ or "").params}
+    panel = Group(group, sort_key=1)
+    fields: list[tuple[str, Any, Any]] = []
+    for field in dataclasses.fields(kind):
+        default = _shown(field.default)
+        text = texts[field.name] + (f" [default: {default}]" if default else "")
+        help_text = Parameter(help=" ".join(text.split()), group=panel, show_default=False)
+        hint = Annotated[_flag_type(hints[field.name]) | None, help_text]
+        fields.append((field.name, hint, dataclasses.field(default=None)))
+    made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True)
+    made.__module__ = __name__  # else it counts as one of Python's own types, without fields
+    return Parameter(name="*")(made)
+
+
+def given(made: object) -> dict[str, object]:
+    """The fields that the user gave."""
+    if made is None:
+        return {}
+    values = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}  # type: ignore[arg-type]
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _flag_type(hint: Any) -> Any:
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        hint = next(a for a in typing.get_args(hint) if a is not types.NoneType)
+    return str if typing.get_origin(hint) is tuple else hint
+
+
+def _shown(default: object) -> str:
+    if default is None or default is False or default is dataclasses.MISSING:
+        return ""
+    if isinstance(default, tuple):
+        shown = ",".join(str(value) for value in default)
+        return "" if shown == "False" else shown
+    return str(default)

@@ -1,0 +1,1 @@
+"""From files to batches: sources, known data sets, vocabularies, token files, windows."""

@@ -1,0 +1,145 @@
+"""The known data sets: where each comes from, how large it is, its licence, its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from elman.data.cache import cache_folder, replacing
+from elman.errors import UserError, unknown_name
+
+HOST = "https://raw.githubusercontent.com"
+
+
+@dataclass(frozen=True)
+class Named:
+    """One known data set. `path` is its address below the host; None means built in."""
+
+    name: str
+    summary: str
+    size: int  # bytes, uncompressed
+    licence: str
+    sha256: str | None  # of the uncompressed bytes; None where they depend on the Python version
+    path: str | None
+
+    @property
+    def url(self) -> str | None:
+        """Where it is downloaded from; `ELMAN_DATA_URL` replaces the host, for mirrors."""
+        if self.path is None:
+            return None
+        return f"{os.environ.get('ELMAN_DATA_URL', HOST).rstrip('/')}/{self.path}"
+
+
+NAMED = {
+    entry.name: entry
+    for entry in (
+        Named(
+            name="topics",
+            summary="the help texts of Python itself, in English",
+            size=466_195,
+            licence="PSF-2.0",
+            sha256=None,
+            path=None,
+        ),
+        Named(
+            name="tinyshakespeare",
+            summary="40,000 lines from the plays of Shakespeare",
+            size=1_115_394,
+            licence="MIT (repository); text in the public domain",
+            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            path="karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e"
+            "/data/tinyshakespeare/input.txt",
+        ),
+        Named(
+            name="hamlet",
+            summary="Hamlet, with cast list and stage directions",
+            size=182_567,
+            licence="Apache-2.0 (repository); text in the public domain",
+            sha256="1846810b98f3dce4174a488cd19f3e7ceabff2a4b00487089fbcb2891003d847",
+            path="martin-gorner/tensorflow-rnn-shakespeare/25946cd6486e8a8f96d84edb200a8b8b6e961c27"
+            "/shakespeare/hamlet.txt",
+        ),
+    )
+}
+
+
+def data_folder() -> Path:
+    """Where downloaded data sets are kept: `ELMAN_DATA`, else `data` in the cache folder."""
+    own = os.environ.get("ELMAN_DATA")
+    return Path(own) if own else cache_folder() / "data"
+
+
+def fetch(name: str) -> Path:
+    """The file of a known data set; downloaded at its first use, checked at every use.
+
+    Raises `UserError` for an unknown name, without network, when the checksum differs, and where
+    the folder cannot be written.
+    """
+    if name not in NAMED:
+        raise unknown_name("data set", name, NAMED)
+    entry = NAMED[name]
+    if entry.url is None:
+        return _built_in(entry)
+    path = data_folder() / f"{name}.txt"
+    if _sha256(path) == entry.sha256:
+        return path
+    try:
+        with replacing(path) as part:
+            _download(entry, entry.url, part, path)
+    except OSError as error:
+        raise _unwritable(error) from None
+    return path
+
+
+def _built_in(entry: Named) -> Path:
+    from pydoc_data.topics import topics
+
+    text = "\n".join(topics[topic] for topic in sorted(topics)).encode()
+    # The text differs between versions of Python; each version keeps its own file.
+    path = data_folder() / f"{entry.name}-{platform.python_version()}.txt"
+    if _sha256(path) != hashlib.sha256(text).hexdigest():
+        try:
+            with replacing(path) as part:
+                part.write_bytes(text)
+        except OSError as error:
+            raise _unwritable(error) from None
+    return path
+
+
+def _download(entry: Named, url: str, part: Path, path: Path) -> None:
+    import pooch
+
+    try:
+        pooch.HTTPDownloader(progressbar=False)(url, str(part), None)
+    except OSError as error:  # every error of requests is an OSError
+        raise UserError(
+            f"cannot download {entry.name} from {url} ({_reason(error)}); "
+            f"no network? put the file at {path}, or train on a file of your own"
+        ) from None
+    if (found := _sha256(part)) != entry.sha256:
+        raise UserError(
+            f"{entry.name} from {url} has the sha256 {found}, not {entry.sha256}; "
+            f"put the right file at {path}"
+        )
+
+
+def _reason(error: OSError) -> str:
+    response = getattr(error, "response", None)
+    return type(error).__name__ if response is None else f"HTTP {response.status_code}"
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _unwritable(error: OSError) -> UserError:
+    return UserError(
+        f"cannot write to {data_folder()} ({error.strerror}); set ELMAN_DATA to another folder"
+    )

@@ -1,0 +1,283 @@
+"""Paths, folders, globs, `-`, `.gz`, `.zst` and `name:` turned into blocks of bytes or of text."""
+
+from __future__ import annotations
+
+import atexit
+import codecs
+import difflib
+import glob
+import gzip
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from elman.data.named import NAMED, fetch
+from elman.errors import UserError
+
+BLOCK = 1 << 20  # bytes
+SUFFIXES = tuple(
+    text + packed for text in (".txt", ".text", ".md") for packed in ("", ".gz", ".zst")
+)
+# One block of a zstd frame takes 4 bytes at least and gives 128 KiB at most, so that this much
+# input never gives more than 16 MiB at once.
+ZSTD_INPUT = 512
+
+
+@dataclass(frozen=True)
+class Source:
+    """One readable thing: `shown` names it in messages, `path` holds its bytes.
+
+    `digest` is the sha256 of a spooled stream, which has no lasting path to be known by.
+    """
+
+    shown: str
+    path: Path
+    digest: str | None = None
+
+    def identity(self) -> str:
+        """Equal as long as the content is taken to be unchanged: path, size, time of change."""
+        if self.digest:
+            return self.digest
+        with _told(self.shown):
+            status = self.path.stat()
+        return f"{self.path.resolve()} {status.st_size} {status.st_mtime_ns}"
+
+    def blocks(self) -> Iterator[bytes]:
+        """The uncompressed bytes in blocks of about 1 MiB; none of them is empty."""
+        with _told(self.shown):
+            if self.path.suffix == ".gz":
+                with gzip.open(self.path) as stream:
+                    yield from iter(lambda: stream.read(BLOCK), b"")
+            else:
+                with self.path.open("rb") as stream:
+                    if self.path.suffix == ".zst":
+                        yield from _zstd(stream)
+                    else:
+                        yield from iter(lambda: stream.read(BLOCK), b"")
+
+
+def resolve(data: Sequence[str]) -> tuple[Source, ...]:
+    """What the user named as data, in order, each item expanded.
+
+    An item is a file, a folder (every file below it that ends in one of `SUFFIXES` and is not
+    hidden, sorted by path), a glob where no file has that very name (`**` works), `-` for standard
+    input, or `name:NAME` for a known data set. Standard input and pipes are copied to a temporary
+    file, since they can be read only once. Raises `UserError`.
+    """
+    if list(data).count("-") > 1:
+        raise UserError("standard input (-) can be read only once; give it once")
+    return tuple(source for item in data for source in _expand(item))
+
+
+def read_bytes(sources: Sequence[Source]) -> Iterator[bytes]:
+    """The bytes of all sources, joined with nothing between, in blocks of about 1 MiB."""
+    empty = True
+    for source in sources:
+        for block in source.blocks():
+            empty = False
+            yield block
+    if empty:
+        raise holds_no_text(sources)
+
+
+def read_text(
+    sources: Sequence[Source], note: Callable[[bytes], object] = lambda block: None
+) -> Iterator[str]:
+    """The text of all sources, joined with nothing between; every source must be UTF-8.
+
+    A byte order mark at the start of a source is dropped. `note` is called with every raw block.
+    Raises `UserError` naming the source and the byte, counted from 0, where it is no text.
+    """
+    empty = True
+    for source in sources:
+        for text in _decoded(source, note):
+            if text:
+                empty = False
+                yield text
+    if empty:
+        raise holds_no_text(sources)
+
+
+def holds_no_text(sources: Sequence[Source]) -> UserError:
+    """The error for sources without content."""
+    return UserError(f"{_names(sources)}: holds no text; give a file with some text in it")
+
+
+def _names(sources: Sequence[Source]) -> str:
+    names = ", ".join(source.shown for source in sources[:3])
+    return names + (f" and {len(sources) - 3:,} more" if len(sources) > 3 else "")
+
+
+def _decoded(source: Source, note: Callable[[bytes], object]) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    position = 0  # of the next byte to decode; what the decoder still holds lies before it
+    for block in source.blocks():
+        note(block)
+        first = position == 0
+        if first and block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise UserError(
+                f"{source.shown}: UTF-16, not UTF-8; convert it (iconv -f utf-16 -t utf-8) "
+                "or give --level bytes"
+            )
+        if (nul := block.find(0)) >= 0:
+            raise UserError(
+                f"{source.shown}, byte {position + nul:,}: a zero byte, so this is no text; "
+                "give a text file or --level bytes"
+            )
+        text = _decode(decoder, block, False, source, position)
+        position += len(block)
+        yield text.removeprefix("\ufeff") if first else text
+    _decode(decoder, b"", True, source, position)
+
+
+def _decode(
+    decoder: codecs.IncrementalDecoder, block: bytes, final: bool, source: Source, position: int
+) -> str:
+    held = len(decoder.getstate()[0])
+    try:
+        return decoder.decode(block, final)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{source.shown}, byte {position - held + error.start:,}: not UTF-8 "
+            f"(0x{error.object[error.start]:02x}); convert it (iconv -f gb18030 -t utf-8) "
+            "or give --level bytes"
+        ) from None
+
+
+def _expand(item: str) -> Iterable[Source]:
+    if item == "-":
+        return [_spooled("standard input", sys.stdin.buffer)]
+    if item.startswith("name:"):
+        return [Source(item, fetch(item.removeprefix("name:")))]
+    path, shown = Path(item), _printable(item)
+    mode = _mode(path, shown) if item else None
+    if mode is None:
+        return _matches(item, shown)
+    if stat.S_ISDIR(mode):
+        return _below(path, shown)
+    if stat.S_ISFIFO(mode):
+        with _told(shown), path.open("rb") as stream:
+            return [_spooled(shown, stream)]
+    if stat.S_ISREG(mode):
+        return [Source(shown, path)]
+    raise UserError(f"{shown}: neither a file nor a folder; give a text file")
+
+
+def _mode(path: Path, shown: str) -> int | None:
+    """The file's type as in `stat`; None where nothing bears that name."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:  # a zero byte in the name
+        return None
+    except OSError as error:
+        raise UserError(f"cannot read {shown}: {error.strerror}; check the path") from None
+
+
+def _matches(item: str, shown: str) -> list[Source]:
+    # Path.glob refuses absolute patterns.
+    names = sorted(glob.glob(item, recursive=True)) if glob.has_magic(item) else []  # noqa: PTH207
+    found = [Source(_printable(name), Path(name)) for name in names if Path(name).is_file()]
+    if found:
+        return found
+    if glob.has_magic(item):
+        raise UserError(f'no file matches "{shown}"; check the pattern')
+    raise UserError(f'no file "{shown}"; {_advice(item)}')
+
+
+def _advice(item: str) -> str:
+    if item in NAMED:
+        return f'did you mean the known data set "name:{item}"?'
+    folder = Path(item).parent
+    try:
+        beside = [path.name for path in folder.iterdir()]
+    except (OSError, ValueError):
+        beside = []
+    near = difflib.get_close_matches(Path(item).name, beside, n=1)
+    if near:
+        return f'did you mean "{_printable(str(folder / near[0]))}"?'
+    return "give a file, a folder, a glob, - or name:NAME (elman data lists the names)"
+
+
+def _below(folder: Path, shown: str) -> list[Source]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = []
+    with _told(shown):
+        for parent, folders, files in os.walk(folder, onerror=refuse):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found += [
+                path
+                for name in files
+                if name.endswith(SUFFIXES) and not name.startswith(".")
+                if (path := Path(parent, name)).is_file()
+            ]
+    if not found:
+        raise UserError(
+            f"{shown}: no text in this folder; looked for names that end in "
+            ".txt, .text or .md, also with .gz or .zst"
+        )
+    return [Source(_printable(str(path)), path) for path in sorted(found)]
+
+
+def _spooled(shown: str, stream: BinaryIO) -> Source:
+    descriptor, name = tempfile.mkstemp(prefix="elman-")
+    path = Path(name)
+    atexit.register(path.unlink, missing_ok=True)
+    with _told(shown):
+        with os.fdopen(descriptor, "wb") as copy:
+            shutil.copyfileobj(stream, copy, BLOCK)
+        with path.open("rb") as copied:
+            return Source(shown, path, hashlib.file_digest(copied, "sha256").hexdigest())
+
+
+def _zstd(stream: BinaryIO) -> Iterator[bytes]:
+    """Frame by frame: zstandard's own stream reader takes a truncated file for a whole one."""
+    import zstandard
+
+    ready = bytearray()
+    try:
+        frame, rest = zstandard.ZstdDecompressor().decompressobj(), b""
+        fresh = True  # the frame has seen no input yet
+        while data := rest or stream.read(ZSTD_INPUT):
+            ready += frame.decompress(data)
+            rest, fresh = frame.unused_data, frame.eof
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            if len(ready) >= BLOCK:
+                yield bytes(ready)
+                ready.clear()
+    except zstandard.ZstdError as error:
+        raise EOFError(error) from None
+    if not fresh:
+        raise EOFError("ends too early")
+    if ready:
+        yield bytes(ready)
+
+
+@contextmanager
+def _told(shown: str) -> Iterator[None]:
+    """Turns what can fail in reading into one line that names the source."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise UserError(f"{shown}: a broken archive; make it or download it again") from None
+    except OSError as error:
+        raise UserError(
+            f"cannot read {shown}: {error.strerror}; check the file and its permissions"
+        ) from None
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)

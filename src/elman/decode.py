@@ -1,0 +1,171 @@
+"""From logits to the next token: greedy, temperature, top-k, top-p, repetition penalty."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+from elman.errors import RunError, UserError
+from elman.options import require, require_range
+
+# Options are listed in milliseconds: what needs PyTorch or NumPy loads it when it is called.
+if TYPE_CHECKING:
+    from torch import Tensor
+
+State = TypeVar("State")
+
+Step: TypeAlias = "Callable[[Tensor, State], tuple[Tensor, State]]"
+"""A model that reads on: ids int64 [T >= 1] and a state → logits [V] of the next token, new state.
+
+It leaves the state that it is given as it was, so that a text can be continued from it again.
+"""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen.
+
+    Parameters
+    ----------
+    temperature
+        Below 1 safer, above 1 wilder; 0 always takes the likeliest token.
+    top_k
+        Choose among so many likeliest tokens; 0 for all.
+    top_p
+        Choose among the likeliest tokens that together reach this probability; 1 for all.
+    repetition_penalty
+        Above 1 makes tokens that stand in the text already less likely; 1 for none.
+    seed
+        Seed of the choices; another one each time if not given.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        require_range(self, ("temperature",), 0, 1e6)
+        require_range(self, ("top_k",), 0, 2**63 - 1)
+        require_range(self, ("top_p",), 0, 1)
+        require(self, "top_p", self.top_p > 0, "a value above 0, at most 1")
+        require_range(self, ("repetition_penalty",), 0.01, 100)
+        require_range(self, ("seed",), 0, 2**63 - 1)
+
+
+@dataclass(frozen=True)
+class Cursor(Generic[State]):
+    """A place in a text from which a model can write on, as often as wanted.
+
+    It never changes: to branch, keep it and generate from it twice, with different seeds.
+    `state` and `logits` [V] are the model's after all `position` tokens; `seen` are their ids.
+    """
+
+    state: State
+    logits: Tensor
+    seen: frozenset[int]
+    position: int
+
+
+def start(step: Step[State], state: State, prompt: Sequence[int]) -> Cursor[State]:
+    """The place after `prompt`, read at once from `state`. Raises UserError if it is empty."""
+    if len(prompt) == 0:
+        raise UserError("the prompt is empty; give at least one token to start from")
+    return _read(step, state, prompt, frozenset(), 0)
+
+
+def advance(step: Step[State], cursor: Cursor[State], ids: Sequence[int]) -> Cursor[State]:
+    """The place after `cursor` once `ids`, at least one, have been read from there."""
+    return _read(step, cursor.state, ids, cursor.seen, cursor.position)
+
+
+def generate(
+    step: Step[State],
+    cursor: Cursor[State],
+    length: int,
+    sampling: Sampling,
+    forbidden: Collection[int] = (),
+) -> Iterator[tuple[int, Cursor[State]]]:
+    """`length` tokens from `cursor` on, each as it is made, with the place after it.
+
+    Random choices depend on the seed and the position alone. So n tokens, and m more from the
+    last cursor, are the n + m tokens made in one go, wherever the stream was stopped.
+    Tokens in `forbidden` are never chosen. Raises what `distribution` raises.
+    """
+    seed = secrets.randbits(63) if sampling.seed is None else sampling.seed
+    for _ in range(length):
+        p = distribution(cursor.logits, cursor.seen, sampling, forbidden)
+        token = choose(p, _uniform(seed, cursor.position))
+        cursor = _read(step, cursor.state, [token], cursor.seen, cursor.position)
+        yield token, cursor
+
+
+def distribution(
+    logits: Tensor, history: Collection[int], sampling: Sampling, forbidden: Collection[int] = ()
+) -> Tensor:
+    """Probabilities [V], float64 on the CPU, with which the next token is chosen from `logits` [V].
+
+    In this order: forbidden tokens are removed; tokens of `history` are penalised as in
+    arXiv:1909.05858, with negative logits multiplied, as dividing would favour them; logits are
+    divided by the temperature; the k likeliest tokens stay; of these the fewest whose probability
+    reaches top_p stay (the nucleus, arXiv:1904.09751). Of equal tokens the lower id comes first.
+    Raises RunError for logits that are NaN or +inf, UserError where every token is forbidden.
+    """
+    x = logits.detach().cpu().double()
+    if not bool((x < float("inf")).all()):  # false for NaN too
+        raise RunError("the model gives logits that are not finite; its weights are damaged")
+    if forbidden:
+        x = x.index_fill(0, _ids(forbidden), float("-inf"))
+    if history and sampling.repetition_penalty != 1:
+        seen = _ids(history)
+        old, penalty = x[seen], sampling.repetition_penalty
+        x = x.index_copy(0, seen, (old / penalty).where(old > 0, old * penalty))
+    likeliest = int(x.argmax())  # the first of equals
+    if x[likeliest] == float("-inf"):
+        raise UserError("every token is forbidden; allow at least one")
+    if sampling.temperature == 0:
+        return x.new_zeros(len(x)).index_fill(0, _ids([likeliest]), 1)
+    # The largest is made 0 first: no temperature is so low that it overflows.
+    p = ((x - x[likeliest]) / sampling.temperature).softmax(0)
+    if sampling.top_k > 0 or sampling.top_p < 1:
+        order = x.argsort(descending=True, stable=True)
+        ranked = p[order]
+        if sampling.top_k > 0:
+            ranked[sampling.top_k :] = 0
+        if sampling.top_p < 1:
+            before = ranked.cumsum(0).roll(1)
+            before[0] = 0
+            ranked[before >= sampling.top_p * ranked.sum()] = 0
+        p = p.index_copy(0, order, ranked / ranked.sum())
+    return p
+
+
+def choose(probabilities: Tensor, uniform: float) -> int:
+    """The token at `uniform`, in [0, 1), of the cumulated `probabilities` [V]: never one with 0."""
+    cumulated = probabilities.cumsum(0)
+    return int((cumulated > uniform * cumulated[-1]).int().argmax())
+
+
+def _read(
+    step: Step[State], state: State, ids: Sequence[int], seen: frozenset[int], position: int
+) -> Cursor[State]:
+    logits, state = step(_ids(ids), state)
+    # Most tokens have been seen before: then nothing is copied.
+    seen = seen if seen.issuperset(ids) else seen.union(ids)
+    return Cursor(state, logits, seen, position + len(ids))
+
+
+def _uniform(seed: int, position: int) -> float:
+    """A number in [0, 1) by a counter-based generator: no generator's state has to be kept."""
+    import numpy as np
+
+    return float(np.random.Generator(np.random.Philox(key=seed, counter=position)).random())
+
+
+def _ids(ids: Collection[int]) -> Tensor:
+    import torch
+
+    return torch.tensor(list(ids), dtype=torch.int64)

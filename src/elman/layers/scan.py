@@ -1,0 +1,217 @@
+"""The one loop over time, and the one choice between it and a fused kernel.
+
+Sequences come padded, `x` [T, B, I] with `batch_sizes` None, or packed, `x` [N, I] with the number
+of rows alive at each step, `batch_sizes` [T], never growing. Results have the form of `x`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import _VF, Tensor
+
+from elman import cells
+from elman.cells.cell import Cell, Recurrence
+
+State: TypeAlias = tuple[Tensor, ...]
+Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
+
+# The cells that PyTorch has kernels for: oneDNN or ATen on a CPU, cuDNN on a GPU.
+KERNELS: dict[Cell, Kernel] = {
+    cells.get("rnn"): _VF.rnn_tanh,
+    cells.get("rnn-relu"): _VF.rnn_relu,
+    cells.get("lstm"): _VF.lstm,
+    cells.get("gru"): _VF.gru,
+}
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What one direction of a layer computes with; None where the layer has no such part."""
+
+    weight_ih: Tensor  # [G*H, I]
+    weight_hh: Tensor | None = None  # [G*H, H]
+    bias_ih: Tensor | None = None  # [G*H]
+    bias_hh: Tensor | None = None  # [G*H]
+    norm_ih: Tensor | None = None  # [G*H], the gain of layer norm on W x
+    norm_hh: Tensor | None = None  # [G*H], the gain of layer norm on R h
+    mask: Tensor | None = None  # [B, H], multiplies h inside R at every step
+
+
+class Choice(NamedTuple):
+    """The kernel that runs a layer, or None for the reference loop, and why."""
+
+    kernel: Kernel | None
+    why: str
+
+
+def choose(cell: Cell, directions: Sequence[Direction]) -> Choice:
+    """Fused or reference, for one layer: the only place that decides it."""
+    kernel = KERNELS.get(cell)
+    if kernel is None:
+        return Choice(None, f"no fused kernel for {cell.name}")
+    if any(d.norm_ih is not None for d in directions):
+        return Choice(None, "layer norm sits inside the recurrence")
+    if any(d.mask is not None for d in directions):
+        return Choice(None, "dropout on h sits inside the recurrence")
+    return Choice(kernel, f"PyTorch's kernel for {cell.name}")
+
+
+def scan(
+    cell: Cell,
+    x: Tensor,
+    batch_sizes: Tensor | None,
+    state: State,
+    directions: Sequence[Direction],
+) -> tuple[Tensor, State]:
+    """One layer over a batch of sequences, in one direction or both.
+
+    `state` holds one [D, B, H] for each of the cell's states → y [T, B, D*H] (packed: [N, D*H]) and
+    the state after the last step of each sequence, of each direction.
+    RuntimeError: no time step.
+    """
+    if x.shape[0] == 0:
+        raise RuntimeError("a sequence needs at least one time step, got none")
+    kernel, _ = choose(cell, directions)
+    if kernel is None:
+        return reference(cell, x, batch_sizes, state, directions)
+    return fused(kernel, x, batch_sizes, state, directions)
+
+
+def fused(
+    kernel: Kernel,
+    x: Tensor,
+    batch_sizes: Tensor | None,
+    state: State,
+    directions: Sequence[Direction],
+) -> tuple[Tensor, State]:
+    """`scan` in one call of PyTorch. Its reference is `reference`."""
+    parts = [(d.weight_ih, d.weight_hh, d.bias_ih, d.bias_hh) for d in directions]
+    weights = [w for part in parts for w in part if w is not None]
+    has_bias, both_ways = directions[0].bias_ih is not None, len(directions) == 2
+    state = tuple(s.contiguous() for s in state)  # cuDNN asks for it
+    hx = state if len(state) > 1 else state[0]
+    # A gradient must be possible in eval mode too, which cuDNN allows only if told to train.
+    options = (has_bias, 1, 0.0, torch.is_grad_enabled(), both_ways)  # 1 layer, dropout 0.0
+    with _compacting_quietly() if x.is_cuda else nullcontext():
+        if batch_sizes is None:
+            y, *final = kernel(x, hx, weights, *options, False)  # not batch first
+        else:
+            y, *final = kernel(x, batch_sizes, hx, weights, *options)
+    return y, tuple(final)
+
+
+@contextmanager
+def _compacting_quietly() -> Iterator[None]:
+    """cuDNN gathers a layer's weights into one chunk at each call, and warns that it does.
+
+    The copy costs about as much as a time step or two; to keep the weights in one chunk instead
+    would tie the storage of independent parameters together.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "RNN module weights are not part of single")
+        yield
+
+
+def reference(
+    cell: Cell,
+    x: Tensor,
+    batch_sizes: Tensor | None,
+    state: State,
+    directions: Sequence[Direction],
+) -> tuple[Tensor, State]:
+    """`scan` by the cell's own equations, step by step."""
+    sizes = [x.shape[1]] * x.shape[0] if batch_sizes is None else batch_sizes.tolist()
+    ys, finals = [], []
+    for k, direction in enumerate(directions):
+        Wx = input_product(cell, direction, x.flatten(0, -2))  # [N, G*H]
+        R = RecurrentProduct(cell, direction) if cell.recurrent else no_recurrence
+        y, final = _steps(cell, Wx, tuple(s[k] for s in state), R, sizes, reverse=k == 1)
+        ys.append(y)
+        finals.append(final)
+    y = torch.cat(ys, -1)
+    final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+    return y.reshape(*x.shape[:-1], -1), final
+
+
+def _steps(
+    cell: Cell, Wx: Tensor, state: State, R: Recurrence, sizes: list[int], *, reverse: bool
+) -> tuple[Tensor, State]:
+    """Rows `Wx` [N, G*H], states [B, H] → the outputs [N, H] and the last states [B, H].
+
+    Forward, a sequence that has ended keeps its last state; in reverse, one that has not begun
+    keeps its initial one.
+    """
+    rows = list(zip(torch.split(Wx, sizes), sizes, strict=True))
+    ys = []
+    for Wx_t, n in reversed(rows) if reverse else rows:
+        alive = cell.step(Wx_t, tuple(s[:n] for s in state), R)
+        ys.append(alive[0])
+        if n == len(state[0]):
+            state = alive
+        else:
+            state = tuple(torch.cat([a, s[n:]]) for a, s in zip(alive, state, strict=True))
+    return torch.cat(ys[::-1] if reverse else ys), state
+
+
+def input_product(cell: Cell, direction: Direction, x: Tensor) -> Tensor:
+    """`W x + b` for every gate: rows [N, I] → [N, G*H]."""
+    d = direction
+    return _product(x, d.weight_ih, d.bias_ih, d.norm_ih, len(cell.gates))
+
+
+class RecurrentProduct:
+    """`R` of one direction: `weight_hh h + bias_hh`, with what sits inside the recurrence.
+
+    `R(h)` [B, H] → [B, G*H]; `R(h, "r", "z")` gives only the gates named. `h` may have fewer rows
+    than the mask: those are the first ones, as in a packed sequence.
+    """
+
+    def __init__(self, cell: Cell, direction: Direction) -> None:
+        self._gates = cell.gates
+        self._mask = direction.mask
+        self._whole = (direction.weight_hh, direction.bias_hh, direction.norm_hh)
+        self._parts = {(): self._whole, cell.gates: self._whole}
+
+    def __call__(self, h: Tensor, *gates: str) -> Tensor:
+        if gates not in self._parts:  # cut once, not at every step
+            self._parts[gates] = self._cut(gates)
+        weight, bias, gain = self._parts[gates]
+        assert weight is not None  # only a recurrent cell has an R
+        if self._mask is not None:
+            h = h * self._mask[: len(h)]
+        return _product(h, weight, bias, gain, len(gates or self._gates))
+
+    def _cut(self, gates: tuple[str, ...]) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        at = [self._gates.index(gate) for gate in gates]
+        weight, bias, gain = (
+            None if part is None else torch.cat([part.chunk(len(self._gates))[k] for k in at])
+            for part in self._whole
+        )
+        return weight, bias, gain
+
+
+def no_recurrence(h: Tensor, *gates: str) -> Tensor:
+    """`R` of a cell that said that it has none."""
+    raise RuntimeError("a cell with recurrent = False must not call R: it has no weight_hh")
+
+
+def _product(
+    x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None, gates: int
+) -> Tensor:
+    """`weight x + bias`, [N, I] → [N, G*H].
+
+    With a `gain` [G*H], the H values of each gate are first brought to mean 0 and variance 1: layer
+    norm, Ba et al. 2016, arXiv:1607.06450, gate by gate; the bias is the norm's own.
+    """
+    if gain is None:
+        return F.linear(x, weight, bias)
+    product = F.linear(x, weight).reshape(len(x), gates, -1)  # [N, G, H]
+    normed = F.layer_norm(product, product.shape[-1:]).flatten(-2) * gain
+    return normed if bias is None else normed + bias

@@ -1,0 +1,117 @@
+"""Options are frozen dataclasses: made from flags, from TOML or from Python, checked the same way."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from elman.errors import UserError, unknown_name
+
+T = TypeVar("T")
+
+
+def require(options: object, name: str, holds: bool, fits: str) -> None:
+    """Refuse the field `name` of `options` unless `holds`; `fits` says what would be accepted."""
+    if not holds:
+        flag = "--" + name.replace("_", "-")
+        raise UserError(f"{flag} {getattr(options, name)}: needs {fits}")
+
+
+def require_range(
+    options: object, names: Iterable[str], low: float, high: float, *, open_end: bool = False
+) -> None:
+    """Refuse each named field that is set and not a number in [low, high], or [low, high)."""
+    for name in names:
+        value = getattr(options, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if number is not None:
+                inside = low <= number < high if open_end else low <= number <= high
+                bracket = ")" if open_end else "]"
+                require(options, name, inside, f"a value in [{low:,}, {high:,}{bracket}")
+
+
+def make(kind: type[T], values: Mapping[str, object], *, where: str = "") -> T:
+    """An options object from plain values: names matched, types checked, a scalar made a tuple.
+
+    `where` names the origin of the values ("run.toml") for messages.
+    Raises UserError for an unknown name or a value that does not fit its field.
+    """
+    hints = typing.get_type_hints(kind)
+    prefix = f"{where}: " if where else ""
+    for name in values:
+        if name not in hints:
+            raise UserError(prefix + str(unknown_name("option", name, hints)))
+    checked = {name: _fit(hints[name], value, prefix + name) for name, value in values.items()}
+    return kind(**checked)
+
+
+def _fit(hint: Any, value: object, what: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _fit(arguments[0], value, what)
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        return _fit(next(a for a in arguments if a is not types.NoneType), value, what)
+    if origin is Literal:
+        if isinstance(value, str) and value in arguments:
+            return value
+        raise UserError(str(unknown_name(what, str(value), arguments)))
+    if origin is tuple:
+        # On a command line, lists are written with commas.
+        items = value.split(",") if isinstance(value, str) else value
+        items = items if isinstance(items, list | tuple) else [items]
+        return tuple(_fit(arguments[0], item, what) for item in items)
+    if isinstance(value, str) and hint in (int, bool):
+        value = _from_text(hint, value.strip(), what)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+        return value
+    raise UserError(f"{what} = {value!r}: needs a value of type {hint.__name__}")
+
+
+def _from_text(hint: type, text: str, what: str) -> object:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if hint is bool:
+        if text.lower() in words:
+            return words[text.lower()]
+        raise UserError(f"{what} = {text!r}: needs true or false")
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UserError(f"{what} = {text!r}: needs a whole number") from error
+
+
+def plain(options: Any) -> dict[str, object]:
+    """The fields that are set, as values that TOML can hold."""
+    fields = ((f.name, getattr(options, f.name)) for f in dataclasses.fields(options))
+    return {
+        name: list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path)
+        else value
+        for name, value in fields
+        if value is not None
+    }  # fmt: skip
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises UserError when it is absent, not UTF-8 or not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML ({error})") from error
+
+
+def finite(*numbers: float) -> bool:
+    """Whether every number is finite."""
+    return all(math.isfinite(n) for n in numbers)

@@ -1,0 +1,153 @@
+"""The run folder: all that is left of a training run, and all that anything else needs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from elman.errors import RunError, UserError
+from elman.options import read_toml
+
+OPTIONS, PREPROCESSING, WEIGHTS = "options.toml", "preprocessing.json", "model.safetensors"
+METRICS, CHECKPOINT, SCORES = "metrics.jsonl", "checkpoint/state.safetensors", "scores.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run folder, and its plain files read with care: a stranger may have made them."""
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.path / WEIGHTS
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / CHECKPOINT
+
+    def options(self) -> dict[str, Any]:
+        """The tables `task`, `data`, `train`, `NAME of the task` of options.toml."""
+        tables = read_toml(self._existing(OPTIONS))
+        if not isinstance(tables.get("task"), str) or not isinstance(tables.get("train"), dict):
+            raise UserError(f"{self.path / OPTIONS}: damaged (no task in it)")
+        return tables
+
+    def preprocessing(self) -> dict[str, Any]:
+        return self._json(PREPROCESSING)
+
+    def scores(self) -> dict[str, Any]:
+        """The final scores; empty before the run has ended."""
+        return self._json(SCORES) if (self.path / SCORES).exists() else {}
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every line of metrics.jsonl that is whole, in order."""
+        lines: list[dict[str, Any]] = []
+        path = self.path / METRICS
+        if path.exists():
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(json.JSONDecodeError):
+                    record = json.loads(line)
+                    if isinstance(record, dict):
+                        lines.append(record)
+        return lines
+
+    def _existing(self, name: str) -> Path:
+        if not self.path.is_dir():
+            raise UserError(f"{self.path}: no such run folder")
+        if not (self.path / name).is_file():
+            raise UserError(f"{self.path}: not a run folder, or damaged: {name} is missing")
+        return self.path / name
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self._existing(name)
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path}: damaged (not valid JSON)") from error
+        if not isinstance(value, dict):
+            raise UserError(f"{path}: damaged (not a JSON object)")
+        return value
+
+
+def create(
+    path: Path,
+    options: Mapping[str, Any],
+    preprocessing: Mapping[str, Any],
+    copies: Mapping[str, Path],
+    *,
+    force: bool,
+) -> RunFolder:
+    """Make a run folder: filled beside its place, then renamed, so that it is never half there.
+
+    `copies` are files to keep in it, by name.
+    """
+    check_free(path, force=force)
+    fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
+    with writing(path):
+        shutil.rmtree(fresh, ignore_errors=True)
+        (fresh / "checkpoint").mkdir(parents=True)
+        (fresh / OPTIONS).write_text(tomli_w.dumps(options), encoding="utf-8")
+        (fresh / PREPROCESSING).write_text(
+            json.dumps(preprocessing, ensure_ascii=False), encoding="utf-8"
+        )
+        for name, source in copies.items():
+            shutil.copyfile(source, fresh / name)
+        if path.exists():
+            old = path.with_name(f".{path.name}.old-{os.getpid()}")
+            path.rename(old)
+            fresh.rename(path)
+            shutil.rmtree(old)
+        else:
+            fresh.rename(path)
+    return RunFolder(path)
+
+
+def check_free(path: Path, *, force: bool) -> None:
+    """Refuse a place that holds something, unless it is a run and `force` says to replace it."""
+    parent = next(p for p in path.absolute().parents if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UserError(f"{path}: cannot be written ({parent} is not a folder that you may write)")
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not (path / OPTIONS).is_file():
+        raise UserError(f"{path}: exists and is not a run folder; choose another --run")
+    if not force:
+        raise UserError(f"{path}: holds a run; give --force to replace it, or another --run")
+
+
+def free_name(stem: str, parent: Path = Path("runs")) -> Path:
+    """The first of runs/STEM, runs/STEM-2, … that is not taken."""
+    stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
+    path, number = parent / stem, 2
+    while path.exists():
+        path, number = parent / f"{stem}-{number}", number + 1
+    return path
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a small file beside its place and rename it."""
+    fresh = path.with_name(f".{path.name}.new")
+    with writing(path):
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing below `path` into one clear line."""
+    try:
+        yield
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+    except OSError as error:
+        raise RunError(f"{path}: could not be written ({error.strerror or error})") from error

@@ -1,0 +1,103 @@
+"""How a model is trained, whatever the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from elman.errors import UserError
+from elman.options import require, require_range
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of training. Those left at None are chosen from the data and the time given.
+
+    Parameters
+    ----------
+    run
+        Folder of the run; runs/NAME of the data if not given.
+    force
+        Replace an existing run folder.
+    minutes
+        Train for so long, everything included; size and schedule follow. 5 if nothing is said.
+    epochs
+        Train for so many passes over the data.
+    batch_size
+        Sequences trained side by side.
+    optimizer
+        Rule of the weight update.
+    learning_rate
+        Highest learning rate.
+    momentum
+        Momentum of sgd and rmsprop.
+    schedule
+        Learning rate over time: constant, falling on a cosine, or halved when validation stalls.
+    warmup
+        Share of the training over which the learning rate rises from zero.
+    clip_norm
+        Scale gradients down to this norm; 0 never.
+    clip_value
+        Cut each gradient to this size; 0 never.
+    l1
+        Weight of the sum of absolute weights in the loss.
+    l2
+        Weight decay (for adamw apart from the gradient, for the others in it).
+    patience
+        Stop after so many validations without a better score; 0 never.
+    validation
+        Share of the data, at its end, kept for validation; 0 for none.
+    seed
+        Seed of every random choice.
+    device
+        auto, cpu, cuda or cuda:N.
+    threads
+        CPU threads; all cores if not given.
+    sample
+        Length of the sample after each validation; 0 for none.
+    save_every
+        Seconds between checkpoints.
+    """
+
+    run: Path | None = None
+    force: bool = False
+    minutes: float | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
+    learning_rate: float | None = None
+    momentum: float = 0.0
+    schedule: Literal["cosine", "constant", "plateau"] = "cosine"
+    warmup: float = 0.03
+    clip_norm: float = 1.0
+    clip_value: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    patience: int = 0
+    validation: float = 0.1
+    seed: int = 1
+    device: str = "auto"
+    threads: int | None = None
+    sample: int = 500
+    save_every: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.minutes is not None and self.epochs is not None:
+            raise UserError("--minutes and --epochs exclude each other; give one")
+        if self.minutes is None and self.epochs is None:
+            object.__setattr__(self, "minutes", 5.0)
+        require_range(self, ("minutes",), 0.1, 100_000)
+        require_range(self, ("epochs",), 1, 10_000_000)
+        require_range(self, ("batch_size",), 1, 65_536)
+        require_range(self, ("threads",), 1, 1024)
+        require_range(self, ("sample",), 0, 100_000)
+        require_range(self, ("patience",), 0, 1_000_000)
+        require_range(self, ("seed",), 0, 2**63 - 1)
+        require_range(self, ("validation", "momentum", "warmup"), 0, 1, open_end=True)
+        require_range(self, ("learning_rate", "clip_norm", "clip_value", "l1", "l2"), 0, 1e6)
+        require_range(self, ("save_every",), 0, 86_400)
+        rate = self.learning_rate
+        require(self, "learning_rate", rate is None or rate > 0, "a value above 0")
+        known = self.device in ("auto", "cpu") or self.device.split(":")[0] == "cuda"
+        require(self, "device", known, "auto, cpu, cuda or cuda:N")

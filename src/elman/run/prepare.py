@@ -1,0 +1,149 @@
+"""From options to a `Job`: a new run from data, or an old one from its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+from torch import nn
+
+from elman import tasks
+from elman.errors import UserError
+from elman.options import make, plain
+from elman.run import checkpoint, folder
+from elman.run.clock import Clock
+from elman.run.folder import RunFolder
+from elman.run.options import TrainOptions
+from elman.run.train import Job
+from elman.tasks.task import Budget, Task
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a run folder holds, read back and checked."""
+
+    task: Task[Any, Any, Any]
+    data: tuple[str, ...]
+    options: Any
+    how: TrainOptions
+    folder: RunFolder
+    preprocessing: Mapping[str, Any]
+
+
+def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: Clock, say: Say
+        ) -> Job:  # fmt: skip
+    """Read the data, settle what was left open, build the model and make the run folder.
+
+    Nothing is written before all of the input has proved good. `say` receives lines for the user.
+    """
+    task = tasks.get(name)
+    if how.run is not None:
+        folder.check_free(how.run, force=how.force)
+    device = choose_device(how.device)
+    torch.set_num_threads(how.threads or torch.get_num_threads())
+    data = tuple(data) or task.built_in
+    dataset = task.read(data, options, how.validation)
+    say(task.describe(dataset))
+    torch.manual_seed(how.seed)
+    clock.seconds = None if how.minutes is None else 60 * how.minutes
+    left = None if clock.seconds is None else clock.seconds - clock.elapsed
+    plan = task.plan(dataset, options, Budget(left, how.epochs, how.batch_size, how.learning_rate))
+    say(plan.why)
+    run = how.run or folder.free_name(task.stem(data))
+    settled = dataclasses.replace(
+        how,
+        run=None,
+        force=False,
+        batch_size=plan.batch_size,
+        learning_rate=plan.learning_rate,
+        threads=torch.get_num_threads(),
+    )
+    torch.manual_seed(how.seed)
+    preprocessing = task.preprocessing(dataset)
+    model = task.build(preprocessing, plan.options).to(device)
+    stored, copies = task.stored(dataset, data)
+    tables = {
+        "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
+    }  # fmt: skip
+    place = folder.create(run, tables, preprocessing, copies, force=how.force)
+    return Job(task, data, dataset, plan.options, settled, place, model, device, clock)
+
+
+def again(run: Path, epochs: int | None, minutes: float | None, clock: Clock, say: Say) -> Job:
+    """A run to be gone on with, from its folder; refused where its data has changed.
+
+    `epochs` or `minutes` replace what the run was planned for, so that a finished one goes on.
+    """
+    old = trained(run)
+    how = old.how
+    extend = epochs is not None or minutes is not None
+    if extend:
+        how = dataclasses.replace(how, epochs=epochs, minutes=minutes)
+    torch.set_num_threads(how.threads or torch.get_num_threads())
+    device = choose_device(how.device)
+    dataset = old.task.read(old.data, old.options, how.validation)
+    if old.task.preprocessing(dataset) != old.preprocessing:
+        raise UserError(f"{run}: the data has changed since the run began: {', '.join(old.data)}")
+    say(old.task.describe(dataset))
+    clock.seconds = None if how.minutes is None else 60 * how.minutes
+    torch.manual_seed(how.seed)
+    model = old.task.build(old.preprocessing, old.options).to(device)
+    if extend:
+        tables = old.folder.options() | {"train": plain(how)}
+        folder.replace(run / folder.OPTIONS, tomli_w.dumps(tables))
+    return Job(
+        old.task, old.data, dataset, old.options, how, old.folder, model, device, clock, extend
+    )
+
+
+def trained(run: Path) -> Trained:
+    """A run folder, read and checked. Raises UserError for whatever is wrong with it."""
+    place = RunFolder(run)
+    tables = place.options()
+    where = str(run / folder.OPTIONS)
+    task = tasks.get(tables["task"])
+    data = tables.get("data")
+    if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
+        raise UserError(f"{where}: damaged (data is not a list of names)")
+    if not isinstance(tables.get(task.name), dict):
+        raise UserError(f"{where}: damaged (no table [{task.name}])")
+    # An item that is neither absolute nor a name lies in the run folder itself.
+    found = tuple(item if item.startswith("name:") else str(run.absolute() / item) for item in data)
+    return Trained(
+        task,
+        found,
+        make(tasks.options(task.name), tables[task.name], where=where),
+        make(TrainOptions, tables["train"], where=where),
+        place,
+        place.preprocessing(),
+    )
+
+
+def load_model(run: Trained, device: str) -> nn.Module:
+    """The model of a run with its best weights, ready to be used. Raises UserError if damaged."""
+    tensors, _ = checkpoint.read(run.folder.weights)
+    with torch.device("meta"):  # sizes in a stranger's options cost nothing before they are checked
+        outline = run.task.build(run.preprocessing, run.options)
+    checkpoint.check_weights(outline, tensors, run.folder.weights)
+    model = run.task.build(run.preprocessing, run.options)
+    checkpoint.load_weights(model, tensors, run.folder.weights)
+    return model.to(device).eval()
+
+
+def choose_device(name: str) -> str:
+    """The device to use: `auto` is a GPU where PyTorch finds one. Raises UserError if absent."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"--device {name}: PyTorch finds no GPU here; give --device cpu")
+    try:
+        torch.empty(0, device=name)
+    except RuntimeError as error:
+        raise UserError(f"--device {name}: {str(error).splitlines()[0]}") from error
+    return name

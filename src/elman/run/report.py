@@ -1,0 +1,176 @@
+"""What a run came to, for people: a verdict, curves, samples, and a card for model hubs."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from elman.run.folder import RunFolder, replace, writing
+
+Record = Mapping[str, Any]
+
+
+def write_report(folder: RunFolder, remarks: Sequence[str]) -> str:
+    """Write report.md, README.md and, where matplotlib is installed, curves.png; the verdict."""
+    records, scores, tables = folder.metrics(), folder.scores(), folder.options()
+    drawn = draw(records, folder.path / "curves.png")
+    lines = verdict(records, scores)
+    replace(folder.path / "report.md", page(records, scores, tables, lines, remarks, drawn))
+    replace(folder.path / "README.md", card(scores, tables))
+    return " ".join(lines)
+
+
+def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
+    """Plain sentences: does it beat the baseline, is it still learning, is it overfitting."""
+    lines = []
+    own, baseline = scores.get("scores", {}), scores.get("baseline", {})
+    if "nats" in own and "nats" in baseline:
+        if own["nats"] < baseline["nats"]:
+            better = 100 * (1 - own["nats"] / baseline["nats"])
+            lines.append(f"The network beats its baseline by {better:.1f} %.")
+        else:
+            lines.append(
+                "WARNING: the network loses to its baseline. Train longer, or make it larger."
+            )
+    curve = [(r["step"], r["nats"]) for r in records if _is(r, "validation")]
+    if len(curve) < 3:
+        missing = "No validation" if not curve else "Too few validations"
+        return [*lines, f"{missing} to say whether it is still learning or overfitting."]
+    best = min(range(len(curve)), key=lambda k: curve[k][1])
+    last = len(curve) - 1
+    train = [r["nats"] for r in records if r.get("split") == "train" and _number(r.get("nats"))]
+    gap = curve[last][1] - _mean(train[-5:]) if train else 0.0
+    late = (curve[last * 3 // 4][1] - curve[last][1]) / curve[last][1]
+    if best < last and curve[last][1] > 1.01 * curve[best][1]:
+        lines.append(
+            f"It is overfitting: validation was best at step {curve[best][0]:,} and has risen "
+            "since; the best weights were kept. Try more --dropout, a smaller --hidden-size, more "
+            "data, or --patience 5."
+        )
+    elif late > 0.005:
+        lines.append(
+            f"It is still learning: the last quarter of the run took {100 * late:.1f} % off the "
+            "validation loss. Try more --minutes or --epochs."
+        )
+    else:
+        lines.append("It has levelled off: more time alone will change little.")
+        lines.append(
+            "Training loss is far below validation loss: try more --dropout or more data."
+            if gap > 0.15 * curve[last][1]
+            else "Training and validation are close: try a larger --hidden-size."
+        )
+    return lines
+
+
+def page(
+    records: Sequence[Record], scores: Mapping[str, Any], tables: Mapping[str, Any],
+    lines: Sequence[str], remarks: Sequence[str], drawn: bool,
+) -> str:  # fmt: skip
+    """report.md."""
+    own, baseline = scores.get("scores", {}), scores.get("baseline", {})
+    text = ["# Report", "", *lines, ""]
+    if own:
+        text += [f"| score | this run | {scores.get('baseline_name', 'baseline')} |", "|---|---|---|"]
+        text += [f"| {name} | {own[name]:.4f} | {_shown(baseline.get(name))} |" for name in own]
+        text += [""]
+    text += ["## Curves", "", _curves(drawn), ""]
+    samples = [r for r in records if r.get("sample")]
+    if samples:
+        text += ["## What it wrote", ""]
+        for record in [samples[0], samples[-1]][: min(2, len(samples))]:
+            text += [f"After step {record['step']:,}:", "", *_quoted(record["sample"]), ""]
+    text += [f"- {remark}" for remark in remarks] + [""] * bool(remarks)
+    text += ["## Options", ""]
+    for name, table in tables.items():
+        values = table if isinstance(table, dict) else {name: table}
+        text += [f"- `{key}` = `{json.dumps(value, ensure_ascii=False)}`" for key, value in values.items()]
+    return "\n".join(text) + "\n"
+
+
+def card(scores: Mapping[str, Any], tables: Mapping[str, Any]) -> str:
+    """README.md, with front matter as model hubs expect it."""
+    task = tables["task"]
+    front = ["---", "library_name: elman", f"tags: [elman, recurrent-network, {task}]"]
+    if task == "text":
+        front.append("pipeline_tag: text-generation")
+    own = scores.get("scores", {})
+    numbers = ", ".join(f"{name} {value:.4f}" for name, value in own.items()) or "not scored"
+    options = tables[task]
+    return "\n".join(
+        [
+            *front, "---", "",
+            f"# A recurrent network for {task}", "",
+            f"Cell {', '.join(options['cell'])}; hidden size "
+            f"{', '.join(str(h) for h in options['hidden_size'])}. Validation: {numbers}.", "",
+            f"Trained with Elman on {', '.join(Path(d).name for d in tables['data'])}. "
+            "Load it with `elman.load(FOLDER)`, or `elman generate FOLDER`.", "",
+        ]
+    )  # fmt: skip
+
+
+def draw(records: Sequence[Record], path: Path) -> bool:
+    """Loss, learning rate and gradient norm against steps; False where matplotlib is missing."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return False
+    from matplotlib.figure import Figure
+
+    train = [r for r in records if _is(r, "train")]
+    checked = [r for r in records if _is(r, "validation")]
+    if not train:
+        return False
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    loss, rest = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    steps = [r["step"] for r in train]
+    loss.plot(steps, [r["nats"] for r in train], lw=1, color="tab:blue", label="training")
+    if checked:
+        points = [r["step"] for r in checked], [r["nats"] for r in checked]
+        loss.plot(*points, "o-", ms=4, color="tab:orange", label="validation")
+    loss.set_ylabel("loss (nats a token)")
+    loss.legend(frameon=False)
+    loss.grid(alpha=0.3)
+    rest.plot(steps, [r["gradient_norm"] for r in train], lw=1, color="tab:gray")
+    rest.set_ylabel("gradient norm", color="tab:gray")
+    rest.set_yscale("log")
+    rest.set_xlabel("step")
+    rates = rest.twinx()
+    rates.plot(steps, [r["learning_rate"] for r in train], lw=1, color="tab:green")
+    rates.set_ylabel("learning rate", color="tab:green")
+    rates.set_ylim(bottom=0)
+    fresh = path.with_name(f".{path.name}.new.png")
+    with writing(path):
+        figure.savefig(fresh, dpi=120)
+        fresh.replace(path)
+    return True
+
+
+def _is(record: Record, split: str) -> bool:
+    return record.get("split") == split and _number(record.get("nats"))
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _curves(drawn: bool) -> str:
+    return (
+        "![loss, gradient norm and learning rate](curves.png)"
+        if drawn
+        else "Not drawn: matplotlib is not installed; `pip install 'elman[plot]'`."
+    )
+
+
+def _quoted(sample: str) -> list[str]:
+    # An indented block: whatever the sample holds cannot end it, as a fence might.
+    return ["    " + line for line in sample.splitlines()]

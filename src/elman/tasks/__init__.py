@@ -1,0 +1,32 @@
+"""The tasks, found from the folders here: each has its options in options.py, without PyTorch, and
+its `TASK` in task.py."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+from elman.errors import unknown_name
+
+
+def names() -> tuple[str, ...]:
+    """The name of every task."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.ispkg))
+
+
+def get(name: str) -> Any:
+    """The task of that name. Raises UserError where there is none."""
+    return importlib.import_module(f"{__name__}.{_known(name)}.task").TASK
+
+
+def options(name: str) -> type[Any]:
+    """The class of a task's options: NameOptions in its options.py, loaded without PyTorch."""
+    module = importlib.import_module(f"{__name__}.{_known(name)}.options")
+    return getattr(module, f"{name.capitalize()}Options")
+
+
+def _known(name: str) -> str:
+    if name not in names():
+        raise unknown_name("task", name, names())
+    return name

@@ -1,0 +1,96 @@
+"""The language model: tokens in, a stack of recurrent layers, a score for every next token out."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.errors import UserError
+from elman.layers.recurrent import Recurrent
+from elman.layers.regularize import locked_dropout
+from elman.tasks.text.options import TextOptions
+
+V = TypeVar("V")
+State = list[tuple[Tensor, ...]]  # one entry a layer, one tensor [D, B, H] a state of its cell
+
+
+class LanguageModel(nn.Module):
+    """Embedding or one-hot input → `Recurrent` → dropout → linear output over the vocabulary.
+
+    A model with a layer that reads both ways sees a window of the text and scores only the token
+    after it; any other scores the next token at every step and carries its state on.
+    """
+
+    def __init__(self, vocabulary_size: int, options: TextOptions) -> None:
+        super().__init__()
+        assert options.hidden_size and options.num_layers  # resolved by the task's plan
+        assert options.embedding is not None and options.dropout is not None
+        self.vocabulary_size = vocabulary_size
+        self.windowed = options.windowed
+        self.both_ways = options.bidirectional[-1]
+        self.dropout = options.dropout
+        self.input_dropout = options.input_dropout
+        self.locked = options.locked_dropout
+        self.embedding = (
+            nn.Embedding(vocabulary_size, options.embedding) if options.embedding else None
+        )
+        self.recurrent = Recurrent(
+            options.embedding or vocabulary_size,
+            _each(options.hidden_size),
+            options.num_layers,
+            cell=_each(options.cell),
+            bidirectional=_each(options.bidirectional),
+            residual=options.residual,
+            initial_state=options.initial_state,
+            dropout=options.dropout,
+            locked_dropout=options.locked_dropout,
+            recurrent_dropout=options.recurrent_dropout,
+            zoneout=options.zoneout,
+            weight_drop=options.weight_drop,
+            layer_norm=options.layer_norm,
+        )
+        width = self.recurrent.output_size
+        self.output = nn.Linear(width, vocabulary_size)
+        if options.tie_weights:
+            if self.embedding is None or options.embedding != width:
+                raise UserError(
+                    f"--tie-weights: the embedding ({options.embedding}) must be as wide as the "
+                    f"last layer's output ({width}); give --embedding {width}"
+                )
+            # The output's scale suits both uses; the embedding's (normal, 1) would swamp softmax.
+            self.embedding.weight = self.output.weight
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Scores of the next token and the state after.
+
+        `tokens` [T, B] integers → scores [T, B, V]; of a windowed model [B, V].
+        """
+        x = self.embedding(tokens) if self.embedding is not None else self._one_hot(tokens)
+        x = self._drop(x, self.input_dropout)
+        y, state = self.recurrent(x, state)  # y [T, B, D*H]
+        if self.windowed:
+            y = _ends(y, self.both_ways)
+        return self.output(self._drop(y, self.dropout)), state
+
+    def _one_hot(self, tokens: Tensor) -> Tensor:
+        return F.one_hot(tokens, self.vocabulary_size).to(self.output.weight.dtype)
+
+    def _drop(self, x: Tensor, p: float) -> Tensor:
+        if self.locked and x.dim() == 3:
+            return locked_dropout(x, p, training=self.training)
+        return F.dropout(x, p, self.training)
+
+
+def _ends(y: Tensor, both: bool) -> Tensor:
+    """What the last layer knows once it has read everything: its last step, each way. [B, D*H]"""
+    if not both:
+        return y[-1]
+    width = y.shape[-1] // 2
+    return torch.cat([y[-1, :, :width], y[0, :, width:]], -1)
+
+
+def _each(values: tuple[V, ...]) -> V | tuple[V, ...]:
+    return values[0] if len(values) == 1 else values
