@@ -1,4 +1,5 @@
 """The laws that every cell obeys; a new cell is tested by being registered, plus one NumPy step."""
+# ruff: noqa: E741  I is the input size, as in the alphabet of docs/design.md
 
 from __future__ import annotations
 

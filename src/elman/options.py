@@ -1,4 +1,4 @@
-"""Options are frozen dataclasses: made from flags, from TOML or from Python, checked the same way."""
+"""Options are frozen dataclasses: from flags, TOML or Python, all checked the same way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def require(options: object, name: str, holds: bool, fits: str) -> None:
     """Refuse the field `name` of `options` unless `holds`; `fits` says what would be accepted."""
     if not holds:
         flag = "--" + name.replace("_", "-")
-        raise UserError(f"{flag} {getattr(options, name)}: needs {fits}")
+        raise UserError(f"{flag} {shown(getattr(options, name))}: needs {fits}")
 
 
 def require_range(
@@ -32,15 +32,15 @@ def require_range(
         for number in value if isinstance(value, tuple) else (value,):
             if number is not None:
                 inside = low <= number < high if open_end else low <= number <= high
-                bracket = ")" if open_end else "]"
-                require(options, name, inside, f"a value in [{low:,}, {high:,}{bracket}")
+                end = f"below {high:,.0f}" if open_end else f"{high:,.0f}"
+                require(options, name, inside, f"a value from {low:g} to {end}")
 
 
 def make(kind: type[T], values: Mapping[str, object], *, where: str = "") -> T:
     """An options object from plain values: names matched, types checked, a scalar made a tuple.
 
     `where` names the origin of the values ("run.toml") for messages.
-    Raises UserError for an unknown name or a value that does not fit its field.
+    Raises UserError for an unknown name, a value that does not fit its field or is out of range.
     """
     hints = typing.get_type_hints(kind)
     prefix = f"{where}: " if where else ""
@@ -48,7 +48,19 @@ def make(kind: type[T], values: Mapping[str, object], *, where: str = "") -> T:
         if name not in hints:
             raise UserError(prefix + str(unknown_name("option", name, hints)))
     checked = {name: _fit(hints[name], value, prefix + name) for name, value in values.items()}
-    return kind(**checked)
+    try:
+        return kind(**checked)
+    except UserError as error:
+        raise UserError(prefix + str(error)) from None
+
+
+def shown(value: object) -> str:
+    """A value for a message: shortened where it is long."""
+    try:
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _fit(hint: Any, value: object, what: str) -> Any:
@@ -62,7 +74,7 @@ def _fit(hint: Any, value: object, what: str) -> Any:
     if origin is Literal:
         if isinstance(value, str) and value in arguments:
             return value
-        raise UserError(str(unknown_name(what, str(value), arguments)))
+        raise UserError(str(unknown_name(what, shown(value), arguments)))
     if origin is tuple:
         # On a command line, lists are written with commas.
         items = value.split(",") if isinstance(value, str) else value
@@ -71,12 +83,15 @@ def _fit(hint: Any, value: object, what: str) -> Any:
     if isinstance(value, str) and hint in (int, bool):
         value = _from_text(hint, value.strip(), what)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise UserError(f"{what} = {shown(value)}: needs a smaller number") from None
     if hint is Path and isinstance(value, str):
         return Path(value)
     if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
-    raise UserError(f"{what} = {value!r}: needs a value of type {hint.__name__}")
+    raise UserError(f"{what} = {shown(value)}: needs a value of type {hint.__name__}")
 
 
 def _from_text(hint: type, text: str, what: str) -> object:
@@ -84,11 +99,11 @@ def _from_text(hint: type, text: str, what: str) -> object:
     if hint is bool:
         if text.lower() in words:
             return words[text.lower()]
-        raise UserError(f"{what} = {text!r}: needs true or false")
+        raise UserError(f"{what} = {shown(text)}: needs true or false")
     try:
         return int(text)
     except ValueError as error:
-        raise UserError(f"{what} = {text!r}: needs a whole number") from error
+        raise UserError(f"{what} = {shown(text)}: needs a whole number") from error
 
 
 def plain(options: Any) -> dict[str, object]:
@@ -108,7 +123,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also an integer of thousands of digits
         raise UserError(f"{path}: not valid TOML ({error})") from error
 
 

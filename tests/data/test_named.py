@@ -64,7 +64,7 @@ def test_a_damaged_file_is_downloaded_again(mirror: Path) -> None:
 
 def test_another_text_under_that_name_is_refused(mirror: Path, tmp_path: Path) -> None:
     mirror.write_bytes(b"Not Hamlet.")
-    with pytest.raises(UserError, match="has the sha256 .*, not .*; put the right file at"):
+    with pytest.raises(UserError, match=r"has the sha256 .*, not .*; put the right file at"):
         fetch("hamlet")
     assert not list((tmp_path / "data").iterdir())
 

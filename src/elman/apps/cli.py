@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 from rich.console import Console as Terminal
 from rich.table import Table
 
@@ -21,7 +23,7 @@ from elman.apps.flags import flags, given
 from elman.data.named import NAMED
 from elman.decode import Sampling
 from elman.errors import ElmanError, UserError
-from elman.options import make, read_toml
+from elman.options import make, read_toml, shown
 from elman.run.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -29,9 +31,16 @@ if TYPE_CHECKING:
     from elman.run.train import Job
 
 STARTED = time.perf_counter()  # what --minutes promises includes the start of Python
+NARROW_COLUMN = 15  # characters; a table with less for each column becomes a list
 
 AsJson = Annotated[
-    bool, Parameter(name="--json", negative="", help="Print one JSON object on standard output.")
+    bool,
+    Parameter(
+        name="--json",
+        negative="",
+        show_default=False,
+        help="Print one JSON object on standard output.",
+    ),
 ]
 RunPath = Annotated[Path, Parameter(help="A run folder, as train made it.")]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")]
@@ -41,8 +50,12 @@ app = App(
     help="Recurrent networks, from a file to a trained model that writes.",
     version=__version__,
     help_format="plaintext",
+    usage="Usage: elman COMMAND; elman COMMAND --help tells more",
+    group_parameters=Group("Parameters", sort_key=3),
 )
-train_app = App(name="train", help="Train a model: elman train text hamlet.txt --minutes 5")
+train_app = App(
+    name="train", help="Train a model: elman train text hamlet.txt --minutes 5", sort_key=1
+)
 app.command(train_app)
 
 
@@ -53,24 +66,17 @@ def _train_command(name: str) -> Callable[..., None]:
         *data: str, own: Any = None, training: Any = None, config: Path | None = None,
         as_json: bool = False,
     ) -> None:  # fmt: skip
-        values = {} if config is None else _configured(config, name)
-        stored = values.pop("data", [])
-        values |= given(own) | given(training)
-        if {"minutes", "epochs"} <= values.keys() and not {"minutes", "epochs"} <= (
-            given(training).keys()
-        ):
+        stored, options, how = ([], {}, {}) if config is None else _configured(config, name)
+        asked = given(training)
+        if asked.keys() & {"minutes", "epochs"}:
             # A flag replaces what the file says of the other.
-            del values["epochs" if "minutes" in given(training) else "minutes"]
-        known = TrainOptions.__dataclass_fields__
-        where = str(config) if config else ""
-        how = make(TrainOptions, {k: v for k, v in values.items() if k in known}, where=where)
-        options = make(
-            tasks.options(name), {k: v for k, v in values.items() if k not in known}, where=where
-        )
+            how = {k: v for k, v in how.items() if k not in ("minutes", "epochs")}
+        made = make(tasks.options(name), options | given(own))
+        trained = make(TrainOptions, how | asked)
         from elman.run import prepare
 
         _complete(
-            lambda clock, say: prepare.new(name, data or stored, options, how, clock, say), as_json
+            lambda clock, say: prepare.new(name, data or stored, made, trained, clock, say), as_json
         )
 
     train.__annotations__ = {
@@ -81,10 +87,13 @@ def _train_command(name: str) -> Callable[..., None]:
                 "Without any, the built-in data set."
             ),
         ],
-        "own": flags(tasks.options(name), "Model and data") | None,
-        "training": flags(TrainOptions, "Training") | None,
+        "own": flags(tasks.options(name), Group("Model and data", sort_key=2)) | None,
+        "training": flags(TrainOptions, Group("Training", sort_key=1)) | None,
         "config": Annotated[
-            Path | None, Parameter(help="Options from a TOML file, as a run's options.toml.")
+            Path | None,
+            Parameter(
+                help="Options from a TOML file, as a run's options.toml; flags go before it.",
+            ),
         ],
         "as_json": AsJson,
         "return": None,
@@ -94,10 +103,14 @@ def _train_command(name: str) -> Callable[..., None]:
 
 
 for _name in tasks.names():
-    train_app.command(_train_command(_name), name=_name)
+    train_app.command(
+        _train_command(_name),
+        name=_name,
+        usage=f"Usage: elman train {_name} [DATA...] [OPTIONS]",
+    )
 
 
-@app.command
+@app.command(sort_key=2)
 def resume(
     run: RunPath,
     /,
@@ -112,9 +125,15 @@ def resume(
     _complete(lambda clock, say: prepare.again(run, epochs, minutes, clock, say), as_json)
 
 
-@app.command
-def evaluate(run: RunPath, /, *data: str, device: Device = "auto", as_json: AsJson = False) -> None:
-    """Score a run beside its baseline, on DATA or on its own validation part."""
+@app.command(sort_key=3, usage="Usage: elman evaluate RUN [DATA...] [OPTIONS]")
+def evaluate(
+    run: RunPath,
+    /,
+    *data: Annotated[str, Parameter(help="As of train; the run's own validation part if none.")],
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Score a run beside its baseline, on its own text or on DATA."""
     from elman.run import api
 
     began = time.perf_counter()
@@ -126,7 +145,7 @@ def evaluate(run: RunPath, /, *data: str, device: Device = "auto", as_json: AsJs
     )  # fmt: skip
 
 
-@app.command
+@app.command(sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
 def generate(
     run: RunPath,
     /,
@@ -143,14 +162,15 @@ def generate(
     """Let a trained model write, streamed as it is made."""
     chosen = make(Sampling, given(sampling))
     if length < 0 or length > 10_000_000:
-        raise UserError(f"--length {length}: needs a value in [0, 10,000,000]")
+        raise UserError(f"--length {shown(length)}: needs a value from 0 to 10,000,000")
     from elman.run import api
 
     trained = api.load(run, device=device)
     unknown = trained.unknown(prompt)
     if unknown:
-        shown = " ".join(unknown[:20]) + (" …" if len(unknown) > 20 else "")
-        warn(f"the model has never seen: {shown}; read as <unk>")
+        told = [s if s.isprintable() else ascii(s)[1:-1] for s in unknown[:20]]
+        more = " …" if len(unknown) > 20 else ""
+        warn(f"the model has never seen: {' '.join(told)}{more}; read as <unk>")
     cursor = trained.read(prompt, None if state is None else trained.load_state(state))
     out = sys.stdout
     out.write(prompt)
@@ -164,10 +184,10 @@ def generate(
         trained.save_state(cursor, save_state)
 
 
-generate.__annotations__["sampling"] = flags(Sampling, "Sampling") | None
+generate.__annotations__["sampling"] = flags(Sampling, Group("Sampling", sort_key=4)) | None
 
 
-@app.command
+@app.command(sort_key=5)
 def trace(
     cell: Annotated[str | None, Parameter(help="A cell; see elman cells.")] = None,
     /,
@@ -177,39 +197,44 @@ def trace(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run one cell step by step and print every intermediate beside its equation."""
+    """Run one cell step by step and show every intermediate."""
     if cell is not None:
         cells.get(cell)
     if cell is None and file is None:
         raise UserError("trace: name a cell (see elman cells), or give --file")
     from elman.probe import trace as tracing
 
-    steps = tracing.trace_file(cell, file)
+    if file is not None:
+        setup = tracing.read(file, cell)
+    else:
+        assert cell is not None
+        setup = tracing.example(cell)
+    steps = tracing.run(setup)
     print(json.dumps(tracing.as_json(steps)) if as_json else tracing.render(steps))
 
 
-@app.command(name="cells")
+@app.command(name="cells", sort_key=6)
 def list_cells() -> None:
     """The recurrent cells: name, states, gates, where they come from."""
     rows = [(c.name, " ".join(c.states), " ".join(c.gates), c.summary) for c in cells.all()]
     _table(("cell", "states", "gates", "what"), rows)
 
 
-@app.command(name="tasks")
+@app.command(name="tasks", sort_key=7)
 def list_tasks() -> None:
     """The tasks that a model can be trained for."""
     _table(("task", "what"), [(name, tasks.get(name).summary) for name in tasks.names()])
 
 
-@app.command(name="data")
+@app.command(name="data", sort_key=8)
 def list_data() -> None:
-    """The named data sets: what, size, licence, built in or downloaded."""
+    """The named data sets: size, where from, what, licence."""
     rows = [
-        (f"name:{d.name}", d.summary, f"{d.size / 1e6:.1f} MB", d.licence,
-         "downloaded" if d.url else "built in")
+        (f"name:{d.name}", f"{d.size / 1e6:.1f} MB", "downloaded" if d.url else "built in",
+         d.summary, d.licence)
         for d in NAMED.values()
     ]  # fmt: skip
-    _table(("data", "what", "size", "licence", "where"), rows)
+    _table(("data", "size", "where", "what", "licence"), rows)
 
 
 def main() -> None:
@@ -217,29 +242,37 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app(exit_on_error=False, result_action="return_value")
-    except CycloptsError:
-        sys.exit(2)  # cyclopts has told it
+        app(exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        error.verbose = False
+        command = " ".join(["elman", *(error.command_chain or ())])
+        _fail(f"{error} See {command} --help", UserError.exit_code)
     except ElmanError as error:
-        warn(str(error))
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
-        warn(str(stop) or "interrupted")
-        sys.exit(130)
+        _fail(str(stop) or "interrupted", 130)
     except BrokenPipeError:
         # Whoever read our output has gone; what Python still holds would fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except MemoryError:
-        warn("out of memory; try a smaller --hidden-size, --batch-size or --sequence-length")
-        sys.exit(1)
+    except OSError as error:
+        _fail(str(error), 1)
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch tells of missing memory only in words.
+        if isinstance(error, RuntimeError) and not re.search("out of memory|allocate", str(error)):
+            raise
+        _fail("out of memory; try a smaller --hidden-size, --batch-size or --sequence-length", 1)
+
+
+def _fail(line: str, exit_code: int) -> NoReturn:
+    warn(line)
+    sys.exit(exit_code)
 
 
 def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: bool) -> None:
     """Train to the end, showing it, and print the scores."""
     from elman.run import api
     from elman.run.clock import Clock
-    from elman.run.train import Interrupted
 
     with Console() as console:
         job = make_job(Clock(None, started=STARTED), console.say)
@@ -247,8 +280,9 @@ def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: 
         console.say(f"run folder {path}")
         try:
             run = api.complete(job, console.listen)
-        except Interrupted:
-            raise KeyboardInterrupt(f"interrupted; go on with: elman resume {path}") from None
+        except KeyboardInterrupt:
+            again = f"elman resume {shlex.quote(str(path))}"
+            raise KeyboardInterrupt(f"interrupted; go on with: {again}") from None
     record = run.folder.scores()
     if not as_json:
         warn(run.verdict)
@@ -258,20 +292,32 @@ def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: 
     )  # fmt: skip
 
 
-def _configured(path: Path, task: str) -> dict[str, Any]:
-    """The options in a TOML file: flat, or in tables as a run's options.toml has them."""
+def _configured(path: Path, task: str) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
+    """The data, the options of `task` and those of the training that a TOML file holds.
+
+    It is flat, or in tables as a run's options.toml. Its paths of data start from its own folder.
+    """
     tables = read_toml(path)
     if tables.get("task", task) != task:
         raise UserError(f"{path}: is for the task {tables['task']}, not {task}")
     values: dict[str, Any] = {}
     for name, value in tables.items():
-        if name in ("train", task) and isinstance(value, dict):
-            values |= value
-        elif name == "data":
-            values["data"] = value if isinstance(value, list) else [value]
-        elif name != "task":
-            values[name] = value
-    return values
+        if name not in ("task", "data"):
+            values |= (
+                value if name in ("train", task) and isinstance(value, dict) else {name: value}
+            )
+    data = tables.get("data", [])
+    data = data if isinstance(data, list) else [data]
+    if not all(isinstance(item, str) for item in data):
+        raise UserError(f"{path}: data = {shown(data)}: needs names of files")
+    names = [d if d == "-" or d.startswith("name:") else str(path.parent / d) for d in data]
+    known = TrainOptions.__dataclass_fields__
+    options = {k: v for k, v in values.items() if k not in known}
+    how = {k: v for k, v in values.items() if k in known}
+    # The file must be good by itself: then what is wrong is told of the file, or of a flag.
+    make(tasks.options(task), options, where=str(path))
+    make(TrainOptions, how, where=str(path))
+    return names, options, how
 
 
 def _print_scores(
@@ -296,11 +342,18 @@ def _print_scores(
         print(f"baseline: {baseline_name}")
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    # In a pipe a row is a line.
+    terminal = Terminal(highlight=False, width=None if sys.stdout.isatty() else 1000)
+    if terminal.width < NARROW_COLUMN * len(heads):
+        for row in rows:
+            first, *others = (f"{head} {cell}" for head, cell in zip(heads, row, strict=True))
+            print("\n  ".join([first, *others]))
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
-        table.add_column(head, overflow="fold")
+        # The first column holds names, to be copied as they stand.
+        table.add_column(head, overflow="fold", no_wrap=head == heads[0])
     for row in rows:
         table.add_row(*row)
-    with contextlib.suppress(BrokenPipeError):
-        Terminal(highlight=False).print(table)
+    terminal.print(table)

@@ -7,11 +7,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console as Terminal
-from rich.progress import BarColumn, Progress as Bar, TextColumn
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
 from rich.text import Text
 
 if TYPE_CHECKING:
     from elman.run.train import Progress
+
+LONGEST_LINE = 600  # characters of a warning or an error
 
 
 class Console:
@@ -57,7 +60,9 @@ class Console:
                 told=told,
             )
             return
-        scored = f"validation {event.nats:.4f} nats" if event.nats == event.nats else "no validation"
+        scored = (
+            f"validation {event.nats:.4f} nats" if event.nats == event.nats else "no validation"
+        )
         best = "  best so far" if event.best and event.nats == event.nats else ""
         self.say(
             f"epoch {event.epoch + 1}  step {event.step:,}  {_time(event.seconds)}  {scored}{best}"
@@ -67,13 +72,19 @@ class Console:
 
 
 def warn(line: str) -> None:
-    """One line on standard error."""
-    print(f"elman: {line}", file=sys.stderr)
+    """One line on standard error, whatever a stranger's file put into it."""
+    one = " ".join(line.split())
+    if len(one) > LONGEST_LINE:
+        one = f"{one[: LONGEST_LINE // 2]} … {one[-LONGEST_LINE // 2 :]}"
+    print(f"elman: {_printable(one)}", file=sys.stderr)
 
 
 def _indented(sample: str) -> str:
-    printable = "".join(c if c.isprintable() or c in "\n\t" else "�" for c in sample)
-    return "\n".join("    " + line for line in printable.splitlines())
+    return "\n".join("    " + _printable(line) for line in sample.splitlines())
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
 def _short(number: float) -> str:

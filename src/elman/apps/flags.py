@@ -11,19 +11,23 @@ from cyclopts import Group, Parameter
 from docstring_parser import parse
 
 
-def flags(kind: type[Any], group: str) -> type[Any]:
+def flags(kind: type[Any], panel: Group) -> type[Any]:
     """A dataclass for cyclopts with the fields of `kind`, each None unless the user gives it.
 
-    So whatever was given can be told from defaults, and laid over a configuration file.
+    In the help they stand in `panel`. A switch is off unless given, so it has no --no- form; over
+    a configuration file it is turned off by --switch=false.
+
+    So whatever was given can be told from defaults, and laid over that file.
     """
     hints = typing.get_type_hints(kind)
     texts = {p.arg_name: p.description or "" for p in parse(kind.__doc__ or "").params}
-    panel = Group(group, sort_key=1)
     fields: list[tuple[str, Any, Any]] = []
     for field in dataclasses.fields(kind):
         default = _shown(field.default)
         text = texts[field.name] + (f" [default: {default}]" if default else "")
-        help_text = Parameter(help=" ".join(text.split()), group=panel, show_default=False)
+        help_text = Parameter(
+            help=" ".join(text.split()), group=panel, show_default=False, negative=""
+        )
         hint = Annotated[_flag_type(hints[field.name]) | None, help_text]
         fields.append((field.name, hint, dataclasses.field(default=None)))
     made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True)
@@ -51,4 +55,4 @@ def _shown(default: object) -> str:
     if isinstance(default, tuple):
         shown = ",".join(str(value) for value in default)
         return "" if shown == "False" else shown
-    return str(default)
+    return f"{default:g}" if isinstance(default, float) else str(default)

@@ -108,8 +108,8 @@ def encode_with(
 def cut(blocks: Iterable[str], longest: int = PIECE) -> Iterator[str]:
     """The same text in pieces of about `longest` characters that split no word.
 
-    Where more than that follow one another without whitespace or full-width punctuation, they are
-    split all the same.
+    Where more than that follow one another without a place to cut (before whitespace or full-width
+    punctuation that follows something else), they are split all the same.
     """
     held = ""
     for block in blocks:

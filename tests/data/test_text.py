@@ -1,0 +1,225 @@
+"""Corpora: encoding by pieces equals encoding at once, and a cache is used but never trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.data import source, text
+from elman.data.source import resolve
+from elman.data.text import Corpus, TokenFile, cut, encode_corpus, encode_with
+from elman.data.vocabulary import LEVELS, build
+from elman.errors import RunError, UserError
+
+SAMPLE = "ΟΔΟΣ ΑΣ. Don't stop-gap 12 times!\n这是一个句子，是吧。 <unk> déjà\n"
+TEXTS = st.lists(
+    st.sampled_from(["ΑΣ", "don't", " ", "\n", "中文", "，", "<unk>", "7", "a-b", "…", "é"]),
+    min_size=4,
+    max_size=40,
+).map(lambda parts: "x y" + "".join(parts))
+
+
+def file_of(folder: Path, content: str | bytes, name: str = "a.txt") -> str:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def ids_of(corpus: Corpus) -> list[int]:
+    ids: list[int] = corpus.ids.read(0, len(corpus.ids)).tolist()
+    return ids
+
+
+@settings(max_examples=60, deadline=None)
+@given(words=st.lists(st.text("aΣ中'-", min_size=1, max_size=12)), longest=st.integers(1, 8))
+def test_pieces_join_to_the_text_and_split_no_word(words: list[str], longest: int) -> None:
+    content = " ".join(words)
+    pieces = list(cut(iter([content]), longest))
+    assert "".join(pieces) == content
+    found = [word for piece in pieces for word in piece.split()]
+    short = [word for word in words if len(word) <= longest]
+    assert not Counter(short) - Counter(found)
+    assert all(len(piece) <= 2 * longest + 1 for piece in pieces)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=15, deadline=None)
+@given(content=TEXTS, block=st.integers(1, 30), lowercase=st.booleans(), strip=st.booleans())
+def test_block_borders_do_not_change_the_ids(
+    level: str,
+    content: str,
+    block: int,
+    lowercase: bool,
+    strip: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("borders")
+    content = content.replace("中文", "中文 ").replace("…", "… ")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "BLOCK", block)
+        # Above the longest run without a place to cut; below it a split is allowed.
+        patch.setattr(text.cut, "__defaults__", (max(map(len, content.split())) + 1,))
+        corpus = encode_corpus(
+            resolve([file_of(folder, content)]),
+            level=level,
+            lowercase=lowercase,
+            strip_digits=strip,
+            cache=folder,
+        )
+    whole = build(level, [content], lowercase=lowercase, strip_digits=strip)
+    if level != "bpe":  # which learns equally good merges in the order that it meets them
+        assert corpus.vocabulary.to_json() == whole.to_json()
+    assert ids_of(corpus) == corpus.vocabulary.encode(content).tolist()
+    assert corpus.sha256 == hashlib.sha256(content.encode()).hexdigest()
+    clean = corpus.vocabulary.clean(content)
+    assert corpus.characters == len(clean.encode() if level == "bytes" else clean)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_text_is_encoded_once_until_it_or_an_option_changes(level: str, tmp_path: Path) -> None:
+    name, cache = file_of(tmp_path, SAMPLE * 3), tmp_path / "cache"
+    first = encode_corpus(resolve([name]), level=level, cache=cache)
+    times = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
+    again = encode_corpus(resolve([name]), level=level, cache=cache)
+    assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == times
+    assert ids_of(again) == ids_of(first)
+    assert (again.characters, again.sha256, again.sources) == (
+        first.characters,
+        first.sha256,
+        first.sources,
+    )
+    encode_corpus(resolve([name]), level=level, lowercase=True, cache=cache)
+    file_of(tmp_path, SAMPLE * 2)
+    shorter = encode_corpus(resolve([name]), level=level, cache=cache)
+    assert len(shorter.ids) < len(first.ids)
+    assert len(list(cache.iterdir())) == 3 * len(times)
+
+
+@pytest.mark.parametrize("suffix", [".ids", ".json"])
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_a_damaged_cache_is_made_again(
+    suffix: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    sources = resolve([file_of(folder, SAMPLE)])
+    good = encode_corpus(sources, level="characters", cache=folder / "cache")
+    expected = ids_of(good)
+    path = good.ids.path.with_suffix(suffix)
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if data.draw(st.booleans(), label="truncated"):
+        del content[place:]
+    else:
+        content[place] ^= 1 << data.draw(st.integers(0, 7), label="bit")
+    path.unlink()
+    path.write_bytes(content)
+    again = encode_corpus(sources, level="characters", cache=folder / "cache")
+    assert ids_of(again) == expected
+    assert again.vocabulary == good.vocabulary
+    assert (again.characters, again.sha256) == (good.characters, good.sha256)
+
+
+def test_a_model_s_vocabulary_is_kept_for_other_texts(tmp_path: Path) -> None:
+    vocabulary = build("characters", ["abab c"])
+    sources = resolve([file_of(tmp_path, "zazz")])
+    for _ in range(2):
+        corpus = encode_with(vocabulary, sources, cache=tmp_path / "cache")
+        assert corpus.vocabulary == vocabulary
+        assert corpus.vocabulary.decode(ids_of(corpus)) == "<unk>a<unk><unk>"
+    assert (
+        len(ids_of(encode_with(vocabulary, resolve([file_of(tmp_path, "a")]), cache=tmp_path))) == 1
+    )
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_texts_without_anything_to_learn_are_refused(level: str, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    for content, reason in (("", "holds no text"), ("zz", "one symbol only")):
+        with pytest.raises(UserError, match=reason):
+            encode_corpus(resolve([file_of(tmp_path, content)]), level=level, cache=cache)
+    with pytest.raises(UserError, match="holds no text"):
+        encode_corpus(
+            resolve([file_of(tmp_path, "42")]), level=level, strip_digits=True, cache=cache
+        )
+    assert not cache.exists() or not list(cache.iterdir()), "nothing half-written stays"
+
+
+def test_bytes_need_be_no_text(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 2
+    corpus = encode_corpus(resolve([file_of(tmp_path, data)]), level="bytes", cache=tmp_path)
+    assert bytes(ids_of(corpus)) == data
+    assert corpus.characters == len(data)
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELMAN_CACHE", file_of(tmp_path, "a file", "file"))
+    with pytest.raises(UserError, match="set ELMAN_CACHE to another folder"):
+        encode_corpus(resolve([file_of(tmp_path, SAMPLE)]), level="characters")
+
+
+def test_a_full_disk_is_the_run_s_failure(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no device that is always full")
+    sources = resolve([file_of(tmp_path, SAMPLE)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.mkstemp", lambda **_: (os.open(os.devnull, 0), "/dev/full"))
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(RunError, match="No space left"):
+            encode_corpus(sources, level="characters", cache=tmp_path / "cache")
+
+
+def test_a_text_that_changes_meanwhile_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = resolve([file_of(tmp_path, SAMPLE)])
+    written = text._write
+
+    def grow_then_write(*arguments: object) -> object:
+        file_of(tmp_path, SAMPLE + "more")
+        return written(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(text, "_write", grow_then_write)
+    with pytest.raises(RunError, match="changed while it was read"):
+        encode_corpus(sources, level="characters", cache=tmp_path / "cache")
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    size=st.sampled_from([2, 256, 257, 65_536, 65_537]),
+    count=st.integers(1, 50),
+    start=st.integers(0, 60),
+    length=st.integers(0, 60),
+)
+def test_a_stretch_of_a_token_file_is_a_slice(
+    size: int, count: int, start: int, length: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dtype = np.min_scalar_type(size - 1)
+    ids = np.random.default_rng(count).integers(size, size=count).astype(dtype)
+    path = tmp_path_factory.mktemp("tokens") / "x.ids"
+    path.write_bytes(ids.tobytes())
+    tokens = TokenFile(path, dtype.name)
+    assert len(tokens) == count
+    found = tokens.read(start, length)
+    assert found.dtype == np.int64
+    assert found.tolist() == ids[start : start + length].tolist()
+
+
+def test_the_default_cache_lies_where_caches_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ELMAN_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    corpus = encode_corpus(resolve([file_of(tmp_path, SAMPLE)]), level="words")
+    assert corpus.ids.path.parent == tmp_path / "xdg" / "elman" / "text"
+    assert json.loads(corpus.ids.path.with_suffix(".json").read_bytes())["record"]

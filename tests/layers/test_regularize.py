@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from elman import cells
+from elman.layers.recurrent import Recurrent
+from elman.layers.regularize import Zoneout, locked_dropout, weight_drop
+from elman.layers.scan import no_recurrence
+
+
+def test_a_locked_mask_is_the_same_at_all_steps_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    y = locked_dropout(torch.ones(7, 40, 50), 0.25, training=True)
+    assert torch.equal(y, y[:1].expand_as(y))
+    torch.testing.assert_close(torch.unique(y), torch.tensor([0.0, 4 / 3]))
+    # 2,000 independent draws: the share dropped has standard deviation 0.01
+    assert abs((y[0] == 0).float().mean() - 0.25) < 0.05
+
+
+def test_a_locked_mask_follows_each_packed_sequence() -> None:
+    torch.manual_seed(0)
+    packed = pack_padded_sequence(torch.ones(5, 3, 20), [5, 3, 1])
+    y = locked_dropout(packed.data, 0.5, training=True, batch_sizes=packed.batch_sizes)
+    first = y[:3]
+    at = 0
+    for n in packed.batch_sizes.tolist():
+        assert torch.equal(y[at : at + n], first[:n])
+        at += n
+    assert not torch.equal(first[0], first[1])
+
+
+def test_nothing_is_dropped_outside_training() -> None:
+    x = torch.randn(3, 4, 5)
+    assert locked_dropout(x, 0.5, training=False) is x
+    assert torch.equal(weight_drop(x[0], 0.5, training=False), x[0])
+
+
+def test_weight_drop_drops_its_share_of_the_weights() -> None:
+    torch.manual_seed(0)
+    dropped = weight_drop(torch.ones(100, 100), 0.3, training=True)
+    # 10,000 draws: standard deviation 0.005
+    assert abs((dropped == 0).float().mean() - 0.3) < 0.025
+    assert dropped.max() == pytest.approx(1 / 0.7)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.6])
+def test_zoneout_keeps_about_p_of_each_state(p: float) -> None:
+    torch.manual_seed(0)
+    size = (50, 100)
+    cell, state = cells.get("lstm"), (torch.full(size, 7.0), torch.full(size, 8.0))
+    Wx = torch.randn(50, 400)
+
+    def R(h: torch.Tensor, *gates: str) -> torch.Tensor:
+        return torch.zeros(50, 400)
+
+    after = Zoneout(cell, p, training=True).step(Wx, state, R)
+    moved = cell.step(Wx, state, R)
+    for old, new, out in zip(state, moved, after, strict=True):
+        kept = out == old
+        # 5,000 draws: standard deviation below 0.007
+        assert abs(kept.float().mean() - p) < 0.035
+        assert torch.equal(out[~kept], new[~kept])
+    assert not torch.equal(after[0] == state[0], after[1] == state[1])
+
+
+def test_zoneout_moves_by_its_expectation_in_evaluation() -> None:
+    cell, h, Wx = cells.get("mingru"), torch.randn(3, 4), torch.randn(3, 8)
+    (new,) = cell.step(Wx, (h,), no_recurrence)
+    (out,) = Zoneout(cell, 0.3, training=False).step(Wx, (h,), no_recurrence)
+    torch.testing.assert_close(out, 0.3 * h + 0.7 * new)
+
+
+def test_zoneout_notes_the_state_that_it_gives() -> None:
+    noted: dict[str, torch.Tensor] = {}
+    cell = Zoneout(cells.get("mingru"), 0.3, training=False)
+    (h,) = cell.step(torch.randn(3, 8), (torch.randn(3, 4),), no_recurrence, noted.update)
+    assert noted["h"] is h
+    assert "old h" in cell.equations
+    assert cell.name == "zoneout(mingru)"
+
+
+@pytest.mark.parametrize(
+    "share", ["dropout", "recurrent_dropout", "zoneout", "weight_drop", "locked"]
+)
+def test_every_draw_follows_the_global_generator(share: str) -> None:
+    options = {"dropout": 0.5, "locked_dropout": True} if share == "locked" else {share: 0.5}
+    layer, x = Recurrent(4, 5, 2, "gru", **options), torch.randn(6, 3, 4)  # type: ignore[arg-type]
+    outputs = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        outputs.append(layer(x)[0])
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
