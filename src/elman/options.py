@@ -87,11 +87,11 @@ def _fit(hint: Any, value: object, what: str) -> Any:
             return float(value)
         except OverflowError:
             raise UserError(f"{what} = {shown(value)}: needs a smaller number") from None
-    if hint is Path and isinstance(value, str):
+    if hint is Path and isinstance(value, str) and "\0" not in value:
         return Path(value)
     if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
-    raise UserError(f"{what} = {shown(value)}: needs a value of type {hint.__name__}")
+    raise UserError(f"{what} = {shown(value)}: needs a value of type {hint.__name__.lower()}")
 
 
 def _from_text(hint: type, text: str, what: str) -> object:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -62,11 +64,11 @@ def test_block_borders_do_not_change_the_ids(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.mktemp("borders")
-    content = content.replace("中文", "中文 ").replace("…", "… ")
+    # The longest stretch without a place to cut; with less, a split would be allowed.
+    longest = max(map(len, re.findall(r"[\s，]*[^\s，]*", content)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "BLOCK", block)
-        # Above the longest run without a place to cut; below it a split is allowed.
-        patch.setattr(text.cut, "__defaults__", (max(map(len, content.split())) + 1,))
+        patch.setattr(text.cut, "__defaults__", (longest,))
         corpus = encode_corpus(
             resolve([file_of(folder, content)]),
             level=level,
@@ -168,15 +170,26 @@ def test_a_folder_that_cannot_be_written_is_told(
         encode_corpus(resolve([file_of(tmp_path, SAMPLE)]), level="characters")
 
 
-def test_a_full_disk_is_the_run_s_failure(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no device that is always full")
-    sources = resolve([file_of(tmp_path, SAMPLE)])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tempfile.mkstemp", lambda **_: (os.open(os.devnull, 0), "/dev/full"))
-        patch.setattr(Path, "unlink", lambda *_, **__: None)
-        with pytest.raises(RunError, match="No space left"):
-            encode_corpus(sources, level="characters", cache=tmp_path / "cache")
+def test_a_disk_that_takes_no_more_is_the_run_s_failure(tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="no limits on files here")
+    name, cache = file_of(tmp_path, SAMPLE * 500), tmp_path / "cache"
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from elman.data.source import resolve\n"
+        "from elman.data.text import encode_corpus\n"
+        "from elman.errors import RunError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    encode_corpus(resolve(sys.argv[1:2]), level='characters', cache=Path(sys.argv[2]))\n"
+        "except RunError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, name, str(cache)], capture_output=True, text=True, check=True
+    )
+    assert "File too large" in done.stdout
+    assert not list(cache.iterdir()), "nothing half-written stays"
 
 
 def test_a_text_that_changes_meanwhile_is_refused(

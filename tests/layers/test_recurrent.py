@@ -237,15 +237,18 @@ def test_cells_widths_and_directions_differ_by_layer() -> None:
     agree(y, z)
 
 
-def test_residual_adds_the_input_where_widths_agree() -> None:
+@pytest.mark.parametrize("widths", [[4, 4], [3, 5], [3, 3]])
+def test_residual_adds_the_input_where_widths_agree(widths: list[int]) -> None:
     torch.manual_seed(0)
-    plain = Recurrent(3, 4, 2, "gru")
-    stack = Recurrent(3, 4, 2, "gru", residual=True)
-    stack.load_state_dict(plain.state_dict())
-    first = Recurrent(3, 4, 1, "gru")
-    first.load_state_dict({n: v for n, v in plain.state_dict().items() if "_l0" in n})
-    x = torch.randn(5, 2, 3)
-    agree(stack(x)[0], plain(x)[0] + first(x)[0])
+    stack = Recurrent(3, widths, cell="gru", residual=True)
+    x = z = torch.randn(5, 2, 3)
+    for k, width in enumerate(widths):
+        layer = Recurrent(z.shape[-1], width, cell="gru")
+        weights = {n: v for n, v in stack.state_dict().items() if f"_l{k}" in n}
+        layer.load_state_dict({n.replace(f"_l{k}", "_l0"): v for n, v in weights.items()})
+        y, _ = layer(z)
+        z = z + y if z.shape[-1] == width else y
+    agree(stack(x)[0], z)
 
 
 @pytest.mark.parametrize("name", cells.names())

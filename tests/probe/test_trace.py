@@ -117,6 +117,13 @@ def test_long_vectors_wrap_in_columns() -> None:
     assert sum(line.count(".") for line in lines) == 1 + 5 * hidden_size
 
 
+def test_numbers_far_from_one_keep_their_digits() -> None:
+    weights = trace.Weights(*(torch.zeros(1, 1).double() for _ in range(2)))
+    for number, shown in ((1.25e-7, "1.250e-07"), (-2.5e30, "-2.500e+30"), (0.0, "0.000000")):
+        text = trace.render(trace.trace("rnn", weights, torch.tensor([[number]]).double()))
+        assert text.splitlines()[1].endswith(f" {shown}")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -13,7 +12,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import (
+    App,
+    CycloptsError,
+    Group,
+    Parameter,
+    Token,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 from rich.console import Console as Terminal
 from rich.table import Table
 
@@ -24,7 +31,7 @@ from elman.data.named import NAMED
 from elman.decode import Sampling
 from elman.errors import ElmanError, UserError
 from elman.options import make, read_toml, shown
-from elman.run.options import TrainOptions
+from elman.run.options import TrainOptions, parse
 
 if TYPE_CHECKING:
     from elman.run.clock import Clock
@@ -66,17 +73,16 @@ def _train_command(name: str) -> Callable[..., None]:
         *data: str, own: Any = None, training: Any = None, config: Path | None = None,
         as_json: bool = False,
     ) -> None:  # fmt: skip
-        stored, options, how = ([], {}, {}) if config is None else _configured(config, name)
-        asked = given(training)
-        if asked.keys() & {"minutes", "epochs"}:
+        _refuse_options(data, "train", name)
+        stored, values = ([], {}) if config is None else _configured(config, name)
+        if given(training).keys() & {"minutes", "epochs"}:
             # A flag replaces what the file says of the other.
-            how = {k: v for k, v in how.items() if k not in ("minutes", "epochs")}
-        made = make(tasks.options(name), options | given(own))
-        trained = make(TrainOptions, how | asked)
+            values = {k: v for k, v in values.items() if k not in ("minutes", "epochs")}
+        options, how = parse(name, values | given(own) | given(training))
         from elman.run import prepare
 
         _complete(
-            lambda clock, say: prepare.new(name, data or stored, made, trained, clock, say), as_json
+            lambda clock, say: prepare.new(name, data or stored, options, how, clock, say), as_json
         )
 
     train.__annotations__ = {
@@ -84,7 +90,8 @@ def _train_command(name: str) -> Callable[..., None]:
             str,
             Parameter(
                 help="Files, folders, globs, - for standard input, name:NAME; .gz and .zst too. "
-                "Without any, the built-in data set."
+                "Without any, the built-in data set.",
+                allow_leading_hyphen=True,
             ),
         ],
         "own": flags(tasks.options(name), Group("Model and data", sort_key=2)) | None,
@@ -129,11 +136,18 @@ def resume(
 def evaluate(
     run: RunPath,
     /,
-    *data: Annotated[str, Parameter(help="As of train; the run's own validation part if none.")],
+    *data: Annotated[
+        str,
+        Parameter(
+            help="As for train; without any, the run's own validation part.",
+            allow_leading_hyphen=True,
+        ),
+    ],
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Score a run beside its baseline, on its own text or on DATA."""
+    _refuse_options(data, "evaluate")
     from elman.run import api
 
     began = time.perf_counter()
@@ -242,11 +256,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app(exit_on_error=False, print_error=False, result_action="return_value")
+        app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()  # so that a pipe that broke is told here
     except CycloptsError as error:
         error.verbose = False
+        told = str(error)
+        if isinstance(error, UnusedCliTokensError):
+            told = f"Too many arguments: {' '.join(error.unused_tokens or ())}."
         command = " ".join(["elman", *(error.command_chain or ())])
-        _fail(f"{error} See {command} --help", UserError.exit_code)
+        _fail(f"{told} See {command} --help", UserError.exit_code)
     except ElmanError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt as stop:
@@ -267,6 +285,19 @@ def main() -> None:
 def _fail(line: str, exit_code: int) -> NoReturn:
     warn(line)
     sys.exit(exit_code)
+
+
+def _refuse_options(data: Sequence[str], *command: str) -> None:
+    """Cyclopts takes - for an option, so DATA lets everything pass, and options are told here."""
+    for item in data:
+        if item.startswith("-") and item != "-":
+            _, apps, _ = app.parse_commands(command)
+            known = apps[-1].assemble_argument_collection()
+            raise UnknownOptionError(
+                token=Token(value=item, source="cli"),
+                argument_collection=known,
+                command_chain=command,
+            )
 
 
 def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: bool) -> None:
@@ -292,14 +323,14 @@ def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: 
     )  # fmt: skip
 
 
-def _configured(path: Path, task: str) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
-    """The data, the options of `task` and those of the training that a TOML file holds.
+def _configured(path: Path, task: str) -> tuple[list[str], dict[str, Any]]:
+    """The data and the options that a TOML file holds, flat or in tables as a run's options.toml.
 
-    It is flat, or in tables as a run's options.toml. Its paths of data start from its own folder.
+    Its paths of data start from its own folder.
     """
     tables = read_toml(path)
     if tables.get("task", task) != task:
-        raise UserError(f"{path}: is for the task {tables['task']}, not {task}")
+        raise UserError(f"{path}: is for the task {shown(tables['task'])}, not {task}")
     values: dict[str, Any] = {}
     for name, value in tables.items():
         if name not in ("task", "data"):
@@ -311,13 +342,11 @@ def _configured(path: Path, task: str) -> tuple[list[str], dict[str, Any], dict[
     if not all(isinstance(item, str) for item in data):
         raise UserError(f"{path}: data = {shown(data)}: needs names of files")
     names = [d if d == "-" or d.startswith("name:") else str(path.parent / d) for d in data]
-    known = TrainOptions.__dataclass_fields__
-    options = {k: v for k, v in values.items() if k not in known}
-    how = {k: v for k, v in values.items() if k in known}
-    # The file must be good by itself: then what is wrong is told of the file, or of a flag.
-    make(tasks.options(task), options, where=str(path))
-    make(TrainOptions, how, where=str(path))
-    return names, options, how
+    try:
+        parse(task, values)  # good by itself: what is wrong afterwards is told of a flag
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return names, values
 
 
 def _print_scores(

@@ -14,10 +14,9 @@ from docstring_parser import parse
 def flags(kind: type[Any], panel: Group) -> type[Any]:
     """A dataclass for cyclopts with the fields of `kind`, each None unless the user gives it.
 
-    In the help they stand in `panel`. A switch is off unless given, so it has no --no- form; over
-    a configuration file it is turned off by --switch=false.
-
-    So whatever was given can be told from defaults, and laid over that file.
+    So whatever was given can be told from defaults, and laid over a configuration file. In the
+    help the flags stand in `panel`. Switches are off by default and have no --no- form: what a
+    file has turned on, --switch=false turns off.
     """
     hints = typing.get_type_hints(kind)
     texts = {p.arg_name: p.description or "" for p in parse(kind.__doc__ or "").params}
@@ -28,8 +27,8 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
         help_text = Parameter(
             help=" ".join(text.split()), group=panel, show_default=False, negative=""
         )
-        hint = Annotated[_flag_type(hints[field.name]) | None, help_text]
-        fields.append((field.name, hint, dataclasses.field(default=None)))
+        optional = _flag_type(hints[field.name]) | None
+        fields.append((field.name, Annotated[optional, help_text], dataclasses.field(default=None)))
     made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True)
     made.__module__ = __name__  # else it counts as one of Python's own types, without fields
     return Parameter(name="*")(made)

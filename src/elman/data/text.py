@@ -185,7 +185,7 @@ def _write(
             vouched = {"record": record, "crc32": _checksum(record, checksum)}
             part.write_text(json.dumps(vouched), encoding="utf-8")
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             raise RunError(f"cannot write {path}: {error.strerror}") from None
         raise UserError(
             f"cannot write to {path.parent} ({error.strerror}); set ELMAN_CACHE to another folder"

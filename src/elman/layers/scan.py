@@ -111,8 +111,8 @@ def fused(
 def _compacting_quietly() -> Iterator[None]:
     """cuDNN gathers a layer's weights into one chunk at each call, and warns that it does.
 
-    The copy costs about as much as a time step or two; to keep the weights in one chunk instead
-    would tie the storage of independent parameters together.
+    That is one copy of the weights a call; to keep them in one chunk instead would tie the storage
+    of independent parameters together.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "RNN module weights are not part of single")

@@ -10,19 +10,21 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from elman.errors import UserError
+from elman.errors import RunError, UserError
 from elman.run.folder import writing
 from elman.tasks.task import Carry
 
+Tensors: TypeAlias = dict[str, Tensor]
 
-def weights_of(model: nn.Module) -> dict[str, Tensor]:
+
+def weights_of(model: nn.Module) -> Tensors:
     """Every parameter and buffer once: tied weights appear under their first name only."""
     tensors = dict(model.named_parameters()) | dict(model.named_buffers())
     return {name: tensor.detach() for name, tensor in tensors.items()}
@@ -56,13 +58,16 @@ def write(path: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -
     fresh = path.with_name(f".{path.name}.new")
     cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with writing(path):
-        save_file(cpu, fresh, metadata={"elman": json.dumps(dict(plain))})
+        try:
+            save_file(cpu, fresh, metadata={"elman": json.dumps(dict(plain))})
+        except SafetensorError as error:
+            raise RunError(f"{path}: could not be written ({error})") from error
         with fresh.open("rb") as file:
             os.fsync(file.fileno())
         fresh.replace(path)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Tensors and plain values of a file that `write` made. Raises UserError if it is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -77,7 +82,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, plain
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
     """The state of an optimiser as named tensors; its settings come from the options."""
     return {
         f"optimizer.{index}.{key}": value
@@ -88,18 +93,22 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` gave."""
-    state: dict[int, dict[str, Tensor]] = {}
+    """Put back what `optimizer_tensors` gave. Raises ValueError where a shape does not fit."""
+    parameters = [p for part in optimizer.param_groups for p in part["params"]]
+    state: dict[int, Tensors] = {}
     for name, tensor in group(tensors, "optimizer.").items():
         index, key = name.split(".", 1)
+        if tensor.shape not in (parameters[int(index)].shape, torch.Size([])):
+            raise ValueError(f"{name} has shape {list(tensor.shape)}")
         state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    settings = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": settings})
 
 
-def carry_tensors(carry: Carry) -> dict[str, Tensor]:
-    """A carried state as named tensors."""
+def carry_tensors(carry: Carry) -> Tensors:
+    """A carried state as named tensors, which may have shared one memory and must not in a file."""
     return {
-        f"carry.{layer}.{index}": tensor
+        f"carry.{layer}.{index}": tensor.clone()
         for layer, states in enumerate(carry or ())
         for index, tensor in enumerate(states)
     }
@@ -116,7 +125,7 @@ def load_carry(tensors: Mapping[str, Tensor], device: str) -> Carry:
     return [tuple(layers[k][i] for i in sorted(layers[k])) for k in sorted(layers)]
 
 
-def random_tensors(device: str) -> dict[str, Tensor]:
+def random_tensors(device: str) -> Tensors:
     """The states of PyTorch's global generators."""
     states = {"random.cpu": torch.get_rng_state()}
     if device.startswith("cuda"):
@@ -131,6 +140,6 @@ def load_random(tensors: Mapping[str, Tensor], device: str) -> None:
         torch.cuda.set_rng_state(tensors["random.cuda"], device)
 
 
-def group(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def group(tensors: Mapping[str, Tensor], prefix: str) -> Tensors:
     """The tensors whose names begin with `prefix`, without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -114,15 +115,18 @@ def create(
 
 def check_free(path: Path, *, force: bool) -> None:
     """Refuse a place that holds something, unless it is a run and `force` says to replace it."""
-    parent = next(p for p in path.absolute().parents if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise UserError(f"{path}: cannot be written ({parent} is not a folder that you may write)")
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not (path / OPTIONS).is_file():
-        raise UserError(f"{path}: exists and is not a run folder; choose another --run")
-    if not force:
-        raise UserError(f"{path}: holds a run; give --force to replace it, or another --run")
+    with writing(path):
+        if Path.cwd().is_relative_to(path.resolve()):
+            raise UserError(f"{path}: is the folder you are in, or above it; choose another --run")
+        parent = next(p for p in path.absolute().parents if p.exists())
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise UserError(f"{path}: cannot be written ({parent}: no folder that you may write)")
+        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+            return
+        if not all((path / name).is_file() for name in (OPTIONS, PREPROCESSING)):
+            raise UserError(f"{path}: exists and is not a run folder; choose another --run")
+        if not force:
+            raise UserError(f"{path}: holds a run; give --force to replace it, or another --run")
 
 
 def free_name(stem: str, parent: Path = Path("runs")) -> Path:
@@ -147,7 +151,8 @@ def writing(path: Path) -> Iterator[None]:
     """Turn an OSError while writing below `path` into one clear line."""
     try:
         yield
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
     except OSError as error:
-        raise RunError(f"{path}: could not be written ({error.strerror or error})") from error
+        what = f"{path}: cannot be written ({error.strerror or error})"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise RunError(what) from error
+        raise UserError(what) from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from elman.errors import UserError
-from elman.options import require, require_range
+from elman import tasks
+from elman.errors import UserError, unknown_name
+from elman.options import make, require, require_range
 
 
 @dataclass(frozen=True)
@@ -99,5 +101,20 @@ class TrainOptions:
         require_range(self, ("save_every",), 0, 86_400)
         rate = self.learning_rate
         require(self, "learning_rate", rate is None or rate > 0, "a value above 0")
+        waits = self.patience > 0 or self.schedule == "plateau"
+        fits = "a value above 0 with --patience or --schedule plateau"
+        require(self, "validation", self.validation > 0 or not waits, fits)
         known = self.device in ("auto", "cpu") or self.device.split(":")[0] == "cuda"
         require(self, "device", known, "auto, cpu, cuda or cuda:N")
+
+
+def parse(task: str, values: Mapping[str, object]) -> tuple[Any, TrainOptions]:
+    """The options of a task and of its training from plain values, mixed. Raises UserError."""
+    kind = tasks.options(task)
+    own, training = ({field.name for field in fields(k)} for k in (kind, TrainOptions))
+    for name in values.keys() - own - training:
+        raise unknown_name("option", name, [*own, *training])
+    return (
+        make(kind, {name: values[name] for name in values.keys() & own}),
+        make(TrainOptions, {name: values[name] for name in values.keys() & training}),
+    )

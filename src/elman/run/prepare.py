@@ -46,14 +46,16 @@ def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: 
     if how.run is not None:
         folder.check_free(how.run, force=how.force)
     device = choose_device(how.device)
-    torch.set_num_threads(how.threads or torch.get_num_threads())
+    if how.threads is not None:
+        torch.set_num_threads(how.threads)
     data = tuple(data) or task.built_in
     dataset = task.read(data, options, how.validation)
     say(task.describe(dataset))
     torch.manual_seed(how.seed)
     clock.seconds = None if how.minutes is None else 60 * how.minutes
     left = None if clock.seconds is None else clock.seconds - clock.elapsed
-    plan = task.plan(dataset, options, Budget(left, how.epochs, how.batch_size, how.learning_rate))
+    budget = Budget(left, how.epochs, how.batch_size, how.learning_rate, device)
+    plan = task.plan(dataset, options, budget)
     say(plan.why)
     run = how.run or folder.free_name(task.stem(data))
     settled = dataclasses.replace(
@@ -75,17 +77,27 @@ def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: 
     return Job(task, data, dataset, plan.options, settled, place, model, device, clock)
 
 
-def again(run: Path, epochs: int | None, minutes: float | None, clock: Clock, say: Say) -> Job:
+def again(
+    run: Path, epochs: int | None, minutes: float | None, clock: Clock, say: Say,
+    learning_rate: float | None = None,
+) -> Job:  # fmt: skip
     """A run to be gone on with, from its folder; refused where its data has changed.
 
-    `epochs` or `minutes` replace what the run was planned for, so that a finished one goes on.
+    `epochs` or `minutes` replace what the run was planned for, so that a finished one goes on;
+    `learning_rate` its highest learning rate.
     """
     old = trained(run)
-    how = old.how
-    extend = epochs is not None or minutes is not None
-    if extend:
-        how = dataclasses.replace(how, epochs=epochs, minutes=minutes)
-    torch.set_num_threads(how.threads or torch.get_num_threads())
+    changed: dict[str, Any] = {}
+    if learning_rate is not None:
+        changed["learning_rate"] = learning_rate
+    if epochs is not None or minutes is not None:
+        changed |= {"epochs": epochs, "minutes": minutes}
+    how = dataclasses.replace(old.how, **changed)
+    if how.batch_size is None or how.learning_rate is None:
+        raise UserError(f"{run / folder.OPTIONS}: damaged (no batch_size or no learning_rate)")
+    _check_longer(old.folder, epochs, minutes)
+    if how.threads is not None:
+        torch.set_num_threads(how.threads)
     device = choose_device(how.device)
     dataset = old.task.read(old.data, old.options, how.validation)
     if old.task.preprocessing(dataset) != old.preprocessing:
@@ -94,12 +106,23 @@ def again(run: Path, epochs: int | None, minutes: float | None, clock: Clock, sa
     clock.seconds = None if how.minutes is None else 60 * how.minutes
     torch.manual_seed(how.seed)
     model = old.task.build(old.preprocessing, old.options).to(device)
-    if extend:
+    if changed:
         tables = old.folder.options() | {"train": plain(how)}
         folder.replace(run / folder.OPTIONS, tomli_w.dumps(tables))
-    return Job(
-        old.task, old.data, dataset, old.options, how, old.folder, model, device, clock, extend
-    )
+    return Job(old.task, old.data, dataset, old.options, how, old.folder, model, device, clock)
+
+
+def _check_longer(run: RunFolder, epochs: int | None, minutes: float | None) -> None:
+    """Refuse to go on until a point that lies behind."""
+    if (epochs is None and minutes is None) or not run.checkpoint.exists():
+        return
+    _, at = checkpoint.read(run.checkpoint)
+    for flag, asked, done in (
+        ("epochs", epochs, at.get("epoch", 0)),
+        ("minutes", minutes, at.get("seconds", 0.0) / 60),
+    ):
+        if asked is not None and asked < done:
+            raise UserError(f"--{flag} {asked}: the run has had {done:.4g} already; give more")
 
 
 def trained(run: Path) -> Trained:

@@ -12,6 +12,7 @@ from typing import Any
 from elman.run.folder import RunFolder, replace, writing
 
 Record = Mapping[str, Any]
+RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than chance
 
 
 def write_report(folder: RunFolder, remarks: Sequence[str]) -> str:
@@ -30,37 +31,35 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
     own, baseline = scores.get("scores", {}), scores.get("baseline", {})
     if "nats" in own and "nats" in baseline:
         if own["nats"] < baseline["nats"]:
-            better = 100 * (1 - own["nats"] / baseline["nats"])
-            lines.append(f"The network beats its baseline by {better:.1f} %.")
+            better = 1 - own["nats"] / baseline["nats"]
+            lines.append(f"The network beats its baseline by {better:.1%}.")
         else:
             lines.append(
-                "WARNING: the network loses to its baseline. Train longer, or make it larger."
+                "WARNING: the network loses to its baseline."
             )
     curve = [(r["step"], r["nats"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
-        missing = "No validation" if not curve else "Too few validations"
+        missing = "Too few validations" if curve else "No validation"
         return [*lines, f"{missing} to say whether it is still learning or overfitting."]
-    best = min(range(len(curve)), key=lambda k: curve[k][1])
-    last = len(curve) - 1
-    train = [r["nats"] for r in records if r.get("split") == "train" and _number(r.get("nats"))]
-    gap = curve[last][1] - _mean(train[-5:]) if train else 0.0
-    late = (curve[last * 3 // 4][1] - curve[last][1]) / curve[last][1]
-    if best < last and curve[last][1] > 1.01 * curve[best][1]:
+    best_step, best = min(curve, key=lambda point: point[1])
+    before, last = curve[(len(curve) - 1) * 3 // 4][1], curve[-1][1]
+    train = [r["nats"] for r in records if _is(r, "train")][-5:]
+    if last > (1 + RISEN) * best:
         lines.append(
-            f"It is overfitting: validation was best at step {curve[best][0]:,} and has risen "
-            "since; the best weights were kept. Try more --dropout, a smaller --hidden-size, more "
-            "data, or --patience 5."
+            f"It is overfitting: validation was best at step {best_step:,} and has risen since; "
+            "the best weights were kept. Try more --dropout, a smaller --hidden-size, more data, "
+            "or --patience 5."
         )
-    elif late > 0.005:
+    elif last < (1 - FALLEN) * before:
         lines.append(
-            f"It is still learning: the last quarter of the run took {100 * late:.1f} % off the "
-            "validation loss. Try more --minutes or --epochs."
+            f"It is still learning: the last quarter of the run took {1 - last / before:.1%} off "
+            "the validation loss. Try more --minutes or --epochs."
         )
     else:
         lines.append("It has levelled off: more time alone will change little.")
         lines.append(
             "Training loss is far below validation loss: try more --dropout or more data."
-            if gap > 0.15 * curve[last][1]
+            if train and sum(train) / len(train) < (1 - GAP) * last
             else "Training and validation are close: try a larger --hidden-size."
         )
     return lines
@@ -74,7 +73,10 @@ def page(
     own, baseline = scores.get("scores", {}), scores.get("baseline", {})
     text = ["# Report", "", *lines, ""]
     if own:
-        text += [f"| score | this run | {scores.get('baseline_name', 'baseline')} |", "|---|---|---|"]
+        text += [
+            f"| score | this run | {scores.get('baseline_name', 'baseline')} |",
+            "|---|---|---|",
+        ]
         text += [f"| {name} | {own[name]:.4f} | {_shown(baseline.get(name))} |" for name in own]
         text += [""]
     text += ["## Curves", "", _curves(drawn), ""]
@@ -87,7 +89,10 @@ def page(
     text += ["## Options", ""]
     for name, table in tables.items():
         values = table if isinstance(table, dict) else {name: table}
-        text += [f"- `{key}` = `{json.dumps(value, ensure_ascii=False)}`" for key, value in values.items()]
+        text += [
+            f"- `{key}` = `{json.dumps(value, ensure_ascii=False)}`"
+            for key, value in values.items()
+        ]
     return "\n".join(text) + "\n"
 
 
@@ -153,10 +158,6 @@ def _is(record: Record, split: str) -> bool:
 
 def _number(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _shown(value: float | None) -> str:

@@ -10,15 +10,18 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from elman.errors import RunError
 from elman.metrics import Loss
-from elman.options import finite, make
+from elman.options import finite, make, require_range
 from elman.run import checkpoint
+from elman.run.checkpoint import Tensors
 from elman.run.clock import Clock
 from elman.run.folder import METRICS, RunFolder
 from elman.run.interrupt import Interrupt
 from elman.run.options import TrainOptions
+from elman.run.update import clip, learning_rate, make_optimizer
 from elman.tasks.task import Carry, Task
 
 REPORT_EVERY = 0.5  # seconds between two events for the eyes
@@ -38,7 +41,6 @@ class Job:
     model: nn.Module
     device: str
     clock: Clock
-    extend: bool = False  # go on with a finished run
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,14 @@ class Position:
     best: float = math.inf  # best validation loss
     stale: int = 0  # validations since the best
     factor: float = 1.0  # what plateaus left of the learning rate
-    validated_step: int = -1
     validated_at: float = 0.0  # seconds
     seconds: float = 0.0
     metrics_bytes: int = 0
-    finished: bool = False
+    reached: str = ""  # the goal, once it is reached
+
+    def __post_init__(self) -> None:
+        counts = ("step", "epoch", "batch", "units", "stale", "metrics_bytes", "seconds")
+        require_range(self, counts, 0, 2**63)
 
 
 @dataclass(frozen=True)
@@ -84,182 +89,154 @@ class Interrupted(KeyboardInterrupt):
 def train(job: Job) -> Iterator[Progress]:
     """Train until the epochs, the minutes or the patience run out; resumes where a checkpoint is.
 
-    Raises RunError when the loss is no longer finite, Interrupted on Ctrl-C; in both cases the
-    last good state is in the checkpoint.
+    Raises RunError when a loss is no longer finite, Interrupted on Ctrl-C; in both cases the
+    checkpoint holds a state from which training can go on.
     """
-    task, how, model, clock = job.task, job.how, job.model, job.clock
+    task, how, model = job.task, job.how, job.model
     optimizer = make_optimizer(model, how)
     at, carry = load(job, optimizer)
     seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
-    saved, rate, norm = time.perf_counter(), 0.0, 0.0
+    saved, rate, norm = -math.inf, 0.0, 0.0
     with Interrupt() as interrupt:
-        while not at.finished:
+        while not at.reached:
             epoch = task.epoch(job.dataset, job.options, how.batch_size or 1, how.seed, at.epoch)
             model.train()
-            stop = False
-            while at.batch < len(epoch) and not stop:
-                share = clock.share if how.epochs is None else at.step / (how.epochs * len(epoch))
-                rate = learning_rate(how, share, at.factor)
+            while at.batch < len(epoch) and not at.reached:
+                rate = learning_rate(how, share_done(job, at, len(epoch)), at.factor)
                 for parameters in optimizer.param_groups:
                     parameters["lr"] = rate
+                random = checkpoint.random_tensors(job.device)
                 total, count, after = task.loss(model, epoch[at.batch], carry, job.device)
                 optimizer.zero_grad(set_to_none=True)
-                (total / count).backward()
+                torch.autograd.backward(total / count)
                 norm, value = clip(model, how), total.item()
                 if not finite(value, norm):
-                    save(job, at, carry, optimizer)
-                    raise RunError(not_finite(job, at, value, norm, rate))
+                    raise RunError(not_finite(job, at, value, norm))
+                # Saved before the step, not after it: this state is known to be good.
+                if interrupt.asked or time.perf_counter() - saved >= how.save_every:
+                    save(job, at, carry, optimizer, random)
+                    saved = time.perf_counter()
+                if interrupt.asked:
+                    raise Interrupted(f"interrupted; go on with: elman resume {job.folder.path}")
                 optimizer.step()
                 carry, seen = after, seen + Loss(value, count)
                 at = replace(at, step=at.step + 1, batch=at.batch + 1, units=at.units + count)
                 now = time.perf_counter()
                 if now - reported > REPORT_EVERY or at.batch == len(epoch):
                     speed = (at.units - since) / (now - reported)
-                    yield report(job, at, "train", share, seen.mean, speed, rate, norm)
+                    event = progress(job, at, len(epoch), "train", seen.mean, rate, norm)
+                    yield replace(event, units_per_second=speed)
                     seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
-                if validation_due(job, at, len(epoch)):
-                    at, event = validate(job, at, share, rate, norm)
+                done = over(job, at, len(epoch))
+                if done or validation_due(job, at, len(epoch)):
+                    at, event = validate(job, at, len(epoch), rate, norm)
                     yield event
                     model.train()
                     reported = time.perf_counter()
-                if now - saved >= how.save_every or interrupt.asked:
-                    save(job, at, carry, optimizer)
-                    saved = time.perf_counter()
-                if interrupt.asked:
-                    raise Interrupted
-                stop = bool(how.patience) and at.stale >= how.patience
-                stop |= how.epochs is None and clock.share >= 1
+                if done or 0 < how.patience <= at.stale:
+                    at = replace(at, reached=goal(how))
             if at.batch == len(epoch):
                 at, carry = replace(at, epoch=at.epoch + 1, batch=0), None
-            if stop or (how.epochs is not None and at.epoch >= how.epochs):
-                if at.validated_step != at.step:
-                    at, event = validate(job, at, 1.0, rate, norm)
-                    yield event
-                at = replace(at, finished=True)
-                save(job, at, carry, optimizer)
+            if at.reached:
+                save(job, at, carry, optimizer, checkpoint.random_tensors(job.device))
 
 
-def make_optimizer(model: nn.Module, how: TrainOptions) -> torch.optim.Optimizer:
-    """The optimiser over all parameters; only matrices decay, biases and gains do not."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    vectors = [p for p in model.parameters() if p.dim() <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": how.l2},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    rate = how.learning_rate or 0.0
-    match how.optimizer:
-        case "adamw":
-            return torch.optim.AdamW(groups, rate, betas=(0.9, 0.99))
-        case "adam":
-            return torch.optim.Adam(groups, rate)
-        case "sgd":
-            return torch.optim.SGD(groups, rate, momentum=how.momentum)
-        case "rmsprop":
-            return torch.optim.RMSprop(groups, rate, momentum=how.momentum)
+def goal(how: TrainOptions) -> str:
+    """What a run works towards; another one, given later, makes a finished run go on."""
+    return f"{how.epochs} epochs" if how.epochs is not None else f"{how.minutes:g} minutes"
 
 
-def learning_rate(how: TrainOptions, share: float, factor: float) -> float:
-    """The learning rate when `share` of the run is over: a linear rise, then the schedule."""
-    peak = (how.learning_rate or 0.0) * factor
-    if share < how.warmup:
-        return peak * max(share / how.warmup, 0.01)
-    if how.schedule == "cosine":
-        return peak * 0.5 * (1 + math.cos(math.pi * (share - how.warmup) / (1 - how.warmup)))
-    return peak
+def share_done(job: Job, at: Position, batches: int) -> float:
+    """Share of the run that is over, in [0, 1]."""
+    if job.how.epochs is None:
+        return job.clock.share
+    return (at.epoch + at.batch / batches) / job.how.epochs
 
 
-def clip(model: nn.Module, how: TrainOptions) -> float:
-    """Add the L1 gradient, clip by value and by norm; the norm before clipping."""
-    parameters = [p for p in model.parameters() if p.grad is not None]
-    if how.l1:
-        for p in parameters:
-            if p.grad is not None and p.dim() > 1:
-                p.grad.add_(p.detach().sign(), alpha=how.l1)
-    if how.clip_value:
-        nn.utils.clip_grad_value_(parameters, how.clip_value)
-    return float(nn.utils.clip_grad_norm_(parameters, how.clip_norm or math.inf))
+def over(job: Job, at: Position, batches: int) -> bool:
+    """Whether the epochs or the minutes have run out."""
+    return share_done(job, at, batches) >= 1
 
 
 def validation_due(job: Job, at: Position, batches: int) -> bool:
     """In epochs: after each, at most `VALIDATIONS` times. By the clock: every 4 to 12 % of it."""
-    how = job.how
-    ended = at.batch == batches
+    how, ended = job.how, at.batch == batches
     if how.epochs is not None:
-        return ended and (at.epoch + 1) % max(1, how.epochs // VALIDATIONS) == 0
+        return ended and (at.epoch + 1) % -(-how.epochs // VALIDATIONS) == 0
     assert job.clock.seconds is not None
     waited = (job.clock.elapsed - at.validated_at) / job.clock.seconds
     return job.clock.share < 0.96 and waited > (0.04 if ended else 0.12)
 
 
 def validate(
-    job: Job, at: Position, share: float, rate: float, norm: float
+    job: Job, at: Position, batches: int, rate: float, norm: float
 ) -> tuple[Position, Progress]:
-    """Score the validation part, keep the weights if they are the best, and let the model show."""
+    """Score the validation part, keep the weights if they are the best, and let the model show.
+
+    Without a validation part the loss is NaN, and the latest weights are the best. Raises RunError
+    where the loss is not finite though there is one.
+    """
     began = time.perf_counter()
     job.model.eval()
     loss = math.nan
     if job.how.validation:
-        part = job.task.validate(job.model, job.dataset, job.options, job.device)
-        loss = part.mean
-    best = not loss >= at.best  # without a validation part the latest is the best
+        loss = job.task.validate(job.model, job.dataset, job.options, job.device).mean
+        if not finite(loss):
+            raise RunError(not_finite(job, at, loss, norm))
+    best = not loss >= at.best
     if best:
         checkpoint.write(job.folder.weights, checkpoint.weights_of(job.model), {"step": at.step})
     sample = job.task.sample(
         job.model, job.dataset, job.options, job.how.sample, job.how.seed + at.step, job.device
     )
     job.clock.allow(time.perf_counter() - began)
-    factor = at.factor if best or job.how.schedule != "plateau" else at.factor / 2
     at = replace(
         at,
         best=loss if best else at.best,
         stale=0 if best else at.stale + 1,
-        factor=factor,
-        validated_step=at.step,
+        factor=at.factor / 2 if job.how.schedule == "plateau" and not best else at.factor,
         validated_at=job.clock.elapsed,
     )
-    event = report(job, at, "validation", share, loss, 0.0, rate, norm)
+    event = progress(job, at, batches, "validation", loss, rate, norm)
     return at, replace(event, sample=sample, best=best)
 
 
-def report(
-    job: Job, at: Position, split: Literal["train", "validation"], share: float, nats: float,
-    speed: float, rate: float, norm: float,
+def progress(
+    job: Job, at: Position, batches: int, split: Literal["train", "validation"], nats: float,
+    rate: float, norm: float,
 ) -> Progress:  # fmt: skip
+    share = share_done(job, at, batches)
     return Progress(
-        split, at.step, at.epoch, share, nats, at.units, job.clock.elapsed, speed, rate, norm
+        split, at.step, at.epoch, share, nats, at.units, job.clock.elapsed, 0.0, rate, norm
     )
 
 
-def not_finite(job: Job, at: Position, loss: float, norm: float, rate: float) -> str:
-    what = "loss" if not math.isfinite(loss) else "gradient"
+def not_finite(job: Job, at: Position, loss: float, norm: float) -> str:
+    what = "gradient" if finite(loss) else "loss"
+    advice = f"elman resume {job.folder.path} --learning-rate {(job.how.learning_rate or 0) / 2:g}"
     return (
-        f"{what} is no longer finite at step {at.step + 1} (learning rate {rate:.2g}, gradient "
-        f"norm {norm:.3g}); the state before it is kept in {job.folder.path}; try a smaller "
-        f"--learning-rate (half of {job.how.learning_rate:g}) or a smaller --clip-norm"
+        f"the {what} is no longer finite after step {at.step} (gradient norm {norm:.3g}); the last "
+        f"good state is kept: {advice}; or train anew with a smaller --clip-norm"
     )
 
 
-def save(job: Job, at: Position, carry: Carry, optimizer: torch.optim.Optimizer) -> None:
+def save(job: Job, at: Position, carry: Carry, optimizer: Optimizer, random: Tensors) -> None:
     """Write the checkpoint: all that the next step depends on."""
     log = job.folder.path / METRICS
     at = replace(
-        at,
-        seconds=job.clock.elapsed,
-        metrics_bytes=log.stat().st_size if log.exists() else 0,
+        at, seconds=job.clock.elapsed, metrics_bytes=log.stat().st_size if log.exists() else 0
     )
     weights = {f"model.{k}": v for k, v in checkpoint.weights_of(job.model).items()}
     tensors = weights | checkpoint.optimizer_tensors(optimizer)
-    tensors |= checkpoint.random_tensors(job.device) | checkpoint.carry_tensors(carry)
+    tensors |= checkpoint.carry_tensors(carry) | random
     checkpoint.write(job.folder.checkpoint, tensors, asdict(at))
 
 
-def load(job: Job, optimizer: torch.optim.Optimizer) -> tuple[Position, Carry]:
+def load(job: Job, optimizer: Optimizer) -> tuple[Position, Carry]:
     """Put back the last checkpoint and cut the log to what it held then; or begin."""
     path, log = job.folder.checkpoint, job.folder.path / METRICS
-    if not path.exists():
-        at, carry = Position(), None
-    else:
+    at, carry = Position(), None
+    if path.exists():
         tensors, plain = checkpoint.read(path)
         try:
             at = make(Position, plain)
@@ -270,8 +247,9 @@ def load(job: Job, optimizer: torch.optim.Optimizer) -> tuple[Position, Carry]:
         except (TypeError, KeyError, ValueError, IndexError, RuntimeError) as error:
             raise RunError(f"{path}: damaged, cannot be resumed ({error})") from error
         job.clock.spent = at.seconds
-        at = replace(at, finished=at.finished and not job.extend)
+        if at.reached != goal(job.how):
+            at = replace(at, reached="", stale=0 if at.reached else at.stale)
     if log.exists():
         with log.open("r+b") as file:
-            file.truncate(at.metrics_bytes)
+            file.truncate(min(at.metrics_bytes, log.stat().st_size))
     return at, carry

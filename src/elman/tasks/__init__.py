@@ -23,7 +23,8 @@ def get(name: str) -> Any:
 def options(name: str) -> type[Any]:
     """The class of a task's options: NameOptions in its options.py, loaded without PyTorch."""
     module = importlib.import_module(f"{__name__}.{_known(name)}.options")
-    return getattr(module, f"{name.capitalize()}Options")
+    kind: type[Any] = getattr(module, f"{name.capitalize()}Options")
+    return kind
 
 
 def _known(name: str) -> str:

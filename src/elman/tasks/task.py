@@ -3,67 +3,72 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from torch import Tensor, nn
 
+from elman import decode
 from elman.metrics import Loss
 
-O = TypeVar("O")  # the task's options
-D = TypeVar("D")  # what `read` gives
-B = TypeVar("B")  # one batch
+Options = TypeVar("Options")
+Data = TypeVar("Data")  # what `read` gives
+Batch = TypeVar("Batch")
+One = TypeVar("One", covariant=True)  # one batch
 
-Carry = list[tuple[Tensor, ...]] | None  # state handed from one batch to the next
-Scores = dict[str, float]
+State: TypeAlias = list[tuple[Tensor, ...]]  # one entry a layer
+Carry: TypeAlias = State | None  # handed from one batch to the next
+Cursor: TypeAlias = decode.Cursor[State]  # a place in a text
+Scores: TypeAlias = dict[str, float]
 
 
-class Epoch(Protocol[B]):
+class Epoch(Protocol[One]):
     """The batches of one epoch, in order, each by its number."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, k: int) -> B: ...
+    def __getitem__(self, k: int) -> One: ...
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a plan may count on: either seconds or epochs, and the batch size if it is given."""
+    """What a plan may count on: either seconds or epochs, what the user has fixed, the device."""
 
     seconds: float | None
     epochs: int | None
     batch_size: int | None
     learning_rate: float | None
+    device: str
 
 
 @dataclass(frozen=True)
-class Plan(Generic[O]):
+class Plan(Generic[Options]):
     """The options that a plan settled, and why, in a sentence for the user."""
 
-    options: O
+    options: Options
     batch_size: int
     learning_rate: float
     why: str
 
 
-class Task(ABC, Generic[O, D, B]):
-    """A kind of sequence problem. One subclass a folder of `tasks/`, named `TASK` in its task.py."""
+class Task(ABC, Generic[Options, Data, Batch]):
+    """A kind of sequence problem. One subclass a folder of `tasks/`: `TASK` in task.py."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
     built_in: ClassVar[tuple[str, ...]]  # data used where none is given
 
     @abstractmethod
-    def read(self, data: Sequence[str], options: O, validation: float) -> D:
+    def read(self, data: Sequence[str], options: Options, validation: float) -> Data:
         """The data set, read and checked. Raises UserError for anything wrong with it."""
 
     @abstractmethod
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> D:
+    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Data:
         """Other data for a trained model: all of it is validation."""
 
     @abstractmethod
-    def stored(self, dataset: D, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
+    def stored(self, dataset: Data, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
         """The data items as a run remembers them: `name:…`, an absolute path, or, for what cannot
         be read again, the name of a copy in the run folder; and those copies' present places."""
 
@@ -72,55 +77,78 @@ class Task(ABC, Generic[O, D, B]):
         """A name for a run on this data."""
 
     @abstractmethod
-    def preprocessing(self, dataset: D) -> dict[str, Any]:
+    def preprocessing(self, dataset: Data) -> dict[str, Any]:
         """What turns raw input into tensors and back, as plain values."""
 
     @abstractmethod
-    def describe(self, dataset: D) -> str:
+    def describe(self, dataset: Data) -> str:
         """The data set in one line, for the user."""
 
     @abstractmethod
-    def plan(self, dataset: D, options: O, budget: Budget) -> Plan[O]:
+    def plan(self, dataset: Data, options: Options, budget: Budget) -> Plan[Options]:
         """The options with every choice made that the user left open."""
 
     @abstractmethod
-    def build(self, preprocessing: Mapping[str, Any], options: O) -> nn.Module:
+    def build(self, preprocessing: Mapping[str, Any], options: Options) -> nn.Module:
         """A new model, initialised from PyTorch's global generator."""
 
     @abstractmethod
-    def epoch(self, dataset: D, options: O, batch_size: int, seed: int, epoch: int) -> Epoch[B]:
+    def epoch(
+        self, dataset: Data, options: Options, batch_size: int, seed: int, epoch: int
+    ) -> Epoch[Batch]:
         """The training batches of one epoch; the same for the same arguments."""
 
     @abstractmethod
     def loss(
-        self, model: nn.Module, batch: B, carry: Carry, device: str
+        self, model: nn.Module, batch: Batch, carry: Carry, device: str
     ) -> tuple[Tensor, int, Carry]:
         """The summed loss of a batch, how many predictions it sums, and the state to carry on."""
 
     @abstractmethod
-    def validate(self, model: nn.Module, dataset: D, options: O, device: str) -> Loss:
+    def validate(self, model: nn.Module, dataset: Data, options: Options, device: str) -> Loss:
         """The loss over the validation part of the data."""
 
     @abstractmethod
-    def scores(self, dataset: D, loss: Loss) -> Scores:
+    def scores(self, dataset: Data, loss: Loss) -> Scores:
         """A loss over the validation part in the units that users of this task know."""
 
     @abstractmethod
-    def baseline(
-        self, dataset: D, options: O, training: D | None = None
-    ) -> tuple[str, Scores]:
+    def baseline(self, dataset: Data, options: Options, training: Data) -> tuple[str, Scores]:
         """What the compulsory baseline is, and its scores on the same validation part.
 
-        `training` is what it learns from, where that is not the same data set.
+        It learns from the training part of `training`, which may be the same data set.
         """
 
     @abstractmethod
     def sample(
-        self, model: nn.Module, dataset: D, options: O, length: int, seed: int, device: str
+        self, model: nn.Module, dataset: Data, options: Options, length: int, seed: int, device: str
     ) -> str:
         """A sample of what the model makes, for people to look at; empty where there is none."""
 
     @abstractmethod
-    def remarks(self, dataset: D, sample: str) -> list[str]:
+    def remarks(self, dataset: Data, sample: str) -> list[str]:
         """What else a report should say of the data and of the sample, each a line of Markdown."""
 
+
+class Writer(Protocol):
+    """A trained model that writes."""
+
+    def read(self, prompt: str, after: Cursor | None = None) -> Cursor:
+        """The place after `prompt`, going on from `after`."""
+
+    def write(
+        self, cursor: Cursor, length: int, sampling: decode.Sampling, prompt: str = ""
+    ) -> Iterator[tuple[str, Cursor]]:
+        """`length` tokens from `cursor`, piece by piece, each with the place after it."""
+
+    def unknown(self, text: str) -> list[str]:
+        """The symbols of a text that the model does not know."""
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """What a task has, beyond `Task`, whose models write."""
+
+    def writer(
+        self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any, device: str
+    ) -> Writer: ...

@@ -11,17 +11,18 @@ from torch import Tensor, nn
 from elman.errors import UserError
 from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import locked_dropout
+from elman.tasks.task import State
 from elman.tasks.text.options import TextOptions
 
 V = TypeVar("V")
-State = list[tuple[Tensor, ...]]  # one entry a layer, one tensor [D, B, H] a state of its cell
 
 
 class LanguageModel(nn.Module):
     """Embedding or one-hot input → `Recurrent` → dropout → linear output over the vocabulary.
 
     A model with a layer that reads both ways sees a window of the text and scores only the token
-    after it; any other scores the next token at every step and carries its state on.
+    after it; any other scores the next token at every step and carries its state on: one tensor
+    [D, B, H] for each state of each layer's cell.
     """
 
     def __init__(self, vocabulary_size: int, options: TextOptions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from elman import cells
 from elman.options import require, require_range
 
 
@@ -89,11 +90,12 @@ class TextOptions:
         for name in ("cell", "hidden_size", "bidirectional"):
             value = getattr(self, name)
             require(self, name, value is None or len(value) > 0, "at least one value")
+        for name in self.cell:
+            cells.get(name)
         depths = {len(v) for v in (self.cell, self.hidden_size or (), self.bidirectional)} - {0, 1}
         depths |= {self.num_layers} if self.num_layers else set()
         if self.num_layers is None:
             object.__setattr__(self, "num_layers", max(depths, default=1))
-            depths |= {self.num_layers} if depths else set()
         listed = ", ".join(str(d) for d in sorted(d for d in depths if d))
         require(
             self, "num_layers", len(depths) < 2, f"lists of one length; got layers for {listed}"

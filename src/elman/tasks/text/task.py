@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -21,14 +21,15 @@ from elman.data.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task
-from elman.tasks.text import memorisation, ngram
-from elman.tasks.text.model import LanguageModel, State
+from elman.tasks.text import memorisation, ngram, scoring
+from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.plan import make_plan
+from elman.tasks.text.writer import Writer, stepper
 
 SCORED = 1_000_000  # at most so many tokens are scored
 SCORED_WINDOWS = 20_000  # and so many windows of a model that reads both ways
-SCORING_STREAMS, SCORING_STEPS, WARMUP = 16, 256, 256
+LONGEST_PROMPT = 1_000  # tokens before a sample
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
 
@@ -127,11 +128,14 @@ class Text(Task[TextOptions, TextData, Batch]):
             )
 
         def speed(candidate: Plan[TextOptions]) -> float:
-            return self._speed(dataset, candidate)
+            return self._speed(dataset, candidate, budget.device)
 
         return make_plan(dataset.cut, dataset.vocabulary.size, options, budget, speed)
 
     def build(self, preprocessing: Mapping[str, Any], options: TextOptions) -> LanguageModel:
+        for name in ("hidden_size", "embedding", "dropout"):
+            if getattr(options, name) is None:
+                raise UserError(f"options.toml: damaged (no {name} in it)")
         return LanguageModel(self._vocabulary(preprocessing).size, options)
 
     def epoch(
@@ -156,48 +160,25 @@ class Text(Task[TextOptions, TextData, Batch]):
         after = None if windowed else [tuple(s.detach() for s in layer) for layer in state]
         return total, y.numel(), after
 
-    @torch.no_grad()
     def validate(
         self, model: nn.Module, dataset: TextData, options: TextOptions, device: str
     ) -> Loss:
-        ids, start = dataset.corpus.ids, dataset.cut
-        loss = Loss(0.0, 0)
+        ids, (first, stop) = dataset.corpus.ids, scored(dataset, options)
         if options.windowed:
-            # The first tokens of a text have no full window before them and are left out.
-            steps = options.sequence_length
-            first = max(0, start - steps)
-            stop = min(dataset.tokens, first + steps + scored_tokens(dataset, options))
-            for x, y in batching.Windows(ids, first, stop, 256, steps, seed=None):
-                scores, _ = model(x.to(device))
-                total = F.cross_entropy(scores, y.to(device), reduction="sum")
-                loss += Loss(total.item(), y.numel())
-            return loss
-        # Token `start` is scored too where something precedes it.
-        begin = max(0, start - 1)
-        stop = min(dataset.tokens, begin + 1 + scored_tokens(dataset, options))
-        streams = batching.Scoring(ids, begin, stop, SCORING_STREAMS, SCORING_STEPS, warmup=WARMUP)
-        state: State | None = None
-        for x, y, scored in streams:
-            scores, state = model(x.to(device), state)
-            each = F.cross_entropy(scores.flatten(0, 1), y.to(device).flatten(), reduction="none")
-            kept = each[scored.to(device).flatten()]
-            loss += Loss(kept.double().sum().item(), kept.numel())
-        return loss
+            return scoring.windowed(model, ids, first, stop, device, options.sequence_length)
+        return scoring.carried(model, ids, first, stop, device)
 
     def scores(self, dataset: TextData, loss: Loss) -> Scores:
         return scores_of(dataset, loss.mean)
 
     def baseline(
-        self, dataset: TextData, options: TextOptions, training: TextData | None = None
+        self, dataset: TextData, options: TextOptions, training: TextData
     ) -> tuple[str, Scores]:
-        train = training or dataset
-        begin = max(0, dataset.cut - 1)  # the very first token of a text is not scored
         result = ngram.baseline(
-            train.corpus.ids,
-            train.cut,
+            training.corpus.ids,
+            training.cut,
             dataset.corpus.ids,
-            begin + 1,
-            begin + 1 + scored_tokens(dataset, options),
+            *scored(dataset, options),
             dataset.vocabulary.size,
             highest_order=ngram.HIGHEST_ORDER[dataset.vocabulary.level],
         )
@@ -208,13 +189,11 @@ class Text(Task[TextOptions, TextData, Batch]):
         device: str,
     ) -> str:  # fmt: skip
         writer = Writer(stepper(model, options, device), dataset.vocabulary)
-        begin = dataset.corpus.ids.read(dataset.cut, options.sequence_length)[: 1 << 10]
-        if len(begin) == 0:
-            begin = dataset.corpus.ids.read(0, 1)
-        cursor = decode.start(writer.step, None, begin.tolist())
-        return "".join(
-            piece for piece, _ in writer.write(cursor, length, decode.Sampling(seed=seed))
-        )
+        ids = dataset.corpus.ids
+        before = ids.read(dataset.cut, min(options.sequence_length, LONGEST_PROMPT))
+        cursor = writer.start((before if len(before) else ids.read(0, 1)).tolist())
+        pieces = writer.write(cursor, length, decode.Sampling(seed=seed))
+        return "".join(piece for piece, _ in pieces)
 
     def remarks(self, dataset: TextData, sample: str) -> list[str]:
         ids = dataset.vocabulary.encode(sample)
@@ -244,15 +223,17 @@ class Text(Task[TextOptions, TextData, Batch]):
             raise UserError("preprocessing.json: damaged (no vocabulary in it)")
         return from_json(vocabulary)
 
-    def _speed(self, dataset: TextData, plan: Plan[TextOptions]) -> float:
-        """Tokens trained in a second with this plan: the best of two steps, after one to warm up."""
-        model = LanguageModel(dataset.vocabulary.size, plan.options).train()
+    def _speed(self, dataset: TextData, plan: Plan[TextOptions], device: str) -> float:
+        """Tokens trained in a second with this plan: the best of two steps after a first."""
+        model = LanguageModel(dataset.vocabulary.size, plan.options).to(device).train()
         epoch = self.epoch(dataset, plan.options, plan.batch_size, 0, 0)
         best = 0.0
         for k in range(3):
             began = time.perf_counter()
-            total, count, _ = self.loss(model, epoch[k % len(epoch)], None, "cpu")
-            total.backward()
+            total, count, _ = self.loss(model, epoch[k % len(epoch)], None, device)
+            torch.autograd.backward(total)
+            if device != "cpu":
+                torch.accelerator.synchronize()
             if k:
                 best = max(best, count / (time.perf_counter() - began))
             model.zero_grad()
@@ -262,49 +243,11 @@ class Text(Task[TextOptions, TextData, Batch]):
 TASK = Text()
 
 
-@dataclass(frozen=True)
-class Writer:
-    """A language model that writes: text in and out, `decode` in between."""
-
-    step: decode.Step[Any]
-    vocabulary: Vocabulary
-
-    def read(
-        self, prompt: str, after: decode.Cursor[Any] | None = None
-    ) -> decode.Cursor[Any]:
-        """The place after `prompt`, going on from `after`. Unknown symbols are read as `<unk>`.
-
-        Without a prompt and a place to go on from, the text begins as after a line break, or,
-        where the model has never seen one, after its most frequent symbol.
-        """
-        ids = self.vocabulary.encode(prompt).tolist()
-        if after is not None:
-            return decode.advance(self.step, after, ids) if ids else after
-        if not ids:
-            covered = not self.vocabulary.covers("\n")
-            ids = (self.vocabulary.encode("\n").tolist() if covered else []) or [1]
-        return decode.start(self.step, None, ids)
-
-    def write(
-        self, cursor: decode.Cursor[Any], length: int, sampling: decode.Sampling, prompt: str = ""
-    ) -> Iterator[tuple[str, decode.Cursor[Any]]]:
-        """`length` tokens as text, piece by piece as they are made, each with the place after it.
-
-        `prompt` is what the text follows, for the space before its first word.
-        """
-        decoder = self.vocabulary.decoder()
-        for token in self.vocabulary.encode(prompt).tolist():
-            decoder.push(token)
-        unknown = self.vocabulary.unknown
-        forbidden = () if unknown is None else (unknown,)
-        for token, cursor in decode.generate(self.step, cursor, length, sampling, forbidden):
-            yield decoder.push(token), cursor
-        yield decoder.flush(), cursor
-
-
-def scored_tokens(dataset: TextData, options: TextOptions) -> int:
-    """How many tokens of the validation part are scored, at most."""
-    return min(dataset.tokens - dataset.cut, SCORED_WINDOWS if options.windowed else SCORED)
+def scored(dataset: TextData, options: TextOptions) -> tuple[int, int]:
+    """The tokens of the validation part that are scored: those with enough text before them."""
+    first = max(dataset.cut, options.sequence_length if options.windowed else 1)
+    limit = SCORED_WINDOWS if options.windowed else SCORED
+    return first, min(dataset.tokens, first + limit)
 
 
 def scores_of(dataset: TextData, nats: float) -> Scores:
@@ -315,27 +258,3 @@ def scores_of(dataset: TextData, nats: float) -> Scores:
         "perplexity": metrics.perplexity(nats),
         "bits": metrics.bits(nats) * tokens_per_character,
     }
-
-
-def stepper(
-    model: nn.Module, options: TextOptions, device: str
-) -> decode.Step[Any]:
-    """A `decode.Step` over a language model.
-
-    Its state is the recurrent state; of a model that reads both ways, the last window of tokens.
-    """
-
-    @torch.no_grad()
-    def carried(ids: Tensor, state: State | None) -> tuple[Tensor, State]:
-        scores, state = model(ids.to(device)[:, None], state)
-        return scores[-1, 0], state
-
-    @torch.no_grad()
-    def windowed(ids: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        seen = ids if state is None else torch.cat([state, ids])
-        seen = seen[-options.sequence_length :]
-        scores, _ = model(seen.to(device)[:, None])
-        return scores[0], seen
-
-    return windowed if options.windowed else carried
-

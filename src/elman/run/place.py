@@ -1,0 +1,59 @@
+"""A place in a text, kept in a file: to write on from there another day, or from there twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from elman.errors import UserError
+from elman.run import checkpoint
+from elman.tasks.task import Cursor
+
+
+def save(cursor: Cursor, path: Path) -> None:
+    """Keep a place. Raises UserError where the file cannot be written."""
+    plain = {"seen": sorted(cursor.seen), "position": cursor.position}
+    tensors = checkpoint.carry_tensors(cursor.state) | {"logits": cursor.logits}
+    checkpoint.write(path, tensors, plain)
+
+
+def load(path: Path, like: Cursor, device: str) -> Cursor:
+    """A kept place; `like` is any place of the model that it has to fit. Raises UserError."""
+    tensors, plain = checkpoint.read(path)
+    seen, position = plain.get("seen"), plain.get("position")
+    logits, symbols = tensors.get("logits"), len(like.logits)
+    try:
+        state = checkpoint.load_carry(tensors, device)
+    except ValueError:
+        state = None
+    if (
+        state is not None
+        and _fits(state, like.state, symbols)
+        and logits is not None
+        and logits.shape == like.logits.shape
+        and isinstance(seen, list)
+        and all(isinstance(token, int) and 0 <= token < symbols for token in seen)
+        and isinstance(position, int)
+        and position > 0
+    ):
+        return Cursor(state, logits.to(device), frozenset(seen), position)
+    raise UserError(f"{path}: is not a place in a text of this model; it came from another one")
+
+
+def _fits(kept: Sequence[Sequence[Tensor]], own: Sequence[Sequence[Tensor]], symbols: int) -> bool:
+    return [len(layer) for layer in kept] == [len(layer) for layer in own] and all(
+        _matches(a, b, symbols)
+        for layer, other in zip(kept, own, strict=True)
+        for a, b in zip(layer, other, strict=True)
+    )
+
+
+def _matches(kept: Tensor, own: Tensor, symbols: int) -> bool:
+    if kept.dtype != own.dtype:
+        return False
+    if own.is_floating_point():
+        return kept.shape == own.shape
+    # A window of tokens, however many have been read.
+    return kept.dim() == 1 and len(kept) > 0 and 0 <= int(kept.min()) <= int(kept.max()) < symbols

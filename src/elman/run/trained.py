@@ -1,0 +1,119 @@
+"""A trained model and the folder it came from: it scores, and it writes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from elman import decode
+from elman.errors import UserError
+from elman.options import make
+from elman.run import place, prepare
+from elman.run.folder import RunFolder
+from elman.run.report import verdict
+from elman.tasks.task import Cursor, Writer, Writes
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Scores by name, beside the baseline's, on the same text."""
+
+    scores: dict[str, float]
+    baseline: dict[str, float]
+    baseline_name: str
+
+
+class Run:
+    """A trained model and the folder it came from; `elman.load` gives it."""
+
+    def __init__(self, trained: prepare.Trained, device: str) -> None:
+        self._trained, self.device = trained, device
+        self.model: nn.Module = prepare.load_model(trained, device)
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self._trained.folder.path
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder's files, read."""
+        return self._trained.folder
+
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        return self._trained.task.name
+
+    @property
+    def verdict(self) -> str:
+        """What the report says in plain words: does it beat the baseline, what to try next."""
+        return " ".join(verdict(self.folder.metrics(), self.folder.scores()))
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores at the end of training, by name; empty where nothing was kept to validate."""
+        return dict(self.folder.scores().get("scores", {}))
+
+    @property
+    def baseline(self) -> dict[str, float]:
+        """The baseline's scores on the same validation part."""
+        return dict(self.folder.scores().get("baseline", {}))
+
+    def evaluate(self, *data: str | Path) -> Evaluation:
+        """Scores on other data, or, with none, on the run's own validation part."""
+        run, task = self._trained, self._trained.task
+        if not data and not run.how.validation:
+            raise UserError(f"{self.path}: kept nothing for validation; name other data")
+        training = task.read(run.data, run.options, run.how.validation)
+        dataset = training
+        if data:
+            dataset = task.unseen([str(item) for item in data], run.preprocessing)
+        loss = task.validate(self.model, dataset, run.options, self.device)
+        name, baseline = task.baseline(dataset, run.options, training)
+        return Evaluation(task.scores(dataset, loss), baseline, name)
+
+    def read(self, prompt: str = "", after: Cursor | None = None) -> Cursor:
+        """The place in a text after `prompt`, from which `stream` writes on, as often as wanted."""
+        return self._writer().read(prompt, after)
+
+    def stream(
+        self, cursor: Cursor, length: int = 500, sampling: decode.Sampling | None = None,
+        prompt: str = "",
+    ) -> Iterator[tuple[str, Cursor]]:  # fmt: skip
+        """`length` tokens from `cursor`: pieces of text as they are made, and the place after each.
+
+        `prompt` is what they follow, for the space before the first word.
+        """
+        return self._writer().write(cursor, length, sampling or decode.Sampling(), prompt)
+
+    def generate(self, prompt: str = "", length: int = 500, **sampling: Any) -> str:
+        """The prompt and `length` tokens after it.
+
+        `sampling`: temperature, top_k, top_p, repetition_penalty, seed, as in `decode.Sampling`.
+        """
+        chosen = make(decode.Sampling, sampling)
+        pieces = self.stream(self.read(prompt), length, chosen, prompt)
+        return prompt + "".join(piece for piece, _ in pieces)
+
+    def unknown(self, text: str) -> list[str]:
+        """The symbols of a text that the model does not know."""
+        return self._writer().unknown(text)
+
+    def save_state(self, cursor: Cursor, path: str | Path) -> None:
+        """Keep a place in a text in a file, to write on from there another time."""
+        place.save(cursor, Path(path))
+
+    def load_state(self, path: str | Path) -> Cursor:
+        """A place that `save_state` kept. UserError where it is damaged or of another model."""
+        return place.load(Path(path), self.read(), self.device)
+
+    def _writer(self) -> Writer:
+        run = self._trained
+        if not isinstance(run.task, Writes):
+            raise UserError(f"{self.path}: the task {self.task} does not write")
+        return run.task.writer(self.model, run.preprocessing, run.options, self.device)

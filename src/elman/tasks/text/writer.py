@@ -1,0 +1,83 @@
+"""A language model that writes: text in and out, `decode` in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from elman import decode
+from elman.data.vocabulary import Vocabulary
+from elman.tasks.task import Cursor, State
+from elman.tasks.text.options import TextOptions
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A model step by step, and the vocabulary of what it reads and writes."""
+
+    step: decode.Step[State]
+    vocabulary: Vocabulary
+
+    def read(self, prompt: str, after: Cursor | None = None) -> Cursor:
+        """The place after `prompt`, going on from `after`. Unknown symbols are read as `<unk>`.
+
+        Without a prompt and a place to go on from, the text begins as after a line break, or,
+        where the model has never seen one, after its most frequent symbol.
+        """
+        ids = self.vocabulary.encode(prompt).tolist()
+        if after is not None:
+            return decode.advance(self.step, after, ids) if ids else after
+        if not ids:
+            known = not self.vocabulary.covers("\n")
+            ids = (self.vocabulary.encode("\n").tolist() if known else []) or [1]
+        return self.start(ids)
+
+    def start(self, ids: list[int]) -> Cursor:
+        """The place after `ids`, at least one, at the beginning of a text."""
+        return decode.start(self.step, [], ids)
+
+    def write(
+        self, cursor: Cursor, length: int, sampling: decode.Sampling, prompt: str = ""
+    ) -> Iterator[tuple[str, Cursor]]:
+        """`length` tokens as text, piece by piece as they are made, each with the place after it.
+
+        `prompt` is what the text follows, for the space before its first word. `<unk>` is never
+        written.
+        """
+        decoder = self.vocabulary.decoder()
+        for token in self.vocabulary.encode(prompt).tolist():
+            decoder.push(token)
+        unknown = self.vocabulary.unknown
+        forbidden = () if unknown is None else (unknown,)
+        place = cursor
+        for token, place in decode.generate(self.step, cursor, length, sampling, forbidden):
+            yield decoder.push(token), place
+        yield decoder.flush(), place
+
+    def unknown(self, text: str) -> list[str]:
+        """The symbols of a text that the model does not know, in the order they come."""
+        return self.vocabulary.covers(text)
+
+
+def stepper(model: nn.Module, options: TextOptions, device: str) -> decode.Step[State]:
+    """A `decode.Step` over a language model; an empty state is that at the beginning of a text.
+
+    The state is the recurrent one; of a model that reads both ways, the last window of tokens.
+    """
+
+    @torch.no_grad()
+    def carried(ids: Tensor, state: State) -> tuple[Tensor, State]:
+        scores, after = model(ids.to(device)[:, None], state or None)
+        return scores[-1, 0], after
+
+    @torch.no_grad()
+    def windowed(ids: Tensor, state: State) -> tuple[Tensor, State]:
+        before = [tokens for part in state for tokens in part]
+        seen = torch.cat([*before, ids.to(device)])[-options.sequence_length :]
+        scores, _ = model(seen[:, None])
+        return scores[0], [(seen,)]
+
+    return windowed if options.windowed else carried

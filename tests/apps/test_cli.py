@@ -1,0 +1,312 @@
+"""The face towards the user: quick help, data apart from talk, runs that repeat and go on."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+from calling import call
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from elman import cells, tasks
+from elman.data.named import NAMED
+
+ELMAN = (sys.executable, "-m", "elman")
+SMALL = (
+    "--epochs", "2", "--hidden-size", "6", "--sequence-length", "8", "--batch-size", "2",
+    "--sample", "0", "--threads", "1",
+)  # fmt: skip
+COMMANDS = (
+    (), ("train",), ("train", "text"), ("resume",), ("evaluate",), ("generate",), ("trace",),
+    ("cells",), ("tasks",), ("data",),
+)  # fmt: skip
+WEIGHTS = "model.safetensors"
+
+
+def words(text: str) -> str:
+    """Help without its frames and line breaks."""
+    return " ".join(re.sub("[│╭╮╰╯─]", " ", text).split())
+
+
+def test_help_comes_at_once() -> None:
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        done = subprocess.run([*ELMAN, "--help"], capture_output=True, check=True)
+        seconds.append(time.perf_counter() - began)
+        assert done.stderr == b""
+    assert min(seconds) < 0.3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [*((*c, "--help") for c in COMMANDS), ("cells",), ("tasks",), ("train", "text", "--level=x")],
+)
+def test_pytorch_is_not_imported_before_it_is_needed(command: tuple[str, ...]) -> None:
+    program = (
+        "import sys\n"
+        f"sys.argv = ['elman', *{command!r}]\n"
+        "from elman.apps.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print('torch' in sys.modules, 'numpy' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "False False"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_helps(command: tuple[str, ...]) -> None:
+    for flag in ("--help", "-h"):
+        ended = call(*command, flag)
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.out.startswith(" ".join(["Usage: elman", *command[:2]]).rstrip())
+        assert "--no-" not in ended.out
+        assert all(len(line) <= 80 for line in ended.out.splitlines())
+
+
+def test_help_names_every_option_with_its_choices_and_default() -> None:
+    told = words(call("train", "text", "--help").out)
+    for text in (
+        "--level", "[choices: characters, bytes, words, bpe]", "--hidden-size", "--clip-norm",
+        "[default: 1]", "--config", "--json", "--force", "--cell", "[default: lstm]", "DATA",
+    ):  # fmt: skip
+        assert text in told
+    # What a newcomer needs stands in front of what he does not.
+    assert told.index("--run") < told.index("--minutes") < told.index("--level")
+
+
+def test_a_command_without_arguments_shows_what_there_is() -> None:
+    for command in ((), ("train",)):
+        assert call(*command) == call(*command, "--help")
+
+
+def test_lists_hold_every_name() -> None:
+    for command, names in (
+        ("cells", cells.names()), ("tasks", tasks.names()), ("data", [f"name:{n}" for n in NAMED]),
+    ):  # fmt: skip
+        ended = call(command)
+        assert (ended.code, ended.err) == (0, "")
+        assert [line.split()[0] for line in ended.out.splitlines()[1:]] == list(names)
+
+
+def test_json_is_one_object_and_all_else_goes_to_standard_error(
+    trained: Path, tmp_path: Path
+) -> None:
+    train = call("train", "text", trained / "text.txt", *SMALL, "--json", "--run", tmp_path / "run")
+    evaluate = call("evaluate", tmp_path / "run", "--json")
+    other = call("evaluate", tmp_path / "run", trained / "text.txt", "--json")
+    resume = call("resume", tmp_path / "run", "--json")
+    for ended in (train, evaluate, other, resume):
+        assert ended.code == 0
+        record = json.loads(ended.out)
+        assert record.keys() == {"task", "run", "scores", "baseline", "seconds"}
+        assert (record["task"], record["run"]) == ("text", str(tmp_path / "run"))
+        assert record["scores"].keys() == record["baseline"].keys() == {
+            "nats", "bits", "perplexity"
+        }  # fmt: skip
+        assert record["seconds"] > 0
+    assert "text.txt" in train.err
+    assert str(tmp_path / "run") in train.err
+    scores = [json.loads(ended.out)["scores"]["nats"] for ended in (train, evaluate, resume)]
+    assert scores == [pytest.approx(scores[0], abs=1e-6)] * 3
+    steps = json.loads(call("trace", "lstm", "--json").out)
+    assert [step["step"] for step in steps] == [1, 2]
+
+
+def test_without_json_the_scores_are_a_table(trained: Path) -> None:
+    ended = call("evaluate", trained / "run")
+    heads, *rows, baseline = ended.out.splitlines()
+    assert heads.split() == ["score", "network", "baseline"]
+    assert {row.split()[0] for row in rows} == {"nats", "bits", "perplexity"}
+    assert baseline.startswith("baseline: ")
+
+
+def test_flags_may_have_an_underscore(trained: Path, tmp_path: Path) -> None:
+    flags = [f.replace("-", "_").replace("__", "--", 1) if f[:2] == "--" else f for f in SMALL]
+    assert "--hidden_size" in flags
+    for name, given_flags in (("a", SMALL), ("b", flags)):
+        run = ("--run", tmp_path / name)
+        assert call("train", "text", trained / "text.txt", *given_flags, *run).code == 0
+    assert (tmp_path / "a" / WEIGHTS).read_bytes() == (tmp_path / "b" / WEIGHTS).read_bytes()
+
+
+def test_a_run_is_repeated_from_its_own_options(trained: Path, tmp_path: Path) -> None:
+    config = ("--config", trained / "run" / "options.toml")
+    assert call("train", "text", *config, "--run", tmp_path / "again").code == 0
+    assert call("train", "text", *config, "--run", tmp_path / "other", "--seed", "2").code == 0
+    first, again, other = (
+        (folder / WEIGHTS).read_bytes()
+        for folder in (trained / "run", tmp_path / "again", tmp_path / "other")
+    )
+    assert first == again != other
+
+
+def test_a_flag_goes_before_the_file_and_minutes_before_its_epochs(
+    trained: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "x.toml"
+    config.write_text("epochs = 3\nlowercase = true\nhidden_size = 5\nthreads = 1\nsample = 0\n")
+    command = ("train", "text", trained / "text.txt", "--config", config, "--run", tmp_path / "r")
+    assert call(*command).code == 0
+    kept = (tmp_path / "r" / "options.toml").read_text()
+    assert "epochs = 3\n" in kept
+    assert "lowercase = true" in kept
+    flags = ("--minutes", "0.1", "--lowercase=false", "--force", "--patience", "1")
+    assert call(*command, *flags).code == 0
+    kept = (tmp_path / "r" / "options.toml").read_text()
+    assert "minutes = 0.1\n" in kept
+    assert "epochs" not in kept
+    assert "lowercase = false" in kept
+
+
+def test_data_in_a_configuration_starts_from_its_folder(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    shutil.copy(trained / "text.txt", tmp_path / "here")
+    config = tmp_path / "here" / "x.toml"
+    config.write_text('data = "text.txt"\n')
+    ended = call("train", "text", "--config", config, *SMALL, "--run", tmp_path / "run")
+    assert ended.code == 0, ended.err
+
+
+def test_standard_input_is_kept_with_the_run(trained: Path, tmp_path: Path) -> None:
+    run, text = tmp_path / "run", (trained / "text.txt").read_bytes()
+    assert call("train", "text", "-", *SMALL, "--run", run, stdin=text).code == 0
+    assert [path.read_bytes() for path in run.glob("input-*")] == [text]
+    moved = run.rename(tmp_path / "moved")
+    assert call("evaluate", moved).code == 0
+    assert call("resume", moved, "--epochs", "3").code == 0
+    config = ("--config", moved / "options.toml", "--epochs", "1")
+    assert call("train", "text", *config, "--run", tmp_path / "again").code == 0
+
+
+few = settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@given(seed=st.integers(0, 2**63 - 1), first=st.integers(0, 9), second=st.integers(0, 9))
+@few
+def test_generate_repeats_and_goes_on_as_if_never_stopped(
+    trained: Path, tmp_path_factory: pytest.TempPathFactory, seed: int, first: int, second: int
+) -> None:
+    folder = tmp_path_factory.mktemp("state")
+    begin = ("generate", trained / "run", "--seed", str(seed))
+    prompt = ("--prompt", "the 狐")
+    whole = call(*begin, *prompt, "--length", str(first + second))
+    assert whole.code == 0
+    assert whole == call(*begin, *prompt, "--length", str(first + second))
+    assert whole.err == ""
+    one = call(*begin, *prompt, "--length", str(first), "--save-state", folder / "state")
+    two = call(*begin, "--length", str(second), "--state", folder / "state")
+    assert one.out[:-1] + two.out == whole.out
+    assert whole.out.startswith("the 狐")
+    assert len(whole.out) == len("the 狐") + first + second + 1
+
+
+def test_generate_tells_of_unknown_symbols(trained: Path) -> None:
+    ended = call("generate", trained / "run", "--prompt", "the\tÜbermut €", "--length", "2")
+    assert ended.code == 0
+    assert ended.out.startswith("the\tÜbermut €")
+    told = ended.err.splitlines()
+    assert len(told) == 1
+    assert all(symbol in told[0] for symbol in ("Ü", "€", "\\t", "<unk>"))
+
+
+def test_a_prompt_may_begin_with_a_hyphen(trained: Path) -> None:
+    ended = call("generate", trained / "run", "--prompt", "--the", "--length", "0")
+    assert (ended.code, ended.out) == (0, "--the\n")
+
+
+def test_generate_streams(trained: Path) -> None:
+    command = [*ELMAN, "generate", str(trained / "run"), "--length", "200000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert len(os.read(process.stdout.fileno(), 100)) > 0
+        assert process.poll() is None  # it is still writing
+        process.terminate()
+
+
+@pytest.mark.parametrize("command", [("generate", "--length", "5000"), ("evaluate",)])
+def test_a_reader_that_goes_away_is_no_error(trained: Path, command: tuple[str, ...]) -> None:
+    line = [*ELMAN, command[0], str(trained / "run"), *command[1:]]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if command[0] == "generate":
+            process.stdout.read(10)
+        process.stdout.close()
+        told = process.stderr.read().decode()
+        assert process.wait() == 0
+    assert "Error" not in told
+    assert "Traceback" not in told
+
+
+def test_a_narrow_terminal_breaks_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in (30, 80):
+        shown = in_terminal(columns, "data")
+        assert all(len(line) <= columns or "name:" in line for line in shown.splitlines())
+        assert all(f"name:{name}" in shown for name in NAMED)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in in_terminal(80, "cells")
+    shown = in_terminal(30, "train", "text", "--help")
+    assert all(len(line) <= 30 for line in shown.splitlines() if not line.startswith("Usage"))
+
+
+def in_terminal(columns: int, *arguments: str) -> str:
+    """What the command shows in a terminal of that width, without styles."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(
+        [*ELMAN, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment
+    ) as process:
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                part = os.read(master, 10_000)
+            except OSError:  # how a terminal ends on Linux
+                break
+            if not part:
+                break
+            shown += part
+        os.close(master)
+        assert process.wait() == 0
+    return re.sub(r"\x1b\[[012]m", "", shown.decode()).replace("\r", "")
+
+
+def test_ctrl_c_tells_how_to_go_on(trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "a run"
+    command = [
+        *ELMAN, "train", "text", str(trained / "text.txt"), "--epochs", "100000", "--hidden-size",
+        "8", "--sample", "0", "--threads", "1", "--run", str(run), "--save-every", "0",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while not (run / "checkpoint" / "state.safetensors").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"")
+    told = [line for line in err.decode().splitlines() if line.startswith("elman: ")]
+    assert told == [f"elman: interrupted; go on with: elman resume '{run}'"]
+    assert "Traceback" not in err.decode()
+    record = json.loads((tmp_path / "a run" / "metrics.jsonl").read_text().splitlines()[-1])
+    ended = call("resume", run, "--epochs", str(record["epoch"] + 30), "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["run"] == str(run)
