@@ -43,15 +43,13 @@ def make(kind: type[T], values: Mapping[str, object], *, where: str = "") -> T:
     Raises UserError for an unknown name, a value that does not fit its field or is out of range.
     """
     hints = typing.get_type_hints(kind)
-    prefix = f"{where}: " if where else ""
-    for name in values:
-        if name not in hints:
-            raise UserError(prefix + str(unknown_name("option", name, hints)))
-    checked = {name: _fit(hints[name], value, prefix + name) for name, value in values.items()}
     try:
-        return kind(**checked)
+        for name in values:
+            if name not in hints:
+                raise unknown_name("option", name, hints)
+        return kind(**{name: _fit(hints[name], value, name) for name, value in values.items()})
     except UserError as error:
-        raise UserError(prefix + str(error)) from None
+        raise (UserError(f"{where}: {error}") if where else error) from None
 
 
 def shown(value: object) -> str:

@@ -88,7 +88,7 @@ DATA: dict[str, bytes] = {
     "one-symbol.txt": b"a" * 500,
     "newlines.txt": b"\n" * 500,
     "two-characters.txt": b"ab",
-    "eleven-characters.txt": b"abcdefghijk",
+    "three-characters.txt": b"abc",
     "mark-alone.txt": b"\xef\xbb\xbf",
     "latin1.txt": (GOOD + "caf\u00e9").encode("latin-1"),
     "gb18030.txt": ("狐狸跳过了懒狗" * 50).encode("gb18030"),
@@ -269,13 +269,14 @@ def test_options_of_generate(trained: Path, flags: str) -> None:
     refused(trained, "generate", trained / "run", flags)
 
 
-@pytest.mark.parametrize("place", ["/proc/state", "/dev/null/state", "/absent/folder/state", "/"])
+@pytest.mark.parametrize("place", ["/dev/null/state", "/absent/folder/state", "/"])
 def test_a_state_that_cannot_be_kept(trained: Path, place: str) -> None:
     refused(trained, "generate", trained / "run", "--length", "0", "--save-state", place)
 
 
 @pytest.mark.parametrize(
-    "flags", ["--epochs=0", "--minutes=-1", "--epochs=3 --minutes=1", "--epoch=3"]
+    "flags",
+    ["--epochs=0", "--minutes=-1", "--learning-rate=0", "--epochs=3 --minutes=1", "--epoch=3"],
 )
 def test_options_of_resume(trained: Path, flags: str) -> None:
     refused(trained, "resume", trained / "run", *flags.split(" "))
@@ -325,7 +326,7 @@ def test_any_word_as_a_command_a_cell_a_run(
         "lowercase = 1", "data = 3", "data = [3]", "data = 'absent.txt'", "data = ''",
         "task = 'music'",
         "task = 3", "train = 3", "text = 3", "[train]\nepoch = 3", "[text]\nhiden_size = 3",
-        "[text]\nepochs = 1", "[music]\nx = 1", "epochs = 1e999", "epochs =", "epochs", "= 1",
+        "[music]\nx = 1", "epochs = 1e999", "epochs =", "epochs", "= 1",
         "epochs = 1\nepochs = 2", "[train", "\ufeffepochs = 1", "seed = 0x" + "f" * 5000,
         "dropout = 0x" + "f" * 5000, "seed = " + "9" * 5000, "x = " + "[" * 20_000,
         "seed = 1979-05-27",
@@ -363,10 +364,8 @@ def test_runs_with_a_damaged_file(
 ) -> None:
     if command[0] != "resume" and "checkpoint" in name:
         pytest.skip("only resume needs the checkpoint")
-    if command[0] == "resume" and name == "model.safetensors":
-        pytest.skip("resume needs the best weights only at its end")
-    if damage == "missing" and "checkpoint" in name:
-        pytest.skip("without a checkpoint a run begins anew")
+    if command[0] == "resume" and damage == "missing" and name.endswith("safetensors"):
+        pytest.skip("without a checkpoint a run begins anew, without weights it makes new ones")
     with copied(trained) as run:
         content = (run / name).read_bytes()
         (run / name).unlink()
@@ -553,7 +552,7 @@ def test_data_to_evaluate_that_is_no_text(trained: Path, tmp_path: Path) -> None
         if name in (
             "one-symbol.txt",
             "newlines.txt",
-            "eleven-characters.txt",
+            "three-characters.txt",
             "two-characters.txt",
         ):
             continue  # a text of one symbol can be scored

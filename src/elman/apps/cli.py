@@ -26,7 +26,7 @@ from rich.table import Table
 
 from elman import __version__, cells, tasks
 from elman.apps.console import Console, warn
-from elman.apps.flags import flags, given
+from elman.apps.flags import flags, given, whole
 from elman.data.named import NAMED
 from elman.decode import Sampling
 from elman.errors import ElmanError, UserError
@@ -59,6 +59,7 @@ app = App(
     help_format="plaintext",
     usage="Usage: elman COMMAND; elman COMMAND --help tells more",
     group_parameters=Group("Parameters", sort_key=3),
+    suppress_keyboard_interrupt=False,
 )
 train_app = App(
     name="train", help="Train a model: elman train text hamlet.txt --minutes 5", sort_key=1
@@ -122,14 +123,21 @@ def resume(
     run: RunPath,
     /,
     *,
-    epochs: Annotated[int | None, Parameter(help="Go on until so many epochs in all.")] = None,
+    epochs: Annotated[
+        int | None, Parameter(help="Go on until so many epochs in all.", converter=whole)
+    ] = None,
     minutes: Annotated[float | None, Parameter(help="Go on until so many minutes in all.")] = None,
+    learning_rate: Annotated[
+        float | None, Parameter(help="Another highest learning rate, for a run that failed.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was interrupted, exactly where it stood."""
     from elman.run import prepare
 
-    _complete(lambda clock, say: prepare.again(run, epochs, minutes, clock, say), as_json)
+    _complete(
+        lambda clock, say: prepare.again(run, epochs, minutes, clock, say, learning_rate), as_json
+    )
 
 
 @app.command(sort_key=3, usage="Usage: elman evaluate RUN [DATA...] [OPTIONS]")
@@ -153,6 +161,8 @@ def evaluate(
     began = time.perf_counter()
     trained = api.load(run, device=device)
     result = trained.evaluate(*data)
+    if result.scores["nats"] >= result.baseline["nats"]:
+        warn("WARNING: the network loses to its baseline")
     _print_scores(
         trained.task, run, result.scores, result.baseline, result.baseline_name,
         time.perf_counter() - began, as_json,
@@ -165,7 +175,7 @@ def generate(
     /,
     *,
     prompt: Annotated[str, Parameter(help="What to go on from.", allow_leading_hyphen=True)] = "",
-    length: Annotated[int, Parameter(help="Tokens to write.")] = 500,
+    length: Annotated[int, Parameter(help="Tokens to write.", converter=whole)] = 500,
     sampling: Annotated[Any, Parameter()] = None,
     state: Annotated[
         Path | None, Parameter(help="Go on from a state that --save-state kept.")
@@ -177,6 +187,8 @@ def generate(
     chosen = make(Sampling, given(sampling))
     if length < 0 or length > 10_000_000:
         raise UserError(f"--length {shown(length)}: needs a value from 0 to 10,000,000")
+    if save_state is not None and (save_state.is_dir() or not save_state.parent.is_dir()):
+        raise UserError(f"--save-state {save_state}: needs a file in a folder that exists")
     from elman.run import api
 
     trained = api.load(run, device=device)
@@ -237,7 +249,7 @@ def list_cells() -> None:
 @app.command(name="tasks", sort_key=7)
 def list_tasks() -> None:
     """The tasks that a model can be trained for."""
-    _table(("task", "what"), [(name, tasks.get(name).summary) for name in tasks.names()])
+    _table(("task", "what"), [(name, tasks.summary(name)) for name in tasks.names()])
 
 
 @app.command(name="data", sort_key=8)
@@ -341,7 +353,7 @@ def _configured(path: Path, task: str) -> tuple[list[str], dict[str, Any]]:
     data = data if isinstance(data, list) else [data]
     if not all(isinstance(item, str) for item in data):
         raise UserError(f"{path}: data = {shown(data)}: needs names of files")
-    names = [d if d == "-" or d.startswith("name:") else str(path.parent / d) for d in data]
+    names = [d if d in ("", "-") or d.startswith("name:") else str(path.parent / d) for d in data]
     try:
         parse(task, values)  # good by itself: what is wrong afterwards is told of a flag
     except UserError as error:
@@ -360,8 +372,6 @@ def _print_scores(
         }  # fmt: skip
         print(json.dumps(record))
         return
-    if baseline and "nats" in scores and scores["nats"] >= baseline["nats"]:
-        warn(f"WARNING: the network loses to its baseline ({baseline_name})")
     rows = [
         (name, f"{value:.4f}", f"{baseline[name]:.4f}" if name in baseline else "")
         for name, value in scores.items()
@@ -385,4 +395,6 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         table.add_column(head, overflow="fold", no_wrap=head == heads[0])
     for row in rows:
         table.add_row(*row)
-    terminal.print(table)
+    with terminal.capture() as drawn:  # printed by ourselves: rich makes a broken pipe an error
+        terminal.print(table)
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))

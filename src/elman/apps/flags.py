@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 from docstring_parser import parse
 
 
@@ -24,14 +25,24 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
     for field in dataclasses.fields(kind):
         default = _shown(field.default)
         text = texts[field.name] + (f" [default: {default}]" if default else "")
-        help_text = Parameter(
-            help=" ".join(text.split()), group=panel, show_default=False, negative=""
+        flag_type = _flag_type(hints[field.name])
+        parameter = Parameter(
+            help=" ".join(text.split()),
+            group=panel,
+            show_default=False,
+            negative="",
+            converter=whole if flag_type is int else None,
         )
-        optional = _flag_type(hints[field.name]) | None
-        fields.append((field.name, Annotated[optional, help_text], dataclasses.field(default=None)))
+        optional = flag_type | None
+        fields.append((field.name, Annotated[optional, parameter], dataclasses.field(default=None)))
     made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True)
     made.__module__ = __name__  # else it counts as one of Python's own types, without fields
     return Parameter(name="*")(made)
+
+
+def whole(hint: Any, tokens: Sequence[Token]) -> int:
+    """A whole number from a flag; cyclopts by itself would round 1.5."""
+    return int(tokens[0].value)
 
 
 def given(made: object) -> dict[str, object]:

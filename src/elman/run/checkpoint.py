@@ -58,10 +58,13 @@ def write(path: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -
     fresh = path.with_name(f".{path.name}.new")
     cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with writing(path):
+        fresh.touch()
+        mode = fresh.stat().st_mode
         try:
             save_file(cpu, fresh, metadata={"elman": json.dumps(dict(plain))})
         except SafetensorError as error:
             raise RunError(f"{path}: could not be written ({error})") from error
+        fresh.chmod(mode)  # else no one but the user may read it
         with fresh.open("rb") as file:
             os.fsync(file.fileno())
         fresh.replace(path)

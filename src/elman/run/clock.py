@@ -5,33 +5,30 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-REPORT_SECONDS = 4.0  # curves and pages after the last validation; importing the plotter is most
+REPORT_SECONDS = 3.0  # curves and pages after the last validation; importing the plotter is most
 
 
 @dataclass
 class Clock:
     """Measures a run in seconds, those of earlier sittings included.
 
-    `seconds` is the promise, or None where epochs count. `reserve` is what the end will need.
+    `seconds` is the promise, or None where epochs count; `validation` how long the last one took.
     """
 
     seconds: float | None
     started: float = field(default_factory=time.perf_counter)
     spent: float = 0.0  # seconds of earlier sittings
-    reserve: float = REPORT_SECONDS
+    validation: float = 0.0
 
     @property
     def elapsed(self) -> float:
         """Seconds since the run began, pauses between sittings left out."""
         return self.spent + time.perf_counter() - self.started
 
-    def allow(self, validation_seconds: float) -> None:
-        """Learn how long a validation takes, so that the last one still fits into the promise."""
-        self.reserve = REPORT_SECONDS + 1.2 * validation_seconds
-
     @property
     def share(self) -> float:
-        """Share of the promised time that is used up, in [0, 1]."""
+        """Share of the promised time that is used up, in [0, 1], less what the end will need."""
         assert self.seconds is not None
-        usable = self.seconds - min(self.reserve, 0.5 * self.seconds)
+        reserve = REPORT_SECONDS + 1.2 * self.validation
+        usable = self.seconds - min(reserve, 0.5 * self.seconds)
         return min(1.0, self.elapsed / usable)

@@ -36,7 +36,7 @@ def load(path: Path, like: Cursor, device: str) -> Cursor:
         and isinstance(seen, list)
         and all(isinstance(token, int) and 0 <= token < symbols for token in seen)
         and isinstance(position, int)
-        and position > 0
+        and 0 < position < 2**63
     ):
         return Cursor(state, logits.to(device), frozenset(seen), position)
     raise UserError(f"{path}: is not a place in a text of this model; it came from another one")

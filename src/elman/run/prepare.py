@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 import torch
 from torch import nn
 
@@ -53,7 +52,7 @@ def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: 
     say(task.describe(dataset))
     torch.manual_seed(how.seed)
     clock.seconds = None if how.minutes is None else 60 * how.minutes
-    left = None if clock.seconds is None else clock.seconds - clock.elapsed
+    left = None if clock.seconds is None else max(1.0, clock.seconds - clock.elapsed)
     budget = Budget(left, how.epochs, how.batch_size, how.learning_rate, device)
     plan = task.plan(dataset, options, budget)
     say(plan.why)
@@ -99,16 +98,13 @@ def again(
     if how.threads is not None:
         torch.set_num_threads(how.threads)
     device = choose_device(how.device)
-    dataset = old.task.read(old.data, old.options, how.validation)
-    if old.task.preprocessing(dataset) != old.preprocessing:
-        raise UserError(f"{run}: the data has changed since the run began: {', '.join(old.data)}")
+    dataset = read_again(old)
+    if old.folder.weights.exists():
+        load_model(old, "cpu")  # damaged ones are told before anything is written
     say(old.task.describe(dataset))
     clock.seconds = None if how.minutes is None else 60 * how.minutes
     torch.manual_seed(how.seed)
     model = old.task.build(old.preprocessing, old.options).to(device)
-    if changed:
-        tables = old.folder.options() | {"train": plain(how)}
-        folder.replace(run / folder.OPTIONS, tomli_w.dumps(tables))
     return Job(old.task, old.data, dataset, old.options, how, old.folder, model, device, clock)
 
 
@@ -123,6 +119,15 @@ def _check_longer(run: RunFolder, epochs: int | None, minutes: float | None) -> 
     ):
         if asked is not None and asked < done:
             raise UserError(f"--{flag} {asked}: the run has had {done:.4g} already; give more")
+
+
+def read_again(run: Trained) -> Any:
+    """The data that a run was trained on. Raises UserError where it has changed since."""
+    dataset = run.task.read(run.data, run.options, run.how.validation)
+    if run.task.preprocessing(dataset) != run.preprocessing:
+        told = ", ".join(run.data)
+        raise UserError(f"{run.folder.path}: the data has changed since the run began: {told}")
+    return dataset
 
 
 def trained(run: Path) -> Trained:

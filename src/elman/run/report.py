@@ -34,9 +34,7 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
             better = 1 - own["nats"] / baseline["nats"]
             lines.append(f"The network beats its baseline by {better:.1%}.")
         else:
-            lines.append(
-                "WARNING: the network loses to its baseline."
-            )
+            lines.append("WARNING: the network loses to its baseline.")
     curve = [(r["step"], r["nats"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
         missing = "Too few validations" if curve else "No validation"

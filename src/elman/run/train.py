@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+import tomli_w
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from elman.errors import RunError
 from elman.metrics import Loss
-from elman.options import finite, make, require_range
-from elman.run import checkpoint
+from elman.options import finite, make, plain, require_range
+from elman.run import checkpoint, folder
 from elman.run.checkpoint import Tensors
 from elman.run.clock import Clock
 from elman.run.folder import METRICS, RunFolder
@@ -159,13 +160,16 @@ def over(job: Job, at: Position, batches: int) -> bool:
 
 
 def validation_due(job: Job, at: Position, batches: int) -> bool:
-    """In epochs: after each, at most `VALIDATIONS` times. By the clock: every 4 to 12 % of it."""
-    how, ended = job.how, at.batch == batches
+    """In epochs: after each, at most `VALIDATIONS` times. By the clock: every 4 to 12 % of it.
+
+    By the clock, no more than a tenth of the time goes into it.
+    """
+    how, clock, ended = job.how, job.clock, at.batch == batches
     if how.epochs is not None:
         return ended and (at.epoch + 1) % -(-how.epochs // VALIDATIONS) == 0
-    assert job.clock.seconds is not None
-    waited = (job.clock.elapsed - at.validated_at) / job.clock.seconds
-    return job.clock.share < 0.96 and waited > (0.04 if ended else 0.12)
+    assert clock.seconds is not None
+    wait = max((0.04 if ended else 0.12) * clock.seconds, 9 * clock.validation)
+    return clock.share < 0.96 and clock.elapsed - at.validated_at > wait
 
 
 def validate(
@@ -189,7 +193,7 @@ def validate(
     sample = job.task.sample(
         job.model, job.dataset, job.options, job.how.sample, job.how.seed + at.step, job.device
     )
-    job.clock.allow(time.perf_counter() - began)
+    job.clock.validation = time.perf_counter() - began
     at = replace(
         at,
         best=loss if best else at.best,
@@ -233,13 +237,18 @@ def save(job: Job, at: Position, carry: Carry, optimizer: Optimizer, random: Ten
 
 
 def load(job: Job, optimizer: Optimizer) -> tuple[Position, Carry]:
-    """Put back the last checkpoint and cut the log to what it held then; or begin."""
+    """Put back the last checkpoint and cut the log to what it held then; or begin.
+
+    Options that were changed for going on are written down.
+    """
     path, log = job.folder.checkpoint, job.folder.path / METRICS
-    at, carry = Position(), None
+    at, carry = Position(validated_at=job.clock.elapsed), None
     if path.exists():
-        tensors, plain = checkpoint.read(path)
+        tensors, header = checkpoint.read(path)
         try:
-            at = make(Position, plain)
+            at = make(Position, header, where=str(path))
+            if header.keys() != asdict(at).keys():
+                raise ValueError("its header is not complete")
             checkpoint.load_weights(job.model, checkpoint.group(tensors, "model."), path)
             checkpoint.load_optimizer(optimizer, tensors)
             checkpoint.load_random(tensors, job.device)
@@ -249,6 +258,10 @@ def load(job: Job, optimizer: Optimizer) -> tuple[Position, Carry]:
         job.clock.spent = at.seconds
         if at.reached != goal(job.how):
             at = replace(at, reached="", stale=0 if at.reached else at.stale)
+    # Only now is it known that the run can go on.
+    tables, how = job.folder.options(), plain(job.how)
+    if tables["train"] != how:
+        folder.replace(job.folder.path / folder.OPTIONS, tomli_w.dumps(tables | {"train": how}))
     if log.exists():
         with log.open("r+b") as file:
             file.truncate(min(at.metrics_bytes, log.stat().st_size))

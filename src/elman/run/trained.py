@@ -69,7 +69,7 @@ class Run:
         run, task = self._trained, self._trained.task
         if not data and not run.how.validation:
             raise UserError(f"{self.path}: kept nothing for validation; name other data")
-        training = task.read(run.data, run.options, run.how.validation)
+        training = prepare.read_again(run)
         dataset = training
         if data:
             dataset = task.unseen([str(item) for item in data], run.preprocessing)

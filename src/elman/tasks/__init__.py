@@ -20,6 +20,11 @@ def get(name: str) -> Any:
     return importlib.import_module(f"{__name__}.{_known(name)}.task").TASK
 
 
+def summary(name: str) -> str:
+    """What a task is for, in a line: the docstring of its folder, read without PyTorch."""
+    return (importlib.import_module(f"{__name__}.{_known(name)}").__doc__ or "").strip()
+
+
 def options(name: str) -> type[Any]:
     """The class of a task's options: NameOptions in its options.py, loaded without PyTorch."""
     module = importlib.import_module(f"{__name__}.{_known(name)}.options")

@@ -56,7 +56,6 @@ class Task(ABC, Generic[Options, Data, Batch]):
     """A kind of sequence problem. One subclass a folder of `tasks/`: `TASK` in task.py."""
 
     name: ClassVar[str]
-    summary: ClassVar[str]
     built_in: ClassVar[tuple[str, ...]]  # data used where none is given
 
     @abstractmethod

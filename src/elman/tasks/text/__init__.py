@@ -1,0 +1,1 @@
+"""A language model that writes: characters, bytes, words or BPE."""

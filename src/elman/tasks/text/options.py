@@ -56,6 +56,10 @@ class TextOptions:
         Share of recurrent weights dropped for a sequence.
     sequence_length
         Tokens of one truncated back-propagation through time, or of one window.
+    scored
+        Score at most so many tokens of the validation part, from its start.
+    counted
+        Let the n-gram baseline learn from at most so many tokens, before the validation part.
     """
 
     level: Literal["characters", "bytes", "words", "bpe"] = "characters"
@@ -78,12 +82,15 @@ class TextOptions:
     zoneout: float = 0.0
     weight_drop: float = 0.0
     sequence_length: int = 64
+    scored: int | None = None
+    counted: int | None = None
 
     def __post_init__(self) -> None:
         require_range(self, ("vocabulary",), 2, 1_000_000)
         require_range(self, ("hidden_size",), 1, 16_384)
         require_range(self, ("num_layers",), 1, 64)
         require_range(self, ("embedding",), 0, 16_384)
+        require_range(self, ("scored", "counted"), 1, 1_000_000_000)
         require_range(self, ("sequence_length",), 1, 65_536)
         shares = ("dropout", "input_dropout", "recurrent_dropout", "zoneout", "weight_drop")
         require_range(self, shares, 0, 1, open_end=True)

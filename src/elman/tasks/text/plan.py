@@ -24,6 +24,11 @@ WIDTHS = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 12
 EPOCH_WIDTHS = ((20_000, 128), (200_000, 256), (math.inf, 512))  # where epochs, not minutes, count
 ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 DROPOUT = ((3, 0.0), (8, 0.1), (20, 0.3), (math.inf, 0.5))  # passes over the text → share
+SCORED, SCORED_WINDOWS = 1_000_000, 20_000  # tokens; windows of a model that reads both ways
+COUNTED = 3_000_000  # tokens that the baseline learns from: they take up about 140 MB
+SCORING_SHARE = 0.03  # of the time, for each validation
+SCORING_SPEED = 2  # tokens scored in the time in which one is trained on
+COUNTED_A_SECOND = 20_000  # of the time given: 2 to 4 % of it
 BATCH = 64
 LEARNING_RATE = 4e-3
 
@@ -42,6 +47,8 @@ def make_plan(
     batch = budget.batch_size or BATCH
     rate = budget.learning_rate or LEARNING_RATE
 
+    scored, counted = SCORED_WINDOWS if options.windowed else SCORED, COUNTED
+
     def settle(width: int, dropout: float) -> TextOptions:
         hidden = options.hidden_size or (width,)
         embedding = options.embedding
@@ -50,7 +57,14 @@ def make_plan(
             if options.tie_weights:
                 embedding = hidden[-1] * (2 if options.bidirectional[-1] else 1)
         share = options.dropout if options.dropout is not None else dropout
-        return replace(options, hidden_size=hidden, embedding=embedding, dropout=share)
+        return replace(
+            options,
+            hidden_size=hidden,
+            embedding=embedding,
+            dropout=share,
+            scored=options.scored or scored,
+            counted=options.counted or counted,
+        )
 
     if budget.seconds is None:
         assert budget.epochs is not None
@@ -60,6 +74,8 @@ def make_plan(
     else:
         width, seen = _width(tokens, vocabulary, settle, budget.seconds, batch, rate, speed)
         dropout = _dropout(seen / tokens)
+        scored = min(scored, 1 + int(SCORING_SHARE * SCORING_SPEED * seen))
+        counted = min(counted, 1 + int(COUNTED_A_SECOND * budget.seconds))
         why = f"{budget.seconds:.0f} s are enough for about {seen / tokens:,.1f} passes"
     settled = settle(width, dropout)
     assert settled.hidden_size

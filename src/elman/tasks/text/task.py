@@ -12,11 +12,12 @@ from typing import Any, TypeAlias, final
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman import cells, decode, metrics
 from elman.data import batching, source
-from elman.data.text import Corpus, encode_corpus, encode_with
+from elman.data.text import Corpus, TokenFile, encode_corpus, encode_with
 from elman.data.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
 from elman.metrics import Loss
@@ -24,12 +25,11 @@ from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task
 from elman.tasks.text import memorisation, ngram, scoring
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
-from elman.tasks.text.plan import make_plan
+from elman.tasks.text.plan import COUNTED, SCORED, make_plan
 from elman.tasks.text.writer import Writer, stepper
 
-SCORED = 1_000_000  # at most so many tokens are scored
-SCORED_WINDOWS = 20_000  # and so many windows of a model that reads both ways
 LONGEST_PROMPT = 1_000  # tokens before a sample
+COMPARED = 100_000_000  # tokens in which copies are sought: 3 s
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
 
@@ -55,7 +55,6 @@ class Text(Task[TextOptions, TextData, Batch]):
     """Predict the next token; every score is of text that the model has not been trained on."""
 
     name = "text"
-    summary = "a language model that writes: characters, bytes, words or BPE"
     built_in = ("name:topics",)
 
     def read(self, data: Sequence[str], options: TextOptions, validation: float) -> TextData:
@@ -174,13 +173,17 @@ class Text(Task[TextOptions, TextData, Batch]):
     def baseline(
         self, dataset: TextData, options: TextOptions, training: TextData
     ) -> tuple[str, Scores]:
+        first, stop = scored(dataset, options)
         result = ngram.baseline(
             training.corpus.ids,
             training.cut,
             dataset.corpus.ids,
-            *scored(dataset, options),
+            first,
+            stop,
             dataset.vocabulary.size,
             highest_order=ngram.HIGHEST_ORDER[dataset.vocabulary.level],
+            train_limit=options.counted or COUNTED,
+            limit=stop - first,
         )
         return str(result), scores_of(dataset, result.loss.mean)
 
@@ -197,15 +200,16 @@ class Text(Task[TextOptions, TextData, Batch]):
 
     def remarks(self, dataset: TextData, sample: str) -> list[str]:
         ids = dataset.vocabulary.encode(sample)
-        training = dataset.corpus.ids
         if len(ids) == 0:
             return []
+        training = Start(dataset.corpus.ids, COMPARED)
+        where = "the text" if len(training) == dataset.tokens else f"its first {COMPARED:,} tokens"
         found = memorisation.memorisation(ids, training)
         copied = training.read(found.training_start, found.length)
         share = found.training_start / len(training)
         text = json.dumps(dataset.vocabulary.decode(copied.tolist()), ensure_ascii=False)
         return [
-            f"Memorisation: the longest span that the last sample copies from the text is "
+            f"Memorisation: the longest span that the last sample copies from {where} is "
             f"{found.length:,} tokens, at token {found.training_start:,} ({share:.1%} of the way): "
             f"`{text}`. {found.copied_share:.0%} of the sample stands in copies of {found.span} "
             "tokens or more."
@@ -243,11 +247,24 @@ class Text(Task[TextOptions, TextData, Batch]):
 TASK = Text()
 
 
+@dataclass(frozen=True)
+class Start:
+    """The first `limit` tokens of a text."""
+
+    ids: TokenFile
+    limit: int
+
+    def __len__(self) -> int:
+        return min(len(self.ids), self.limit)
+
+    def read(self, start: int, count: int) -> NDArray[np.int64]:
+        return self.ids.read(start, max(0, min(count, len(self) - start)))
+
+
 def scored(dataset: TextData, options: TextOptions) -> tuple[int, int]:
     """The tokens of the validation part that are scored: those with enough text before them."""
     first = max(dataset.cut, options.sequence_length if options.windowed else 1)
-    limit = SCORED_WINDOWS if options.windowed else SCORED
-    return first, min(dataset.tokens, first + limit)
+    return first, min(dataset.tokens, first + (options.scored or SCORED))
 
 
 def scores_of(dataset: TextData, nats: float) -> Scores:

@@ -1,0 +1,52 @@
+"""What every test of the run layer starts from: a cache of its own, one thread, a text."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from jobs import MakeJob
+
+from elman.run import prepare
+from elman.run.clock import Clock
+from elman.run.options import parse
+from elman.run.train import Job
+
+WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "old", "dogs", "run", "by")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """3,000 characters of words in random order: something to learn, and something to get wrong."""
+    draw = random.Random(0)
+    path = tmp_path / "text.txt"
+    path.write_text(" ".join(draw.choices(WORDS, k=900))[:3000], encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def make_job(text: Path, tmp_path: Path) -> MakeJob:
+    """A new run of the text, small unless told otherwise, in a folder named by the test."""
+
+    def make(name: str = "run", **options: object) -> Job:
+        small = {"hidden_size": 5, "dropout": 0.0, "batch_size": 4, "sequence_length": 16}
+        how = {"epochs": 2, "sample": 0, "run": tmp_path / name}
+        if "minutes" in options:
+            del how["epochs"]
+        own, trained = parse("text", small | how | options)
+        return prepare.new("text", [str(text)], own, trained, Clock(None), lambda line: None)
+
+    return make

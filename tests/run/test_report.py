@@ -1,0 +1,113 @@
+"""The verdict says what the curves say; the card is what model hubs read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import elman
+from elman.run.report import verdict, write_report
+
+COUNTS = st.integers(4, 40)
+
+
+def _records(curve: Sequence[float], train: Sequence[float] = ()) -> list[dict[str, Any]]:
+    trained = [{"split": "train", "step": k, "nats": loss} for k, loss in enumerate(train)]
+    return trained + [
+        {"split": "validation", "step": 10 * k, "nats": loss} for k, loss in enumerate(curve)
+    ]
+
+
+@given(count=COUNTS, at=st.floats(0.1, 0.8))
+@settings(deadline=None, max_examples=30)
+def test_a_curve_that_falls_and_rises_again_is_overfitting(count: int, at: float) -> None:
+    turn = int(at * (count - 1))
+    curve = [2.0 + 0.05 * abs(k - turn) for k in range(count)]
+    told = " ".join(verdict(_records(curve), {}))
+    assert "It is overfitting" in told
+    assert f"best at step {10 * turn:,} " in told
+    assert "--dropout" in told and "still learning" not in told
+
+
+@given(count=COUNTS)
+@settings(deadline=None, max_examples=30)
+def test_a_curve_that_still_falls_is_still_learning(count: int) -> None:
+    told = " ".join(verdict(_records([3.0 * 0.97**k for k in range(count)]), {}))
+    assert "It is still learning" in told and "--minutes or --epochs" in told
+    assert "overfitting" not in told
+
+
+@given(count=COUNTS, loss=st.floats(0.0, 9.0))
+@settings(deadline=None, max_examples=30)
+def test_a_flat_curve_has_levelled_off_and_training_tells_why(count: int, loss: float) -> None:
+    flat = [loss] * count
+    assert "levelled off" in " ".join(verdict(_records(flat), {}))
+    near = verdict(_records(flat, [loss] * 9), {})
+    assert "Training and validation are close" in near[-1]
+    far = verdict(_records([loss + 1] * count, [loss / 2] * 9), {})
+    assert "far below validation loss" in far[-1]
+
+
+def test_too_few_validations_say_nothing() -> None:
+    assert verdict(_records([]), {}) == [
+        "No validation to say whether it is still learning or overfitting."
+    ]
+    assert "Too few" in verdict(_records([3.0, 2.0]), {})[0]
+    # A validation that failed counts for nothing.
+    assert (
+        "Too few" in verdict([*_records([3.0, 2.0]), {"split": "validation", "nats": None}], {})[0]
+    )
+
+
+def test_the_baseline_is_beaten_or_a_warning_is_given() -> None:
+    def told(own: float) -> str:
+        return verdict([], {"scores": {"nats": own}, "baseline": {"nats": 2.0}})[0]
+
+    assert told(1.5) == "The network beats its baseline by 25.0%."
+    assert told(2.0).startswith("WARNING: the network loses to its baseline")
+
+
+def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
+    run = elman.train(
+        "text", text, run=tmp_path / "run", epochs=3, hidden_size=3, batch_size=8,
+        sequence_length=16, sample=40,
+    )  # fmt: skip
+    page = (run.path / "report.md").read_text(encoding="utf-8")
+    for part in (
+        "# Report",
+        run.verdict.split(". ")[0],
+        "Kneser-Ney",
+        "curves.png",
+        "Memorisation",
+    ):
+        assert part in page
+    for name, score in run.scores.items():
+        assert f"| {name} | {score:.4f} | {run.baseline[name]:.4f} |" in page
+    for sample in [r["sample"] for r in run.folder.metrics() if r["sample"]][::2]:
+        assert "    " + sample in page
+    for name in run.folder.options()["train"]:
+        assert f"- `{name}` = " in page
+    assert (run.path / "curves.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+    card = (run.path / "README.md").read_text(encoding="utf-8")
+    front = re.fullmatch(r"---\n(.*?)\n---\n(.*)", card, re.DOTALL)
+    assert front is not None
+    lines = dict(line.split(": ", 1) for line in front[1].splitlines())
+    assert lines == {
+        "library_name": "elman",
+        "tags": "[elman, recurrent-network, text]",
+        "pipeline_tag": "text-generation",
+    }
+    assert f"nats {run.scores['nats']:.4f}" in front[2] and "text.txt" in front[2]
+
+
+def test_a_report_can_be_written_again(text: Path, tmp_path: Path) -> None:
+    run = elman.train("text", text, run=tmp_path / "run", epochs=1, hidden_size=3, sample=0)
+    before = (run.path / "report.md").read_text(encoding="utf-8")
+    write_report(run.folder, [])
+    assert (run.path / "report.md").read_text(encoding="utf-8") == before
