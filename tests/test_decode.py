@@ -88,9 +88,19 @@ def test_options_left_alone_give_the_softmax(logits: list[float]) -> None:
 
 def test_equal_tokens_are_cut_by_id_and_one_always_stays() -> None:
     even = torch.zeros(5)
+    many = distribution(torch.zeros(5000), (), Sampling(top_k=2))
+    assert many.nonzero().flatten().tolist() == [0, 1]
     assert distribution(even, (), Sampling(top_k=2)).tolist() == [0.5, 0.5, 0, 0, 0]
     assert distribution(even, (), Sampling(top_p=1e-9)).tolist() == [1, 0, 0, 0, 0]
     assert distribution(even, (), Sampling(temperature=0), [0]).tolist() == [0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("top_p", "kept"), [(0.1, 1), (0.49, 1), (0.51, 2), (0.79, 2), (0.81, 3)])
+def test_the_nucleus_is_the_fewest_tokens_that_reach_top_p(top_p: float, kept: int) -> None:
+    p = distribution(torch.tensor([0.2, 0.5, 0.3]).log(), (), Sampling(top_p=top_p))
+    likeliest_first = [0.5, 0.3, 0.2][:kept]
+    expected = [q / sum(likeliest_first) for q in likeliest_first] + [0.0] * (3 - kept)
+    assert p[[1, 2, 0]].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @few
@@ -175,6 +185,7 @@ def test_every_place_is_that_of_a_prompt_with_the_same_tokens(
     for token, cursor in generate(toy, start(toy, torch.zeros(3), prompt), length, sampling):
         text.append(token)
         assert same(cursor, start(Toy(symbols), torch.zeros(3), text))
+        assert (cursor.seen, cursor.position) == (frozenset(text), len(text))
     assert len(text) == len(prompt) + length
     assert toy.calls == [prompt, *([token] for token in text[len(prompt) :])]  # prompt in one call
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from elman.run.options import TrainOptions
 from elman.run.train import Progress
 
 # Each step multiplies the weights by -1e12, and each of 16 steps in time the state by as much.
-TOO_FAST = {
+TOO_FAST: dict[str, Any] = {
     "optimizer": "sgd", "learning_rate": 1e6, "l2": 1e6, "clip_norm": 0.0, "warmup": 0.0,
     "cell": "rnn-relu", "epochs": 2, "save_every": 0.0,
 }  # fmt: skip
@@ -35,7 +36,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_a_smaller_rate_saves_it(
 ) -> None:
     with pytest.raises(RunError, match=r"no longer finite after step .* --learning-rate 500000"):
         finish(make_job(**TOO_FAST))
-    kept = final(tmp_path / "run")
+    kept, _ = checkpoint.read(tmp_path / "run/checkpoint/state.safetensors")
     assert all(bool(tensor.isfinite().all()) for tensor in kept.values())
 
     run = elman.resume(tmp_path / "run", learning_rate=1e-7)
@@ -47,7 +48,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_a_smaller_rate_saves_it(
 def test_patience_ends_the_run_and_the_best_weights_are_kept(
     make_job: MakeJob, tmp_path: Path
 ) -> None:
-    options = {"optimizer": "sgd", "learning_rate": 30.0, "warmup": 0.0, "schedule": "constant"}
+    options: dict[str, Any] = {
+        "optimizer": "sgd",
+        "learning_rate": 30.0,
+        "warmup": 0.0,
+        "schedule": "constant",
+    }
     events = _validations(finish(make_job(epochs=200, patience=3, **options)))
     losses = [event.nats for event in events]
     best = losses.index(min(losses))
@@ -66,7 +72,12 @@ def test_patience_ends_the_run_and_the_best_weights_are_kept(
 def test_a_plateau_halves_the_rate_once_for_each_validation_that_is_no_better(
     make_job: MakeJob,
 ) -> None:
-    options = {"optimizer": "sgd", "learning_rate": 30.0, "warmup": 0.0, "schedule": "plateau"}
+    options: dict[str, Any] = {
+        "optimizer": "sgd",
+        "learning_rate": 30.0,
+        "warmup": 0.0,
+        "schedule": "plateau",
+    }
     events = _validations(finish(make_job(epochs=12, **options)))
     rate = 30.0
     for event in events:

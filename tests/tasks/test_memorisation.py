@@ -78,6 +78,7 @@ def test_a_planted_copy_is_found_where_it_stands(seed: int, data: st.DataObject)
 def test_equal_hashes_of_different_tokens_are_no_copy() -> None:
     # Thue and Morse's words of 2^11 symbols collide modulo 2^64, whatever the base.
     word = np.array([bin(i).count("1") % 2 for i in range(1 << 11)])
-    found = memorisation(1 - word, Text(word.tolist()), span=1 << 11)
+    training, generated = np.append(word, 2), np.append(1 - word, 2)  # not all tokens differ
+    found = memorisation(generated, Text(training.tolist()), span=len(training))
     assert found.length < 1 << 11
     assert found.copied_share == 0

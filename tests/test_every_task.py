@@ -1,0 +1,105 @@
+"""What every task keeps to, whatever it learns: found in the registry, so new ones are held too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import elman
+from elman import tasks
+from elman.options import make, plain
+from elman.run import prepare
+from elman.run.clock import Clock
+from elman.run.options import TrainOptions, parse
+from elman.run.train import Job
+from elman.tasks.task import Task
+
+TRAINED = {"epochs": 1, "batch_size": 8, "sample": 20, "threads": 1}
+SMALL: dict[str, dict[str, Any]] = {"text": {"hidden_size": 4, "counted": 5_000, "scored": 2_000}}
+"""Options that make the built-in data of a task quick to learn; none are needed."""
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(params=tasks.names())
+def job(request: pytest.FixtureRequest, tmp_path: Path) -> Job:
+    """A new run of each task on its built-in data, as it stands before the first step."""
+    name: str = request.param
+    own, how = parse(name, SMALL.get(name, {}) | TRAINED | {"run": tmp_path / "run"})
+    return prepare.new(name, [], own, how, Clock(None), lambda line: None)
+
+
+def test_a_task_is_named_and_its_options_survive_being_written(job: Job) -> None:
+    task: Task[Any, Any, Any] = job.task
+    assert tasks.get(task.name) is task and tasks.summary(task.name) and task.built_in
+    kind = tasks.options(task.name)
+    assert make(kind, plain(job.options)) == job.options
+    # A name may be used once: the command line shows both in one list.
+    assert not {f.name for f in fields(kind)} & {f.name for f in fields(TrainOptions)}
+    for field in fields(kind):
+        assert f"\n    {field.name}\n" in (kind.__doc__ or ""), f"{field.name} has no help"
+
+
+def test_batches_are_the_same_for_the_same_seed_and_epoch_alone(job: Job) -> None:
+    def first(seed: int, epoch: int) -> list[Tensor]:
+        batch = job.task.epoch(job.dataset, job.options, 3, seed, epoch)[0]
+        return [part for part in batch if isinstance(part, Tensor)]
+
+    assert first(1, 0) and all(map(torch.equal, first(1, 2), first(1, 2)))
+    same = [all(map(torch.equal, first(1, 0), first(1, epoch))) for epoch in range(1, 5)]
+    assert not all(same)
+
+
+def test_the_mean_loss_of_a_new_model_falls_along_its_gradient(job: Job) -> None:
+    batch = job.task.epoch(job.dataset, job.options, 3, 1, 0)[0]
+
+    def mean() -> Tensor:
+        total, count, _ = job.task.loss(job.model.eval(), batch, None, "cpu")
+        assert count > 0
+        return total / count
+
+    before = mean()
+    before.backward()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        for parameter in job.model.parameters():
+            assert parameter.grad is not None and bool(parameter.grad.any())
+            parameter.sub_(parameter.grad, alpha=1e-2)
+    assert mean().item() < before.item()
+
+
+def test_validating_leaves_the_model_as_it_was_and_gives_the_same_twice(job: Job) -> None:
+    before = [p.detach().clone() for p in job.model.parameters()]
+    random = torch.get_rng_state()
+    losses = [
+        job.task.validate(job.model.eval(), job.dataset, job.options, "cpu") for _ in range(2)
+    ]
+    assert losses[0] == losses[1] and losses[0].count > 0
+    job.task.sample(job.model, job.dataset, job.options, 5, 1, "cpu")
+    assert all(map(torch.equal, before, job.model.parameters()))
+    assert torch.equal(random, torch.get_rng_state())  # else a resumed run would draw otherwise
+
+
+def test_network_and_baseline_are_scored_by_the_same_names(job: Job) -> None:
+    loss = job.task.validate(job.model.eval(), job.dataset, job.options, "cpu")
+    name, baseline = job.task.baseline(job.dataset, job.options, job.dataset)
+    assert name and baseline.keys() == job.task.scores(job.dataset, loss).keys()
+
+
+def test_one_epoch_from_built_in_data_to_a_model_that_is_scored(tmp_path: Path) -> None:
+    for name in tasks.names():
+        options = SMALL.get(name, {}) | TRAINED
+        run = elman.train(name, run=tmp_path / name, **options)
+        assert run.evaluate().scores == pytest.approx(run.scores)
+        assert (run.path / "report.md").exists()
