@@ -26,6 +26,11 @@ TOO_FAST: dict[str, Any] = {
     "cell": "rnn-relu", "epochs": 2, "save_every": 0.0,
 }  # fmt: skip
 
+# A rate at which the loss goes up and down.
+UNSTEADY: dict[str, Any] = {
+    "optimizer": "sgd", "learning_rate": 30.0, "warmup": 0.0, "schedule": "constant",
+}  # fmt: skip
+
 
 def _validations(events: list[Progress]) -> list[Progress]:
     return [event for event in events if event.split == "validation"]
@@ -45,16 +50,19 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_a_smaller_rate_saves_it(
     assert how["learning_rate"] == 1e-7 and how["epochs"] == 2
 
 
+def test_a_validation_that_is_not_finite_stops_the_run_and_is_never_the_best(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
+    # One batch an epoch: the validation is the first to meet the weights that the step made.
+    with pytest.raises(RunError, match="no longer finite after step 1 "):
+        finish(make_job(**TOO_FAST | {"batch_size": 64, "sequence_length": 64}))
+    assert not (tmp_path / "run/model.safetensors").exists()
+
+
 def test_patience_ends_the_run_and_the_best_weights_are_kept(
     make_job: MakeJob, tmp_path: Path
 ) -> None:
-    options: dict[str, Any] = {
-        "optimizer": "sgd",
-        "learning_rate": 30.0,
-        "warmup": 0.0,
-        "schedule": "constant",
-    }
-    events = _validations(finish(make_job(epochs=200, patience=3, **options)))
+    events = _validations(finish(make_job(epochs=200, patience=3, **UNSTEADY)))
     losses = [event.nats for event in events]
     best = losses.index(min(losses))
     assert len(losses) == best + 1 + 3 < 200
@@ -72,13 +80,7 @@ def test_patience_ends_the_run_and_the_best_weights_are_kept(
 def test_a_plateau_halves_the_rate_once_for_each_validation_that_is_no_better(
     make_job: MakeJob,
 ) -> None:
-    options: dict[str, Any] = {
-        "optimizer": "sgd",
-        "learning_rate": 30.0,
-        "warmup": 0.0,
-        "schedule": "plateau",
-    }
-    events = _validations(finish(make_job(epochs=12, **options)))
+    events = _validations(finish(make_job(epochs=12, **UNSTEADY | {"schedule": "plateau"})))
     rate = 30.0
     for event in events:
         assert event.learning_rate == rate

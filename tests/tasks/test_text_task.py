@@ -23,11 +23,12 @@ from elman.data.text import Corpus, encode_corpus
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import make
-from elman.tasks.task import Budget
+from elman.tasks.task import Budget, State
 from elman.tasks.text import scoring
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.task import TASK, TextData, scored
+from elman.tasks.text.writer import stepper
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "dogs", "run", "狗", "。")
 SMALL = {"epochs": 1, "hidden_size": 5, "batch_size": 8, "sequence_length": 12, "sample": 10}
@@ -129,6 +130,36 @@ def test_a_model_that_reads_both_ways_sees_its_window_and_nothing_else(
             total -= scores[0].log_softmax(-1)[ids[place]].item()
     assert loss.count == count
     assert loss.total == pytest.approx(total, rel=1e-9)
+
+
+def test_each_direction_scores_once_it_has_read_the_whole_window() -> None:
+    H, window = 5, torch.randint(7, (6, 1))
+    for half in (slice(0, H), slice(H, 2 * H)):
+        model = _model(7, 4, bidirectional=True, hidden_size=H)
+        with torch.no_grad():
+            model.output.weight[:, half] = 0  # only the other direction speaks
+        for end in (0, 5):
+            changed = window.clone()
+            changed[end] = (window[end] + 1) % 7
+            assert not torch.equal(model(window)[0], model(changed)[0])
+
+
+@given(more=st.integers(0, 9), steps=st.integers(1, 6))
+@settings(deadline=None, max_examples=10)
+def test_a_model_that_reads_both_ways_writes_from_the_last_window_alone(
+    more: int, steps: int
+) -> None:
+    options = {"bidirectional": True, "sequence_length": steps}
+    model = _model(7, 4, **options)
+    step = stepper(model, make(TextOptions, options), "cpu")
+    ids = torch.randint(7, (more + steps,))
+    scores, ((window,),) = step(ids, [])
+    assert torch.equal(window, ids[more:])
+    assert torch.equal(scores, step(ids[more:], [])[0])
+    state: State = []
+    for token in ids:  # read one at a time, it has the same window in the end
+        scores_one, state = step(token[None], state)
+    assert torch.equal(scores, scores_one)
 
 
 @given(a=st.integers(1, 9), b=st.integers(1, 9), streams=st.integers(1, 4))

@@ -94,22 +94,22 @@ def create(
     """
     check_free(path, force=force)
     fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
+    old = path.with_name(f".{path.name}.old-{os.getpid()}")
     with writing(path):
-        shutil.rmtree(fresh, ignore_errors=True)
-        (fresh / "checkpoint").mkdir(parents=True)
-        (fresh / OPTIONS).write_text(tomli_w.dumps(options), encoding="utf-8")
-        (fresh / PREPROCESSING).write_text(
-            json.dumps(preprocessing, ensure_ascii=False), encoding="utf-8"
-        )
-        for name, source in copies.items():
-            shutil.copyfile(source, fresh / name)
-        if path.exists():
-            old = path.with_name(f".{path.name}.old-{os.getpid()}")
-            path.rename(old)
+        try:
+            (fresh / "checkpoint").mkdir(parents=True)
+            (fresh / OPTIONS).write_text(tomli_w.dumps(options), encoding="utf-8")
+            (fresh / PREPROCESSING).write_text(
+                json.dumps(preprocessing, ensure_ascii=False), encoding="utf-8"
+            )
+            for name, source in copies.items():
+                shutil.copyfile(source, fresh / name)
+            if path.exists():
+                path.rename(old)
             fresh.rename(path)
-            shutil.rmtree(old)
-        else:
-            fresh.rename(path)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     return RunFolder(path)
 
 

@@ -32,7 +32,7 @@ def load(path: Path, like: Cursor, device: str) -> Cursor:
         state is not None
         and _fits(state, like.state, symbols)
         and logits is not None
-        and logits.shape == like.logits.shape
+        and (logits.shape, logits.dtype) == (like.logits.shape, like.logits.dtype)
         and isinstance(seen, list)
         and all(isinstance(token, int) and 0 <= token < symbols for token in seen)
         and isinstance(position, int)

@@ -18,18 +18,19 @@ from elman.tasks.text.options import TextOptions
 
 V = TypeVar("V")
 
-TOKENS_A_WEIGHT = 5.0
+TOKENS_A_WEIGHT = 12.0
 WEIGHTS_A_TOKEN = 4.0  # a text bears no more weights than so many times its tokens
 WIDTHS = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 2048)
 EPOCH_WIDTHS = ((20_000, 128), (200_000, 256), (math.inf, 512))  # where epochs, not minutes, count
 ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
-DROPOUT = ((3, 0.0), (8, 0.1), (20, 0.3), (math.inf, 0.5))  # passes over the text → share
+# Passes over the text below which so much is dropped.
+DROPOUT = ((3, 0.0), (6, 0.1), (15, 0.2), (30, 0.35), (math.inf, 0.5))
 SCORED, SCORED_WINDOWS = 1_000_000, 20_000  # tokens; windows of a model that reads both ways
 COUNTED = 3_000_000  # tokens that the baseline learns from: they take up about 140 MB
 SCORING_SHARE = 0.03  # of the time, for each validation
 SCORING_SPEED = 2  # tokens scored in the time in which one is trained on
 COUNTED_A_SECOND = 20_000  # of the time given: 2 to 4 % of it
-BATCH = 64
+BATCH = 32
 LEARNING_RATE = 4e-3
 
 
