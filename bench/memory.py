@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 BOUND_MB = 300
-LOADED = "import resource, elman.run.api; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+LOADED = "import elman.run.api; print(open('/proc/self/status').read())"
 
 
 def write_text(path: Path, megabytes: int, seed: int = 0) -> None:
@@ -44,17 +44,23 @@ def write_text(path: Path, megabytes: int, seed: int = 0) -> None:
 
 def loaded_mb() -> float:
     """Resident memory of Python once PyTorch and Elman are loaded."""
-    told = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, check=True)
-    return int(told.stdout) / 1024
+    command = [sys.executable, "-c", LOADED]
+    told = subprocess.run(command, capture_output=True, check=True, text=True)
+    return in_status(told.stdout)
 
 
 def resident_mb(pid: int) -> float:
     """Resident memory of a process now; 0 once it has ended."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        return in_status(Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
     except OSError:
         return 0.0
-    sizes = [int(line.split()[1]) for line in lines if line.startswith("VmRSS:")]
+
+
+def in_status(text: str) -> float:
+    """VmRSS in MB; 0 where a process that has ended has none. The peak that the system itself
+    keeps would not do: a new process inherits that of the one that started it."""
+    sizes = [int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS:")]
     return sizes[0] / 1024 if sizes else 0.0
 
 

@@ -31,7 +31,7 @@ def test_a_run_leaves_these_files_and_nothing_else(text: Path, tmp_path: Path) -
         "options.toml", "preprocessing.json", "model.safetensors", "checkpoint/state.safetensors",
         "metrics.jsonl", "scores.json", "report.md", "curves.png", "README.md",
     }  # fmt: skip
-    assert {p.name for p in tmp_path.iterdir()} == {"run", "text.txt", "cache"}
+    assert {p.name for p in tmp_path.iterdir()} == {"run", "text.txt"}
 
     options = RunFolder(run.path).options()
     assert options["task"] == "text" and options["data"] == [str(text)]

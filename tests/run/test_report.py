@@ -53,6 +53,14 @@ def test_a_flat_curve_has_levelled_off_and_training_tells_why(count: int, loss: 
     assert "far below validation loss" in far[-1]
 
 
+def test_a_curve_made_flat_by_its_schedule_is_not_called_levelled_off() -> None:
+    records = _records([2.0] * 9)
+    rates = [1e-3 * (1 - k / 9) for k in range(9)]
+    rated = [r | {"learning_rate": rate} for r, rate in zip(records, [*rates[:-1], 0], strict=True)]
+    told = " ".join(verdict(rated, {}))
+    assert "learning rate has fallen" in told and "levelled off" not in told
+
+
 def test_too_few_validations_say_nothing() -> None:
     assert verdict(_records([]), {}) == [
         "No validation to say whether it is still learning or overfitting."

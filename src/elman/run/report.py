@@ -13,6 +13,7 @@ from elman.run.folder import RunFolder, replace, writing
 
 Record = Mapping[str, Any]
 RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than chance
+ANNEALED = 0.05  # share of the highest learning rate below which a flat curve says nothing
 
 
 def write_report(folder: RunFolder, remarks: Sequence[str]) -> str:
@@ -54,7 +55,13 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
             "the validation loss. Try more --minutes or --epochs."
         )
     else:
-        lines.append("It has levelled off: more time alone will change little.")
+        rates = [r["learning_rate"] for r in records if _number(r.get("learning_rate"))]
+        lines.append(
+            "The curve is flat at its end, as it must be once the learning rate has fallen: only a "
+            "longer run can tell what more time would bring."
+            if rates and rates[-1] < ANNEALED * max(rates)
+            else "It has levelled off: more time alone will change little."
+        )
         lines.append(
             "Training loss is far below validation loss: try more --dropout or more data."
             if train and sum(train) / len(train) < (1 - GAP) * last

@@ -1,4 +1,4 @@
-"""What every test of the run layer starts from: a cache of its own, one thread, a text."""
+"""What tests start from: a cache and a folder of their own, one thread, and things to work on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from calling import call
 from jobs import MakeJob
 
 from elman.run import prepare
@@ -16,11 +17,15 @@ from elman.run.options import parse
 from elman.run.train import Job
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "old", "dogs", "run", "by")
+PANGRAMS = "the quick brown fox jumps over the lazy dog. 狐狸跳过了懒狗。\n" * 40
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
+def _alone(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Nothing is read from the cache of whoever runs the tests; one thread, for speed."""
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -50,3 +55,24 @@ def make_job(text: Path, tmp_path: Path) -> MakeJob:
         return prepare.new("text", [str(text)], own, trained, Clock(None), lambda line: None)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `text.txt`, `run` trained on it, and `state` saved by it; not to be changed."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ELMAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        (folder / "text.txt").write_text(PANGRAMS, encoding="utf-8")
+        ended = call(
+            "train", "text", folder / "text.txt", "--epochs", "2", "--hidden-size", "8",
+            "--sequence-length", "16", "--batch-size", "4", "--sample", "5", "--threads", "1",
+            "--run", folder / "run",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        kept = call(
+            "generate", folder / "run", "--length", "5", "--save-state", folder / "state",
+            "--seed", "1",
+        )  # fmt: skip
+        assert kept.code == 0, kept.err
+    return folder
