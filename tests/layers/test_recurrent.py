@@ -33,8 +33,8 @@ def pair(name: str, *arguments: Any, **options: Any) -> tuple[nn.Module, nn.Modu
 
 
 def agree(a: Any, b: Any) -> None:
-    """The same kernels on the same numbers: nothing may differ."""
-    torch.testing.assert_close(a, b, rtol=0, atol=0)
+    """Other kernels for the same sums: a few units of the last place of numbers near one."""
+    torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
 
 
 def seeded(module: nn.Module, *arguments: Any) -> Any:

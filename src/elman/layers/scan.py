@@ -16,12 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import _VF, Tensor
 
-from elman import cells
+from elman import cells, kernels
 from elman.cells.cell import Cell, Recurrence
+from elman.layers.fused import sweep
 
 State: TypeAlias = tuple[Tensor, ...]
 Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
+# The cells that Elman has kernels for, for float32 on a CPU.
+SWEPT = frozenset(cells.get(name) for name in kernels.GATES)
 # The cells that PyTorch has kernels for: oneDNN or ATen on a CPU, cuDNN on a GPU.
 KERNELS: dict[Cell, Kernel] = {
     cells.get("rnn"): _VF.rnn_tanh,
@@ -29,6 +32,8 @@ KERNELS: dict[Cell, Kernel] = {
     cells.get("lstm"): _VF.lstm,
     cells.get("gru"): _VF.gru,
 }
+# Those whose weights PyTorch uses as they are; it packs an LSTM's at each call, as Elman does.
+UNPACKED = frozenset(KERNELS) - {cells.get("lstm")}
 
 
 @dataclass(frozen=True)
@@ -45,22 +50,53 @@ class Direction:
 
 
 class Choice(NamedTuple):
-    """The kernel that runs a layer, or None for the reference loop, and why."""
+    """What runs a layer, and why: Elman's sweep of that name, a kernel of PyTorch, or neither."""
 
-    kernel: Kernel | None
+    kernel: str | Kernel | None  # None for the reference
     why: str
 
 
-def choose(cell: Cell, directions: Sequence[Direction]) -> Choice:
-    """Fused or reference, for one layer: the only place that decides it."""
-    kernel = KERNELS.get(cell)
-    if kernel is None:
+def choose(
+    cell: Cell, directions: Sequence[Direction], steps: int | None = None, rows: int | None = None
+) -> Choice:
+    """Fused or reference, for one layer: the only place that decides it.
+
+    `steps` T and `rows` N, of all steps together, are as many as one likes if they are left out.
+    """
+    if cell not in SWEPT:
         return Choice(None, f"no fused kernel for {cell.name}")
     if any(d.norm_ih is not None for d in directions):
         return Choice(None, "layer norm sits inside the recurrence")
     if any(d.mask is not None for d in directions):
         return Choice(None, "dropout on h sits inside the recurrence")
-    return Choice(kernel, f"PyTorch's kernel for {cell.name}")
+    why_not = _why_no_sweep(directions[0].weight_ih)
+    if why_not is None and steps is not None and rows is not None and cell in UNPACKED:
+        why_not = _why_too_short(directions[0].weight_ih.shape[0], len(cell.gates), steps, rows)
+    if why_not is None:
+        return Choice(cell.name, f"Elman's kernel for {cell.name}")
+    if cell not in KERNELS:
+        return Choice(None, f"no fused kernel for {cell.name} here: {why_not}")
+    return Choice(KERNELS[cell], f"PyTorch's kernel for {cell.name}: {why_not}")
+
+
+def _why_no_sweep(weight: Tensor) -> str | None:
+    if weight.dtype != torch.float32 or not weight.is_cpu:
+        return f"Elman's are for float32 on a CPU, not {weight.dtype} on {weight.device.type}"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast chooses other types"
+    if torch.compiler.is_compiling():
+        return "the compiler cannot look into Elman's"
+    instruction_set, why = kernels.available()
+    return why if instruction_set is None else None
+
+
+def _why_too_short(gate_rows: int, gates: int, steps: int, rows: int) -> str | None:
+    """Whether packing R costs more than a sweep saves, by the rule of docs/performance.md."""
+    packing_ns = gate_rows * gate_rows / gates  # G*H*H floats, one a nanosecond
+    saving_ns = 30_000 * steps  # PyTorch calls some operators at every step
+    if steps < 4 or (rows < 256 and packing_ns > saving_ns):
+        return f"{steps} steps are too few to pack the weights for"
+    return None
 
 
 def scan(
@@ -78,20 +114,58 @@ def scan(
     """
     if x.shape[0] == 0:
         raise RuntimeError("a sequence needs at least one time step, got none")
-    kernel, _ = choose(cell, directions)
+    rows = x.shape[0] * x.shape[1] if batch_sizes is None else x.shape[0]
+    steps = x.shape[0] if batch_sizes is None else len(batch_sizes)
+    kernel, _ = choose(cell, directions, steps, rows)
     if kernel is None:
         return reference(cell, x, batch_sizes, state, directions)
     return fused(kernel, x, batch_sizes, state, directions)
 
 
-def fused(
-    kernel: Kernel,
+def swept(
+    cell: str,
     x: Tensor,
     batch_sizes: Tensor | None,
     state: State,
     directions: Sequence[Direction],
 ) -> tuple[Tensor, State]:
-    """`scan` in one call of PyTorch. Its reference is `reference`."""
+    """`scan` by Elman's kernels: products over all steps, and between them a sweep through time."""
+    sizes = torch.full(x.shape[:1], x.shape[1]) if batch_sizes is None else batch_sizes
+    rows = x.flatten(0, -2)
+    ys, finals = [], []
+    for k, d in enumerate(directions):
+        assert d.weight_hh is not None  # each of these cells has an R
+        bias, bias_n = _biases(cell, d)
+        Wx = F.linear(rows, d.weight_ih)
+        before = tuple(s[k] for s in state)
+        y, final = sweep(cell, Wx, sizes, before, d.weight_hh, bias, bias_n, reverse=k == 1)
+        ys.append(y)
+        finals.append(final)
+    y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
+    final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+    return y.reshape(*x.shape[:-1], -1), final
+
+
+def _biases(cell: str, d: Direction) -> tuple[Tensor | None, Tensor | None]:
+    """Both biases in one [G*H], but for what must stay with R: that of n [H] where r acts after."""
+    if d.bias_ih is None or d.bias_hh is None:
+        return None, None
+    if cell != "gru":
+        return d.bias_ih + d.bias_hh, None
+    H = len(d.bias_hh) // 3
+    return d.bias_ih + F.pad(d.bias_hh[: 2 * H], (0, H)), d.bias_hh[2 * H :]
+
+
+def fused(
+    kernel: str | Kernel,
+    x: Tensor,
+    batch_sizes: Tensor | None,
+    state: State,
+    directions: Sequence[Direction],
+) -> tuple[Tensor, State]:
+    """`scan` by a sweep of Elman, or in one call of PyTorch. Its reference is `reference`."""
+    if isinstance(kernel, str):
+        return swept(kernel, x, batch_sizes, state, directions)
     parts = [(d.weight_ih, d.weight_hh, d.bias_ih, d.bias_hh) for d in directions]
     weights = [w for part in parts for w in part if w is not None]
     has_bias, both_ways = directions[0].bias_ih is not None, len(directions) == 2
