@@ -18,7 +18,8 @@ from elman.tasks.text.options import TextOptions
 
 V = TypeVar("V")
 
-TOKENS_A_WEIGHT = 12.0
+TOKENS_A_WEIGHT = 10.0
+TRAINED = 0.72  # share of the time and speed of the trial left by updates, validations, samples
 WEIGHTS_A_TOKEN = 4.0  # a text bears no more weights than so many times its tokens
 WIDTHS = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 2048)
 EPOCH_WIDTHS = ((20_000, 128), (200_000, 256), (math.inf, 512))  # where epochs, not minutes, count
@@ -116,7 +117,7 @@ def _width(
     """The width to take, and how many tokens it will see in the time."""
     trial = settle(256, 0.0)
     operations = speed(Plan(trial, batch, rate, "")) * 6 * weights(trial, vocabulary)  # a second
-    work = operations * seconds
+    work = operations * seconds * TRAINED
     most = min(math.sqrt(work / (6 * TOKENS_A_WEIGHT)), WEIGHTS_A_TOKEN * tokens)
     fitting = [w for w in WIDTHS if weights(settle(w, 0.0), vocabulary) <= most]
     width = fitting[-1] if fitting else WIDTHS[0]
