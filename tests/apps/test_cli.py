@@ -124,7 +124,7 @@ def test_json_is_one_object_and_all_else_goes_to_standard_error(
     assert str(tmp_path / "run") in train.err
     scores = [json.loads(ended.out)["scores"]["nats"] for ended in (train, evaluate, resume)]
     assert scores == [pytest.approx(scores[0], abs=1e-6)] * 3
-    steps = json.loads(call("trace", "lstm", "--json").out)
+    steps = json.loads(call("trace", "lstm", "--json").out)["steps"]
     assert [step["step"] for step in steps] == [1, 2]
 
 

@@ -101,7 +101,7 @@ def test_every_cell_has_an_example_that_prints(name: str) -> None:
     for line in cells.get(name).equations.splitlines():
         assert text.count(f"  {line} ") == 2
     assert max(map(len, text.splitlines())) <= 80
-    first, _ = json.loads(json.dumps(trace.as_json(steps)))
+    first, _ = json.loads(json.dumps(trace.as_json(steps)))["steps"]
     assert first == {"step": 1} | values(steps[0])
 
 

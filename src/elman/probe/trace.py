@@ -149,12 +149,14 @@ def render(steps: Sequence[Step]) -> str:
     return "\n".join(lines)
 
 
-def as_json(steps: Sequence[Step]) -> list[dict[str, object]]:
-    """The steps as plain lists and numbers: `{"step": 1, "x": […], "a": […], "h": […]}`."""
-    return [
-        {"step": step.number} | {value.name: list(value.numbers) for value in step.values}
-        for step in steps
-    ]
+def as_json(steps: Sequence[Step]) -> dict[str, list[dict[str, object]]]:
+    """`{"steps": [{"step": 1, "x": […], "a": […], "h": […]}, …]}`, in plain lists and numbers."""
+    return {
+        "steps": [
+            {"step": step.number} | {value.name: list(value.numbers) for value in step.values}
+            for step in steps
+        ]
+    }
 
 
 def example(cell: str | Cell) -> Setup:
