@@ -18,14 +18,14 @@ from elman.tasks.text.options import TextOptions
 
 V = TypeVar("V")
 
-TOKENS_A_WEIGHT = 10.0
+TOKENS_A_WEIGHT = 8.0
 TRAINED = 0.72  # share of the time and speed of the trial left by updates, validations, samples
 WEIGHTS_A_TOKEN = 4.0  # a text bears no more weights than so many times its tokens
 WIDTHS = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 2048)
 EPOCH_WIDTHS = ((20_000, 128), (200_000, 256), (math.inf, 512))  # where epochs, not minutes, count
 ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 # Passes over the text below which so much is dropped.
-DROPOUT = ((3, 0.0), (6, 0.1), (15, 0.2), (30, 0.35), (math.inf, 0.5))
+DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (30, 0.4), (math.inf, 0.5))
 SCORED, SCORED_WINDOWS = 1_000_000, 20_000  # tokens; windows of a model that reads both ways
 COUNTED = 3_000_000  # tokens that the baseline learns from: they take up about 140 MB
 SCORING_SHARE = 0.03  # of the time, for each validation

@@ -88,7 +88,8 @@ class Text(Task[TextOptions, TextData, Batch]):
             spooled = [s for s in dataset.corpus.sources if s.digest and s.shown == item]
             if item == "-" or spooled:
                 name = f"input-{number}.txt"
-                copies[name] = next(s.path for s in dataset.corpus.sources if s.digest)
+                copied = spooled or [s for s in dataset.corpus.sources if s.digest]
+                copies[name] = copied[0].path
                 stored.append(name)
             else:
                 stored.append(item if item.startswith("name:") else str(Path(item).absolute()))
@@ -202,8 +203,9 @@ class Text(Task[TextOptions, TextData, Batch]):
         ids = dataset.vocabulary.encode(sample)
         if len(ids) == 0:
             return []
-        training = Start(dataset.corpus.ids, COMPARED)
-        where = "the text" if len(training) == dataset.tokens else f"its first {COMPARED:,} tokens"
+        training = Start(dataset.corpus.ids, min(dataset.cut, COMPARED))
+        whole = len(training) == dataset.cut
+        where = "the training text" if whole else f"the first {COMPARED:,} tokens of the text"
         found = memorisation.memorisation(ids, training)
         copied = training.read(found.training_start, found.length)
         share = found.training_start / len(training)
