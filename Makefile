@@ -19,7 +19,7 @@ check: .venv/installed
 	$(RUN)/lint-imports
 	$(RUN)/python -m pytest -n 2
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 	$(PYTHON) -m venv .venv
 	$(RUN)/pip install --quiet --constraint constraints.txt torch
 	$(RUN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"

@@ -13,6 +13,12 @@ import argparse
 from pathlib import Path
 
 import elman
+from elman.run.train import Progress
+
+
+def show(event: Progress) -> None:
+    if event.split == "validation":
+        print(f"epoch {event.epoch + 1}: {event.nats:.4f} nats after {event.seconds:.0f} s")
 
 
 def main() -> None:
@@ -22,7 +28,7 @@ def main() -> None:
     given = arguments.parse_args()
     folder = Path("runs/hamlet-512")
     if folder.exists():
-        run = elman.resume(folder)
+        run = elman.resume(folder, epochs=given.epochs, listen=show)
     else:
         run = elman.train(
             "text",
@@ -36,6 +42,7 @@ def main() -> None:
             optimizer="adam",
             learning_rate=2e-3,
             epochs=given.epochs,
+            listen=show,
         )
     print(run.verdict)
     print(run.scores, "baseline", run.baseline)

@@ -12,6 +12,12 @@ from __future__ import annotations
 import argparse
 
 import elman
+from elman.run.train import Progress
+
+
+def show(event: Progress) -> None:
+    if event.split == "validation":
+        print(f"epoch {event.epoch + 1}: {event.nats:.4f} nats after {event.seconds:.0f} s")
 
 
 def main() -> None:
@@ -35,6 +41,7 @@ def main() -> None:
         optimizer="adam",
         learning_rate=1e-3,
         epochs=given.epochs,
+        listen=show,
     )
     print(run.verdict)
     print(run.scores, "baseline", run.baseline)

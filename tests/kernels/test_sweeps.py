@@ -22,6 +22,8 @@ from torch import Tensor
 from elman import cells, kernels
 from elman.layers.scan import Direction, choose, reference, scan, swept
 
+if os.environ.get("ELMAN_REQUIRE_KERNELS"):
+    assert kernels.instruction_sets(), "the extension was not built, and CI asks for it"
 pytestmark = pytest.mark.skipif(
     not kernels.instruction_sets(), reason="the extension was not built"
 )

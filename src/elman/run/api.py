@@ -26,17 +26,17 @@ def silent(event: object) -> None:
     """A listener that does nothing."""
 
 
-def train(task: str, *data: str | Path, **options: Any) -> Run:
+def train(task: str, *data: str | Path, listen: Listener = silent, **options: Any) -> Run:
     """Train a model: `elman.train("text", "hamlet.txt", cell="lstm", hidden_size=512, epochs=50)`.
 
     `data` as on the command line; none for the built-in set. `options` are those of the command
-    line, with underscores; a list gives one value for each layer. Raises UserError for wrong
-    input, RunError when the training itself fails.
+    line, with underscores; a list gives one value for each layer. `listen` is called with every
+    `Progress`. Raises UserError for wrong input, RunError when the training itself fails.
     """
     clock = Clock(None)
     own, how = parse(task, options)
     job = prepare.new(task, [str(item) for item in data], own, how, clock, silent)
-    return complete(job, silent)
+    return complete(job, listen)
 
 
 def resume(
@@ -45,6 +45,7 @@ def resume(
     epochs: int | None = None,
     minutes: float | None = None,
     learning_rate: float | None = None,
+    listen: Listener = silent,
 ) -> Run:
     """Go on with a run that was interrupted, or, given more `epochs` or `minutes`, has ended.
 
@@ -52,7 +53,7 @@ def resume(
     raises.
     """
     job = prepare.again(Path(run), epochs, minutes, Clock(None), silent, learning_rate)
-    return complete(job, silent)
+    return complete(job, listen)
 
 
 def load(run: str | Path, *, device: str = "auto") -> Run:

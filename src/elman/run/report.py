@@ -110,12 +110,16 @@ def card(scores: Mapping[str, Any], tables: Mapping[str, Any]) -> str:
     own = scores.get("scores", {})
     numbers = ", ".join(f"{name} {value:.4f}" for name, value in own.items()) or "not scored"
     options = tables[task]
+    shape = "; ".join(
+        f"{name.replace('_', ' ')} {', '.join(str(v) for v in options[name])}"
+        for name in ("cell", "hidden_size")
+        if name in options
+    )
     return "\n".join(
         [
             *front, "---", "",
             f"# A recurrent network for {task}", "",
-            f"Cell {', '.join(options['cell'])}; hidden size "
-            f"{', '.join(str(h) for h in options['hidden_size'])}. Validation: {numbers}.", "",
+            f"{shape.capitalize()}. Validation: {numbers}.", "",
             f"Trained with Elman on {', '.join(Path(d).name for d in tables['data'])}. "
             "Load it with `elman.load(FOLDER)`, or `elman generate FOLDER`.", "",
         ]

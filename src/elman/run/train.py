@@ -84,7 +84,7 @@ class Progress:
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user asked to stop; the run can be resumed."""
+    """The user asked to stop; the run can be resumed. Its text is a line for the user."""
 
 
 def train(job: Job) -> Iterator[Progress]:
@@ -134,6 +134,7 @@ def train(job: Job) -> Iterator[Progress]:
                     yield event
                     model.train()
                     reported = time.perf_counter()
+                    saved = -math.inf  # so that the checkpoint soon knows of the best weights
                 if done or 0 < how.patience <= at.stale:
                     at = replace(at, reached=goal(how))
             if at.batch == len(epoch):

@@ -65,14 +65,22 @@ class Run:
         return dict(self.folder.scores().get("baseline", {}))
 
     def evaluate(self, *data: str | Path) -> Evaluation:
-        """Scores on other data, or, with none, on the run's own validation part."""
+        """Scores on other data, or, with none, on the run's own validation part.
+
+        Other data is scored without a baseline where the training data is no longer there.
+        """
         run, task = self._trained, self._trained.task
         if not data and not run.how.validation:
             raise UserError(f"{self.path}: kept nothing for validation; name other data")
-        training = prepare.read_again(run)
-        dataset = training
-        if data:
-            dataset = task.unseen([str(item) for item in data], run.preprocessing)
+        other = task.unseen([str(item) for item in data], run.preprocessing) if data else None
+        try:
+            training = prepare.read_again(run)
+        except UserError as error:
+            if other is None:
+                raise
+            loss = task.validate(self.model, other, run.options, self.device)
+            return Evaluation(task.scores(other, loss), {}, f"none, as {error}")
+        dataset = training if other is None else other
         loss = task.validate(self.model, dataset, run.options, self.device)
         name, baseline = task.baseline(dataset, run.options, training)
         return Evaluation(task.scores(dataset, loss), baseline, name)
