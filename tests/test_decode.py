@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from elman.decode import Cursor, Sampling, choose, distribution, generate, start
+from elman.decode import LAST, Cursor, Sampling, advance, choose, distribution, generate, start
 from elman.errors import RunError, UserError
 
 few = settings(max_examples=25, deadline=None)
@@ -152,7 +152,7 @@ def same(a: Cursor[Tensor], b: Cursor[Tensor]) -> bool:
     return (
         torch.equal(a.state, b.state)
         and torch.equal(a.logits, b.logits)
-        and (a.seen, a.position) == (b.seen, b.position)
+        and (a.seen, a.position, a.last) == (b.seen, b.position, b.last)
     )
 
 
@@ -186,8 +186,22 @@ def test_every_place_is_that_of_a_prompt_with_the_same_tokens(
         text.append(token)
         assert same(cursor, start(Toy(symbols), torch.zeros(3), text))
         assert (cursor.seen, cursor.position) == (frozenset(text), len(text))
+        assert cursor.last == tuple(text[-LAST:])
     assert len(text) == len(prompt) + length
     assert toy.calls == [prompt, *([token] for token in text[len(prompt) :])]  # prompt in one call
+
+
+@few
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.data())
+def test_a_place_is_the_same_however_the_prompt_was_cut(
+    ids: list[int], data: st.DataObject
+) -> None:
+    toy = Toy(5)
+    cut = data.draw(st.integers(1, len(ids)))
+    place = start(toy, torch.zeros(3), ids[:cut])
+    if ids[cut:]:
+        place = advance(toy, place, ids[cut:])
+    assert same(place, start(toy, torch.zeros(3), ids))
 
 
 def test_seeds_make_branches_and_no_seed_makes_new_ones() -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 State = TypeVar("State")
 
+LAST = 8
+"""Ids that a place remembers: a split character has four bytes at most, a space needs one word."""
+
 Step: TypeAlias = "Callable[[Tensor, State], tuple[Tensor, State]]"
 """A model that reads on: ids int64 [T >= 1] and a state → logits [V] of the next token, new state.
 
@@ -62,24 +65,31 @@ class Cursor(Generic[State]):
 
     It never changes: to branch, keep it and generate from it twice, with different seeds.
     `state` and `logits` [V] are the model's after all `position` tokens; `seen` are their ids.
+    `last` are the newest of them, at most `LAST`, by which a text goes on without a seam.
     """
 
     state: State
     logits: Tensor
     seen: frozenset[int]
     position: int
+    last: tuple[int, ...]
 
 
 def start(step: Step[State], state: State, prompt: Sequence[int]) -> Cursor[State]:
     """The place after `prompt`, read at once from `state`. Raises UserError if it is empty."""
     if len(prompt) == 0:
         raise UserError("the prompt is empty; give at least one token to start from")
-    return _read(step, state, prompt, frozenset(), 0)
+    logits, state = step(_ids(prompt), state)
+    return Cursor(state, logits, frozenset(prompt), len(prompt), tuple(prompt[-LAST:]))
 
 
 def advance(step: Step[State], cursor: Cursor[State], ids: Sequence[int]) -> Cursor[State]:
     """The place after `cursor` once `ids`, at least one, have been read from there."""
-    return _read(step, cursor.state, ids, cursor.seen, cursor.position)
+    logits, state = step(_ids(ids), cursor.state)
+    # Most tokens have been seen before: then nothing is copied.
+    seen = cursor.seen if cursor.seen.issuperset(ids) else cursor.seen.union(ids)
+    last = (*cursor.last, *ids[-LAST:])[-LAST:]
+    return Cursor(state, logits, seen, cursor.position + len(ids), last)
 
 
 def generate(
@@ -99,7 +109,7 @@ def generate(
     for _ in range(length):
         p = distribution(cursor.logits, cursor.seen, sampling, forbidden)
         token = choose(p, _uniform(seed, cursor.position))
-        cursor = _read(step, cursor.state, [token], cursor.seen, cursor.position)
+        cursor = advance(step, cursor, [token])
         yield token, cursor
 
 
@@ -147,15 +157,6 @@ def choose(probabilities: Tensor, uniform: float) -> int:
     """The token at `uniform`, in [0, 1), of the cumulated `probabilities` [V]: never one with 0."""
     cumulated = probabilities.cumsum(0)
     return int((cumulated > uniform * cumulated[-1]).int().argmax())
-
-
-def _read(
-    step: Step[State], state: State, ids: Sequence[int], seen: frozenset[int], position: int
-) -> Cursor[State]:
-    logits, state = step(_ids(ids), state)
-    # Most tokens have been seen before: then nothing is copied.
-    seen = seen if seen.issuperset(ids) else seen.union(ids)
-    return Cursor(state, logits, seen, position + len(ids))
 
 
 def _uniform(seed: int, position: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 import shutil
 import struct
@@ -25,11 +26,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+import elman
+from elman.errors import UserError
+
 GOOD = "the quick brown fox jumps over the lazy dog.\n" * 20
 SMALL = ("--epochs", "1", "--hidden-size", "4", "--sample", "0", "--threads", "1")
-FILES = (
+NEEDED = (
     "options.toml", "preprocessing.json", "model.safetensors", "checkpoint/state.safetensors",
 )  # fmt: skip
+RECORDS = ("metrics.jsonl", "scores.json")
+FILES = NEEDED + RECORDS
 WRITES: tuple[tuple[str, ...], ...] = (("generate", "--length", "3"), ("evaluate",), ("resume",))
 
 draws = settings(
@@ -357,7 +363,7 @@ def test_configuration_files_of_any_bytes(
 
 
 @pytest.mark.parametrize("command", WRITES, ids=lambda c: c[0])
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", NEEDED)
 @pytest.mark.parametrize("damage", ["missing", "empty", "half", "rubbish", "folder"])
 def test_runs_with_a_damaged_file(
     trained: Path, command: tuple[str, ...], name: str, damage: str
@@ -380,6 +386,64 @@ def test_runs_with_a_damaged_file(
                 (run / name).mkdir()
         line = refused(run.parent, command[0], run, *command[1:])
         assert name.split("/")[-1] in line
+
+
+RECORD = {
+    "split": "validation", "step": 1, "epoch": 0, "nats": 1.0, "learning_rate": 0.1,
+    "gradient_norm": 1.0,
+}  # fmt: skip
+WRONG: dict[str, tuple[Any, ...]] = {
+    "split": ("test", 3, []), "step": (None, "x", 1.5, True, -1, 10**30), "epoch": (None, [], "0"),
+    "nats": ("low", [], True, -1.0, 10**400), "learning_rate": (None, "x", math.nan),
+    "gradient_norm": (None, {}, -1), "sample": (None, 3, ["a"], "\ud800"),
+}  # fmt: skip
+
+
+def test_records_that_are_not_whole_are_passed_over(trained: Path) -> None:
+    good = [RECORD, RECORD | {"nats": None}, RECORD | {"sample": "a\u2028b"}]
+    bad: list[object] = [{"split": "validation", "nats": 1}, [], None]
+    bad += [RECORD | {name: value} for name, values in WRONG.items() for value in values]
+    bad += [{k: v for k, v in RECORD.items() if k != name} for name in RECORD]
+    lines = [json.dumps(record) for record in [*bad, *good[:2]]]
+    lines += [json.dumps(good[2], ensure_ascii=False), "[" * 50_000, '{"step": %s}' % ("9" * 5000)]
+    with copied(trained) as run:
+        (run / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        loaded = elman.load(run)
+        assert loaded.folder.metrics() == good
+        assert "WARNING" in loaded.verdict or "beats" in loaded.verdict
+        assert call("resume", run).code == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scores": None}, {"scores": [1]}, {"scores": {"nats": "low"}}, {"baseline": None},
+        {"baseline": {"nats": None}}, {"baseline": {"nats": 10**400}}, {"seconds": None},
+        {"seconds": True}, {"baseline_name": 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_wrong_scores_are_refused(trained: Path, change: dict[str, Any]) -> None:
+    with copied(trained) as run:
+        path = run / "scores.json"
+        scores = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps(scores | change), encoding="utf-8")
+        loaded = elman.load(run)
+        with pytest.raises(UserError, match=f"scores.json: damaged .*{next(iter(change))}"):
+            loaded.folder.scores()
+        assert call("resume", run).code == 0  # makes them anew
+        assert elman.load(run).scores
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("content", [None, b"", b'{"', b"\xff\0{}", b"[]\n[]"], ids=str)
+def test_runs_work_without_their_records(trained: Path, name: str, content: bytes | None) -> None:
+    with copied(trained) as run:
+        for command, *more in WRITES:
+            (run / name).unlink(missing_ok=True)
+            if content is not None:
+                (run / name).write_bytes(content)
+            assert call(command, run, *more).code == 0
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -7,7 +7,9 @@ import math
 import os
 import pickletools
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli_w
@@ -21,7 +23,7 @@ from elman.run.log import Log
 from elman.run.options import TrainOptions
 from elman.run.train import Progress
 
-SMALL = {"epochs": 1, "hidden_size": 3, "batch_size": 8, "sequence_length": 16, "sample": 10}
+SMALL: dict[str, Any] = {"epochs": 1, "hidden_size": 3, "batch_size": 8, "sequence_length": 16, "sample": 10}
 
 
 def test_a_run_leaves_these_files_and_nothing_else(text: Path, tmp_path: Path) -> None:
@@ -158,8 +160,12 @@ def test_the_log_holds_every_validation_and_no_nan(tmp_path: Path) -> None:
 
 
 def test_half_a_line_at_the_end_of_the_log_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n3\n{"step": 2, "sam', encoding="utf-8")
-    assert RunFolder(tmp_path).metrics() == [{"step": 1}]
+    event = Progress("train", 1, 0, 0.5, 2.0, 9, 1.0, 1.0, 0.1, 1.0)
+    log = Log(tmp_path / "metrics.jsonl")
+    log.write(event)
+    with log.path.open("a", encoding="utf-8") as file:
+        file.write('3\n{"step": 2, "sam')
+    assert RunFolder(tmp_path).metrics() == [asdict(event)]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

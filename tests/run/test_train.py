@@ -120,7 +120,7 @@ def test_without_a_validation_part_the_last_weights_are_kept(
 
 
 @pytest.mark.parametrize("waits", [{"patience": 2}, {"schedule": "plateau"}])
-def test_what_waits_for_validations_needs_some(waits: dict[str, object]) -> None:
+def test_what_waits_for_validations_needs_some(waits: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"--validation 0\.0: needs a value above 0"):
         elman.train("text", validation=0.0, **waits)
 

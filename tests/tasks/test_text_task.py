@@ -20,18 +20,27 @@ import elman
 from elman import metrics
 from elman.data import source
 from elman.data.text import Corpus, encode_corpus
+from elman.data.vocabulary import build
+from elman.decode import Sampling
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import make
+from elman.run import place
 from elman.tasks.task import Budget, State
 from elman.tasks.text import scoring
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.task import TASK, TextData, scored
-from elman.tasks.text.writer import stepper
+from elman.tasks.text.writer import Writer, stepper
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "dogs", "run", "狗", "。")
-SMALL = {"epochs": 1, "hidden_size": 5, "batch_size": 8, "sequence_length": 12, "sample": 10}
+SMALL: dict[str, Any] = {
+    "epochs": 1,
+    "hidden_size": 5,
+    "batch_size": 8,
+    "sequence_length": 12,
+    "sample": 10,
+}
 SENTENCE = "这是一个基于tensorflow的RNN短句子练习"
 EPOCH = Budget(seconds=None, epochs=1, batch_size=4, learning_rate=None, device="cpu")
 
@@ -214,9 +223,10 @@ def test_network_and_baseline_are_scored_on_the_same_tokens(
     model = _model(corpus.vocabulary.size, 1, bidirectional=windowed, sequence_length=5)
     loss = TASK.validate(model, data, options, "cpu")
     told, _ = TASK.baseline(data, options, TextData(corpus, 2000))
-    assert loss.count == stop - first == 100
+    # All of a text that the user asks about, the beginning of a training's validation part.
+    assert loss.count == stop - first == (100 if cut else data.tokens - first)
     assert first >= max(cut, 1)
-    assert "scored on 100 tokens" in told
+    assert f"scored on {loss.count:,} tokens" in told
 
 
 def test_tied_weights_are_one_and_must_fit(text: Path) -> None:
@@ -274,6 +284,60 @@ def test_every_model_trains_for_an_epoch_improves_and_writes(
     learned = [p for n, p in run.model.named_parameters() if "initial_" in n]
     assert bool(learned) == (run.folder.options()["text"]["initial_state"] == "learned")
     assert all(bool(p.any()) for p in learned)
+
+
+PIECES = ("To be", "or", "not", "狗", "看见", "🐕", "é", "猫", "，", "。", "(", "\n")
+
+
+@pytest.mark.parametrize("level", ["characters", "bytes", "words", "bpe"])
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=12), data=st.data())
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_text_kept_anywhere_goes_on_without_a_seam(
+    tmp_path: Path, level: str, pieces: list[str], data: st.DataObject
+) -> None:
+    vocabulary = build(level, [" ".join(PIECES) * 9], limit=262)  # so that BPE splits characters
+    ids = vocabulary.encode(" ".join(["狗", *pieces, "猫"])).tolist()
+
+    def recite(tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Knows the text by heart; its state is how much of it has been read."""
+        read = torch.zeros(1) if not state else state[0][0]
+        read = read + len(tokens)
+        next_id = torch.tensor(ids[int(read) % len(ids)])
+        return F.one_hot(next_id, vocabulary.size).float(), [(read,)]
+
+    writer, greedy = Writer(recite, vocabulary), Sampling(temperature=0)
+    decoder = vocabulary.decoder()
+    read = data.draw(st.integers(1, len(ids)))
+    text = "".join([decoder.push(token) for token in ids[:read]])
+    at = writer.start(ids[:read])
+    path = tmp_path / "place"
+    while at.position < len(ids):
+        length = data.draw(st.integers(1, len(ids) - at.position))
+        made = list(writer.write(at, length, greedy))
+        text += "".join(piece for piece, _ in made)
+        place.save(made[-1][1], path)
+        at = place.load(path, at, "cpu")
+    assert text == vocabulary.decode(ids)
+
+
+@pytest.mark.parametrize("level", ["characters", "bytes", "words", "bpe"])
+def test_a_trained_model_goes_on_from_a_file_without_a_seam(level: str, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("To be or not to be 狗看见两只猫 " * 30, encoding="utf-8")
+    extra = {"vocabulary": 262} if level == "bpe" else {}
+    run = elman.train("text", path, run=tmp_path / "run", **SMALL | extra, level=level)
+    begin, sampling = run.read("To be"), Sampling(seed=1)
+    pieces = [piece for piece, _ in run.stream(begin, 20, sampling)]
+    if level == "words":
+        assert pieces[0].startswith(" ")  # there are no symbols but words
+    for n in (1, 7, 12):
+        *_, (_, at) = run.stream(begin, n, sampling)
+        run.save_state(at, tmp_path / "place")
+        rest = run.stream(run.load_state(tmp_path / "place"), 20 - n, sampling)
+        assert [piece for piece, _ in rest] == pieces[n:]
+    assert run.generate("To be", 20, seed=1) == "To be" + "".join(pieces)
 
 
 def test_the_tutorials_stack_is_what_it_says() -> None:

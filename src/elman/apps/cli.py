@@ -204,7 +204,7 @@ def generate(
     out = sys.stdout
     out.write(prompt)
     out.flush()
-    for piece, place in trained.stream(cursor, length, chosen, prompt):
+    for piece, place in trained.stream(cursor, length, chosen):
         cursor = place
         out.write(piece)
         out.flush()

@@ -47,20 +47,38 @@ class RunFolder:
         return self._json(PREPROCESSING)
 
     def scores(self) -> dict[str, Any]:
-        """The final scores; empty before the run has ended."""
-        return self._json(SCORES) if (self.path / SCORES).exists() else {}
+        """The final scores; empty before the run has ended. UserError where they are damaged."""
+        if not (self.path / SCORES).exists():
+            return {}
+        record = self._json(SCORES)
+        for name in ("scores", "baseline"):
+            table = record.get(name)
+            if not isinstance(table, dict) or not all(map(_is_number, table.values())):
+                raise UserError(f"{self.path / SCORES}: damaged ({name} holds no numbers by name)")
+        if not _is_number(record.get("seconds")):
+            raise UserError(f"{self.path / SCORES}: damaged (seconds is no number)")
+        if not isinstance(record.get("baseline_name", ""), str):
+            raise UserError(f"{self.path / SCORES}: damaged (baseline_name is no text)")
+        return record
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Every line of metrics.jsonl that is whole, in order."""
-        lines: list[dict[str, Any]] = []
+        """Every line of metrics.jsonl that is a whole record, in order; others are passed over.
+
+        Whole: `split` is train or validation, `step` and `epoch` are integers from 0, `nats` is a
+        number or null, `learning_rate` and `gradient_norm` are numbers, and `sample` is text if it
+        is there. No number is negative.
+        """
         path = self.path / METRICS
-        if path.exists():
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                with contextlib.suppress(json.JSONDecodeError):
-                    record = json.loads(line)
-                    if isinstance(record, dict):
-                        lines.append(record)
-        return lines
+        if not path.is_file():
+            return []
+        records = []
+        # Not splitlines: a sample may hold what that takes for the end of a line.
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            with contextlib.suppress(ValueError, RecursionError):
+                record = json.loads(line)
+                if _is_whole(record):
+                    records.append(record)
+        return records
 
     def _existing(self, name: str) -> Path:
         if not self.path.is_dir():
@@ -78,6 +96,31 @@ class RunFolder:
         if not isinstance(value, dict):
             raise UserError(f"{path}: damaged (not a JSON object)")
         return value
+
+
+def _is_whole(record: object) -> bool:
+    """Whether a line of metrics.jsonl is what `metrics` promises."""
+    if not isinstance(record, dict):
+        return False
+    sample = record.get("sample", "")
+    return (
+        record.get("split") in ("train", "validation")
+        and all(_is_count(record.get(name)) for name in ("step", "epoch"))
+        and all(_is_number(record.get(name)) for name in ("learning_rate", "gradient_norm"))
+        and "nats" in record
+        and (record["nats"] is None or _is_number(record["nats"]))
+        and isinstance(sample, str)
+        and sample == sample.encode("utf-8", "ignore").decode()  # no lone surrogates
+    )
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number from 0, infinity included, that fits a float."""
+    return _is_count(value) or (type(value) is float and value >= 0)
 
 
 def create(
@@ -107,6 +150,10 @@ def create(
             if path.exists():
                 path.rename(old)
             fresh.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

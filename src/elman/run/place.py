@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from elman.decode import LAST
 from elman.errors import UserError
 from elman.run import checkpoint
 from elman.tasks.task import Cursor
@@ -14,7 +15,9 @@ from elman.tasks.task import Cursor
 
 def save(cursor: Cursor, path: Path) -> None:
     """Keep a place. Raises UserError where the file cannot be written."""
-    plain = {"seen": sorted(cursor.seen), "position": cursor.position}
+    plain = {
+        "seen": sorted(cursor.seen), "position": cursor.position, "last": list(cursor.last)
+    }  # fmt: skip
     tensors = checkpoint.carry_tensors(cursor.state) | {"logits": cursor.logits}
     checkpoint.write(path, tensors, plain)
 
@@ -22,7 +25,7 @@ def save(cursor: Cursor, path: Path) -> None:
 def load(path: Path, like: Cursor, device: str) -> Cursor:
     """A kept place; `like` is any place of the model that it has to fit. Raises UserError."""
     tensors, plain = checkpoint.read(path)
-    seen, position = plain.get("seen"), plain.get("position")
+    seen, position, last = plain.get("seen"), plain.get("position"), plain.get("last")
     logits, symbols = tensors.get("logits"), len(like.logits)
     try:
         state = checkpoint.load_carry(tensors, device)
@@ -34,11 +37,13 @@ def load(path: Path, like: Cursor, device: str) -> Cursor:
         and logits is not None
         and (logits.shape, logits.dtype) == (like.logits.shape, like.logits.dtype)
         and isinstance(seen, list)
-        and all(isinstance(token, int) and 0 <= token < symbols for token in seen)
+        and isinstance(last, list)
+        and len(last) <= LAST
+        and all(isinstance(token, int) and 0 <= token < symbols for token in seen + last)
         and isinstance(position, int)
         and 0 < position < 2**63
     ):
-        return Cursor(state, logits.to(device), frozenset(seen), position)
+        return Cursor(state, logits.to(device), frozenset(seen), position, tuple(last))
     raise UserError(f"{path}: is not a place in a text of this model; it came from another one")
 
 

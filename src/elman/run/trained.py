@@ -90,14 +90,14 @@ class Run:
         return self._writer().read(prompt, after)
 
     def stream(
-        self, cursor: Cursor, length: int = 500, sampling: decode.Sampling | None = None,
-        prompt: str = "",
-    ) -> Iterator[tuple[str, Cursor]]:  # fmt: skip
+        self, cursor: Cursor, length: int = 500, sampling: decode.Sampling | None = None
+    ) -> Iterator[tuple[str, Cursor]]:
         """`length` tokens from `cursor`: pieces of text as they are made, and the place after each.
 
-        `prompt` is what they follow, for the space before the first word.
+        Pieces streamed on from the last place continue the text as if it had never stopped: a
+        character that is not finished at the end is left to them.
         """
-        return self._writer().write(cursor, length, sampling or decode.Sampling(), prompt)
+        return self._writer().write(cursor, length, sampling or decode.Sampling())
 
     def generate(self, prompt: str = "", length: int = 500, **sampling: Any) -> str:
         """The prompt and `length` tokens after it.
@@ -105,7 +105,7 @@ class Run:
         `sampling`: temperature, top_k, top_p, repetition_penalty, seed, as in `decode.Sampling`.
         """
         chosen = make(decode.Sampling, sampling)
-        pieces = self.stream(self.read(prompt), length, chosen, prompt)
+        pieces = self.stream(self.read(prompt), length, chosen)
         return prompt + "".join(piece for piece, _ in pieces)
 
     def unknown(self, text: str) -> list[str]:

@@ -136,7 +136,7 @@ class Writer(Protocol):
         """The place after `prompt`, going on from `after`."""
 
     def write(
-        self, cursor: Cursor, length: int, sampling: decode.Sampling, prompt: str = ""
+        self, cursor: Cursor, length: int, sampling: decode.Sampling
     ) -> Iterator[tuple[str, Cursor]]:
         """`length` tokens from `cursor`, piece by piece, each with the place after it."""
 

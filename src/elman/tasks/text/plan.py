@@ -8,11 +8,12 @@ P = sqrt(C / (6 TOKENS_A_WEIGHT)). The constants were found on Tiny Shakespeare:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from elman import cells
+from elman.errors import UserError
 from elman.tasks.task import Budget, Plan
 from elman.tasks.text.options import TextOptions
 
@@ -49,42 +50,31 @@ def make_plan(
     batch = budget.batch_size or BATCH
     rate = budget.learning_rate or LEARNING_RATE
 
+    shapes = _shapes(options, vocabulary)
     scored, counted = SCORED_WINDOWS if options.windowed else SCORED, COUNTED
-
-    def settle(width: int, dropout: float) -> TextOptions:
-        hidden = options.hidden_size or (width,)
-        embedding = options.embedding
-        if embedding is None:
-            embedding = 0 if vocabulary <= ONE_HOT else min(width, 256)
-            if options.tie_weights:
-                embedding = hidden[-1] * (2 if options.bidirectional[-1] else 1)
-        share = options.dropout if options.dropout is not None else dropout
-        return replace(
-            options,
-            hidden_size=hidden,
-            embedding=embedding,
-            dropout=share,
-            scored=options.scored or scored,
-            counted=options.counted or counted,
-        )
-
     if budget.seconds is None:
         assert budget.epochs is not None
-        width = next(w for limit, w in EPOCH_WIDTHS if tokens <= limit)
+        widest = next(w for limit, w in EPOCH_WIDTHS if tokens <= limit)
+        shape = shapes[max((w for w in shapes if w <= widest), default=min(shapes))]
         dropout = _dropout(budget.epochs)
         why = f"{budget.epochs:,} passes over the text"
     else:
-        width, seen = _width(tokens, vocabulary, settle, budget.seconds, batch, rate, speed)
+        shape, seen = _affordable(tokens, vocabulary, shapes, budget.seconds, batch, rate, speed)
         dropout = _dropout(seen / tokens)
         scored = min(scored, 1 + int(SCORING_SHARE * SCORING_SPEED * seen))
         counted = min(counted, 1 + int(COUNTED_A_SECOND * budget.seconds))
         why = f"{budget.seconds:.0f} s are enough for about {seen / tokens:,.1f} passes"
-    settled = settle(width, dropout)
+    settled = replace(
+        shape,
+        dropout=dropout if options.dropout is None else options.dropout,
+        scored=options.scored or scored,
+        counted=options.counted or counted,
+    )
     assert settled.hidden_size
     layers = settled.num_layers or 1
-    shape = ", ".join(str(h) for h in settled.hidden_size)
+    units = ", ".join(str(h) for h in settled.hidden_size)
     why = (
-        f"{'/'.join(settled.cell)} of {shape} units"
+        f"{'/'.join(settled.cell)} of {units} units"
         + (f" in {layers} layers" if layers > 1 else "")
         + f", {weights(settled, vocabulary):,} weights, dropout {settled.dropout:g}: {why}"
     )
@@ -93,35 +83,81 @@ def make_plan(
 
 def weights(options: TextOptions, vocabulary: int) -> int:
     """Weights of the products that a token goes through, output included, biases left out."""
-    assert options.hidden_size and options.num_layers
-    below, total = options.embedding or vocabulary, 0
-    for layer in range(options.num_layers):
-        cell = cells.get(_of(options.cell, layer))
-        hidden = _of(options.hidden_size, layer)
-        directions = 2 if _of(options.bidirectional, layer) else 1
-        inputs = below + hidden if cell.recurrent else below
-        total += directions * len(cell.gates) * hidden * inputs
-        below = directions * hidden
+    total, below = 0, options.embedding or vocabulary
+    for layer, (inputs, outputs) in enumerate(_sizes(options, vocabulary)):
+        cell, hidden = cells.get(_of(options.cell, layer)), _of(options.hidden_size or (), layer)
+        total += outputs * len(cell.gates) * (inputs + hidden if cell.recurrent else inputs)
+        below = outputs
     return total + below * vocabulary
 
 
-def _width(
+def _shapes(options: TextOptions, vocabulary: int) -> dict[int, TextOptions]:
+    """By width, ascending: the options with that width, wherever such a model can be built.
+
+    Tied weights, and residual layers, may leave only the width that the embedding asks for.
+    """
+    embedding, both = options.embedding or 0, options.bidirectional[-1]
+    if options.tie_weights and not options.hidden_size and both and embedding % 2:
+        raise UserError(
+            f"--tie-weights: no last layer that reads both ways is as wide as --embedding "
+            f"{embedding}; give an even one, such as {embedding + 1}"
+        )
+
+    def built(widths: Sequence[int]) -> dict[int, TextOptions]:
+        shapes = {w: _shape(options, vocabulary, w) for w in widths}
+        return {w: shape for w, shape in shapes.items() if _fits(shape, vocabulary)}
+
+    asked = [width for width in (embedding // 2, embedding) if width]
+    # Where no width will do, the model itself says why.
+    return built(WIDTHS) or built(asked) or {w: _shape(options, vocabulary, w) for w in WIDTHS}
+
+
+def _shape(options: TextOptions, vocabulary: int, width: int) -> TextOptions:
+    """The options with hidden sizes and an embedding."""
+    hidden, embedding = options.hidden_size or (width,), options.embedding
+    if embedding is None:
+        embedding = 0 if vocabulary <= ONE_HOT else min(width, 256)
+        if options.tie_weights:
+            embedding = hidden[-1] * (2 if options.bidirectional[-1] else 1)
+    return replace(options, hidden_size=hidden, embedding=embedding)
+
+
+def _fits(options: TextOptions, vocabulary: int) -> bool:
+    """Whether the widths allow tied weights and residual layers, where these are asked for."""
+    sizes = _sizes(options, vocabulary)
+    tied = not options.tie_weights or options.embedding == sizes[-1][1]
+    return tied and (not options.residual or any(x == y for x, y in sizes))
+
+
+def _sizes(options: TextOptions, vocabulary: int) -> list[tuple[int, int]]:
+    """How wide the input and the output of each layer are."""
+    assert options.hidden_size and options.num_layers
+    below, sizes = options.embedding or vocabulary, []
+    for layer in range(options.num_layers):
+        directions = 2 if _of(options.bidirectional, layer) else 1
+        sizes.append((below, directions * _of(options.hidden_size, layer)))
+        below = sizes[-1][1]
+    return sizes
+
+
+def _affordable(
     tokens: int,
     vocabulary: int,
-    settle: Callable[[int, float], TextOptions],
+    shapes: Mapping[int, TextOptions],
     seconds: float,
     batch: int,
     rate: float,
     speed: Callable[[Plan[TextOptions]], float],
-) -> tuple[int, float]:
-    """The width to take, and how many tokens it will see in the time."""
-    trial = settle(256, 0.0)
+) -> tuple[TextOptions, float]:
+    """The shape to take, and how many tokens it will see in the time."""
+    trial = shapes[min(shapes, key=lambda width: abs(width - 256))]
+    trial = replace(trial, dropout=trial.dropout or 0.0)
     operations = speed(Plan(trial, batch, rate, "")) * 6 * weights(trial, vocabulary)  # a second
     work = operations * seconds * TRAINED
     most = min(math.sqrt(work / (6 * TOKENS_A_WEIGHT)), WEIGHTS_A_TOKEN * tokens)
-    fitting = [w for w in WIDTHS if weights(settle(w, 0.0), vocabulary) <= most]
-    width = fitting[-1] if fitting else WIDTHS[0]
-    return width, work / (6 * weights(settle(width, 0.0), vocabulary))
+    fitting = [w for w, shape in shapes.items() if weights(shape, vocabulary) <= most]
+    shape = shapes[max(fitting, default=min(shapes))]
+    return shape, work / (6 * weights(shape, vocabulary))
 
 
 def _dropout(passes: float) -> float:

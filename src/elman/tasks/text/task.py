@@ -266,11 +266,17 @@ class Start:
 def scored(dataset: TextData, options: TextOptions) -> tuple[int, int]:
     """The tokens of the validation part that are scored: those with enough text before them."""
     first = max(dataset.cut, options.sequence_length if options.windowed else 1)
+    if dataset.cut == 0:  # not a training's validation part, but a text that the user asks about
+        return first, dataset.tokens
     return first, min(dataset.tokens, first + (options.scored or SCORED))
 
 
 def scores_of(dataset: TextData, nats: float) -> Scores:
-    """Nats a token, perplexity, and bits a character: comparable between all ways to cut a text."""
+    """Nats a token, perplexity, and bits a character, for comparing ways to cut a text.
+
+    A token is taken for as many characters as it is on average in the whole text. Words leave
+    whitespace and rare words unscored, so their bits are too low by what those would cost.
+    """
     tokens_per_character = dataset.tokens / dataset.corpus.characters
     return {
         "nats": nats,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,8 @@ class Writer:
         if not ids:
             known = not self.vocabulary.covers("\n")
             ids = (self.vocabulary.encode("\n").tolist() if known else []) or [1]
+            # It is not in the text: no space follows it.
+            return replace(self.start(ids), last=())
         return self.start(ids)
 
     def start(self, ids: list[int]) -> Cursor:
@@ -40,22 +42,21 @@ class Writer:
         return decode.start(self.step, [], ids)
 
     def write(
-        self, cursor: Cursor, length: int, sampling: decode.Sampling, prompt: str = ""
+        self, cursor: Cursor, length: int, sampling: decode.Sampling
     ) -> Iterator[tuple[str, Cursor]]:
         """`length` tokens as text, piece by piece as they are made, each with the place after it.
 
-        `prompt` is what the text follows, for the space before its first word. `<unk>` is never
-        written.
+        Pieces written on from the last place continue these without a seam. So a character that
+        is not finished at the end is not written: its beginning stays in the place, and its end
+        may come. `<unk>` is never written.
         """
         decoder = self.vocabulary.decoder()
-        for token in self.vocabulary.encode(prompt).tolist():
+        for token in cursor.last:
             decoder.push(token)
         unknown = self.vocabulary.unknown
         forbidden = () if unknown is None else (unknown,)
-        place = cursor
         for token, place in decode.generate(self.step, cursor, length, sampling, forbidden):
             yield decoder.push(token), place
-        yield decoder.flush(), place
 
     def unknown(self, text: str) -> list[str]:
         """The symbols of a text that the model does not know, in the order they come."""

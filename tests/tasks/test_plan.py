@@ -1,0 +1,101 @@
+"""Laws of the plan: what can be trained for epochs can be trained for minutes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.errors import UserError
+from elman.tasks.task import Budget, Plan
+from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.options import TextOptions
+from elman.tasks.text.plan import make_plan
+
+
+def planned(
+    options: TextOptions, *, vocabulary: int, tokens: int, minutes: float | None, rate: float = 1e4
+) -> TextOptions:
+    """The options of a plan, after a look at whether its model, and that of its trial, build."""
+
+    def speed(trial: Plan[TextOptions]) -> float:
+        build(vocabulary, trial.options)
+        return rate
+
+    seconds, epochs = (None, 3) if minutes is None else (60 * minutes, None)
+    budget = Budget(seconds, epochs, None, None, "cpu")
+    settled = make_plan(tokens, vocabulary, options, budget, speed).options
+    build(vocabulary, settled)
+    return settled
+
+
+def build(vocabulary: int, options: TextOptions) -> None:
+    with torch.device("meta"):
+        LanguageModel(vocabulary, options)
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> dict[str, Any]:
+    layers = draw(st.integers(1, 3))
+    sizes = st.sampled_from([32, 64, 96, 128, 256, 512])
+    ways = st.tuples(*[st.booleans()] * layers)
+    return {
+        "num_layers": layers,
+        "bidirectional": draw(st.one_of(st.just((False,)), ways)),
+        "hidden_size": draw(st.one_of(st.none(), st.tuples(*[sizes] * layers))),
+        "embedding": draw(st.one_of(st.none(), st.just(0), sizes, st.integers(1, 600))),
+        "tie_weights": draw(st.booleans()),
+        "residual": draw(st.booleans()),
+    }
+
+
+@given(
+    shape=shapes(),
+    vocabulary=st.sampled_from([64, 128, 5_000]),
+    tokens=st.sampled_from([1_000, 100_000, 10_000_000]),
+    minutes=st.floats(0.01, 1000),
+    rate=st.floats(10, 1e7),
+)
+@settings(max_examples=150, deadline=None)
+def test_what_epochs_allow_minutes_allow(
+    shape: dict[str, Any], vocabulary: int, tokens: int, minutes: float, rate: float
+) -> None:
+    options = TextOptions(**shape)
+    try:
+        planned(options, vocabulary=vocabulary, tokens=tokens, minutes=None)
+    except UserError:
+        return
+    planned(options, vocabulary=vocabulary, tokens=tokens, minutes=minutes, rate=rate)
+
+
+@given(
+    half=st.integers(1, 300), both=st.booleans(), residual=st.booleans(),
+    minutes=st.one_of(st.none(), st.floats(0.01, 1000)),
+)  # fmt: skip
+@settings(max_examples=20, deadline=None)
+def test_tied_weights_take_the_width_of_the_embedding(
+    half: int, both: bool, residual: bool, minutes: float | None
+) -> None:
+    options = TextOptions(
+        tie_weights=True, embedding=2 * half, bidirectional=(both,), residual=residual
+    )
+    settled = planned(options, vocabulary=70, tokens=100_000, minutes=minutes)
+    assert settled.embedding == 2 * half
+    assert settled.hidden_size == (half if both else 2 * half,)
+
+
+@pytest.mark.parametrize("minutes", [None, 3.0])
+def test_an_odd_embedding_cannot_be_tied_both_ways(minutes: float | None) -> None:
+    options = TextOptions(tie_weights=True, embedding=99, bidirectional=(True,))
+    with pytest.raises(UserError, match="--embedding 99; give an even one"):
+        planned(options, vocabulary=70, tokens=100_000, minutes=minutes)
+
+
+@pytest.mark.parametrize("minutes", [None, 3.0])
+def test_one_residual_layer_takes_the_width_of_its_input(minutes: float | None) -> None:
+    options = TextOptions(residual=True, embedding=100)
+    settled = planned(options, vocabulary=70, tokens=100_000, minutes=minutes)
+    assert settled.hidden_size == (100,)
