@@ -23,7 +23,13 @@ from elman.run.log import Log
 from elman.run.options import TrainOptions
 from elman.run.train import Progress
 
-SMALL: dict[str, Any] = {"epochs": 1, "hidden_size": 3, "batch_size": 8, "sequence_length": 16, "sample": 10}
+SMALL: dict[str, Any] = {
+    "epochs": 1,
+    "hidden_size": 3,
+    "batch_size": 8,
+    "sequence_length": 16,
+    "sample": 10,
+}
 
 
 def test_a_run_leaves_these_files_and_nothing_else(text: Path, tmp_path: Path) -> None:

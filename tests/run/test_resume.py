@@ -33,7 +33,7 @@ from elman.run.train import Job
 
 # With these every piece of the state matters: masks of all kinds, momentum, Adam's step count, the
 # hidden state carried from window to window, the plateau's factor, the order of windows.
-CARRIED = {
+CARRIED: dict[str, Any] = {
     "cell": ["lstm", "gru"], "hidden_size": [6, 5], "dropout": 0.3, "input_dropout": 0.1,
     "locked_dropout": True, "recurrent_dropout": 0.2, "zoneout": 0.1, "weight_drop": 0.2,
     "initial_state": "learned", "optimizer": "adam", "learning_rate": 0.02, "schedule": "plateau",
