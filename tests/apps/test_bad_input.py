@@ -237,7 +237,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
         "--vocabulary=1", "--vocabulary=0", "--vocabulary=10000000", "--level=bytes --vocabulary=9",
         "--level=bpe --vocabulary=9", "--cell=lstm,gru --hidden-size=4,4,4",
         "--bidirectional=maybe",
-        "--num-layers=2 --hidden-size=4,4,4", "--tie-weights --embedding=5",
+        "--num-layers=2 --hidden-size=4,4,4", "--tie-weights --embedding=5 --hidden-size=4",
         "--tie-weights=perhaps",
         "--bidirectional=true --sequence-length=60000", "--device=gpu", "--device=cuda:99",
         "--device=cpu:x", "--device=", "--epochs=1 --minutes=1", "--epochs=" + "9" * 5000,
