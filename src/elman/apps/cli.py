@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from elman.run.train import Job
 
 STARTED = time.perf_counter()  # what --minutes promises includes the start of Python
-# PyTorch's threads wait for one another by spinning, milliseconds long by default: beside a busy
-# neighbour that made training ten times slower, and with this, twice. Read when PyTorch is loaded.
+# PyTorch's threads wait for one another by spinning, milliseconds long by default, which takes the
+# cores from a busy neighbour and from Elman's own threads. Read when PyTorch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 NARROW_COLUMN = 15  # characters; a table with less for each column becomes a list
 
