@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from elman import cells, kernels
+from elman.kernels import sweeps
 from elman.layers.scan import Direction, choose, reference, scan, swept
 
 if os.environ.get("ELMAN_REQUIRE_KERNELS"):
@@ -34,7 +35,7 @@ HIDDEN, BATCH, TIME = (1, 7, 33, 100, 257), (1, 3, 17), (1, 2, 31)
 BOUND = 1e-5
 I = 5
 
-every_cell = pytest.mark.parametrize("cell", kernels.GATES)
+every_cell = pytest.mark.parametrize("cell", sweeps.GATES)
 every_set = pytest.mark.parametrize("instruction_set", kernels.instruction_sets())
 sizes = st.tuples(st.sampled_from(TIME), st.sampled_from(BATCH), st.sampled_from(HIDDEN))
 seeds = st.integers(0, 2**32 - 1)
@@ -76,7 +77,7 @@ class Problem:
         g = torch.Generator().manual_seed(seed)
         lengths = torch.randint(1, T + 1, (B,), generator=g) if packed else torch.full((B,), T)
         alive = (lengths[None] > torch.arange(int(lengths.max()))[:, None]).sum(1)
-        N, G, count = int(alive.sum()), kernels.GATES[cell], len(cells.get(cell).states)
+        N, G, count = int(alive.sum()), sweeps.GATES[cell], len(cells.get(cell).states)
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(shape, generator=g)
@@ -98,11 +99,11 @@ class Problem:
         """y, the last states, and the gradients of Wx, R h, the initial states."""
         Wx = self.Wx.clone()
         common = (self.sizes, self.state, self.R)
-        s = kernels.forward(
+        s = sweeps.forward(
             self.cell, Wx, *common, self.bias, self.bias_n, store=True, reverse=self.reverse,
             instruction_set=instruction_set,
         )  # fmt: skip
-        d = kernels.backward(
+        d = sweeps.backward(
             self.cell, Wx, *common, s.y, s.kept, self.dy, self.dstate, reverse=self.reverse,
             instruction_set=instruction_set,
         )  # fmt: skip
@@ -176,7 +177,7 @@ def test_rows_of_a_large_batch_are_those_of_a_small_one(instruction_set: str) ->
     whole = Problem.draw("lstm", (2, 300, 33), 1, False, False)  # more rows than one job takes
     y, h, c, *_ = whole.run(instruction_set)
     rows = slice(131, 136)
-    part = kernels.forward(
+    part = sweeps.forward(
         "lstm",
         whole.Wx.view(2, 300, -1)[:, rows].reshape(10, -1),
         torch.full((2,), 5),
@@ -194,9 +195,9 @@ def test_forward_alone_leaves_the_input_as_it_was(cell: str) -> None:
     problem = Problem.draw(cell, (3, 4, 7), 2, False, False)
     before = problem.Wx.clone()
     arguments = (problem.sizes, problem.state, problem.R, problem.bias, problem.bias_n)
-    alone = kernels.forward(cell, problem.Wx, *arguments)
+    alone = sweeps.forward(cell, problem.Wx, *arguments)
     assert alone.kept is None and torch.equal(problem.Wx, before)
-    stored = kernels.forward(cell, before, *arguments, store=True)
+    stored = sweeps.forward(cell, before, *arguments, store=True)
     assert torch.equal(alone.y, stored.y)
 
 
@@ -206,7 +207,7 @@ def test_activations_within_4_units_of_the_last_place(instruction_set: str, name
     patterns = np.arange(0, 2**32, 4099, dtype=np.uint64).astype(np.uint32)  # NaN, inf, denormals
     edges = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, 9.02, 88.0, 3.4e38]
     x = np.concatenate([patterns.view(np.float32), np.array(edges, np.float32)])
-    y = kernels.activate(name, torch.from_numpy(x), instruction_set).numpy().astype(np.float64)
+    y = sweeps.activate(name, torch.from_numpy(x), instruction_set).numpy().astype(np.float64)
     with np.errstate(all="ignore"):
         a = x.astype(np.float64)
         exact = np.tanh(a) if name == "tanh" else 1 / (1 + np.exp(-a))
@@ -220,7 +221,7 @@ def test_activations_within_4_units_of_the_last_place(instruction_set: str, name
 
 
 def layer(cell: str, I: int, H: int) -> Direction:
-    G = kernels.GATES[cell]
+    G = sweeps.GATES[cell]
     weights = [torch.randn(G * H, I), torch.randn(G * H, H) / (2 * H**0.5)]
     biases = [torch.randn(G * H), torch.randn(G * H)]
     return Direction(*(w.requires_grad_() for w in (*weights, *biases)))
@@ -318,7 +319,7 @@ def test_what_does_not_fit_is_refused_before_it_is_read() -> None:
     ):
         given: dict[str, Any] = {"Wx": p.Wx, "sizes": p.sizes, "state": p.state, "R": p.R} | changes
         with pytest.raises(ValueError, match=message):
-            kernels.forward("lstm", **given)
+            sweeps.forward("lstm", **given)
 
 
 def test_the_choice_follows_type_and_mode() -> None:
@@ -353,11 +354,11 @@ def test_two_threads_at_once_do_not_disturb_each_other() -> None:
 
 FORKING = """
 import os, sys, torch
-from elman import kernels
+from elman.kernels import sweeps
 torch.set_num_threads(2)
 Wx, h, R = torch.randn(64 * 32, 64), torch.zeros(32, 64), torch.randn(64, 64)
 sizes = torch.full((64,), 32)
-run = lambda: kernels.forward("rnn", Wx, sizes, (h,), R).y
+run = lambda: sweeps.forward("rnn", Wx, sizes, (h,), R).y
 before = run()
 child = os.fork()
 if child == 0:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from elman import kernels
+from elman.kernels import sweeps
 
 
 def sweep(
@@ -35,7 +35,7 @@ def sweep(
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
         y, *final = _Sweep.apply(cell, sizes, reverse, *inputs)  # type: ignore[no-untyped-call]
         return y, tuple(final)
-    swept = kernels.forward(cell, Wx, sizes, state, R, bias, bias_n, reverse=reverse)
+    swept = sweeps.forward(cell, Wx, sizes, state, R, bias, bias_n, reverse=reverse)
     return swept.y, swept.state
 
 
@@ -54,7 +54,7 @@ class _Sweep(Function):
         bias_n: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
-        y, final, kept = kernels.forward(
+        y, final, kept = sweeps.forward(
             cell, Wx, sizes, state, R, bias, bias_n, reverse=reverse, store=True
         )
         ctx.cell, ctx.reverse = cell, reverse
@@ -70,7 +70,7 @@ class _Sweep(Function):
                 "set the environment variable ELMAN_KERNELS=off for PyTorch's own kernels"
             )
         sizes, gates, R, y, kept, *state = ctx.saved_tensors
-        d = kernels.backward(
+        d = sweeps.backward(
             ctx.cell,
             gates,
             sizes,
@@ -92,7 +92,7 @@ class _Sweep(Function):
         return None, None, None, d.Wx if needs_Wx else None, dR, dbias, dbias_n, *d.state
 
 
-def _dR(cell: str, d: kernels.Gradients, h: Tensor, kept: Tensor | None) -> Tensor:
+def _dR(cell: str, d: sweeps.Gradients, h: Tensor, kept: Tensor | None) -> Tensor:
     """The gradient of R [G*H, H], from that of R h and the `h` [N, H] that R met.
 
     A transposed view, as PyTorch's own of a product: MKL makes it faster that way round.

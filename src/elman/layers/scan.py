@@ -18,13 +18,14 @@ from torch import _VF, Tensor
 
 from elman import cells, kernels
 from elman.cells.cell import Cell, Recurrence
+from elman.kernels import sweeps
 from elman.layers.fused import sweep
 
 State: TypeAlias = tuple[Tensor, ...]
 Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 # The cells that Elman has kernels for, for float32 on a CPU.
-SWEPT = frozenset(cells.get(name) for name in kernels.GATES)
+SWEPT = frozenset(cells.get(name) for name in sweeps.GATES)
 # The cells that PyTorch has kernels for: oneDNN or ATen on a CPU, cuDNN on a GPU.
 KERNELS: dict[Cell, Kernel] = {
     cells.get("rnn"): _VF.rnn_tanh,

@@ -1,0 +1,39 @@
+// What the files that show functions to Python share.
+//
+// Tensors come as addresses. The modules of `elman.kernels` are the only callers, and have checked
+// type, device, shape and contiguity of each.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace elman {
+
+using Address = uintptr_t;
+
+template <class T>
+T* at(Address address) {
+    return reinterpret_cast<T*>(address);
+}
+
+// The place of an instruction set in `Builds`. std::invalid_argument: this processor cannot run it.
+size_t instruction_set(const std::string& name);
+
+// One build of a table of functions for each instruction set, the plainest first.
+#if defined(__x86_64__)
+template <class Table>
+using Builds = std::array<const Table*, 3>;
+#define ELMAN_BUILDS(what) {&portable_##what, &avx2_##what, &avx512_##what}
+#else
+template <class Table>
+using Builds = std::array<const Table*, 1>;
+#define ELMAN_BUILDS(what) {&portable_##what}
+#endif
+
+void bind_sweeps(nanobind::module_& m);
+
+}  // namespace elman

@@ -1,0 +1,82 @@
+"""The extension: whether it is there, what of it this processor runs, and the checks of tensors.
+
+`ELMAN_KERNELS` chooses: `off`, `portable`, `avx2` or `avx512`; without it, the last that runs here.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from elman.errors import UserError
+
+CHOICES = ("off", "portable", "avx2", "avx512")
+
+
+class Available(NamedTuple):
+    """What runs: a name out of `CHOICES`, or None; and why this and no other."""
+
+    instruction_set: str | None
+    why: str
+
+
+@functools.cache
+def extension() -> Any:
+    """The compiled module, or the sentence that says why there is none."""
+    try:
+        return importlib.import_module("elman.kernels._native")
+    except ImportError as error:
+        return f"the extension cannot be loaded: {error}"
+
+
+@functools.cache
+def available() -> Available:
+    """What runs on this machine. UserError: `ELMAN_KERNELS` names nothing that does."""
+    asked = os.environ.get("ELMAN_KERNELS", "")
+    if asked and asked not in CHOICES:
+        raise UserError(f'ELMAN_KERNELS is "{asked}"; give {", ".join(CHOICES)}, or leave it out')
+    if asked == "off":
+        return Available(None, "ELMAN_KERNELS is off")
+    native = extension()
+    if isinstance(native, str):
+        return Available(None, native)
+    runnable = native.names()
+    if not asked:
+        return Available(runnable[-1], f"this processor runs {', '.join(runnable)}")
+    if asked not in runnable:
+        raise UserError(
+            f"ELMAN_KERNELS is {asked}, but this processor runs {', '.join(runnable)}; "
+            "give one of them, or leave it out"
+        )
+    return Available(asked, f"ELMAN_KERNELS is {asked}")
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Every build of the kernels that this processor can run; none without the extension."""
+    native = extension()
+    return () if isinstance(native, str) else tuple(native.names())
+
+
+def which(instruction_set: str | None) -> str:
+    """The instruction set asked for, or the one that runs. ValueError: none does."""
+    name = instruction_set or available().instruction_set
+    if name is None:
+        raise ValueError(f"no kernel runs here: {available().why}")
+    return name
+
+
+def check(name: str, tensor: Tensor, *shape: int) -> None:
+    if tensor.dtype != torch.float32 or not tensor.is_cpu:
+        raise ValueError(f"{name} must be float32 on a CPU, got {tensor.dtype} on {tensor.device}")
+    if tensor.shape != shape or not tensor.is_contiguous():
+        how = "" if tensor.is_contiguous() else ", not contiguous"
+        raise ValueError(f"{name} must be contiguous {list(shape)}, got {list(tensor.shape)}{how}")
+
+
+def address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
