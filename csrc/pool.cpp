@@ -1,3 +1,7 @@
+// PyTorch's products leave OpenMP's threads spinning for milliseconds, in case more work comes. A
+// second set of threads would have to share the cores with them, so jobs run in those threads
+// themselves, by the entry point that compilers call for `#pragma omp parallel`. Without GNU's
+// OpenMP in the process, and after a fork, which that does not survive, there is a pool of our own.
 #include "pool.h"
 
 #include <pthread.h>
@@ -9,6 +13,9 @@
 #include <new>
 #include <thread>
 
+#if defined(__linux__)
+#include <dlfcn.h>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -33,24 +40,38 @@ class FlushToZero {
     uint64_t before_ = 0;
 };
 
-// One batch of jobs at a time. Threads are made when first asked for and sleep between batches.
+// Jobs that any number of threads take from, each once.
+class Jobs {
+  public:
+    Jobs(int count, const std::function<void(int)>& job) : job_(job), count_(count) {}
+
+    void work() {
+        const FlushToZero flush;
+        for (int k; (k = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) job_(k);
+    }
+
+  private:
+    const std::function<void(int)>& job_;
+    const int count_;
+    std::atomic<int> next_{0};
+};
+
+// Threads of our own. They are made when first asked for and sleep between batches of jobs.
 class Pool {
   public:
     // False if the pool is at work for another thread.
-    bool run(int jobs, int threads, const std::function<void(int)>& job) {
+    bool run(Jobs& jobs, int threads) {
         std::unique_lock<std::mutex> whole(use_, std::try_to_lock);
         if (!whole.owns_lock()) return false;
         {
             std::lock_guard<std::mutex> lock(state_);
-            job_ = &job;
-            jobs_ = jobs;
-            next_ = 0;
+            jobs_ = &jobs;
             places_ = threads - 1;
             working_ = 0;
             while (count_ < threads - 1) start();
         }
         wake_.notify_all();
-        work(job, jobs);
+        jobs.work();
         std::unique_lock<std::mutex> lock(state_);
         places_ = 0;  // who has not woken up by now is not needed
         done_.wait(lock, [this] { return working_ == 0; });
@@ -69,25 +90,18 @@ class Pool {
             wake_.wait(lock, [this] { return places_ > 0; });
             --places_;
             ++working_;
-            const auto* job = job_;
-            const int jobs = jobs_;
+            Jobs* jobs = jobs_;
             lock.unlock();
-            work(*job, jobs);
+            jobs->work();
             lock.lock();
             if (--working_ == 0) done_.notify_one();
         }
     }
 
-    void work(const std::function<void(int)>& job, int jobs) {
-        const FlushToZero flush;
-        for (int k; (k = next_.fetch_add(1, std::memory_order_relaxed)) < jobs;) job(k);
-    }
-
     std::mutex use_, state_;
     std::condition_variable wake_, done_;
-    const std::function<void(int)>* job_ = nullptr;
-    std::atomic<int> next_{0};
-    int jobs_ = 0, places_ = 0, working_ = 0, count_ = 0;
+    Jobs* jobs_ = nullptr;
+    int places_ = 0, working_ = 0, count_ = 0;
 };
 
 // Never destroyed: its threads wait in it until the process ends. A child has none of the threads
@@ -95,26 +109,54 @@ class Pool {
 Pool* pool = nullptr;
 std::mutex making;
 
-void forget_pool() {
+std::atomic<bool> forked{false};
+
+void forget_threads() {
     pool = nullptr;
+    forked = true;
     new (&making) std::mutex;
+}
+
+void watch_for_forks() {
+    static const int registered = pthread_atfork(nullptr, nullptr, forget_threads);
+    (void)registered;
 }
 
 Pool& the_pool() {
     std::lock_guard<std::mutex> lock(making);
-    static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
-    (void)registered;
     if (!pool) pool = new Pool;
     return *pool;
 }
 
+// GOMP_parallel(work, data, threads, flags): the caller and threads - 1 others each call work(data).
+using Parallel = void (*)(void (*)(void*), void*, unsigned, unsigned);
+
+Parallel openmp() {
+#if defined(__linux__)
+    static const Parallel found = [] {
+        void* loaded = dlopen("libgomp.so.1", RTLD_NOW | RTLD_NOLOAD);  // never a second one
+        return loaded ? (Parallel)dlsym(loaded, "GOMP_parallel") : nullptr;
+    }();
+    return forked ? nullptr : found;
+#else
+    return nullptr;
+#endif
+}
+
 }  // namespace
 
-void run_jobs(int jobs, int threads, const std::function<void(int)>& job) {
-    if (threads > 1 && jobs > 1 && the_pool().run(jobs, threads < jobs ? threads : jobs, job))
-        return;
-    const FlushToZero flush;
-    for (int k = 0; k < jobs; ++k) job(k);
+void run_jobs(int count, int threads, const std::function<void(int)>& job) {
+    Jobs jobs(count, job);
+    if (threads > 1 && count > 1) {
+        watch_for_forks();
+        // All threads, even if there are fewer jobs: OpenMP ends those that a smaller team leaves.
+        if (const Parallel parallel = openmp()) {
+            parallel([](void* all) { ((Jobs*)all)->work(); }, &jobs, (unsigned)threads, 0);
+            return;
+        }
+        if (the_pool().run(jobs, threads < count ? threads : count)) return;
+    }
+    jobs.work();
 }
 
 }  // namespace elman

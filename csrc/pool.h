@@ -1,4 +1,4 @@
-// A few threads that wait for work: PyTorch's OpenMP must not be started a second time.
+// Threads for jobs: PyTorch's own where they can be had, else a few of ours that sleep between calls.
 #pragma once
 
 #include <functional>
@@ -6,8 +6,8 @@
 namespace elman {
 
 // Runs job(0) … job(jobs - 1), each once, on at most `threads` threads, the caller's among them,
-// and comes back when all are done. Denormals count as zero inside a job. A call from a second
-// thread does not wait for the pool: it runs its jobs itself. Safe after fork.
+// and comes back when all are done. Jobs may run one after the other: none may wait for another.
+// Denormals count as zero inside a job. A job throws nothing. Safe after fork.
 void run_jobs(int jobs, int threads, const std::function<void(int)>& job);
 
 }  // namespace elman
