@@ -1,9 +1,10 @@
 // The sequential part of a recurrent layer, forward and backward: what the extension computes.
 //
-// B batch, T time, H hidden, G gates of a cell, N rows of a packed sequence, W lanes of a vector.
-// Rows are time-major: step t owns rows offsets[t] .. offsets[t] + sizes[t], and sizes never grow.
-// Matrices are float32, row-major and dense. Gates lie in PyTorch's order: i f g o, and r z n.
-// Pointers are borrowed for the time of the call. Null stands for what is not there or not asked.
+// B batch, T time, I input, H hidden, G gates of a cell, N rows of a packed sequence, V symbols, W
+// lanes of a vector. Rows are time-major: step t owns rows offsets[t] .. offsets[t] + sizes[t], and
+// sizes never grow. Matrices are float32, row-major and dense. Gates lie in PyTorch's order: i f g o,
+// and r z n. Pointers are borrowed for the time of the call. Null stands for what is not there or
+// not asked.
 #pragma once
 
 #include <cstdint>
@@ -24,50 +25,87 @@ struct Sequence {
     const int64_t* offsets;  // [T]
 };
 
-// The state before, the inputs, and what becomes of them.
+// What sits inside the recurrence.
+struct Inside {
+    const float* mask;    // [B, H] times the h that goes into R, or null
+    const float* norm;    // [G*H] or null: layer norm of R h, gate by gate, times these gains
+    const float* keep_h;  // [N, H] or null: the share of its old value that a state keeps, zoneout
+    const float* keep_c;  // the same, of lstm
+    int64_t keep_step;    // floats from one row of these to the next; 0 if one row serves all
+};
+
+// The state before, the inputs, and what becomes of them. The input's share W x comes as rows, as
+// rows of a table, or as x [N, I] and the packed W.
 struct Forward {
     Sequence in;
-    const float* R;       // packed, see Kernels::pack
+    Inside inside;
+    const float* Wx;      // [N, G*H], or with ids [V, G*H], or null
+    const int64_t* ids;   // [N] or null
+    const float* x;       // [N, I], where Wx is null
+    const float* W;       // packed, see Kernels::pack
+    int64_t I;
+    const float* R;       // packed
     const float* bias;    // [G*H] or null, added to W x
     const float* bias_n;  // [H] or null, of gru: the recurrent bias of n, which r multiplies
-    float* Wx;            // [N, G*H]; lstm and gru put the gates in its place if `store`
     const float* h0;      // [B, H]
     const float* c0;      // [B, H] of lstm
     float* y;             // [N, H] out
     float* hn;            // [B, H] out
     float* cn;            // [B, H] out, of lstm
-    float* kept;          // [N, H] out, if `store`: c of lstm, R_n h + b of gru, r * h of reset before
-    bool store;           // backward will follow
+    // What backward will need, or null.
+    float* gates;   // [N, G*H] out, of lstm and gru
+    float* kept;    // [N, H] out: new c of lstm, R_n h + b of gru, what R_n meets of reset before;
+                    // of rnn the new h, with zoneout only
+    float* c;       // [N, H] out, of lstm with zoneout: c after it
+    float* normed;  // [N, G*H] out, with norm: R h normed, before the gains
+    float* scale;   // [N, G] out, with norm: 1 / standard deviation
 };
 
 // What forward left behind, the gradients that come in, and those that go out.
 struct Backward {
     Sequence in;
-    const float* R;      // packed for backward
-    const float* gates;  // [N, G*H], not of rnn
-    const float* kept;   // [N, H], not of rnn
-    const float* y;      // [N, H]
-    const float* h0;     // [B, H]
-    const float* c0;     // [B, H] of lstm
-    const float* dy;     // [N, H] or null
-    const float* dhn;    // [B, H] or null
-    const float* dcn;    // [B, H] or null
-    float* dWx;          // [N, G*H] out
-    float* dRn;          // [N, H] out, of gru: the gradient of R_n h + b
-    float* dh0;          // [B, H] out
-    float* dc0;          // [B, H] out, of lstm
+    Inside inside;
+    const float* R;       // packed for backward
+    const float* W;       // packed for backward, where dx is asked
+    int64_t I;
+    const float* gates;   // [N, G*H], not of rnn
+    const float* kept;    // [N, H]
+    const float* c;       // [N, H] of lstm: c after each step
+    const float* normed;  // [N, G*H] with norm
+    const float* scale;   // [N, G] with norm
+    const float* y;       // [N, H]
+    const float* h0;      // [B, H]
+    const float* c0;      // [B, H] of lstm
+    const float* dy;      // [N, H] or null
+    const float* dhn;     // [B, H] or null
+    const float* dcn;     // [B, H] or null
+    float* dWx;           // [N, G*H] out
+    float* dRn;           // [N, H] out, of gru: the gradient of R_n h + b
+    float* dRh;           // [N, G*H] out, with norm: the gradient of R h before the norm
+    float* dx;            // [N, I] out or null
+    float* dh0;           // [B, H] out or null
+    float* dc0;           // [B, H] out or null, of lstm
 };
 
 // One build of the sweeps, for one instruction set. All its functions run in the calling thread.
 struct Kernels {
     const char* name;
-    // Floats that R takes once packed, and the packing of R [G*H, H] into `to`, 64-byte aligned.
-    int64_t (*packed_size)(Cell cell, int64_t H, bool backward);
-    void (*pack)(Cell cell, int64_t H, bool backward, const float* R, float* to);
+    // Floats that a matrix [G*H, K] takes once packed, and the packing of it into `to`, 64-byte
+    // aligned. Backward it multiplies gradients of gates and gives K columns.
+    int64_t (*packed_size)(Cell cell, int64_t H, int64_t K, bool backward);
+    void (*pack)(Cell cell, int64_t H, int64_t K, bool backward, const float* matrix, float* to);
     // Rows first .. last of the batch, through all steps. Rows are independent of each other, and
     // a row's result does not depend on which rows go with it.
     void (*forward)(const Forward& f, int64_t first, int64_t last);
     void (*backward)(const Backward& b, int64_t first, int64_t last);
+    // All rows at once, the units of a step shared among the threads that call `join` with what
+    // `begin` gave; one alone will do. Without norm, and for padded sequences only.
+    void* (*begin_forward)(const Forward& f);
+    void (*join_forward)(const Forward& f, void* shared);
+    void (*end_forward)(const Forward& f, void* shared);
+    void* (*begin_backward)(const Backward& b);
+    void (*join_backward)(const Backward& b, void* shared);
+    void (*end_backward)(const Backward& b, void* shared);
     // The activations themselves, for tests: n floats.
     void (*tanh)(const float* x, float* to, int64_t n);
     void (*sigmoid)(const float* x, float* to, int64_t n);
