@@ -24,11 +24,13 @@ struct Freed {
 };
 using Floats = std::unique_ptr<float, Freed>;
 
-Floats packed(const Kernels& kernels, Cell cell, int64_t H, bool backward, const float* R) {
-    const size_t bytes = (size_t)kernels.packed_size(cell, H, backward) * sizeof(float);
-    Floats to((float*)std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+// The matrix [G*H, K], packed.
+Floats packed(const Kernels& kernels, Cell cell, int64_t H, int64_t K, Matrix matrix, Address from) {
+    if (!from) return {};
+    const size_t bytes = (size_t)kernels.packed_size(cell, H, K, matrix) * sizeof(float);
+    Floats to((float*)std::aligned_alloc(64, std::max<size_t>(64, (bytes + 63) / 64 * 64)));
     if (!to) throw std::bad_alloc();
-    kernels.pack(cell, H, backward, R, to.get());
+    kernels.pack(cell, H, K, matrix, at<float>(from), to.get());
     return to;
 }
 
@@ -36,7 +38,7 @@ Floats packed(const Kernels& kernels, Cell cell, int64_t H, bool backward, const
 class Plan {
   public:
     Plan(int cell, bool reverse, int64_t T, int64_t B, int64_t H, int64_t N, Address sizes,
-         int threads)
+         int threads, bool together)
         : offsets_((size_t)T), in{(Cell)cell, reverse, T, B, H, at<int64_t>(sizes), nullptr} {
         int64_t rows = 0;
         for (int64_t t = 0; t < T; ++t) {
@@ -47,19 +49,35 @@ class Plan {
         }
         if (rows != N) throw std::invalid_argument("sizes must sum to the number of rows");
         in.offsets = offsets_.data();
-        threads_ = (double)N * gates(in.cell) * H * H < WORTH_A_THREAD ? 1 : threads;
-        cut(rows);
+        const double step = (double)gates(in.cell) * H * H * B;
+        threads_ = step * T < WORTH_A_THREAD ? 1 : threads;
+        together_ = together && threads_ > 1 && rows == B * T && B < FEW_ROWS * threads_ &&
+                    step > WORTH_A_MEETING;
+        if (!together_) cut(rows);
     }
 
-    template <class Job>
-    void run(Job job) const {
-        run_jobs((int)cuts_.size() - 1, threads_,
-                 [&](int k) { job(cuts_[(size_t)k], cuts_[(size_t)k + 1]); });
+    // apart(problem, first row, last row), or together(problem, spread, context)
+    template <class Problem>
+    void run(const Problem& problem, void (*apart)(const Problem&, int64_t, int64_t),
+             void (*together)(const Problem&, Spread, void*)) const {
+        if (!together_)
+            return run_jobs((int)cuts_.size() - 1, threads_,
+                            [&](int k) { apart(problem, cuts_[(size_t)k], cuts_[(size_t)k + 1]); });
+        const Spread spread = [](void* threads, void (*work)(void*), void* sweep) {
+            const int all = *(int*)threads;
+            run_jobs(all, all, [&](int) { work(sweep); });
+        };
+        int threads = threads_;
+        together(problem, spread, &threads);
     }
 
   private:
     // Below so many multiplications, waking a thread takes longer than it would work.
     static constexpr double WORTH_A_THREAD = 2e6;
+    // Below so many in a step, threads that share its units wait for each other too long.
+    static constexpr double WORTH_A_MEETING = 2e5;
+    // With fewer rows for each thread, all of them would read all weights for too little work.
+    static constexpr int64_t FEW_ROWS = 2;
     // The sums of so many rows still lie in the first-level cache beside the weights.
     static constexpr int64_t MOST_ROWS = 128;
 
@@ -80,43 +98,120 @@ class Plan {
 
     std::vector<int64_t> offsets_, cuts_;
     int threads_;
+    bool together_;
 
   public:
     Sequence in;
 };
 
+// What Python gives: the addresses of tensors by the names that they bear in sweep.h; none for what
+// is not there.
+class Tensors {
+  public:
+    explicit Tensors(const nb::dict& all) : all_(all) {}
+
+    Address address(const char* name) const {
+        return all_.contains(name) ? nb::cast<Address>(all_[name]) : 0;
+    }
+    template <class T>
+    void get(const char* name, T*& to) const {
+        to = at<T>(address(name));
+    }
+
+  private:
+    const nb::dict& all_;
+};
+
+Inside inside(const Tensors& tensors, int64_t keep_step) {
+    Inside in{};
+    tensors.get("mask", in.mask);
+    tensors.get("norm", in.norm);
+    tensors.get("keep_h", in.keep_h);
+    tensors.get("keep_c", in.keep_c);
+    in.keep_step = keep_step;
+    return in;
+}
+
 void forward(const std::string& isa, int threads, int cell, bool reverse, int64_t T, int64_t B,
-             int64_t H, int64_t N, Address sizes, Address R, Address bias, Address bias_n,
-             Address Wx, Address h0, Address c0, Address y, Address hn, Address cn, Address kept, bool store) {
+             int64_t H, int64_t N, int64_t I, int64_t V, int64_t keep_step, const nb::dict& all) {
     const Kernels& kernels = *builds[instruction_set(isa)];
-    const Plan plan(cell, reverse, T, B, H, N, sizes, threads);
-    const Floats weights = packed(kernels, plan.in.cell, H, false, at<float>(R));
-    const Forward f{plan.in,       weights.get(), at<float>(bias), at<float>(bias_n),
-                    at<float>(Wx), at<float>(h0), at<float>(c0),   at<float>(y),
-                    at<float>(hn), at<float>(cn), at<float>(kept), store};
-    plan.run([&](int64_t first, int64_t last) { kernels.forward(f, first, last); });
+    const Tensors tensors(all);
+    Forward f{};
+    f.inside = inside(tensors, keep_step);
+    f.I = I;
+    tensors.get("Wx", f.Wx);
+    tensors.get("ids", f.ids);
+    tensors.get("x", f.x);
+    tensors.get("bias", f.bias);
+    tensors.get("bias_n", f.bias_n);
+    tensors.get("h0", f.h0);
+    tensors.get("c0", f.c0);
+    tensors.get("y", f.y);
+    tensors.get("hn", f.hn);
+    tensors.get("cn", f.cn);
+    tensors.get("gates", f.gates);
+    tensors.get("kept", f.kept);
+    tensors.get("c", f.c);
+    tensors.get("normed", f.normed);
+    tensors.get("scale", f.scale);
+    const Address R = tensors.address("R"), W = tensors.address("W");
+    const Address sizes = tensors.address("sizes");
+
+    const nb::gil_scoped_release released;
+    for (int64_t k = 0; f.ids && k < N; ++k)
+        if (f.ids[k] < 0 || f.ids[k] >= V) throw std::out_of_range("a token id is out of range");
+    const Plan plan(cell, reverse, T, B, H, N, sizes, threads, !f.inside.norm);
+    const Floats packed_R = packed(kernels, plan.in.cell, H, H, Matrix::to_gates, R);
+    const Floats packed_W = packed(kernels, plan.in.cell, H, I, Matrix::to_gates, W);
+    f.in = plan.in;
+    f.R = packed_R.get();
+    f.W = packed_W.get();
+    plan.run(f, kernels.forward, kernels.forward_together);
 }
 
 void backward(const std::string& isa, int threads, int cell, bool reverse, int64_t T, int64_t B,
-              int64_t H, int64_t N, Address sizes, Address R, Address gates, Address kept,
-              Address y, Address h0, Address c0, Address dy, Address dhn, Address dcn, Address dWx,
-              Address dRn, Address dh0, Address dc0) {
+              int64_t H, int64_t N, int64_t I, int64_t keep_step, const nb::dict& all) {
     const Kernels& kernels = *builds[instruction_set(isa)];
-    const Plan plan(cell, reverse, T, B, H, N, sizes, threads);
-    const Floats weights = packed(kernels, plan.in.cell, H, true, at<float>(R));
-    const Backward b{plan.in,       weights.get(),  at<float>(gates), at<float>(kept),
-                     at<float>(y),  at<float>(h0),  at<float>(c0),    at<float>(dy),
-                     at<float>(dhn), at<float>(dcn), at<float>(dWx),   at<float>(dRn),
-                     at<float>(dh0), at<float>(dc0)};
-    plan.run([&](int64_t first, int64_t last) { kernels.backward(b, first, last); });
+    const Tensors tensors(all);
+    Backward b{};
+    b.inside = inside(tensors, keep_step);
+    b.I = I;
+    tensors.get("gates", b.gates);
+    tensors.get("kept", b.kept);
+    tensors.get("c", b.c);
+    tensors.get("normed", b.normed);
+    tensors.get("scale", b.scale);
+    tensors.get("y", b.y);
+    tensors.get("h0", b.h0);
+    tensors.get("c0", b.c0);
+    tensors.get("dy", b.dy);
+    tensors.get("dhn", b.dhn);
+    tensors.get("dcn", b.dcn);
+    tensors.get("dWx", b.dWx);
+    tensors.get("dRn", b.dRn);
+    tensors.get("dRh", b.dRh);
+    tensors.get("dx", b.dx);
+    tensors.get("dh0", b.dh0);
+    tensors.get("dc0", b.dc0);
+    const Address R = tensors.address("R"), W = tensors.address("W");
+    const Address sizes = tensors.address("sizes");
+
+    const nb::gil_scoped_release released;
+    const Plan plan(cell, reverse, T, B, H, N, sizes, threads, !b.inside.norm && !b.dx);
+    const Floats packed_R = packed(kernels, plan.in.cell, H, H, Matrix::to_state, R);
+    const Floats packed_W = packed(kernels, plan.in.cell, H, I, Matrix::to_input, b.dx ? W : 0);
+    b.in = plan.in;
+    b.R = packed_R.get();
+    b.W = packed_W.get();
+    plan.run(b, kernels.backward, kernels.backward_together);
 }
 
 }  // namespace
 
 void bind_sweeps(nb::module_& m) {
     const auto released = nb::call_guard<nb::gil_scoped_release>();
-    m.def("forward", &forward, released);
-    m.def("backward", &backward, released);
+    m.def("forward", &forward);
+    m.def("backward", &backward);
     m.def(
         "activate",
         [](const std::string& isa, bool sigmoid, Address x, Address to, int64_t n) {

@@ -6,187 +6,55 @@
 // keeps one copy for all translation units, and might keep one that this processor cannot run.
 #include "sweep.h"
 
-#include <cstdlib>
+#include <sched.h>
 
-#include "vector.h"
+#include "panels.h"
 
 namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-INLINE long min(long a, long b) { return a < b ? a : b; }
-INLINE long max(long a, long b) { return a > b ? a : b; }
-
-// Floats on the heap, 64-byte aligned, as long as the object lives.
-class Buffer {
-  public:
-    explicit Buffer(long floats)
-        : start_((float*)std::aligned_alloc(64, (size_t)(max(floats, 1) + 15) / 16 * 64)) {
-        if (!start_) std::abort();  // a few kilobytes: nothing else would run either
-    }
-    ~Buffer() { std::free(start_); }
-    Buffer(const Buffer&) = delete;
-    Buffer& operator=(const Buffer&) = delete;
-    float* operator()(long at = 0) const { return start_ + at; }
-
-  private:
-    float* start_;
-};
-
-INLINE void copy(float* to, const float* from, long n) {
-    if (from)
-        std::memcpy(to, from, (size_t)n * sizeof(float));
-    else
-        std::memset(to, 0, (size_t)n * sizeof(float));
-}
-
-// ---- The product ---------------------------------------------------------------------------
-
-// sums [M, V*W] (+)= A [M, K] P [K, V*W], M*V vectors of sums in registers.
-template <int V, int M>
-void multiply(const float* A, long lda, const float* P, long K, float* sums, bool add) {
-    vec s[M][V];
-#pragma GCC unroll 16
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) s[m][v] = add ? load(sums + (m * V + v) * W) : vec{};
-    for (long k = 0; k < K; ++k, P += V * W) {
-        vec p[V];
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) p[v] = load(P + v * W);
-#pragma GCC unroll 16
-        for (int m = 0; m < M; ++m) {
-            vec a = splat(A[m * lda + k]);
-#pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) s[m][v] = fma(a, p[v], s[m][v]);
-        }
-    }
-#pragma GCC unroll 16
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) store(sums + (m * V + v) * W, s[m][v]);
-}
-
-typedef void (*Multiply)(const float*, long, const float*, long, float*, bool);
-
-constexpr int most_rows(int V) { return V == 1 ? 12 : ACCUMULATORS / V; }
-
-template <int V, int M>
-INLINE Multiply with_rows(long rows) {
-    if constexpr (M == 1)
-        return multiply<V, 1>;
-    else
-        return rows == M ? multiply<V, M> : with_rows<V, M - 1>(rows);
-}
-
-template <int V>
-void multiply_rows(const float* A, long lda, long rows, const float* P, long K, float* sums,
-                   bool add) {
-    constexpr long DEPTH = 256;  // so much of a panel stays close while all rows pass by it
-    const long blocks = (rows + most_rows(V) - 1) / most_rows(V);
-    for (long k = 0; k < K; k += DEPTH)
-        for (long i = 0; i < blocks; ++i) {
-            const long first = rows * i / blocks, last = rows * (i + 1) / blocks;
-            with_rows<V, most_rows(V)>(last - first)(A + first * lda + k, lda, P + k * V * W,
-                                                     min(DEPTH, K - k), sums + first * V * W,
-                                                     add || k > 0);
-        }
-}
-
-// How a matrix of G gates by H units lies in tiles of `vectors` * W units: [tile, K, G, vectors, W].
-struct Panels {
-    long H, K, G, vectors, tiles;
-
-    Panels(long H, long K, long G) : H(H), K(K), G(G) {
-        const long all = (H + W - 1) / W, most = G == 1 ? 4 : G == 2 ? 2 : 1;
-        tiles = (all + most - 1) / most;
-        vectors = (all + tiles - 1) / tiles;
-    }
-    long V() const { return G * vectors; }
-    long width() const { return V() * W; }  // floats in a row of sums
-    long tile_size() const { return K * width(); }
-    long size() const { return tiles * tile_size(); }
-
-    // sums [rows, V*W] (+)= A [rows, depth] · rows k0 .. k0 + depth of tile `tile`
-    void multiply(const float* P, long tile, long k0, long depth, const float* A, long lda,
-                  long rows, float* sums, bool add) const {
-        P += tile * tile_size() + k0 * width();
-        switch (V()) {
-            case 1: return multiply_rows<1>(A, lda, rows, P, depth, sums, add);
-            case 2: return multiply_rows<2>(A, lda, rows, P, depth, sums, add);
-            case 3: return multiply_rows<3>(A, lda, rows, P, depth, sums, add);
-            default: return multiply_rows<4>(A, lda, rows, P, depth, sums, add);
-        }
-    }
-
-    // For each vector of units of a tile and each row first .. last:
-    // finish(row, first unit, lanes in use, the sums of gate 0), the gates `vectors` * W apart.
-    template <class Finish>
-    INLINE void finish(long tile, long first, long last, const float* sums, Finish f) const {
-        for (long r = first; r < last; ++r)
-            for (long v = 0; v < vectors; ++v) {
-                const long unit = (tile * vectors + v) * W;
-                if (unit < H) f(r, unit, min(W, H - unit), sums + (r * V() + v) * W);
-            }
-    }
-
-    // Asks for a tile's columns of one [rows, H] of a matrix, `ld` apart, while the product runs:
-    // they come a line at a time from rows far apart, which no hardware foresees.
-    void prefetch(long tile, const float* start, long rows, long ld) const {
-        const long first = tile * vectors * W, last = min(H, first + vectors * W);
-        for (long r = 0; r < rows; ++r)
-            for (long u = first; u < last; u += 16) __builtin_prefetch(start + r * ld + u, 0, 2);
-    }
-
-    // Packs rows of R, as forward wants them: gate g of unit u against h_k is R[g*H + u, k].
-    void pack_forward(const float* R, float* to) const {
-        constexpr long SPAN = 64;  // read along k, and written across it: what is written stays close
-        for (long tile = 0; tile < tiles; ++tile, to += tile_size())
-            for (long first = 0; first < K; first += SPAN)
-                for (long g = 0; g < G; ++g)
-                    for (long v = 0; v < vectors * W; ++v) {
-                        const long unit = tile * vectors * W + v, end = min(K, first + SPAN);
-                        const float* row = R + (g * H + unit) * K;
-                        float* column = to + g * vectors * W + v;
-                        for (long k = first; k < end; ++k)
-                            column[k * width()] = unit < H ? row[k] : 0.0f;
-                    }
-    }
-
-    // As backward wants them: gradient k of the gates against unit u is R[k, u].
-    void pack_backward(const float* R, float* to) const {
-        for (long tile = 0; tile < tiles; ++tile)
-            for (long k = 0; k < K; ++k) {
-                const long unit = tile * vectors * W, n = min(vectors * W, H - unit);
-                std::memcpy(to, R + k * H + unit, (size_t)n * sizeof(float));
-                std::memset(to + n, 0, (size_t)(vectors * W - n) * sizeof(float));
-                to += vectors * W;
-            }
-    }
-};
-
-// The products of a cell: all gates at once, but where r comes before the product, n waits for it.
+// The products of a cell with a matrix [G*H, K], or backward with its transpose: all gates at once,
+// but where r comes before the product, n waits for it.
 struct Products {
-    Panels first, second;
-    bool two;
+    Panels panels[2];
+    int count = 0;
 
-    Products(Cell cell, long H, bool backward)
-        : first(backward ? Panels(H, (cell == Cell::gru_reset_before ? 2 : gates(cell)) * H, 1)
-                         : Panels(H, H, cell == Cell::gru_reset_before ? 2 : gates(cell))),
-          second(H, H, 1),
-          two(cell == Cell::gru_reset_before) {}
+    Products() = default;
+    Products(Cell cell, long H, long K, bool backward) {
+        const long G = gates(cell), first = cell == Cell::gru_reset_before ? 2 : G;
+        count = first < G ? 2 : 1;
+        for (int k = 0; k < count; ++k) {
+            const long share = k ? G - first : first;
+            panels[k] = backward ? Panels(K, share * H, 1) : Panels(H, K, share);
+        }
+    }
+    const Panels& operator[](int k) const { return panels[k]; }
+    long size() const { return panels[0].size() + panels[1].size(); }
+    long tiles() const { return panels[0].tiles + panels[1].tiles; }
+    long width() const { return max(panels[0].width(), panels[1].width()); }
 };
 
-int64_t packed_size(Cell cell, int64_t H, bool backward) {
-    const Products p(cell, H, backward);
-    return p.first.size() + (p.two ? p.second.size() : 0);
+// dx needs all gates at once, whatever the cell.
+Products packing(Cell cell, long H, long K, Matrix matrix) {
+    if (matrix == Matrix::to_input) {
+        Products whole;
+        whole.panels[0] = Panels(K, gates(cell) * H, 1);
+        whole.count = 1;
+        return whole;
+    }
+    return Products(cell, H, K, matrix == Matrix::to_state);
 }
 
-void pack(Cell cell, int64_t H, bool backward, const float* R, float* to) {
-    const Products p(cell, H, backward);
-    const auto packing = backward ? &Panels::pack_backward : &Panels::pack_forward;
-    (p.first.*packing)(R, to);
-    if (p.two) (p.second.*packing)(R + 2 * H * H, to + p.first.size());
+int64_t packed_size(Cell cell, int64_t H, int64_t K, Matrix matrix) {
+    return packing(cell, H, K, matrix).size();
+}
+
+void pack(Cell cell, int64_t H, int64_t K, Matrix matrix, const float* from, float* to) {
+    const Products p = packing(cell, H, K, matrix);
+    const auto one = matrix == Matrix::to_gates ? &Panels::pack_forward : &Panels::pack_backward;
+    (p[0].*one)(from, to);
+    if (p.count > 1) (p[1].*one)(from + 2 * H * K, to + p[0].size());
 }
 
 // ---- Time ----------------------------------------------------------------------------------
@@ -198,264 +66,566 @@ struct Walk {
     bool down;  // from the last step to the first
 
     long time(long s) const { return down ? in.T - 1 - s : s; }
-    // One past the last row alive at the s-th step of the walk; none before and after all steps.
+    // How many of the rows are alive at the s-th step of the walk; none before and after all steps.
     long alive(long s) const {
-        if (s < 0 || s >= in.T) return first;
-        return max(first, min(last, in.sizes[time(s)]));
+        if (s < 0 || s >= in.T) return 0;
+        return max(first, min(last, in.sizes[time(s)])) - first;
     }
-    long offset(long s) const { return in.offsets[time(s)]; }
+    long offset(long s) const { return in.offsets[time(s)] + first; }  // where they begin in [N, ·]
+};
+
+// The threads that do the tiles of all steps together. Each takes the next tile that nobody has; no
+// tile begins before all those of the stages before are finished. A thread that stops hinders the
+// others only if it has a tile.
+struct Tickets {
+    long next = 0, finished = 0;
+
+    long take() { return __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED); }
+    void finish() { __atomic_fetch_add(&finished, 1, __ATOMIC_RELEASE); }
+    void wait_for(long count) {
+        for (long tries = 0; __atomic_load_n(&finished, __ATOMIC_ACQUIRE) < count; ++tries)
+            if (tries > 4000) sched_yield();  // somebody needs this core
+    }
+};
+
+// zoneout: the old value, for the share that is kept of it; exact where that is 0 or 1
+INLINE vec zone(vec keep, vec old, vec fresh) { return fma(keep, old, (1.0f - keep) * fresh); }
+
+// ---- Layer norm of R h, gate by gate ---------------------------------------------------------
+
+// For gates g .. last of each row, over the H values of each gate, `ld` floats from row to row.
+struct Norm {
+    long H, G, first, last;
+
+    // x [rows, G*H] becomes gain * (x - mean) / deviation. `normed` and `scale` may be null.
+    void forward(float* x, long ld, long rows, const float* gain, float* normed, float* scale) const {
+        for (long r = 0; r < rows; ++r)
+            for (long g = first; g < last; ++g) {
+                float* row = x + r * ld + g * H;
+                const float mean = sum(row) / (float)H;
+                vec squares{};
+                for (long u = 0; u < H; u += W) {
+                    const long n = min(W, H - u);
+                    vec d = load(row + u, n) - mean;
+                    store(row + u, d, n);
+                    d = load(row + u, n);  // beyond the end it is zero again
+                    squares = fma(d, d, squares);
+                }
+                const float by = 1.0f / root(total(squares) / (float)H + 1e-5f);
+                for (long u = 0; u < H; u += W) {
+                    const long n = min(W, H - u);
+                    vec d = load(row + u, n) * by;
+                    if (normed) store(normed + (r * G + g) * H + u, d, n);
+                    store(row + u, d * load(gain + g * H + u, n), n);
+                }
+                if (scale) scale[r * G + g] = by;
+            }
+    }
+
+    // From the gradient of what came out, `n` being that of the last gate, to that of what went in.
+    void backward(const float* d, const float* n, long rows, const float* gain, const float* normed,
+                  const float* scale, float* to) const {
+        for (long r = 0; r < rows; ++r)
+            for (long g = first; g < last; ++g) {
+                const float* dy = n && g == G - 1 ? n + r * H : d + (r * G + g) * H;
+                const float* x = normed + (r * G + g) * H;
+                float* dx = to + (r * G + g) * H;
+                vec s{}, sx{};
+                for (long u = 0; u < H; u += W) {
+                    const long k = min(W, H - u);
+                    vec a = load(dy + u, k) * load(gain + g * H + u, k);
+                    s = s + a;
+                    sx = fma(a, load(x + u, k), sx);
+                }
+                const float mean = total(s) / (float)H, slope = total(sx) / (float)H;
+                for (long u = 0; u < H; u += W) {
+                    const long k = min(W, H - u);
+                    vec a = load(dy + u, k) * load(gain + g * H + u, k);
+                    store(dx + u, (a - mean - load(x + u, k) * slope) * scale[r * G + g], k);
+                }
+            }
+    }
+
+  private:
+    static float total(vec a) {
+        float sum = 0;
+        for (long k = 0; k < W; ++k) sum += a[k];
+        return sum;
+    }
+    float sum(const float* row) const {
+        vec s{};
+        for (long u = 0; u < H; u += W) s = s + load(row + u, min(W, H - u));
+        return total(s);
+    }
+    static float root(float a) { return __builtin_sqrtf(a); }
 };
 
 // ---- Forward -------------------------------------------------------------------------------
 
 template <Cell cell>
-void forward_cell(const Forward& f, long first, long last) {
-    const long H = f.in.H, G = gates(cell), ld = (H + W - 1) / W * W + W;  // no power of two
-    const Products products(cell, H, false);
-    const Panels& panels = products.first;
-    const Walk walk{f.in, first, last, f.in.reverse};
-    const long rows = last - first;
-    Buffer states(2 * rows * ld), c(cell == Cell::lstm ? rows * H : 0);
-    Buffer sums(rows * max(panels.width(), products.second.width()));
-    Buffer rh(products.two ? rows * ld : 0), update(products.two ? rows * H : 0);
-    float *before = states(), *after = states(rows * ld);
+class ForwardSweep {
+  public:
+    ForwardSweep(const Forward& f, long first, long last)
+        : f(f),
+          first(first),
+          rows(last - first),
+          walk{f.in, first, last, f.in.reverse},
+          recurrent(cell, H, H, false),
+          input(f.x ? Products(cell, H, f.I, false) : Products()),
+          h_(2 * rows * ld),
+          fed_(f.inside.mask ? 2 * rows * ld : 0),
+          c_(cell == Cell::lstm ? rows * H : 0),
+          rh_(two ? rows * ld : 0),
+          z_(two ? rows * H : 0) {
+        for (long r = 0; r < walk.alive(0); ++r) begin(r, 0, H, h_(), fed_());
+    }
 
-    for (long s = 0; s < f.in.T; ++s) {
-        const long alive = walk.alive(s) - first, offset = walk.offset(s) + first;
-        for (long r = max(walk.alive(s - 1) - first, 0); r < alive; ++r) {  // these begin here
-            copy(before + r * ld, f.h0 + (first + r) * H, H);
-            if (cell == Cell::lstm) copy(c(r * H), f.c0 + (first + r) * H, H);
+    void run() {
+        Buffer sums(sums_size(f.inside.norm != nullptr));
+        for (long s = 0; s < f.in.T; ++s)
+            for (int stage = 0; stage < recurrent.count; ++stage) {
+                const Panels& panels = recurrent[stage];
+                if (!f.inside.norm)
+                    for (long tile = 0; tile < panels.tiles; ++tile) {
+                        multiply(s, stage, tile, sums());
+                        finish(s, stage, tile, sums());
+                    }
+                else
+                    normed(s, stage, sums());
+            }
+    }
+
+    void join() {
+        Buffer sums(sums_size(false));
+        const long tiles = recurrent.tiles();
+        for (long k; (k = tickets.take()) < f.in.T * tiles; tickets.finish()) {
+            const long s = k / tiles, t = k % tiles, first_tiles = recurrent[0].tiles;
+            const int stage = t >= first_tiles;
+            tickets.wait_for(s * tiles + (stage ? first_tiles : 0));
+            multiply(s, stage, t - stage * first_tiles, sums());
+            finish(s, stage, t - stage * first_tiles, sums());
         }
-        for (long tile = 0; tile < panels.tiles; ++tile) {
+    }
+
+  private:
+    static constexpr bool two = cell == Cell::gru_reset_before;
+    static constexpr long G = gates(cell);
+
+    // Sums of a tile: those of R, and where W x must stay apart from them, those of W.
+    long sums_size(bool whole) const {
+        const long tile = rows * recurrent.width();
+        return (whole ? rows * G * H : 0) + 2 * tile;
+    }
+
+    // r multiplies R_n h alone, and layer norm acts on R h alone.
+    bool joined() const { return f.x && cell != Cell::gru && !f.inside.norm; }
+
+    float* h(long s) { return h_((s & 1) * rows * ld); }
+    float* fed(long s) { return f.inside.mask ? fed_((s & 1) * rows * ld) : h(s); }
+    const float* operand(long s, int stage) { return stage ? rh_() : fed(s); }
+
+    void begin(long r, long u, long n, float* h, float* fed) {
+        copy(h + r * ld + u, f.h0 + (first + r) * H + u, n);
+        if (f.inside.mask) mask(r, u, n, h, fed);
+        if (cell == Cell::lstm) copy(c_(r * H + u), f.c0 + (first + r) * H + u, n);
+    }
+
+    void mask(long r, long u, long n, const float* h, float* fed) const {
+        const float* by = f.inside.mask + (first + r) * H + u;
+        for (long k = 0; k < n; ++k) fed[r * ld + u + k] = h[r * ld + u + k] * by[k];
+    }
+
+    void multiply(long s, int stage, long tile, float* sums) {
+        const Panels& panels = recurrent[stage];
+        const long alive = walk.alive(s), offset = walk.offset(s), gate = stage ? 2 : 0;
+        if (f.x) {
+            float* apart = joined() ? sums : sums + rows * panels.width();
+            const float* P = f.W + (stage ? input[0].size() : 0);
+            input[stage].multiply(P, tile, 0, f.I, f.x + offset * f.I, f.I, alive, apart, false);
+        } else if (!f.ids) {
             for (long g = 0; g < panels.G; ++g)
-                panels.prefetch(tile, f.Wx + offset * G * H + g * H, alive, G * H);
-            panels.multiply(f.R, tile, 0, H, before, ld, alive, sums(), false);
-            panels.finish(tile, 0, alive, sums(), [&](long r, long u, long n, const float* S) {
-                float* w = f.Wx + (offset + r) * G * H + u;
-                const auto Wx = [&](long g) {
-                    vec a = load(w + g * H, n);
-                    return f.bias ? a + load(f.bias + g * H + u, n) : a;
-                };
-                const auto R = [&](long g) { return load(S + g * panels.vectors * W); };
-                vec h;
-                if constexpr (cell == Cell::rnn_tanh) h = tanh(Wx(0) + R(0));
-                if constexpr (cell == Cell::rnn_relu) h = relu(Wx(0) + R(0));
-                if constexpr (cell == Cell::lstm) {
-                    vec i = sigmoid(Wx(0) + R(0)), fo = sigmoid(Wx(1) + R(1));
-                    vec g = tanh(Wx(2) + R(2)), o = sigmoid(Wx(3) + R(3));
-                    float* at = c(r * H + u);
-                    vec next = fma(fo, load(at, n), i * g);
-                    store(at, next, n);
-                    h = o * tanh(next);
-                    if (f.store) {
-                        store(w, i, n);
-                        store(w + H, fo, n);
-                        store(w + 2 * H, g, n);
-                        store(w + 3 * H, o, n);
-                        store(f.kept + (offset + r) * H + u, next, n);
-                    }
-                }
-                if constexpr (cell == Cell::gru) {
-                    vec Rn = f.bias_n ? R(2) + load(f.bias_n + u, n) : R(2);
-                    vec reset = sigmoid(Wx(0) + R(0)), z = sigmoid(Wx(1) + R(1));
-                    vec nn = tanh(fma(reset, Rn, Wx(2)));
-                    h = fma(z, load(before + r * ld + u, n) - nn, nn);
-                    if (f.store) {
-                        store(w, reset, n);
-                        store(w + H, z, n);
-                        store(w + 2 * H, nn, n);
-                        store(f.kept + (offset + r) * H + u, Rn, n);
-                    }
-                }
-                if constexpr (cell == Cell::gru_reset_before) {
-                    vec reset = sigmoid(Wx(0) + R(0)), z = sigmoid(Wx(1) + R(1));
-                    vec product = reset * load(before + r * ld + u, n);
-                    store(rh(r * ld + u), product, n);
-                    store(update(r * H + u), z, n);
-                    if (f.store) {
-                        store(w, reset, n);
-                        store(w + H, z, n);
-                        store(f.kept + (offset + r) * H + u, product, n);
-                    }
-                } else {
-                    store(after + r * ld + u, h, n);
-                    store(f.y + (offset + r) * H + u, h, n);
-                }
+                panels.prefetch(tile, f.Wx + offset * G * H + (gate + g) * H, alive, G * H);
+        }
+        const float* P = f.R + (stage ? recurrent[0].size() : 0);
+        panels.multiply(P, tile, 0, H, operand(s, stage), ld, alive, sums, joined());
+    }
+
+    // A stage of a step with layer norm: every R h is there before any gate is finished.
+    void normed(long s, int stage, float* whole) {
+        const Panels& panels = recurrent[stage];
+        const long alive = walk.alive(s), offset = walk.offset(s), gate = stage ? 2 : 0;
+        float* sums = whole + rows * G * H;
+        const float* P = f.R + (stage ? recurrent[0].size() : 0);
+        for (long tile = 0; tile < panels.tiles; ++tile) {
+            panels.multiply(P, tile, 0, H, operand(s, stage), ld, alive, sums, false);
+            panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+                for (long g = 0; g < panels.G; ++g)
+                    store(whole + (r * G + gate + g) * H + u, load(sums + at + g * panels.gap()), n);
             });
         }
-        if constexpr (cell == Cell::gru_reset_before) {
-            const Panels& second = products.second;
-            const float* R = f.R + panels.size();
-            for (long tile = 0; tile < second.tiles; ++tile) {
-                second.multiply(R, tile, 0, H, rh(), ld, alive, sums(), false);
-                second.finish(tile, 0, alive, sums(), [&](long r, long u, long n, const float* S) {
-                    float* w = f.Wx + (offset + r) * G * H + 2 * H + u;
-                    vec a = load(w, n) + load(S);
-                    vec nn = tanh(f.bias ? a + load(f.bias + 2 * H + u, n) : a);
-                    vec z = load(update(r * H + u), n);
-                    vec h = fma(z, load(before + r * ld + u, n) - nn, nn);
-                    if (f.store) store(w, nn, n);
-                    store(after + r * ld + u, h, n);
-                    store(f.y + (offset + r) * H + u, h, n);
-                });
+        const Norm norm{H, G, gate, gate + panels.G};
+        norm.forward(whole, G * H, alive, f.inside.norm,
+                     f.normed ? f.normed + offset * G * H : nullptr,
+                     f.scale ? f.scale + offset * G : nullptr);
+        for (long tile = 0; tile < panels.tiles; ++tile) {
+            if (f.x) {
+                const float* P = f.W + (stage ? input[0].size() : 0);
+                input[stage].multiply(P, tile, 0, f.I, f.x + offset * f.I, f.I, alive,
+                                      sums + rows * panels.width(), false);
             }
+            finish_normed(s, stage, tile, sums, whole);
         }
-        for (long r = max(walk.alive(s + 1) - first, 0); r < alive; ++r) {  // these end here
-            copy(f.hn + (first + r) * H, after + r * ld, H);
-            if (cell == Cell::lstm) copy(f.cn + (first + r) * H, c(r * H), H);
-        }
-        float* swap = before;
-        before = after;
-        after = swap;
     }
-}
+
+    void finish_normed(long s, int stage, long tile, float* sums, const float* whole) {
+        const Panels& panels = recurrent[stage];
+        const long gate = stage ? 2 : 0;
+        panels.finish(tile, walk.alive(s), [&](long r, long u, long n, long at) {
+            for (long g = 0; g < panels.G; ++g)
+                store(sums + at + g * panels.gap(), load(whole + (r * G + gate + g) * H + u, n));
+        });
+        finish(s, stage, tile, sums);
+    }
+
+    // The cell itself: from the sums of a tile to its h.
+    void finish(long s, int stage, long tile, const float* sums) {
+        const Panels& panels = recurrent[stage];
+        const long alive = walk.alive(s), going = walk.alive(s + 1), offset = walk.offset(s);
+        const long gap = panels.gap(), gate = stage ? 2 : 0;
+        const float* apart = sums + rows * panels.width();
+        const float *before = h(s), *keep_h = f.inside.keep_h, *keep_c = f.inside.keep_c;
+        float *after = h(s + 1), *fed_after = fed(s + 1);
+        panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+            const long row = offset + r;
+            const float* w = f.Wx ? f.Wx + (f.ids ? f.ids[row] : row) * G * H + u : nullptr;
+            const auto Wx = [&](long g) {
+                vec a = w ? load(w + g * H, n) : joined() ? vec{} : load(apart + at + (g - gate) * gap);
+                return f.bias ? a + load(f.bias + g * H + u, n) : a;
+            };
+            const auto R = [&](long g) { return load(sums + at + (g - gate) * gap); };
+            float* a = f.gates ? f.gates + row * G * H + u : nullptr;
+            float* kept = f.kept ? f.kept + row * H + u : nullptr;
+            const auto old_h = [&] { return load(before + r * ld + u, n); };
+            vec h;
+            if constexpr (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) {
+                h = Wx(0) + R(0);
+                h = cell == Cell::rnn_tanh ? tanh(h) : relu(h);
+                if (kept) store(kept, h, n);
+            }
+            if constexpr (cell == Cell::lstm) {
+                vec i = sigmoid(Wx(0) + R(0)), fo = sigmoid(Wx(1) + R(1));
+                vec g = tanh(Wx(2) + R(2)), o = sigmoid(Wx(3) + R(3));
+                vec c = load(c_(r * H + u), n), next = fma(fo, c, i * g);
+                h = o * tanh(next);
+                if (a) {
+                    store(a, i, n);
+                    store(a + H, fo, n);
+                    store(a + 2 * H, g, n);
+                    store(a + 3 * H, o, n);
+                    store(kept, next, n);
+                }
+                if (keep_c) {
+                    next = zone(load(keep_c + row * f.inside.keep_step + u, n), c, next);
+                    if (f.c) store(f.c + row * H + u, next, n);
+                }
+                store(c_(r * H + u), next, n);
+                if (r >= going) store(f.cn + (first + r) * H + u, next, n);
+            }
+            if constexpr (cell == Cell::gru) {
+                vec Rn = f.bias_n ? R(2) + load(f.bias_n + u, n) : R(2);
+                vec reset = sigmoid(Wx(0) + R(0)), z = sigmoid(Wx(1) + R(1));
+                vec nn = tanh(fma(reset, Rn, Wx(2)));
+                h = fma(z, old_h() - nn, nn);
+                if (a) {
+                    store(a, reset, n);
+                    store(a + H, z, n);
+                    store(a + 2 * H, nn, n);
+                    store(kept, Rn, n);
+                }
+            }
+            if constexpr (cell == Cell::gru_reset_before) {
+                if (stage == 0) {
+                    vec reset = sigmoid(Wx(0) + R(0)), z = sigmoid(Wx(1) + R(1));
+                    vec product = reset * old_h();
+                    if (f.inside.mask)
+                        product = product * load(f.inside.mask + (first + r) * H + u, n);
+                    store(rh_(r * ld + u), product, n);
+                    store(z_(r * H + u), z, n);
+                    if (a) {
+                        store(a, reset, n);
+                        store(a + H, z, n);
+                        store(kept, product, n);
+                    }
+                    return;
+                }
+                vec nn = tanh(Wx(2) + R(2));
+                h = fma(load(z_(r * H + u), n), old_h() - nn, nn);
+                if (a) store(a + 2 * H, nn, n);
+            }
+            if (keep_h) h = zone(load(keep_h + row * f.inside.keep_step + u, n), old_h(), h);
+            store(after + r * ld + u, h, n);
+            if (f.inside.mask) mask(r, u, n, after, fed_after);
+            store(f.y + row * H + u, h, n);
+            if (r >= going) store(f.hn + (first + r) * H + u, h, n);  // it ends here
+        });
+        if (stage + 1 < recurrent.count) return;
+        const long unit = tile * gap;
+        for (long r = alive; r < going; ++r)  // these begin at the next step
+            begin(r, unit, min(gap, H - unit), after, fed_after);
+    }
+
+    const Forward& f;
+    const long first, rows;
+    const Walk walk;
+    const long H = f.in.H, ld = (H + W - 1) / W * W + W;  // no power of two
+    const Products recurrent, input;
+    Buffer h_, fed_, c_, rh_, z_;
+    Tickets tickets;
+};
 
 // ---- Backward ------------------------------------------------------------------------------
 
 template <Cell cell>
-void backward_cell(const Backward& b, long first, long last) {
-    constexpr bool gated = cell == Cell::gru || cell == Cell::gru_reset_before;
-    const long H = b.in.H, G = gates(cell);
-    const Products products(cell, H, true);
-    const Panels& panels = products.first;
-    const Walk walk{b.in, first, last, !b.in.reverse};
-    const long rows = last - first;
-    Buffer sums(rows * panels.width());
-    Buffer dc(cell == Cell::lstm ? rows * H : 0);
-    Buffer direct(gated ? rows * H : 0);  // what reaches the h before by z, and not by R
+class BackwardSweep {
+  public:
+    BackwardSweep(const Backward& b, long first, long last)
+        : b(b),
+          first(first),
+          rows(last - first),
+          walk{b.in, first, last, !b.in.reverse},
+          recurrent(cell, H, H, true),
+          x_panels(b.dx ? packing(cell, H, b.I, Matrix::to_input)[0] : Panels()),
+          carries(gated || b.inside.keep_h),
+          dc_(cell == Cell::lstm ? rows * H : 0),
+          past_(carries ? rows * H : 0) {}
+
+    void run() {
+        Buffer sums(sums_size());
+        for (long s = 0; s < b.in.T; ++s) {
+            for (long tile = 0; tile < recurrent[0].tiles; ++tile) first_stage(s, tile, sums());
+            if (b.inside.norm) unnorm(s, two ? 2 : 0, G);
+            for (long tile = 0; tile < recurrent[1].tiles; ++tile) second_stage(s, tile, sums());
+            if (b.inside.norm && two) unnorm(s, 0, 2);
+            for (long tile = 0; tile < x_panels.tiles; ++tile) input_stage(s, tile, sums());
+            if (walk.alive(s + 1) < walk.alive(s))
+                for (long tile = 0; tile < recurrent[0].tiles; ++tile) leave(s, tile, sums());
+        }
+    }
+
+    void join() {
+        Buffer sums(sums_size());
+        const long one = recurrent[0].tiles, tiles = recurrent.tiles(), all = b.in.T * tiles;
+        for (long k; (k = tickets.take()) < all + one; tickets.finish()) {
+            const long s = k / tiles, t = k % tiles;
+            tickets.wait_for(min(s * tiles + (t >= one ? one : 0), all));
+            if (k >= all)
+                leave(b.in.T - 1, k - all, sums());
+            else if (t < one)
+                first_stage(s, t, sums());
+            else
+                second_stage(s, t - one, sums());
+        }
+    }
+
+  private:
+    static constexpr bool two = cell == Cell::gru_reset_before;
+    static constexpr bool gated = cell == Cell::gru || two;
+    static constexpr long G = gates(cell);
+
+    long sums_size() const { return rows * max(recurrent.width(), x_panels.width()); }
 
     // The sums of rows from .. to of the step at `offset`: the share of dh that comes through R.
-    const auto through_R = [&](long tile, long offset, long from, long to) {
-        const float* d = b.dWx + (offset + from) * G * H;
-        float* S = sums(from * panels.width());
-        if constexpr (cell == Cell::gru) {
+    void through_R(long tile, long offset, long from, long to, float* sums) const {
+        const Panels& panels = recurrent[0];
+        const float* d = (b.inside.norm ? b.dRh : b.dWx) + (offset + from) * G * H;
+        if (cell == Cell::gru && !b.inside.norm) {
             const float* dRn = b.dRn + (offset + from) * H;
-            panels.multiply(b.R, tile, 0, 2 * H, d, G * H, to - from, S, false);
-            panels.multiply(b.R, tile, 2 * H, H, dRn, H, to - from, S, true);
+            panels.multiply(b.R, tile, 0, 2 * H, d, G * H, to - from, sums, false);
+            panels.multiply(b.R, tile, 2 * H, H, dRn, H, to - from, sums, true);
         } else {
-            panels.multiply(b.R, tile, 0, panels.K, d, G * H, to - from, S, false);
+            panels.multiply(b.R, tile, 0, panels.K, d, G * H, to - from, sums, false);
         }
+    }
+
+    // The states before a step, in time; a row that was not alive then had its first state.
+    struct Before {
+        const float *all, *initial;
+        long known, H;
+        const float* operator()(long r) const { return (r < known ? all : initial) + r * H; }
     };
+    Before before(const float* all, const float* initial, long s) const {
+        const long known = walk.alive(s + 1);
+        return {known ? all + walk.offset(s + 1) * H : nullptr, initial + first * H, known, H};
+    }
 
-    for (long s = 0; s < b.in.T; ++s) {
-        const long alive = walk.alive(s) - first, offset = walk.offset(s) + first;
-        const long going = min(walk.alive(s - 1) - first, alive);  // the other rows begin here
-        // Rows of the step before, in time; its h is h0 where a row was not alive there.
-        const long known = walk.alive(s + 1) - first;
-        const long offset_before = s + 1 < b.in.T ? walk.offset(s + 1) + first : 0;
-        const auto at_before = [&](const float* all, const float* initial, long r) {
-            return r < known ? all + (offset_before + r) * H : initial + (first + r) * H;
-        };
-        for (long r = going; r < alive; ++r) {
-            if (cell == Cell::lstm) copy(dc(r * H), b.dcn ? b.dcn + (first + r) * H : nullptr, H);
-            if (gated) copy(direct(r * H), nullptr, H);
-        }
-        for (long tile = 0; tile < panels.tiles; ++tile) {
-            if (b.gates)
-                for (long g = 0; g < G; ++g)
-                    panels.prefetch(tile, b.gates + offset * G * H + g * H, alive, G * H);
-            const float* const columns[] = {b.y, b.kept, b.dy};
-            for (const float* each : columns)
-                if (each) panels.prefetch(tile, each + offset * H, alive, H);
-            if (going > 0) through_R(tile, walk.offset(s - 1) + first, 0, going);
-            panels.finish(tile, going, alive, sums(), [&](long r, long u, long n, const float* S) {
-                store((float*)S, b.dhn ? load(b.dhn + (first + r) * H + u, n) : vec{});
-            });
-            panels.finish(tile, 0, alive, sums(), [&](long r, long u, long n, const float* S) {
-                const long at = (offset + r) * H + u, gate = (offset + r) * G * H + u;
-                const float* a = b.gates + gate;
-                float* d = b.dWx + gate;
-                vec dh = load(S);
-                if (b.dy) dh = dh + load(b.dy + at, n);
-                if constexpr (cell == Cell::rnn_tanh) {
-                    vec h = load(b.y + at, n);
-                    store(d, dh * fma(-h, h, splat(1.0f)), n);
-                }
-                if constexpr (cell == Cell::rnn_relu) {
-                    store(d, load(b.y + at, n) <= 0.0f ? splat(0.0f) : dh, n);
-                }
-                if constexpr (cell == Cell::lstm) {
-                    vec i = load(a, n), f = load(a + H, n);
-                    vec g = load(a + 2 * H, n), o = load(a + 3 * H, n);
-                    vec t = tanh(load(b.kept + at, n));
-                    vec c_before = load(at_before(b.kept, b.c0, r) + u, n);
-                    vec dc_t = fma(dh * o, fma(-t, t, splat(1.0f)), load(dc(r * H + u), n));
-                    store(d, dc_t * g * i * (1.0f - i), n);
-                    store(d + H, dc_t * c_before * f * (1.0f - f), n);
-                    store(d + 2 * H, dc_t * i * fma(-g, g, splat(1.0f)), n);
-                    store(d + 3 * H, dh * t * o * (1.0f - o), n);
-                    store(dc(r * H + u), dc_t * f, n);
-                }
-                if constexpr (gated) {
-                    vec z = load(a + H, n), nn = load(a + 2 * H, n);
-                    vec h = load(at_before(b.y, b.h0, r) + u, n);
-                    float* past = direct(r * H + u);
-                    dh = dh + load(past, n);
-                    store(past, dh * z, n);
-                    vec dn = dh * (1.0f - z) * fma(-nn, nn, splat(1.0f));
-                    store(d + H, dh * (h - nn) * z * (1.0f - z), n);
-                    store(d + 2 * H, dn, n);
-                    if constexpr (cell == Cell::gru) {
-                        vec reset = load(a, n);
-                        store(d, dn * load(b.kept + at, n) * reset * (1.0f - reset), n);
-                        store(b.dRn + at, dn * reset, n);
-                    }
-                }
-            });
-        }
-        if constexpr (cell == Cell::gru_reset_before) {
-            const Panels& second = products.second;
-            const float* R = b.R + panels.size();
-            for (long tile = 0; tile < second.tiles; ++tile) {
-                second.multiply(R, tile, 0, H, b.dWx + offset * G * H + 2 * H, G * H, alive, sums(),
-                                false);
-                second.finish(tile, 0, alive, sums(), [&](long r, long u, long n, const float* S) {
-                    const long gate = (offset + r) * G * H + u;
-                    vec drh = load(S), reset = load(b.gates + gate, n);
-                    float* past = direct(r * H + u);
-                    store(past, fma(drh, reset, load(past, n)), n);
-                    vec h = load(at_before(b.y, b.h0, r) + u, n);
-                    store(b.dWx + gate, drh * h * reset * (1.0f - reset), n);
-                });
+    vec masked(vec d, long r, long u, long n) const {
+        return b.inside.mask ? d * load(b.inside.mask + (first + r) * H + u, n) : d;
+    }
+
+    // From the gradient of h to those of the gates; where r comes before, not yet to that of r.
+    void first_stage(long s, long tile, float* sums) {
+        const Panels& panels = recurrent[0];
+        const long alive = walk.alive(s), offset = walk.offset(s);
+        const long going = min(walk.alive(s - 1), alive);  // the other rows begin here
+        if (b.gates)
+            for (long g = 0; g < G; ++g)
+                panels.prefetch(tile, b.gates + offset * G * H + g * H, alive, G * H);
+        const float* const columns[] = {b.y, b.kept, b.dy};
+        for (const float* each : columns)
+            if (each) panels.prefetch(tile, each + offset * H, alive, H);
+        if (going > 0) through_R(tile, walk.offset(s - 1), 0, going, sums);
+        const Before old = cell == Cell::lstm ? before(b.c, b.c0, s) : before(b.y, b.h0, s);
+        panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+            const long row = offset + r, keep = row * b.inside.keep_step + u;
+            const float* a = b.gates + row * G * H + u;
+            float* d = b.dWx + row * G * H + u;
+            vec dh, dc{}, past{};  // past: what reaches the h before, and not by R
+            if (r < going) {
+                dh = masked(load(sums + at), r, u, n);
+                if (carries) dh = dh + load(past_(r * H + u), n);
+                if (cell == Cell::lstm) dc = load(dc_(r * H + u), n);
+            } else {
+                dh = b.dhn ? load(b.dhn + (first + r) * H + u, n) : vec{};
+                if (cell == Cell::lstm && b.dcn) dc = load(b.dcn + (first + r) * H + u, n);
             }
-        }
-        if (known >= alive) continue;
-        // These began here in time, so what is left of their gradient is that of the first state.
-        if (b.dh0)
-            for (long tile = 0; tile < panels.tiles; ++tile) {
-                through_R(tile, offset, known, alive);
-                panels.finish(
-                    tile, known, alive, sums(), [&](long r, long u, long n, const float* S) {
-                        vec dh = load(S);
-                        if constexpr (gated) dh = dh + load(direct(r * H + u), n);
-                        store(b.dh0 + (first + r) * H + u, dh, n);
-                    });
+            if (b.dy) dh = dh + load(b.dy + row * H + u, n);
+            if (b.inside.keep_h) {
+                vec share = load(b.inside.keep_h + keep, n);
+                past = share * dh;
+                dh = dh - past;
             }
-        if (cell == Cell::lstm && b.dc0)
-            copy(b.dc0 + (first + known) * H, dc(known * H), (alive - known) * H);
+            if constexpr (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) {
+                vec h = load((b.kept ? b.kept : b.y) + row * H + u, n);
+                if constexpr (cell == Cell::rnn_tanh) store(d, dh * fma(-h, h, splat(1.0f)), n);
+                if constexpr (cell == Cell::rnn_relu) store(d, h <= 0.0f ? splat(0.0f) : dh, n);
+            }
+            if constexpr (cell == Cell::lstm) {
+                vec i = load(a, n), f = load(a + H, n);
+                vec g = load(a + 2 * H, n), o = load(a + 3 * H, n);
+                vec t = tanh(load(b.kept + row * H + u, n));
+                vec c_before = load(old(r) + u, n), kept{};
+                if (b.inside.keep_c) {
+                    kept = load(b.inside.keep_c + keep, n) * dc;
+                    dc = dc - kept;
+                }
+                dc = fma(dh * o, fma(-t, t, splat(1.0f)), dc);
+                store(d, dc * g * i * (1.0f - i), n);
+                store(d + H, dc * c_before * f * (1.0f - f), n);
+                store(d + 2 * H, dc * i * fma(-g, g, splat(1.0f)), n);
+                store(d + 3 * H, dh * t * o * (1.0f - o), n);
+                store(dc_(r * H + u), b.inside.keep_c ? fma(dc, f, kept) : dc * f, n);
+            }
+            if constexpr (gated) {
+                vec z = load(a + H, n), nn = load(a + 2 * H, n);
+                vec h = load(old(r) + u, n);
+                past = fma(dh, z, past);
+                vec dn = dh * (1.0f - z) * fma(-nn, nn, splat(1.0f));
+                store(d + H, dh * (h - nn) * z * (1.0f - z), n);
+                store(d + 2 * H, dn, n);
+                if constexpr (cell == Cell::gru) {
+                    vec reset = load(a, n);
+                    store(d, dn * load(b.kept + row * H + u, n) * reset * (1.0f - reset), n);
+                    store(b.dRn + row * H + u, dn * reset, n);
+                }
+            }
+            if (carries) store(past_(r * H + u), past, n);
+        });
+    }
+
+    // Where r comes before the product: through R_n to r, and past it to h.
+    void second_stage(long s, long tile, float* sums) {
+        const Panels& panels = recurrent[1];
+        const long alive = walk.alive(s), offset = walk.offset(s);
+        const float* d = (b.inside.norm ? b.dRh : b.dWx) + offset * G * H + 2 * H;
+        panels.multiply(b.R + recurrent[0].size(), tile, 0, H, d, G * H, alive, sums, false);
+        const Before old = before(b.y, b.h0, s);
+        panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+            const long gate = (offset + r) * G * H + u;
+            vec drh = masked(load(sums + at), r, u, n), reset = load(b.gates + gate, n);
+            float* past = past_(r * H + u);
+            store(past, fma(drh, reset, load(past, n)), n);
+            vec h = load(old(r) + u, n);
+            store(b.dWx + gate, drh * h * reset * (1.0f - reset), n);
+        });
+    }
+
+    void unnorm(long s, long from, long to) const {
+        const long alive = walk.alive(s), offset = walk.offset(s);
+        const Norm norm{H, G, from, to};
+        norm.backward(b.dWx + offset * G * H, b.dRn ? b.dRn + offset * H : nullptr, alive,
+                      b.inside.norm, b.normed + offset * G * H, b.scale + offset * G,
+                      b.dRh + offset * G * H);
+    }
+
+    // dx, while the gradients of the gates are close.
+    void input_stage(long s, long tile, float* sums) const {
+        const long alive = walk.alive(s), offset = walk.offset(s);
+        x_panels.multiply(b.W, tile, 0, G * H, b.dWx + offset * G * H, G * H, alive, sums, false);
+        x_panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+            store(b.dx + (offset + r) * b.I + u, load(sums + at), n);
+        });
+    }
+
+    // Rows that began at step s, in time: what is left of their gradient is that of the first state.
+    void leave(long s, long tile, float* sums) {
+        const long alive = walk.alive(s), known = walk.alive(s + 1), offset = walk.offset(s);
+        const Panels& panels = recurrent[0];
+        if (b.dh0) through_R(tile, offset, known, alive, sums);
+        panels.finish(tile, alive - known, [&](long k, long u, long n, long at) {
+            const long r = known + k, to = (first + r) * H + u;
+            if (b.dh0) {
+                vec dh = masked(load(sums + at), r, u, n);
+                store(b.dh0 + to, carries ? dh + load(past_(r * H + u), n) : dh, n);
+            }
+            if (cell == Cell::lstm && b.dc0) store(b.dc0 + to, load(dc_(r * H + u), n), n);
+        });
+    }
+
+    const Backward& b;
+    const long first, rows;
+    const Walk walk;
+    const long H = b.in.H;
+    const Products recurrent;
+    const Panels x_panels;
+    const bool carries;  // whether h reaches the next one past R too
+    Buffer dc_, past_;
+    Tickets tickets;
+};
+
+// ---- One build -----------------------------------------------------------------------------
+
+template <Cell cell>
+struct Is {
+    static constexpr Cell value = cell;
+};
+
+// The sweep over rows first .. last of a cell that is known only now, given to `use`.
+template <template <Cell> class Sweep, class Problem, class Use>
+void with_sweep(const Problem& p, long first, long last, Use use) {
+    const auto made = [&](auto cell) {
+        Sweep<decltype(cell)::value> sweep(p, first, last);
+        use(sweep);
+    };
+    switch (p.in.cell) {
+        case Cell::rnn_tanh: return made(Is<Cell::rnn_tanh>{});
+        case Cell::rnn_relu: return made(Is<Cell::rnn_relu>{});
+        case Cell::lstm: return made(Is<Cell::lstm>{});
+        case Cell::gru: return made(Is<Cell::gru>{});
+        case Cell::gru_reset_before: return made(Is<Cell::gru_reset_before>{});
     }
 }
 
-void forward(const Forward& f, int64_t first, int64_t last) {
-    switch (f.in.cell) {
-        case Cell::rnn_tanh: return forward_cell<Cell::rnn_tanh>(f, first, last);
-        case Cell::rnn_relu: return forward_cell<Cell::rnn_relu>(f, first, last);
-        case Cell::lstm: return forward_cell<Cell::lstm>(f, first, last);
-        case Cell::gru: return forward_cell<Cell::gru>(f, first, last);
-        case Cell::gru_reset_before:
-            return forward_cell<Cell::gru_reset_before>(f, first, last);
-    }
+template <template <Cell> class Sweep, class Problem>
+void apart(const Problem& p, int64_t first, int64_t last) {
+    with_sweep<Sweep>(p, first, last, [](auto& sweep) { sweep.run(); });
 }
 
-void backward(const Backward& b, int64_t first, int64_t last) {
-    switch (b.in.cell) {
-        case Cell::rnn_tanh: return backward_cell<Cell::rnn_tanh>(b, first, last);
-        case Cell::rnn_relu: return backward_cell<Cell::rnn_relu>(b, first, last);
-        case Cell::lstm: return backward_cell<Cell::lstm>(b, first, last);
-        case Cell::gru: return backward_cell<Cell::gru>(b, first, last);
-        case Cell::gru_reset_before:
-            return backward_cell<Cell::gru_reset_before>(b, first, last);
-    }
+template <template <Cell> class Sweep, class Problem>
+void together(const Problem& p, Spread spread, void* context) {
+    with_sweep<Sweep>(p, 0, p.in.B, [&](auto& sweep) {
+        using Made = decltype(&sweep);
+        spread(context, [](void* shared) { ((Made)shared)->join(); }, &sweep);
+    });
 }
 
 void tanh_all(const float* x, float* to, int64_t n) {
@@ -468,13 +638,19 @@ void sigmoid_all(const float* x, float* to, int64_t n) {
 }
 
 }  // namespace
+
 }  // namespace ELMAN_ISA
 
-#define NAME(isa) #isa
 #define KERNELS(isa) isa##_kernels
-#define DEFINE(isa)                                                                       \
-    const Kernels KERNELS(isa) = {NAME(isa),     isa::packed_size, isa::pack,       isa::forward, \
-                                  isa::backward, isa::tanh_all,    isa::sigmoid_all};
+#define DEFINE(isa)                                              \
+    const Kernels KERNELS(isa) = {isa::packed_size,              \
+                                  isa::pack,                     \
+                                  isa::apart<isa::ForwardSweep>, \
+                                  isa::apart<isa::BackwardSweep>, \
+                                  isa::together<isa::ForwardSweep>, \
+                                  isa::together<isa::BackwardSweep>, \
+                                  isa::tanh_all,                 \
+                                  isa::sigmoid_all};
 #define EXPAND(macro, isa) macro(isa)
 EXPAND(DEFINE, ELMAN_ISA)
 

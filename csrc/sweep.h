@@ -87,25 +87,25 @@ struct Backward {
     float* dc0;           // [B, H] out or null, of lstm
 };
 
+// What a matrix is packed for: to give gates forward, or from their gradients dh, or dx.
+enum class Matrix { to_gates, to_state, to_input };
+
+// Calls work(sweep) in as many threads as it has, and comes back when all calls have.
+using Spread = void (*)(void* context, void (*work)(void* sweep), void* sweep);
+
 // One build of the sweeps, for one instruction set. All its functions run in the calling thread.
 struct Kernels {
-    const char* name;
-    // Floats that a matrix [G*H, K] takes once packed, and the packing of it into `to`, 64-byte
-    // aligned. Backward it multiplies gradients of gates and gives K columns.
-    int64_t (*packed_size)(Cell cell, int64_t H, int64_t K, bool backward);
-    void (*pack)(Cell cell, int64_t H, int64_t K, bool backward, const float* matrix, float* to);
+    // Floats that a matrix [G*H, K] takes once packed, and the packing, 64-byte aligned.
+    int64_t (*packed_size)(Cell cell, int64_t H, int64_t K, Matrix matrix);
+    void (*pack)(Cell cell, int64_t H, int64_t K, Matrix matrix, const float* from, float* to);
     // Rows first .. last of the batch, through all steps. Rows are independent of each other, and
     // a row's result does not depend on which rows go with it.
     void (*forward)(const Forward& f, int64_t first, int64_t last);
     void (*backward)(const Backward& b, int64_t first, int64_t last);
-    // All rows at once, the units of a step shared among the threads that call `join` with what
-    // `begin` gave; one alone will do. Without norm, and for padded sequences only.
-    void* (*begin_forward)(const Forward& f);
-    void (*join_forward)(const Forward& f, void* shared);
-    void (*end_forward)(const Forward& f, void* shared);
-    void* (*begin_backward)(const Backward& b);
-    void (*join_backward)(const Backward& b, void* shared);
-    void (*end_backward)(const Backward& b, void* shared);
+    // All rows at once; the threads that `spread` calls in share the units of each step, and one
+    // alone will do. For padded sequences without norm.
+    void (*forward_together)(const Forward& f, Spread spread, void* context);
+    void (*backward_together)(const Backward& b, Spread spread, void* context);
     // The activations themselves, for tests: n floats.
     void (*tanh)(const float* x, float* to, int64_t n);
     void (*sigmoid)(const float* x, float* to, int64_t n);

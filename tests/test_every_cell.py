@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -192,7 +192,9 @@ def test_gradients_are_the_slopes(cell: Cell, size: Sizes, seed: int) -> None:
     def run(x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         state, weights = rest[: len(cell.states)], rest[len(cell.states) :]
         direction = (
-            Direction(*weights) if cell.recurrent else Direction(weights[0], None, weights[1])
+            Direction(*cast(Any, weights))
+            if cell.recurrent
+            else Direction(weights[0], None, weights[1])
         )
         y, final = reference(cell, x, batch_sizes, state, [direction])
         return (y, *final)
@@ -311,7 +313,7 @@ def test_the_counterpart_in_torch_gives_the_same(
     torch.manual_seed(seed)
     cell = cells.get(name)
     theirs = COUNTERPARTS[name](I, H, bias=bias, bidirectional=both, dtype=dtype)
-    directions = [Direction(*weights) for weights in theirs.all_weights]
+    directions = [Direction(*cast(Any, weights)) for weights in theirs.all_weights]
     x, state = torch.randn(T, B, I, dtype=dtype), draw_state(cell, 1 + both, B, H, dtype)
     inputs = [x.requires_grad_(), *(s.requires_grad_() for s in state), *theirs.parameters()]
     y, final = route(cell, x, None, state, directions)

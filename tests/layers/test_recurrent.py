@@ -352,3 +352,48 @@ def test_a_state_of_the_wrong_form_is_refused() -> None:
 def test_options_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         Recurrent(**({"input_size": 3, "hidden_size": 4} | options))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("cell", cells.names())
+@few
+@given(st.data(), sizes)
+def test_tokens_are_the_vectors_that_they_stand_for(
+    cell: str, dtype: torch.dtype, data: st.DataObject, size: tuple[int, int, int, int]
+) -> None:
+    T, B, I, H = size
+    flag = st.booleans()
+    layer = Recurrent(
+        I, H, 2, cell, bias=data.draw(flag), bidirectional=data.draw(flag), dtype=dtype,
+        layer_norm=data.draw(flag), batch_first=data.draw(flag),
+    )  # fmt: skip
+    embedding = torch.randn(9, I, dtype=dtype) if data.draw(flag) else None
+    rows = torch.eye(I, dtype=dtype) if embedding is None else embedding
+    form = data.draw(st.sampled_from(["batch", "one sequence", "packed"]))
+    ids = torch.randint(0, len(rows), (T,) if form == "one sequence" else (T, B))
+    results = []
+    for tokens in (True, False):
+        table = rows.clone().requires_grad_()
+        x: Any = ids if tokens else table[ids]
+        if form == "packed":
+            batch, longest = ids.shape if layer.batch_first else ids.T.shape
+            lengths = torch.arange(batch) % longest + 1
+            x = pack_padded_sequence(x, lengths, layer.batch_first, enforce_sorted=False)
+        y, state = layer(x, embedding=table if tokens and embedding is not None else None)
+        y = y.data if form == "packed" else y
+        leaves = [*layer.parameters(), *([] if embedding is None else [table])]
+        results.append([y, *state[1], *torch.autograd.grad(y.sin().sum(), leaves)])
+    for ours, theirs in zip(*results, strict=True):
+        error = (ours - theirs).abs().max() / (1 + theirs.abs().max())
+        assert error < 1e-5  # as in tests/kernels
+
+
+def test_a_token_without_a_row_is_refused() -> None:
+    layer = Recurrent(4, 5)
+    for ids, embedding in (([4], None), ([-1], None), ([3], torch.zeros(3, 4))):
+        with pytest.raises(IndexError, match="tokens must lie in 0"):
+            layer(torch.tensor(ids), embedding=embedding)
+    with pytest.raises(RuntimeError, match="rows of 4"):
+        layer(torch.tensor([1]), embedding=torch.zeros(9, 3))
+    with pytest.raises(ValueError, match="int64"):
+        layer(torch.randn(3, 2, 4), embedding=torch.zeros(9, 4))

@@ -6,8 +6,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from elman import cells
 from elman.layers.recurrent import Recurrent
-from elman.layers.regularize import Zoneout, locked_dropout, weight_drop
-from elman.layers.scan import no_recurrence
+from elman.layers.regularize import locked_dropout, weight_drop, zoneout_shares
 
 
 def test_a_locked_mask_is_the_same_at_all_steps_and_keeps_the_mean() -> None:
@@ -48,37 +47,28 @@ def test_weight_drop_drops_its_share_of_the_weights() -> None:
 @pytest.mark.parametrize("p", [0.1, 0.6])
 def test_zoneout_keeps_about_p_of_each_state(p: float) -> None:
     torch.manual_seed(0)
-    size = (50, 100)
-    cell, state = cells.get("lstm"), (torch.full(size, 7.0), torch.full(size, 8.0))
-    Wx = torch.randn(50, 400)
-
-    def R(h: torch.Tensor, *gates: str) -> torch.Tensor:
-        return torch.zeros(50, 400)
-
-    after = Zoneout(cell, p, training=True).step(Wx, state, R)
-    moved = cell.step(Wx, state, R)
-    for old, new, out in zip(state, moved, after, strict=True):
-        kept = out == old
+    h, c = zoneout_shares(torch.empty(0), 50, 100, 2, p, training=True)
+    for kept in (h, c):
+        assert set(kept.flatten().tolist()) == {0.0, 1.0}
         # 5,000 draws: standard deviation below 0.007
-        assert abs(kept.float().mean() - p) < 0.035
-        assert torch.equal(out[~kept], new[~kept])
-    assert not torch.equal(after[0] == state[0], after[1] == state[1])
+        assert abs(kept.mean() - p) < 0.035
+    assert not torch.equal(h, c)
 
 
-def test_zoneout_moves_by_its_expectation_in_evaluation() -> None:
-    cell, h, Wx = cells.get("mingru"), torch.randn(3, 4), torch.randn(3, 8)
-    (new,) = cell.step(Wx, (h,), no_recurrence)
-    (out,) = Zoneout(cell, 0.3, training=False).step(Wx, (h,), no_recurrence)
-    torch.testing.assert_close(out, 0.3 * h + 0.7 * new)
-
-
-def test_zoneout_notes_the_state_that_it_gives() -> None:
-    noted: dict[str, torch.Tensor] = {}
-    cell = Zoneout(cells.get("mingru"), 0.3, training=False)
-    (h,) = cell.step(torch.randn(3, 8), (torch.randn(3, 4),), no_recurrence, noted.update)
-    assert noted["h"] is h
-    assert "old h" in cell.equations
-    assert cell.name == "zoneout(mingru)"
+@pytest.mark.parametrize("cell", cells.names())
+def test_zoneout_of_one_never_moves_and_of_half_goes_half_way(cell: str) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(1, 3, 4)
+    state = [tuple(torch.randn(1, 3, 5) for _ in cells.get(cell).states)]
+    layers = [Recurrent(4, 5, cell=cell, zoneout=p) for p in (0.0, 0.5, 1.0)]
+    for layer in layers[1:]:
+        layer.load_state_dict(layers[0].state_dict())
+    _, ((*still,),) = layers[2](x, state)
+    _, ((*moved,),) = layers[0](x, state)
+    _, ((*half,),) = layers[1].eval()(x, state)
+    for k, old in enumerate(state[0]):
+        assert torch.equal(still[k], old)
+        torch.testing.assert_close(half[k], (old + moved[k]) / 2)
 
 
 @pytest.mark.parametrize(

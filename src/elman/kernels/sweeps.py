@@ -1,8 +1,8 @@
 """The fused sweeps: one direction of a layer through time, and every check before they run.
 
-A sweep is the sequential part of one layer in one direction: rows `Wx` [N, G*H], the input's share
-of the gates, and `sizes` [T], the rows alive at each step, never growing; all of them float32, on a
-CPU and contiguous. Results do not depend on the number of threads.
+A sweep takes the input of a layer as rows [N, ·], time-major, with `sizes` [T], the rows alive at
+each step, never growing; all of them float32, on a CPU and contiguous. Results do not depend on the
+number of threads.
 """
 
 from __future__ import annotations
@@ -10,21 +10,53 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from elman.kernels.native import address, check, extension, which
+from elman.kernels.native import check, extension, which
 
 # The cells that have a sweep, in the order of `Cell` in csrc/sweep.h, and their gates.
 GATES = {"rnn": 1, "rnn-relu": 1, "lstm": 4, "gru": 3, "gru-reset-before": 3}
 NUMBERS = {cell: number for number, cell in enumerate(GATES)}
+# With fewer rows alive at a step, on average, one product over all steps is the better one.
+ROWS_FOR_A_PRODUCT = 16
+
+
+class Input(NamedTuple):
+    """The input's share of the gates, W x, in one of three forms.
+
+    `x` [N, I] with `W` [G*H, I]; a table `x` [V, G*H] with `ids` [N] of its rows; or `x` [N, G*H],
+    W x itself.
+    """
+
+    x: Tensor
+    W: Tensor | None = None
+    ids: Tensor | None = None
+
+
+class Inside(NamedTuple):
+    """What sits inside the recurrence; None for what does not.
+
+    `mask` [B, H] times the h that goes into R. `norm` [G*H]: layer norm of R h, gate by gate, times
+    these gains. `keep`: for each state the share of its old value that it keeps, [N, H], or [1, H]
+    for all rows.
+    """
+
+    mask: Tensor | None = None
+    norm: Tensor | None = None
+    keep: tuple[Tensor, ...] | None = None
 
 
 class Swept(NamedTuple):
-    """What a forward sweep gives."""
+    """What a forward sweep gives, and from `gates` on what `backward` needs of it."""
 
     y: Tensor  # [N, H]
     state: tuple[Tensor, ...]  # after the last step of each sequence, each [B, H]
-    kept: Tensor | None  # [N, H], for `backward`: c of an LSTM, R_n h of a GRU
+    gates: Tensor | None = None  # [N, G*H]
+    kept: Tensor | None = None  # [N, H]: see Forward::kept in csrc/sweep.h
+    c: Tensor | None = None  # [N, H], of an LSTM
+    normed: Tensor | None = None  # [N, G*H], R h normed, without the gains
+    scale: Tensor | None = None  # [N, G]
 
 
 class Gradients(NamedTuple):
@@ -32,105 +64,158 @@ class Gradients(NamedTuple):
 
     Wx: Tensor  # [N, G*H]
     Rn: Tensor | None  # [N, H], of `R_n h + b` in "gru"; elsewhere R h has the gradient of W x
+    Rh: Tensor | None  # [N, G*H], with norm: of R h before it
+    x: Tensor | None  # [N, I], if asked for
     state: tuple[Tensor, ...]  # of the initial state, each [B, H]
 
 
 def forward(
     cell: str,
-    Wx: Tensor,
+    input: Input,
     sizes: Tensor,
     state: tuple[Tensor, ...],
     R: Tensor,
     bias: Tensor | None = None,
     bias_n: Tensor | None = None,
+    inside: Inside = Inside(),  # noqa: B008  a tuple
     *,
     reverse: bool = False,
     store: bool = False,
     instruction_set: str | None = None,
 ) -> Swept:
-    """One direction of a layer of `cell`, a name out of `GATES`, over the rows `Wx` [N, G*H].
+    """One direction of a layer of `cell`, a name out of `GATES`.
 
-    `state` holds [B, H] for each of the cell's states, `R` is [G*H, H]. `bias` [G*H] is
-    added to `Wx`; `bias_n` [H] is the recurrent bias of n in "gru", which stands apart. With
-    `store`, `Wx` is used up: the gates take its place, for `backward`.
-    ValueError: another type, device or shape, or not contiguous.
+    `state` holds [B, H] for each of the cell's states, `R` is [G*H, H]. `bias` [G*H] is added to
+    W x; `bias_n` [H] is the recurrent bias of n in "gru", which stands apart. `store` keeps what
+    `backward` needs. ValueError: another type, device or shape, or not contiguous. IndexError: an
+    id outside the table.
     """
-    N, B, H = Wx.shape[0], *state[0].shape
+    x, W, ids = input
+    N, B, H = len(x) if ids is None else len(ids), *state[0].shape
     G = GATES[cell]
-    check("Wx", Wx, N, G * H)
-    _check_common(cell, sizes, state, R, H)
+    if W is None:
+        check("Wx", x, len(x), G * H)
+    else:
+        check("x", x, N, W.shape[-1])
+        check("W", W, G * H, x.shape[1])
+    if ids is not None:
+        _check_ints("ids", ids)
+    _check_common(cell, sizes, state, R, inside, N)
     if bias is not None:
         check("bias", bias, G * H)
     if bias_n is not None:
         check("bias_n", bias_n, H)
-    y = Wx.new_empty(N, H)
-    final = tuple(torch.empty_like(s) for s in state)
-    kept = Wx.new_empty(N, H) if store and G > 1 else None
+    if W is not None and not _product_inside(N, sizes):
+        x, W = F.linear(x, W), None
+    zoned = inside.keep is not None
+    swept = Swept(
+        y=x.new_empty(N, H),
+        state=tuple(torch.empty_like(s) for s in state),
+        gates=x.new_empty(N, G * H) if store and G > 1 else None,
+        kept=x.new_empty(N, H) if store and (G > 1 or zoned) else None,
+        c=x.new_empty(N, H) if store and zoned and cell == "lstm" else None,
+        normed=x.new_empty(N, G * H) if store and inside.norm is not None else None,
+        scale=x.new_empty(N, G) if store and inside.norm is not None else None,
+    )
+    tensors = {
+        **_common(sizes, R, state, inside),
+        "Wx" if W is None else "x": x,
+        "W": W,
+        "ids": ids,
+        "bias": bias,
+        "bias_n": bias_n,
+        "y": swept.y,
+        **dict(zip(("hn", "cn"), swept.state, strict=False)),
+        "gates": swept.gates,
+        "kept": swept.kept,
+        "c": swept.c,
+        "normed": swept.normed,
+        "scale": swept.scale,
+    }
     extension().forward(
         *_where(instruction_set, cell, reverse, sizes, B, H, N),
-        R.data_ptr(),
-        address(bias),
-        address(bias_n),
-        Wx.data_ptr(),
-        *_pair(state),
-        y.data_ptr(),
-        *_pair(final),
-        address(kept),
-        store,
+        0 if W is None else W.shape[1],
+        len(x),
+        _keep_step(inside, H),
+        _addresses(tensors),
     )
-    return Swept(y, final, kept)
+    if cell == "lstm" and store and not zoned:
+        return swept._replace(c=swept.kept)
+    return swept
 
 
 def backward(
     cell: str,
-    gates: Tensor,
+    swept: Swept,
     sizes: Tensor,
     state: tuple[Tensor, ...],
     R: Tensor,
-    y: Tensor,
-    kept: Tensor | None,
     dy: Tensor | None,
     dstate: tuple[Tensor | None, ...],
+    W: Tensor | None = None,
+    inside: Inside = Inside(),  # noqa: B008  a tuple
     *,
     reverse: bool = False,
     instruction_set: str | None = None,
 ) -> Gradients:
-    """The gradients of `forward`, from what it left: `gates` is its `Wx`, `y` and `kept` its own.
+    """The gradients of `forward`, from what it left with `store`; with `W` [G*H, I] that of x too.
 
     `dy` [N, H] and `dstate`, each [B, H], are the gradients of its results; None stands for zero.
     ValueError: as there.
     """
-    N, B, H = gates.shape[0], *state[0].shape
+    y = swept.y
+    N, B, H = len(y), *state[0].shape
     G = GATES[cell]
-    check("gates", gates, N, G * H)
-    _check_common(cell, sizes, state, R, H)
+    zoned = inside.keep is not None
+    _check_common(cell, sizes, state, R, inside, N)
     check("y", y, N, H)
-    if G > 1:
-        if kept is None:
-            raise ValueError(f"{cell} needs what forward kept, and it kept nothing: give store")
-        check("kept", kept, N, H)
+    needed = {
+        "gates": (swept.gates, G > 1, (N, G * H)),
+        "kept": (swept.kept, G > 1 or zoned, (N, H)),
+        "c": (swept.c, cell == "lstm", (N, H)),
+        "normed": (swept.normed, inside.norm is not None, (N, G * H)),
+        "scale": (swept.scale, inside.norm is not None, (N, G)),
+    }
+    for name, (tensor, is_needed, shape) in needed.items():
+        if is_needed:
+            if tensor is None:
+                raise ValueError(f"backward needs {name}, and forward kept none: give store")
+            check(name, tensor, *shape)
     if dy is not None:
         check("dy", dy, N, H)
-    for d in dstate:
-        if d is not None:
-            check("dstate", d, B, H)
-    dWx = torch.empty_like(gates)
-    dRn = torch.empty_like(y) if cell == "gru" else None
-    dinitial = tuple(torch.empty_like(s) for s in state)
+    for each in dstate:
+        if each is not None:
+            check("dstate", each, B, H)
+    if W is not None:
+        check("W", W, G * H, W.shape[-1])
+    within = W is not None and _product_inside(N, sizes)
+    d = Gradients(
+        Wx=y.new_empty(N, G * H),
+        Rn=torch.empty_like(y) if cell == "gru" else None,
+        Rh=y.new_empty(N, G * H) if inside.norm is not None else None,
+        x=y.new_empty(N, W.shape[1]) if W is not None and within else None,
+        state=tuple(torch.empty_like(s) for s in state),
+    )
+    tensors = {
+        **_common(sizes, R, state, inside),
+        "W": W,
+        **{name: tensor for name, (tensor, is_needed, _) in needed.items() if is_needed},
+        "y": y,
+        "dy": dy,
+        **dict(zip(("dhn", "dcn"), dstate, strict=False)),
+        "dWx": d.Wx,
+        "dRn": d.Rn,
+        "dRh": d.Rh,
+        "dx": d.x,
+        **dict(zip(("dh0", "dc0"), d.state, strict=False)),
+    }
     extension().backward(
         *_where(instruction_set, cell, reverse, sizes, B, H, N),
-        R.data_ptr(),
-        gates.data_ptr(),
-        address(kept),
-        y.data_ptr(),
-        *_pair(state),
-        address(dy),
-        *_pair(dstate),
-        dWx.data_ptr(),
-        address(dRn),
-        *_pair(dinitial),
+        0 if W is None else W.shape[1],
+        _keep_step(inside, H),
+        _addresses(tensors),
     )
-    return Gradients(dWx, dRn, dinitial)
+    return d if W is None or within else d._replace(x=d.Wx @ W)
 
 
 def activate(name: str, x: Tensor, instruction_set: str) -> Tensor:
@@ -141,35 +226,65 @@ def activate(name: str, x: Tensor, instruction_set: str) -> Tensor:
     return to
 
 
-def _check_common(cell: str, sizes: Tensor, state: tuple[Tensor, ...], R: Tensor, H: int) -> None:
-    states = 2 if cell == "lstm" else 1
+def _product_inside(N: int, sizes: Tensor) -> bool:
+    """Whether the sweep itself makes the products with W. Not by threads: they change no result."""
+    return len(sizes) * ROWS_FOR_A_PRODUCT <= N
+
+
+def _check_common(
+    cell: str, sizes: Tensor, state: tuple[Tensor, ...], R: Tensor, inside: Inside, N: int
+) -> None:
+    states, G = 2 if cell == "lstm" else 1, GATES[cell]
     if len(state) != states:
         raise ValueError(f"{cell} has {states} states, got {len(state)}")
+    B, H = state[0].shape
     for s in state:
-        check("state", s, state[0].shape[0], H)
-    check("R", R, GATES[cell] * H, H)
-    if sizes.dtype != torch.int64 or sizes.dim() != 1 or not sizes.is_contiguous():
-        raise ValueError(f"sizes must be a row of int64, got {sizes.dtype} {list(sizes.shape)}")
+        check("state", s, B, H)
+    check("R", R, G * H, H)
+    _check_ints("sizes", sizes)
+    if inside.mask is not None:
+        check("mask", inside.mask, B, H)
+    if inside.norm is not None:
+        check("norm", inside.norm, G * H)
+    if inside.keep is not None:
+        if len(inside.keep) != states:
+            raise ValueError(f"{cell} has {states} states, got {len(inside.keep)} shares to keep")
+        for keep in inside.keep:
+            check("keep", keep, 1 if len(inside.keep[0]) == 1 else N, H)
+
+
+def _check_ints(name: str, tensor: Tensor) -> None:
+    if tensor.dtype != torch.int64 or not tensor.is_cpu:
+        raise ValueError(f"{name} must be int64 on a CPU, got {tensor.dtype} on {tensor.device}")
+    if tensor.dim() != 1 or not tensor.is_contiguous():
+        raise ValueError(f"{name} must be a contiguous row, got {list(tensor.shape)}")
+
+
+def _common(
+    sizes: Tensor, R: Tensor, state: tuple[Tensor, ...], inside: Inside
+) -> dict[str, Tensor | None]:
+    """What both sweeps take, by the names of csrc/sweep.h."""
+    return {
+        "sizes": sizes,
+        "R": R,
+        **dict(zip(("h0", "c0"), state, strict=False)),
+        "mask": inside.mask,
+        "norm": inside.norm,
+        **dict(zip(("keep_h", "keep_c"), inside.keep or (), strict=False)),
+    }
+
+
+def _keep_step(inside: Inside, H: int) -> int:
+    return H if inside.keep is not None and len(inside.keep[0]) > 1 else 0
+
+
+def _addresses(tensors: dict[str, Tensor | None]) -> dict[str, int]:
+    return {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
 
 
 def _where(
     instruction_set: str | None, cell: str, reverse: bool, sizes: Tensor, B: int, H: int, N: int
 ) -> tuple[object, ...]:
-    """The arguments that both sweeps begin with; here `sizes` meets the rows."""
-    threads = torch.get_num_threads()
-    return (
-        which(instruction_set),
-        threads,
-        NUMBERS[cell],
-        reverse,
-        len(sizes),
-        B,
-        H,
-        N,
-        sizes.data_ptr(),
-    )
-
-
-def _pair(state: tuple[Tensor | None, ...]) -> tuple[int, int]:
-    """The addresses of h and c; none of a c that is not there."""
-    return address(state[0]), address(state[1]) if len(state) > 1 else 0
+    """The arguments that both sweeps begin with."""
+    name, threads = which(instruction_set), torch.get_num_threads()
+    return name, threads, NUMBERS[cell], reverse, len(sizes), B, H, N

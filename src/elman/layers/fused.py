@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
 from elman.kernels import sweeps
+from elman.kernels.sweeps import Input, Inside, Swept
+
+# The same sweep in PyTorch's operators: (x, W, R, bias, bias_n, norm, *state) → (y, *last state).
+Replay: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 
 def sweep(
     cell: str,
-    Wx: Tensor,
+    input: Input,
     sizes: Tensor,
     state: tuple[Tensor, ...],
     R: Tensor,
     bias: Tensor | None,
     bias_n: Tensor | None,
+    inside: Inside,
+    replay: Replay,
     *,
     reverse: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Rows `Wx` [N, G*H], states [B, H], `R` [G*H, H] → y [N, H] and the last states [B, H].
+    """The input's rows, states [B, H], `R` [G*H, H] → y [N, H] and the last states [B, H].
 
-    `Wx` is used up if there will be a backward pass: nobody else may read it. `bias` [G*H] is added
-    to it, and in "gru" `bias_n` [H] to the share of n in R h. RuntimeError: a gradient of the
-    gradient is asked for.
+    `bias` [G*H] is added to W x, and in "gru" `bias_n` [H] to the share of n in R h. There is no
+    gradient of `inside.mask` and `inside.keep`. `replay` gives the gradient of the gradient.
     The reference is the loop of `layers/scan.py`.
     """
-    Wx, R = Wx.contiguous(), R.contiguous()
+    x, W, ids = input
+    input = Input(x.contiguous(), None if W is None else W.contiguous(), ids)
+    R = R.contiguous()
     state = tuple(s.contiguous() for s in state)
-    inputs = (Wx, R, bias, bias_n, *state)
+    inputs = (input.x, input.W, R, bias, bias_n, inside.norm, *state)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
-        y, *final = _Sweep.apply(cell, sizes, reverse, *inputs)  # type: ignore[no-untyped-call]
+        fixed = (cell, ids, sizes, inside.mask, inside.keep, reverse, replay)
+        y, *final = _Sweep.apply(fixed, *inputs)  # type: ignore[no-untyped-call]
         return y, tuple(final)
-    swept = sweeps.forward(cell, Wx, sizes, state, R, bias, bias_n, reverse=reverse)
+    swept = sweeps.forward(cell, input, sizes, state, R, bias, bias_n, inside, reverse=reverse)
     return swept.y, swept.state
 
 
@@ -45,67 +54,124 @@ class _Sweep(Function):
     @staticmethod
     def forward(
         ctx: Any,
-        cell: str,
-        sizes: Tensor,
-        reverse: bool,
-        Wx: Tensor,
+        fixed: tuple[Any, ...],
+        x: Tensor,
+        W: Tensor | None,
         R: Tensor,
         bias: Tensor | None,
         bias_n: Tensor | None,
+        norm: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
-        y, final, kept = sweeps.forward(
-            cell, Wx, sizes, state, R, bias, bias_n, reverse=reverse, store=True
-        )
-        ctx.cell, ctx.reverse = cell, reverse
-        ctx.save_for_backward(sizes, Wx, R, y, kept, *state)
+        cell, ids, sizes, mask, keep, reverse, _ = fixed
+        swept = sweeps.forward(
+            cell, Input(x, W, ids), sizes, state, R, bias, bias_n, Inside(mask, norm, keep),
+            reverse=reverse, store=True,
+        )  # fmt: skip
+        ctx.fixed = fixed
+        kept = swept.y, swept.gates, swept.kept, swept.c, swept.normed, swept.scale
+        ctx.save_for_backward(*kept, x, W, R, bias, bias_n, norm, *state)
         ctx.set_materialize_grads(False)
-        return y, *final
+        return swept.y, *swept.state
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dfinal: Tensor | None) -> Any:
+        y, gates, kept, c, normed, scale, *inputs = ctx.saved_tensors
         if torch.is_grad_enabled():
-            raise RuntimeError(
-                "the fused recurrent layers have no gradient of the gradient (create_graph=True); "
-                "set the environment variable ELMAN_KERNELS=off for PyTorch's own kernels"
-            )
-        sizes, gates, R, y, kept, *state = ctx.saved_tensors
+            return None, *_replayed(ctx.fixed[-1], inputs, (dy, *dfinal), ctx.needs_input_grad[1:])
+        cell, ids, sizes, mask, keep, reverse, _ = ctx.fixed
+        x, W, R, _, _, norm, *state = inputs
+        needs_x, needs_W, needs_R, needs_bias, needs_bias_n, needs_norm, *_ = ctx.needs_input_grad[
+            1:
+        ]
+        swept = Swept(y, (), gates, kept, c, normed, scale)
         d = sweeps.backward(
-            ctx.cell,
-            gates,
+            cell,
+            swept,
             sizes,
             tuple(state),
             R,
-            y,
-            kept,
             None if dy is None else dy.contiguous(),
             tuple(None if s is None else s.contiguous() for s in dfinal),
-            reverse=ctx.reverse,
+            W if needs_x else None,
+            Inside(mask, norm, keep),
+            reverse=reverse,
         )
-        needs_Wx, needs_R, needs_bias, needs_bias_n, *_ = ctx.needs_input_grad[3:]
-        dR = None
-        if needs_R:
-            h_before = _before(y, state[0], sizes, reverse=ctx.reverse)
-            dR = _dR(ctx.cell, d, h_before, kept)
-        dbias = d.Wx.sum(0) if needs_bias else None
-        dbias_n = d.Rn.sum(0) if needs_bias_n and d.Rn is not None else None
-        return None, None, None, d.Wx if needs_Wx else None, dR, dbias, dbias_n, *d.state
+        dx = d.x if W is not None else d.Wx
+        if needs_x and ids is not None:
+            dx = torch.ops.aten.embedding_dense_backward(d.Wx, ids, len(x), -1, False)
+        return (
+            None,
+            dx if needs_x else None,
+            (x.T @ d.Wx).T if needs_W else None,
+            _dR(cell, d, swept, state[0], sizes, mask, reverse) if needs_R else None,
+            d.Wx.sum(0) if needs_bias else None,
+            d.Rn.sum(0) if needs_bias_n and d.Rn is not None else None,
+            _dnorm(d, swept) if needs_norm else None,
+            *d.state,
+        )
 
 
-def _dR(cell: str, d: sweeps.Gradients, h: Tensor, kept: Tensor | None) -> Tensor:
-    """The gradient of R [G*H, H], from that of R h and the `h` [N, H] that R met.
+def _replayed(
+    replay: Replay,
+    inputs: list[Tensor | None],
+    gradients: tuple[Tensor | None, ...],
+    needed: tuple[bool, ...],
+) -> list[Tensor | None]:
+    """The gradients of the inputs, by operators that have gradients themselves."""
+    outputs = replay(*inputs)
+    asked = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
+    came = [(y, dy) for y, dy in zip(outputs, gradients, strict=True) if dy is not None]
+    if not came:
+        return [None] * len(inputs)
+    ys, dys = zip(*came, strict=True)
+    found = iter(torch.autograd.grad(ys, asked, dys, create_graph=True, allow_unused=True))
+    return [
+        next(found) if need and t is not None else None
+        for t, need in zip(inputs, needed, strict=True)
+    ]
+
+
+def _dR(
+    cell: str,
+    d: sweeps.Gradients,
+    swept: Swept,
+    h0: Tensor,
+    sizes: Tensor,
+    mask: Tensor | None,
+    reverse: bool,
+) -> Tensor:
+    """The gradient of R [G*H, H], from that of R h and the h that R met.
 
     A transposed view, as PyTorch's own of a product: MKL makes it faster that way round.
     """
-    n = d.Wx if d.Rn is None else d.Rn
-    if cell not in ("gru", "gru-reset-before"):
-        return (h.T @ n).T
-    H = h.shape[1]
+    h = _before(swept.y, h0, sizes, reverse=reverse)
+    if mask is not None:
+        h = h * _each_row(mask, sizes)
+    dRh = d.Wx if d.Rh is None else d.Rh
+    if cell in ("rnn", "rnn-relu", "lstm") or (cell == "gru" and d.Rh is not None):
+        return (h.T @ dRh).T
+    n, H = dRh if d.Rn is None else d.Rn, h.shape[1]
+    met_n = h if cell == "gru" or swept.kept is None else swept.kept  # reset before: r * h
     dR = h.new_empty(H, 3 * H)
-    torch.mm(h.T, d.Wx[:, : 2 * H], out=dR[:, : 2 * H])
-    met_n = h if kept is None or d.Rn is not None else kept  # reset before: R_n met r * h
+    torch.mm(h.T, dRh[:, : 2 * H], out=dR[:, : 2 * H])
     torch.mm(met_n.T, n[:, -H:], out=dR[:, 2 * H :])
     return dR.T
+
+
+def _dnorm(d: sweeps.Gradients, swept: Swept) -> Tensor:
+    """The gradient of the gains [G*H]."""
+    assert swept.normed is not None
+    if d.Rn is None:
+        return (d.Wx * swept.normed).sum(0)
+    H = d.Rn.shape[1]
+    gates = (d.Wx[:, : 2 * H] * swept.normed[:, : 2 * H]).sum(0)
+    return torch.cat([gates, (d.Rn * swept.normed[:, 2 * H :]).sum(0)])
+
+
+def _each_row(values: Tensor, sizes: Tensor) -> Tensor:
+    """Values [B, H] of each sequence, for each of its rows: [N, H]."""
+    return torch.cat([values[:n] for n in sizes.tolist()])
 
 
 def _before(y: Tensor, h0: Tensor, sizes: Tensor, *, reverse: bool) -> Tensor:

@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import PackedSequence
 from elman import cells
 from elman.cells.cell import Cell
 from elman.errors import UserError
-from elman.layers.regularize import Zoneout, dropout_mask, locked_dropout, weight_drop
+from elman.layers.regularize import dropout_mask, locked_dropout, weight_drop, zoneout_shares
 from elman.layers.scan import Direction, scan
 
 V = TypeVar("V")
@@ -76,7 +76,7 @@ class Shares:
 class Sequences:
     """A batch of sequences in the form that `scan` takes, and the way back to the caller's."""
 
-    x: Tensor  # [T, B, I], or packed rows [N, I]
+    x: Tensor  # [T, B, I], or packed rows [N, I]; tokens [T, B] or [N]
     batch_sizes: Tensor | None = None
     sorted_indices: Tensor | None = None
     unsorted_indices: Tensor | None = None
@@ -84,14 +84,24 @@ class Sequences:
     unbatched: bool = False
 
     @classmethod
-    def of(cls, x: Tensor | PackedSequence, *, batch_first: bool) -> Sequences:
+    def of(
+        cls, x: Tensor | PackedSequence, *, batch_first: bool, tokens: bool = False
+    ) -> Sequences:
         if isinstance(x, PackedSequence):
             return cls(*x)
-        if x.dim() not in (2, 3):
-            raise ValueError(f"input must have 2 dimensions, or 3 with a batch; got {x.dim()}")
-        if x.dim() == 2:
+        one = 1 if tokens else 2
+        if x.dim() not in (one, one + 1):
+            raise ValueError(
+                f"input must have {one} dimensions, or {one + 1} with a batch; got {x.dim()}"
+            )
+        if x.dim() == one:
             return cls(x.unsqueeze(1), unbatched=True)
         return cls(x.transpose(0, 1) if batch_first else x, batch_first=batch_first)
+
+    @property
+    def rows(self) -> int:
+        """N, of all steps together."""
+        return len(self.x) if self.batch_sizes is not None else self.x.shape[0] * self.x.shape[1]
 
     @property
     def batch_size(self) -> int:
@@ -187,7 +197,9 @@ class Stack(nn.Module, ABC):
             )
         return sequences
 
-    def _run(self, sequences: Sequences, state: State | None) -> tuple[Tensor, State]:
+    def _run(
+        self, sequences: Sequences, state: State | None, embedding: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Through every layer: `state` in the order of the batch → y and the states after."""
         x, batch_sizes = sequences.x, sequences.batch_sizes
         after: State = []
@@ -195,10 +207,11 @@ class Stack(nn.Module, ABC):
             if k > 0:
                 x = self._drop(x, batch_sizes)
             before = self._initial_state(k, sequences) if state is None else state[k]
-            directions = [self._direction(k, suffix, sequences) for suffix in layer.suffixes]
-            p = self._shares.zoneout
-            cell = Zoneout(layer.cell, p, self.training) if p else layer.cell
-            y, final = scan(cell, x, batch_sizes, before, directions)
+            directions = [
+                self._direction(k, suffix, sequences, None if k else embedding)
+                for suffix in layer.suffixes
+            ]
+            y, final = scan(layer.cell, x, batch_sizes, before, directions)
             x = x + y if self.residual and x.shape == y.shape else y
             after.append(final)
         return x, after
@@ -214,12 +227,17 @@ class Stack(nn.Module, ABC):
         if layer.learned_state:
             learned = [getattr(self, f"initial_{s}_l{k}") for s in layer.cell.states]
             return tuple(s.unsqueeze(1).expand(-1, size, -1) for s in learned)
-        zero = sequences.x.new_zeros(len(layer.suffixes), size, layer.hidden_size)
+        weight = cast(Tensor, getattr(self, f"weight_ih_l{k}"))
+        like = sequences.x if sequences.x.is_floating_point() else weight
+        zero = like.new_zeros(len(layer.suffixes), size, layer.hidden_size)
         return (zero,) * len(layer.cell.states)
 
-    def _direction(self, k: int, suffix: str, sequences: Sequences) -> Direction:
+    def _direction(
+        self, k: int, suffix: str, sequences: Sequences, embedding: Tensor | None
+    ) -> Direction:
         layer, shares = self._layers[k], self._shares
         parts: dict[str, Tensor] = {n: getattr(self, f"{n}_l{k}{suffix}") for n in layer.shapes()}
+        weight, keep = parts["weight_ih"], None
         if self.training and layer.cell.recurrent:
             if shares.weight_drop:
                 parts["weight_hh"] = weight_drop(
@@ -227,8 +245,17 @@ class Stack(nn.Module, ABC):
                 )
             if shares.recurrent_dropout:
                 shape = (sequences.batch_size, layer.hidden_size)
-                parts["mask"] = dropout_mask(sequences.x, shape, shares.recurrent_dropout)
-        return Direction(**parts)
+                parts["mask"] = dropout_mask(weight, shape, shares.recurrent_dropout)
+        if shares.zoneout:
+            keep = zoneout_shares(
+                weight,
+                sequences.rows,
+                layer.hidden_size,
+                len(layer.cell.states),
+                shares.zoneout,
+                training=self.training,
+            )
+        return Direction(**parts, keep=keep, embedding=embedding)
 
 
 @final
@@ -322,23 +349,47 @@ class Recurrent(Stack):
         self.bidirectional = tuple(layer.bidirectional for layer in layers)
 
     def forward(
-        self, input: Tensor | PackedSequence, state: State | None = None
+        self,
+        input: Tensor | PackedSequence,
+        state: State | None = None,
+        *,
+        embedding: Tensor | None = None,
     ) -> tuple[Tensor | PackedSequence, State]:
         """`input` [T, B, I] ([B, T, I] if batch first, [T, I] for one sequence) or packed.
+
+        Instead of vectors there may be tokens, int64 [T, B] ([B, T], [T]) or packed, each of them
+        a row of `embedding` [V, I]; without one, the vector of I numbers that is 1 at the token.
+        That needs no product with the input weights. IndexError: a token that has no row.
 
         `state` is a list, one entry a layer, each a tuple with one tensor [D, B, H] ([D, H] for one
         sequence) for each of the cell's states. The output has the form of the input, D*H wide.
         Hand the state back with the next window to go on where this one ended; to cut the gradient
         there, detach it first. ValueError, RuntimeError: wrong types, wrong shapes.
         """
-        sequences = self._sequences(input)
+        sequences = self._tokens(input, embedding) or self._sequences(input)
         if state is not None:
             state = [
                 tuple(sequences.take_state(s, len(layer.suffixes), layer.hidden_size) for s in part)
                 for layer, part in zip(self._layers, self._checked(state), strict=True)
             ]
-        y, after = self._run(sequences, state)
+        y, after = self._run(sequences, state, embedding)
         return sequences.give_output(y), [tuple(map(sequences.give_state, s)) for s in after]
+
+    def _tokens(self, input: Tensor | PackedSequence, embedding: Tensor | None) -> Sequences | None:
+        """Tokens in normal form; None if `input` holds vectors."""
+        ids = input.data if isinstance(input, PackedSequence) else input
+        if ids.dtype != torch.int64:
+            if embedding is not None:
+                raise ValueError(f"an embedding is for tokens, int64; got {ids.dtype}")
+            return None
+        if embedding is not None and embedding.shape != (len(embedding), self.input_size):
+            raise RuntimeError(
+                f"the embedding must have rows of {self.input_size}, got {list(embedding.shape)}"
+            )
+        symbols = self.input_size if embedding is None else len(embedding)
+        if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < symbols:
+            raise IndexError(f"tokens must lie in 0 .. {symbols - 1}")
+        return Sequences.of(input, batch_first=self.batch_first, tokens=True)
 
     def _checked(self, state: State) -> State:
         expected, got = [len(c.states) for c in self.cell], [len(part) for part in state]

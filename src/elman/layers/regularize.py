@@ -5,14 +5,9 @@ Every random draw comes from PyTorch's global generator, so that a resumed run r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from elman.cells.cell import Cell, Note, Recurrence, ignore
 
 
 def dropout_mask(like: Tensor, shape: tuple[int, ...], p: float) -> Tensor:
@@ -46,57 +41,14 @@ def weight_drop(weight_hh: Tensor, p: float, *, training: bool) -> Tensor:
     return F.dropout(weight_hh, p, training)
 
 
-@final
-@dataclass(frozen=True)
-class Zoneout(Cell):
-    """A cell whose units each keep their old state with probability `p`, in [0, 1].
+def zoneout_shares(
+    like: Tensor, rows: int, hidden_size: int, states: int, p: float, *, training: bool
+) -> tuple[Tensor, ...]:
+    """For each state the share of its old value that a unit keeps: zoneout with `p` in [0, 1].
 
-    While `training` the choice is drawn anew for each unit, state and step; otherwise a unit moves
-    by its expectation. Source: Krueger et al. 2017, arXiv:1606.01305, with one `p` for all states.
+    While `training` each is 0 or 1, drawn for every row, [N, H]; otherwise their expectation,
+    [1, H]. Source: Krueger et al. 2017, arXiv:1606.01305, with one `p` for all states.
     """
-
-    cell: Cell
-    p: float
-    training: bool
-
-    @property
-    def name(self) -> str:
-        return f"zoneout({self.cell.name})"
-
-    @property
-    def summary(self) -> str:
-        return f"{self.cell.summary}, with zoneout"
-
-    @property
-    def source(self) -> str:
-        return f"{self.cell.source}; zoneout by Krueger et al. 2017, arXiv:1606.01305"
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        return self.cell.states
-
-    @property
-    def gates(self) -> tuple[str, ...]:
-        return self.cell.gates
-
-    @property
-    def recurrent(self) -> bool:
-        return self.cell.recurrent
-
-    @property
-    def equations(self) -> str:
-        kept = [f"{s} = old {s} with probability {self.p}, else {s}" for s in self.states]
-        return "\n".join([self.cell.equations, *kept])
-
-    def step(
-        self, Wx: Tensor, state: tuple[Tensor, ...], R: Recurrence, note: Note = ignore
-    ) -> tuple[Tensor, ...]:
-        moved = self.cell.step(Wx, state, R, note)
-        kept = tuple(self._keep(old, new) for old, new in zip(state, moved, strict=True))
-        note(**dict(zip(self.states, kept, strict=True)))
-        return kept
-
-    def _keep(self, old: Tensor, new: Tensor) -> Tensor:
-        if not self.training:
-            return new.lerp(old, self.p)
-        return torch.where(torch.rand_like(new) < self.p, old, new)
+    if not training:
+        return (like.new_full((1, hidden_size), p),) * states
+    return tuple(like.new_empty(rows, hidden_size).bernoulli_(p) for _ in range(states))

@@ -2,6 +2,9 @@
 
 Sequences come padded, `x` [T, B, I] with `batch_sizes` None, or packed, `x` [N, I] with the number
 of rows alive at each step, `batch_sizes` [T], never growing. Results have the form of `x`.
+
+Instead of vectors x there may be ids of tokens, int64 [T, B] or [N]: a token is the vector that is
+1 at its id, or its row of an embedding. Then W x is a row of a table, and no product is needed.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from torch import _VF, Tensor
 from elman import cells, kernels
 from elman.cells.cell import Cell, Recurrence
 from elman.kernels import sweeps
+from elman.kernels.sweeps import Input, Inside
 from elman.layers.fused import sweep
 
 State: TypeAlias = tuple[Tensor, ...]
@@ -48,6 +52,15 @@ class Direction:
     norm_ih: Tensor | None = None  # [G*H], the gain of layer norm on W x
     norm_hh: Tensor | None = None  # [G*H], the gain of layer norm on R h
     mask: Tensor | None = None  # [B, H], multiplies h inside R at every step
+    # For each state the share of its old value that it keeps, [N, H], or [1, H] for all rows.
+    keep: tuple[Tensor, ...] | None = None
+    embedding: Tensor | None = None  # [V, I], where tokens come; None for one-hot, V = I
+
+    @property
+    def changed_inside(self) -> bool:
+        """Whether anything sits inside the recurrence that PyTorch's kernels do not know."""
+        inside = (self.norm_ih, self.norm_hh, self.mask, self.keep)
+        return any(part is not None for part in inside)
 
 
 class Choice(NamedTuple):
@@ -66,17 +79,15 @@ def choose(
     """
     if cell not in SWEPT:
         return Choice(None, f"no fused kernel for {cell.name}")
-    if any(d.norm_ih is not None for d in directions):
-        return Choice(None, "layer norm sits inside the recurrence")
-    if any(d.mask is not None for d in directions):
-        return Choice(None, "dropout on h sits inside the recurrence")
     why_not = _why_no_sweep(directions[0].weight_ih)
     if why_not is None and steps is not None and rows is not None and cell in UNPACKED:
         why_not = _why_too_short(directions[0].weight_ih.shape[0], len(cell.gates), steps, rows)
     if why_not is None:
         return Choice(cell.name, f"Elman's kernel for {cell.name}")
-    if cell not in KERNELS:
-        return Choice(None, f"no fused kernel for {cell.name} here: {why_not}")
+    inside = any(d.changed_inside for d in directions)
+    if cell not in KERNELS or inside:
+        what = "what sits inside the recurrence" if inside else cell.name
+        return Choice(None, f"no fused kernel for {what} here: {why_not}")
     return Choice(KERNELS[cell], f"PyTorch's kernel for {cell.name}: {why_not}")
 
 
@@ -130,21 +141,78 @@ def swept(
     state: State,
     directions: Sequence[Direction],
 ) -> tuple[Tensor, State]:
-    """`scan` by Elman's kernels: products over all steps, and between them a sweep through time."""
+    """`scan` by Elman's kernels."""
+    time_major = x.shape[:1] if batch_sizes is not None else x.shape[:2]
     sizes = torch.full(x.shape[:1], x.shape[1]) if batch_sizes is None else batch_sizes
-    rows = x.flatten(0, -2)
     ys, finals = [], []
     for k, d in enumerate(directions):
         assert d.weight_hh is not None  # each of these cells has an R
-        bias, bias_n = _biases(cell, d)
-        Wx = F.linear(rows, d.weight_ih)
-        before = tuple(s[k] for s in state)
-        y, final = sweep(cell, Wx, sizes, before, d.weight_hh, bias, bias_n, reverse=k == 1)
+        input, bias, bias_n = _swept_input(cell, x, d)
+        y, final = sweep(
+            cell,
+            input,
+            sizes,
+            tuple(s[k] for s in state),
+            d.weight_hh,
+            bias,
+            bias_n,
+            Inside(d.mask, d.norm_hh, d.keep),
+            Stepwise(cells.get(cell), sizes, input.ids, d.mask, d.keep, reverse=k == 1),
+            reverse=k == 1,
+        )
         ys.append(y)
         finals.append(final)
     y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
     final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
-    return y.reshape(*x.shape[:-1], -1), final
+    return y.reshape(*time_major, -1), final
+
+
+def _swept_input(cell: str, x: Tensor, d: Direction) -> tuple[Input, Tensor | None, Tensor | None]:
+    """What a sweep reads, and the biases that it adds to W x and, of n where r acts after, to R."""
+    bias, bias_n = _biases(cell, d)
+    if not x.is_floating_point():
+        table = d.weight_ih.T if d.embedding is None else F.linear(d.embedding, d.weight_ih)
+        return (
+            Input(_normed(table, d.norm_ih, len(cells.get(cell).gates)), ids=x.reshape(-1)),
+            bias,
+            bias_n,
+        )
+    if d.norm_ih is None:
+        return Input(x.flatten(0, -2), d.weight_ih), bias, bias_n
+    Wx = F.linear(x.flatten(0, -2), d.weight_ih)
+    return Input(_normed(Wx, d.norm_ih, len(cells.get(cell).gates))), bias, bias_n
+
+
+@dataclass(frozen=True)
+class Stepwise:
+    """One sweep by the cell's own equations: what `sweep` of `layers/fused.py` is held against."""
+
+    cell: Cell
+    sizes: Tensor
+    ids: Tensor | None
+    mask: Tensor | None
+    keep: tuple[Tensor, ...] | None
+    reverse: bool
+
+    def __call__(
+        self,
+        x: Tensor,
+        W: Tensor | None,
+        R: Tensor,
+        bias: Tensor | None,
+        bias_n: Tensor | None,
+        norm: Tensor | None,
+        *state: Tensor,
+    ) -> tuple[Tensor, ...]:
+        rows = x if self.ids is None else x[self.ids]
+        Wx = rows if W is None else F.linear(rows, W)
+        Wx = Wx if bias is None else Wx + bias
+        bias_hh = None if bias_n is None else F.pad(bias_n, (2 * len(bias_n), 0))
+        d = Direction(Wx, R, bias_hh=bias_hh, norm_hh=norm, mask=self.mask)
+        product = RecurrentProduct(self.cell, d)
+        sizes = self.sizes.tolist()
+        y, final = _steps(self.cell, Wx, state, product, sizes, self.keep, reverse=self.reverse)
+        return y, *final
 
 
 def _biases(cell: str, d: Direction) -> tuple[Tensor | None, Tensor | None]:
@@ -169,6 +237,7 @@ def fused(
         return swept(kernel, x, batch_sizes, state, directions)
     parts = [(d.weight_ih, d.weight_hh, d.bias_ih, d.bias_hh) for d in directions]
     weights = [w for part in parts for w in part if w is not None]
+    x = _vectors(x, directions[0])
     has_bias, both_ways = directions[0].bias_ih is not None, len(directions) == 2
     state = tuple(s.contiguous() for s in state)  # cuDNN asks for it
     hx = state if len(state) > 1 else state[0]
@@ -204,10 +273,12 @@ def reference(
     """`scan` by the cell's own equations, step by step."""
     sizes = [x.shape[1]] * x.shape[0] if batch_sizes is None else batch_sizes.tolist()
     ys, finals = [], []
+    x = _vectors(x, directions[0])
     for k, direction in enumerate(directions):
         Wx = input_product(cell, direction, x.flatten(0, -2))  # [N, G*H]
         R = RecurrentProduct(cell, direction) if cell.recurrent else no_recurrence
-        y, final = _steps(cell, Wx, tuple(s[k] for s in state), R, sizes, reverse=k == 1)
+        first = tuple(s[k] for s in state)
+        y, final = _steps(cell, Wx, first, R, sizes, direction.keep, reverse=k == 1)
         ys.append(y)
         finals.append(final)
     y = torch.cat(ys, -1)
@@ -215,24 +286,52 @@ def reference(
     return y.reshape(*x.shape[:-1], -1), final
 
 
+def _vectors(x: Tensor, d: Direction) -> Tensor:
+    """Tokens as the vectors that they stand for; vectors as they are."""
+    if x.is_floating_point():
+        return x
+    if d.embedding is None:
+        return F.one_hot(x, d.weight_ih.shape[1]).to(d.weight_ih.dtype)
+    return F.embedding(x, d.embedding)
+
+
 def _steps(
-    cell: Cell, Wx: Tensor, state: State, R: Recurrence, sizes: list[int], *, reverse: bool
+    cell: Cell,
+    Wx: Tensor,
+    state: State,
+    R: Recurrence,
+    sizes: list[int],
+    keep: tuple[Tensor, ...] | None,
+    *,
+    reverse: bool,
 ) -> tuple[Tensor, State]:
     """Rows `Wx` [N, G*H], states [B, H] → the outputs [N, H] and the last states [B, H].
 
     Forward, a sequence that has ended keeps its last state; in reverse, one that has not begun
     keeps its initial one.
     """
-    rows = list(zip(torch.split(Wx, sizes), sizes, strict=True))
+    rows = list(zip(torch.split(Wx, sizes), _split(keep, sizes), sizes, strict=True))
     ys = []
-    for Wx_t, n in reversed(rows) if reverse else rows:
-        alive = cell.step(Wx_t, tuple(s[:n] for s in state), R)
+    for Wx_t, keep_t, n in reversed(rows) if reverse else rows:
+        before = tuple(s[:n] for s in state)
+        alive = cell.step(Wx_t, before, R)
+        if keep_t is not None:  # zoneout, Krueger et al. 2017, arXiv:1606.01305
+            both = zip(alive, before, keep_t, strict=True)
+            alive = tuple(new.lerp(old, share) for new, old, share in both)
         ys.append(alive[0])
         if n == len(state[0]):
             state = alive
         else:
             state = tuple(torch.cat([a, s[n:]]) for a, s in zip(alive, state, strict=True))
     return torch.cat(ys[::-1] if reverse else ys), state
+
+
+def _split(keep: tuple[Tensor, ...] | None, sizes: list[int]) -> list[tuple[Tensor, ...] | None]:
+    """The shares to keep, step by step; one row serves all rows."""
+    if keep is None:
+        return [None] * len(sizes)
+    N = sum(sizes)
+    return list(zip(*(torch.split(k.expand(N, -1), sizes) for k in keep), strict=True))
 
 
 def input_product(cell: Cell, direction: Direction, x: Tensor) -> Tensor:
@@ -280,13 +379,19 @@ def no_recurrence(h: Tensor, *gates: str) -> Tensor:
 def _product(
     x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None, gates: int
 ) -> Tensor:
-    """`weight x + bias`, [N, I] → [N, G*H].
-
-    With a `gain` [G*H], the H values of each gate are first brought to mean 0 and variance 1: layer
-    norm, Ba et al. 2016, arXiv:1607.06450, gate by gate; the bias is the norm's own.
-    """
+    """`weight x + bias`, [N, I] → [N, G*H], with a `gain` normed before the bias is added."""
     if gain is None:
         return F.linear(x, weight, bias)
-    product = F.linear(x, weight).reshape(len(x), gates, -1)  # [N, G, H]
-    normed = F.layer_norm(product, product.shape[-1:]).flatten(-2) * gain
+    normed = _normed(F.linear(x, weight), gain, gates)
     return normed if bias is None else normed + bias
+
+
+def _normed(product: Tensor, gain: Tensor | None, gates: int) -> Tensor:
+    """[N, G*H], the H values of each gate brought to mean 0 and variance 1, times `gain` [G*H].
+
+    Layer norm, Ba et al. 2016, arXiv:1607.06450, gate by gate. Without a gain nothing changes.
+    """
+    if gain is None:
+        return product
+    by_gate = product.reshape(len(product), gates, -1)  # [N, G, H]
+    return F.layer_norm(by_gate, by_gate.shape[-1:]).flatten(-2) * gain
