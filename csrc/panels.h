@@ -123,7 +123,10 @@ struct Panels {
         for (long r = 0; r < rows; ++r)
             for (long v = 0; v < vectors; ++v) {
                 const long unit = (tile * vectors + v) * W;
-                if (unit < H) f(r, unit, min(W, H - unit), (r * V() + v) * W);
+                if (unit + W <= H)
+                    f(r, unit, W, (r * V() + v) * W);  // W is known: no lane is counted
+                else if (unit < H)
+                    f(r, unit, H - unit, (r * V() + v) * W);
             }
     }
     long gap() const { return vectors * W; }

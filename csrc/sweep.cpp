@@ -176,7 +176,11 @@ class ForwardSweep {
           fed_(f.inside.mask ? 2 * rows * ld : 0),
           c_(cell == Cell::lstm ? rows * H : 0),
           rh_(two ? rows * ld : 0),
-          z_(two ? rows * H : 0) {
+          z_(two ? rows * H : 0),
+          no_bias(G * H),
+          bias_(f.bias ? f.bias : no_bias()),
+          bias_n_(f.bias_n ? f.bias_n : no_bias()) {
+        copy(no_bias(), nullptr, G * H);
         for (long r = 0; r < walk.alive(0); ++r) begin(r, 0, H, h_(), fed_());
     }
 
@@ -226,13 +230,11 @@ class ForwardSweep {
 
     void begin(long r, long u, long n, float* h, float* fed) {
         copy(h + r * ld + u, f.h0 + (first + r) * H + u, n);
-        if (f.inside.mask) mask(r, u, n, h, fed);
+        if (f.inside.mask) {
+            const float* by = f.inside.mask + (first + r) * H + u;
+            for (long k = 0; k < n; ++k) fed[r * ld + u + k] = h[r * ld + u + k] * by[k];
+        }
         if (cell == Cell::lstm) copy(c_(r * H + u), f.c0 + (first + r) * H + u, n);
-    }
-
-    void mask(long r, long u, long n, const float* h, float* fed) const {
-        const float* by = f.inside.mask + (first + r) * H + u;
-        for (long k = 0; k < n; ++k) fed[r * ld + u + k] = h[r * ld + u + k] * by[k];
     }
 
     void multiply(long s, int stage, long tile, float* sums) {
@@ -287,24 +289,54 @@ class ForwardSweep {
         finish(s, stage, tile, sums);
     }
 
+    // Where W x lies: in the sums of R, in sums of its own, or in rows.
+    enum class Source { joined, apart, rows };
+
     // The cell itself: from the sums of a tile to its h.
     void finish(long s, int stage, long tile, const float* sums) {
-        const Panels& panels = recurrent[stage];
+        const Inside& in = f.inside;
+        const bool plain = !in.mask && !in.keep_h;
+        if (!f.x)
+            plain ? compute<Source::rows, true>(s, stage, tile, sums)
+                  : compute<Source::rows, false>(s, stage, tile, sums);
+        else if (joined())
+            plain ? compute<Source::joined, true>(s, stage, tile, sums)
+                  : compute<Source::joined, false>(s, stage, tile, sums);
+        else
+            plain ? compute<Source::apart, true>(s, stage, tile, sums)
+                  : compute<Source::apart, false>(s, stage, tile, sums);
+        begin_next(s, stage, tile);
+    }
+
+    // Pointers are copied first: after a store of floats the compiler would read them again.
+    template <Source source, bool plain>
+    void compute(long s, int stage, long tile, const float* sums) {
+        const Panels panels = recurrent[stage];
         const long alive = walk.alive(s), going = walk.alive(s + 1), offset = walk.offset(s);
+        const long H = this->H, ld = this->ld, first = this->first, keep_step = f.inside.keep_step;
         const long gap = panels.gap(), gate = stage ? 2 : 0;
         const float* apart = sums + rows * panels.width();
-        const float *before = h(s), *keep_h = f.inside.keep_h, *keep_c = f.inside.keep_c;
-        float *after = h(s + 1), *fed_after = fed(s + 1);
-        panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+        const float *before = h(s), *mask = f.inside.mask, *keep_h = f.inside.keep_h;
+        const float *keep_c = f.inside.keep_c, *Wx_rows = f.Wx, *bias = bias_, *bias_n = bias_n_;
+        const int64_t* ids = f.ids;
+        float *after = h(s + 1), *fed_after = fed(s + 1), *y = f.y, *hn = f.hn, *cn = f.cn;
+        float *gates = f.gates, *all_kept = f.kept, *all_c = f.c;
+        float *c_now = c_(), *rh = rh_(), *z_now = z_();
+        panels.finish(tile, alive, [&](long r, long u, long n, long at) __attribute__((
+                                       always_inline)) {
             const long row = offset + r;
-            const float* w = f.Wx ? f.Wx + (f.ids ? f.ids[row] : row) * G * H + u : nullptr;
+            const float* w = source == Source::rows
+                                 ? Wx_rows + (ids ? ids[row] : row) * G * H + u
+                                 : apart + at - gate * gap;
             const auto Wx = [&](long g) {
-                vec a = w ? load(w + g * H, n) : joined() ? vec{} : load(apart + at + (g - gate) * gap);
-                return f.bias ? a + load(f.bias + g * H + u, n) : a;
+                vec b = load(bias + g * H + u, n);
+                if constexpr (source == Source::rows) b = b + load(w + g * H, n);
+                if constexpr (source == Source::apart) b = b + load(w + g * gap);
+                return b;
             };
             const auto R = [&](long g) { return load(sums + at + (g - gate) * gap); };
-            float* a = f.gates ? f.gates + row * G * H + u : nullptr;
-            float* kept = f.kept ? f.kept + row * H + u : nullptr;
+            float* a = gates ? gates + row * G * H + u : nullptr;
+            float* kept = all_kept ? all_kept + row * H + u : nullptr;
             const auto old_h = [&] { return load(before + r * ld + u, n); };
             vec h;
             if constexpr (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) {
@@ -315,7 +347,7 @@ class ForwardSweep {
             if constexpr (cell == Cell::lstm) {
                 vec i = sigmoid(Wx(0) + R(0)), fo = sigmoid(Wx(1) + R(1));
                 vec g = tanh(Wx(2) + R(2)), o = sigmoid(Wx(3) + R(3));
-                vec c = load(c_(r * H + u), n), next = fma(fo, c, i * g);
+                vec c = load(c_now + r * H + u, n), next = fma(fo, c, i * g);
                 h = o * tanh(next);
                 if (a) {
                     store(a, i, n);
@@ -324,15 +356,15 @@ class ForwardSweep {
                     store(a + 3 * H, o, n);
                     store(kept, next, n);
                 }
-                if (keep_c) {
-                    next = zone(load(keep_c + row * f.inside.keep_step + u, n), c, next);
-                    if (f.c) store(f.c + row * H + u, next, n);
+                if (!plain && keep_c) {
+                    next = zone(load(keep_c + row * keep_step + u, n), c, next);
+                    if (all_c) store(all_c + row * H + u, next, n);
                 }
-                store(c_(r * H + u), next, n);
-                if (r >= going) store(f.cn + (first + r) * H + u, next, n);
+                store(c_now + r * H + u, next, n);
+                if (r >= going) store(cn + (first + r) * H + u, next, n);
             }
             if constexpr (cell == Cell::gru) {
-                vec Rn = f.bias_n ? R(2) + load(f.bias_n + u, n) : R(2);
+                vec Rn = R(2) + load(bias_n + u, n);
                 vec reset = sigmoid(Wx(0) + R(0)), z = sigmoid(Wx(1) + R(1));
                 vec nn = tanh(fma(reset, Rn, Wx(2)));
                 h = fma(z, old_h() - nn, nn);
@@ -344,13 +376,12 @@ class ForwardSweep {
                 }
             }
             if constexpr (cell == Cell::gru_reset_before) {
-                if (stage == 0) {
+                if (gate == 0) {
                     vec reset = sigmoid(Wx(0) + R(0)), z = sigmoid(Wx(1) + R(1));
                     vec product = reset * old_h();
-                    if (f.inside.mask)
-                        product = product * load(f.inside.mask + (first + r) * H + u, n);
-                    store(rh_(r * ld + u), product, n);
-                    store(z_(r * H + u), z, n);
+                    if (!plain && mask) product = product * load(mask + (first + r) * H + u, n);
+                    store(rh + r * ld + u, product, n);
+                    store(z_now + r * H + u, z, n);
                     if (a) {
                         store(a, reset, n);
                         store(a + H, z, n);
@@ -359,19 +390,24 @@ class ForwardSweep {
                     return;
                 }
                 vec nn = tanh(Wx(2) + R(2));
-                h = fma(load(z_(r * H + u), n), old_h() - nn, nn);
+                h = fma(load(z_now + r * H + u, n), old_h() - nn, nn);
                 if (a) store(a + 2 * H, nn, n);
             }
-            if (keep_h) h = zone(load(keep_h + row * f.inside.keep_step + u, n), old_h(), h);
+            if (!plain && keep_h) h = zone(load(keep_h + row * keep_step + u, n), old_h(), h);
             store(after + r * ld + u, h, n);
-            if (f.inside.mask) mask(r, u, n, after, fed_after);
-            store(f.y + row * H + u, h, n);
-            if (r >= going) store(f.hn + (first + r) * H + u, h, n);  // it ends here
+            if (!plain && mask)
+                store(fed_after + r * ld + u, h * load(mask + (first + r) * H + u, n), n);
+            store(y + row * H + u, h, n);
+            if (r >= going) store(hn + (first + r) * H + u, h, n);  // it ends here
         });
+    }
+
+    // Puts the first states of the rows that begin at the next step where it will look for them.
+    void begin_next(long s, int stage, long tile) {
         if (stage + 1 < recurrent.count) return;
-        const long unit = tile * gap;
-        for (long r = alive; r < going; ++r)  // these begin at the next step
-            begin(r, unit, min(gap, H - unit), after, fed_after);
+        const long gap = recurrent[stage].gap(), unit = tile * gap;
+        for (long r = walk.alive(s); r < walk.alive(s + 1); ++r)
+            begin(r, unit, min(gap, H - unit), h(s + 1), fed(s + 1));
     }
 
     const Forward& f;
@@ -379,7 +415,8 @@ class ForwardSweep {
     const Walk walk;
     const long H = f.in.H, ld = (H + W - 1) / W * W + W;  // no power of two
     const Products recurrent, input;
-    Buffer h_, fed_, c_, rh_, z_;
+    Buffer h_, fed_, c_, rh_, z_, no_bias;
+    const float *bias_, *bias_n_;
     Tickets tickets;
 };
 
@@ -474,46 +511,61 @@ class BackwardSweep {
         for (const float* each : columns)
             if (each) panels.prefetch(tile, each + offset * H, alive, H);
         if (going > 0) through_R(tile, walk.offset(s - 1), 0, going, sums);
+        b.inside.mask || b.inside.keep_h ? differentiate<false>(s, tile, going, sums)
+                                         : differentiate<true>(s, tile, going, sums);
+    }
+
+    // Pointers are copied first: after a store of floats the compiler would read them again.
+    template <bool plain>
+    void differentiate(long s, long tile, long going, const float* sums) {
+        const Panels panels = recurrent[0];
+        const long alive = walk.alive(s), offset = walk.offset(s), H = this->H, first = this->first;
         const Before old = cell == Cell::lstm ? before(b.c, b.c0, s) : before(b.y, b.h0, s);
-        panels.finish(tile, alive, [&](long r, long u, long n, long at) {
-            const long row = offset + r, keep = row * b.inside.keep_step + u;
-            const float* a = b.gates + row * G * H + u;
-            float* d = b.dWx + row * G * H + u;
+        const float *gates = b.gates, *all_kept = b.kept ? b.kept : b.y, *dy = b.dy, *dhn = b.dhn;
+        const float *dcn = b.dcn, *mask = b.inside.mask, *keep_h = b.inside.keep_h;
+        const float* keep_c = b.inside.keep_c;
+        const long keep_step = b.inside.keep_step;
+        float *dWx = b.dWx, *dRn = b.dRn, *dc_now = dc_(), *past_now = past_();
+        panels.finish(tile, alive, [&](long r, long u, long n, long at) __attribute__((
+                                       always_inline)) {
+            const long row = offset + r, unit = r * H + u;
+            const float *a = gates + row * G * H + u, *kept = all_kept + row * H + u;
+            float* d = dWx + row * G * H + u;
             vec dh, dc{}, past{};  // past: what reaches the h before, and not by R
             if (r < going) {
-                dh = masked(load(sums + at), r, u, n);
-                if (carries) dh = dh + load(past_(r * H + u), n);
-                if (cell == Cell::lstm) dc = load(dc_(r * H + u), n);
+                dh = load(sums + at);
+                if (!plain && mask) dh = dh * load(mask + (first + r) * H + u, n);
+                if (gated || (!plain && keep_h)) dh = dh + load(past_now + unit, n);
+                if (cell == Cell::lstm) dc = load(dc_now + unit, n);
             } else {
-                dh = b.dhn ? load(b.dhn + (first + r) * H + u, n) : vec{};
-                if (cell == Cell::lstm && b.dcn) dc = load(b.dcn + (first + r) * H + u, n);
+                dh = dhn ? load(dhn + (first + r) * H + u, n) : vec{};
+                if (cell == Cell::lstm && dcn) dc = load(dcn + (first + r) * H + u, n);
             }
-            if (b.dy) dh = dh + load(b.dy + row * H + u, n);
-            if (b.inside.keep_h) {
-                vec share = load(b.inside.keep_h + keep, n);
-                past = share * dh;
+            if (dy) dh = dh + load(dy + row * H + u, n);
+            if (!plain && keep_h) {
+                past = load(keep_h + row * keep_step + u, n) * dh;
                 dh = dh - past;
             }
             if constexpr (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) {
-                vec h = load((b.kept ? b.kept : b.y) + row * H + u, n);
+                vec h = load(kept, n);
                 if constexpr (cell == Cell::rnn_tanh) store(d, dh * fma(-h, h, splat(1.0f)), n);
                 if constexpr (cell == Cell::rnn_relu) store(d, h <= 0.0f ? splat(0.0f) : dh, n);
             }
             if constexpr (cell == Cell::lstm) {
                 vec i = load(a, n), f = load(a + H, n);
                 vec g = load(a + 2 * H, n), o = load(a + 3 * H, n);
-                vec t = tanh(load(b.kept + row * H + u, n));
-                vec c_before = load(old(r) + u, n), kept{};
-                if (b.inside.keep_c) {
-                    kept = load(b.inside.keep_c + keep, n) * dc;
-                    dc = dc - kept;
+                vec t = tanh(load(kept, n));
+                vec c_before = load(old(r) + u, n), stays{};
+                if (!plain && keep_c) {
+                    stays = load(keep_c + row * keep_step + u, n) * dc;
+                    dc = dc - stays;
                 }
                 dc = fma(dh * o, fma(-t, t, splat(1.0f)), dc);
                 store(d, dc * g * i * (1.0f - i), n);
                 store(d + H, dc * c_before * f * (1.0f - f), n);
                 store(d + 2 * H, dc * i * fma(-g, g, splat(1.0f)), n);
                 store(d + 3 * H, dh * t * o * (1.0f - o), n);
-                store(dc_(r * H + u), b.inside.keep_c ? fma(dc, f, kept) : dc * f, n);
+                store(dc_now + unit, plain ? dc * f : fma(dc, f, stays), n);
             }
             if constexpr (gated) {
                 vec z = load(a + H, n), nn = load(a + 2 * H, n);
@@ -524,11 +576,11 @@ class BackwardSweep {
                 store(d + 2 * H, dn, n);
                 if constexpr (cell == Cell::gru) {
                     vec reset = load(a, n);
-                    store(d, dn * load(b.kept + row * H + u, n) * reset * (1.0f - reset), n);
-                    store(b.dRn + row * H + u, dn * reset, n);
+                    store(d, dn * load(kept, n) * reset * (1.0f - reset), n);
+                    store(dRn + row * H + u, dn * reset, n);
                 }
             }
-            if (carries) store(past_(r * H + u), past, n);
+            if (gated || (!plain && keep_h)) store(past_now + unit, past, n);
         });
     }
 
