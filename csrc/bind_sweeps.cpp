@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bind.h"
+#include "gradient.h"
 #include "pool.h"
 #include "sweep.h"
 
@@ -18,6 +19,7 @@ namespace elman {
 namespace {
 
 constexpr Builds<Kernels> builds = ELMAN_BUILDS(kernels);
+constexpr Builds<Gradients> gradient_builds = ELMAN_BUILDS(gradients);
 
 struct Freed {
     void operator()(float* p) const { std::free(p); }
@@ -206,12 +208,50 @@ void backward(const std::string& isa, int threads, int cell, bool reverse, int64
     plan.run(b, kernels.backward, kernels.backward_together);
 }
 
+// For each row the state that its step began with: that of the step before, or the first.
+std::vector<const float*> before(const int64_t* sizes, int64_t T, int64_t H, bool reverse,
+                                 const float* y, const float* h0) {
+    std::vector<const float*> rows;
+    int64_t offset = 0;
+    for (int64_t t = 0; t < T; offset += sizes[t++]) {
+        const int64_t known = reverse ? (t + 1 < T ? sizes[t + 1] : 0) : (t ? sizes[t] : 0);
+        const int64_t where = reverse ? offset + sizes[t] : offset - (t ? sizes[t - 1] : 0);
+        for (int64_t r = 0; r < sizes[t]; ++r)
+            rows.push_back(r < known ? y + (where + r) * H : h0 + r * H);
+    }
+    return rows;
+}
+
+// The rows of a [N, K], or with h0 those that each step of y [N, K] began with; `mask` [B, K].
+void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t K, Address d,
+              int64_t ld, Address a, Address h0, Address sizes, int64_t T, bool reverse,
+              Address mask, Address to) {
+    const Gradients& build = *gradient_builds[instruction_set(isa)];
+    std::vector<const float*> rows, masks;
+    if (h0)
+        rows = before(at<int64_t>(sizes), T, K, reverse, at<float>(a), at<float>(h0));
+    else
+        for (int64_t n = 0; n < N; ++n) rows.push_back(at<float>(a) + n * K);
+    if (mask)
+        for (int64_t t = 0; t < T; ++t)
+            for (int64_t r = 0; r < at<int64_t>(sizes)[t]; ++r)
+                masks.push_back(at<float>(mask) + r * K);
+    const Gradient g{N,  M, K, at<float>(d), ld, rows.data(), mask ? masks.data() : nullptr,
+                     at<float>(to)};
+    const int jobs = (double)N * M * K < 2e6 ? 1 : (int)std::min<int64_t>(threads, (M + 5) / 6);
+    run_jobs(jobs, threads, [&](int k) {
+        const auto cut = [&](int64_t part) { return part == jobs ? M : M * part / jobs / 6 * 6; };
+        build.gradient(g, cut(k), cut(k + 1));
+    });
+}
+
 }  // namespace
 
 void bind_sweeps(nb::module_& m) {
     const auto released = nb::call_guard<nb::gil_scoped_release>();
     m.def("forward", &forward);
     m.def("backward", &backward);
+    m.def("gradient", &gradient, released);
     m.def(
         "activate",
         [](const std::string& isa, bool sigmoid, Address x, Address to, int64_t n) {

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elman.kernels.native import check, extension, which
+from elman.kernels.native import address, check, extension, which
 
 # The cells that have a sweep, in the order of `Cell` in csrc/sweep.h, and their gates.
 GATES = {"rnn": 1, "rnn-relu": 1, "lstm": 4, "gru": 3, "gru-reset-before": 3}
@@ -216,6 +216,41 @@ def backward(
         _addresses(tensors),
     )
     return d if W is None or within else d._replace(x=d.Wx @ W)
+
+
+def matrix_gradient(
+    d: Tensor,
+    a: Tensor,
+    to: Tensor,
+    sizes: Tensor,
+    h0: Tensor | None = None,
+    mask: Tensor | None = None,
+    *,
+    reverse: bool = False,
+    instruction_set: str | None = None,
+) -> None:
+    """The gradient of a matrix, the sum over all rows of d_n times a_n, written into `to` [M, K].
+
+    `d` [N, M] may be some columns of a larger matrix. `a` is [N, K]; with `h0` [B, K] it is the
+    output of a sweep, and a_n what the step of row n began with. `mask` [B, K] multiplies that.
+    ValueError: as in `forward`.
+    """
+    (N, M), K = d.shape, a.shape[1]
+    if d.dtype != torch.float32 or not d.is_cpu or d.stride(1) != 1:
+        raise ValueError(f"d must be float32 on a CPU, got {d.dtype} on {d.device}")
+    check("a", a, N, K)
+    check("to", to, M, K)
+    _check_ints("sizes", sizes)
+    if int(sizes.sum()) != N:
+        raise ValueError("sizes must sum to the number of rows")
+    for name, tensor in (("h0", h0), ("mask", mask)):
+        if tensor is not None:
+            check(name, tensor, int(sizes[0]), K)
+    extension().gradient(
+        *(which(instruction_set), torch.get_num_threads(), N, M, K, d.data_ptr(), d.stride(0)),
+        *(a.data_ptr(), address(h0), sizes.data_ptr(), len(sizes), reverse),
+        *(address(mask), to.data_ptr()),
+    )
 
 
 def activate(name: str, x: Tensor, instruction_set: str) -> Tensor:

@@ -103,7 +103,7 @@ class _Sweep(Function):
         return (
             None,
             dx if needs_x else None,
-            (x.T @ d.Wx).T if needs_W else None,
+            _dW(d.Wx, x, sizes) if needs_W else None,
             _dR(cell, d, swept, state[0], sizes, mask, reverse) if needs_R else None,
             d.Wx.sum(0) if needs_bias else None,
             d.Rn.sum(0) if needs_bias_n and d.Rn is not None else None,
@@ -132,6 +132,13 @@ def _replayed(
     ]
 
 
+def _dW(dWx: Tensor, x: Tensor, sizes: Tensor) -> Tensor:
+    """The gradient of W [G*H, I]."""
+    dW = x.new_empty(dWx.shape[1], x.shape[1])
+    sweeps.matrix_gradient(dWx, x, dW, sizes)
+    return dW
+
+
 def _dR(
     cell: str,
     d: sweeps.Gradients,
@@ -141,22 +148,18 @@ def _dR(
     mask: Tensor | None,
     reverse: bool,
 ) -> Tensor:
-    """The gradient of R [G*H, H], from that of R h and the h that R met.
-
-    A transposed view, as PyTorch's own of a product: MKL makes it faster that way round.
-    """
-    h = _before(swept.y, h0, sizes, reverse=reverse)
-    if mask is not None:
-        h = h * _each_row(mask, sizes)
+    """The gradient of R [G*H, H], from that of R h and the h that R met."""
     dRh = d.Wx if d.Rh is None else d.Rh
-    if cell in ("rnn", "rnn-relu", "lstm") or (cell == "gru" and d.Rh is not None):
-        return (h.T @ dRh).T
-    n, H = dRh if d.Rn is None else d.Rn, h.shape[1]
-    met_n = h if cell == "gru" or swept.kept is None else swept.kept  # reset before: r * h
-    dR = h.new_empty(H, 3 * H)
-    torch.mm(h.T, dRh[:, : 2 * H], out=dR[:, : 2 * H])
-    torch.mm(met_n.T, n[:, -H:], out=dR[:, 2 * H :])
-    return dR.T
+    H = h0.shape[1]
+    dR = h0.new_empty(dRh.shape[1], H)
+    # Where r comes after, R_n h has a gradient of its own; where it comes before, R_n meets r * h.
+    alike = 2 * H if cell == "gru-reset-before" or (d.Rn is not None and d.Rh is None) else len(dR)
+    sweeps.matrix_gradient(dRh[:, :alike], swept.y, dR[:alike], sizes, h0, mask, reverse=reverse)
+    if cell == "gru-reset-before" and swept.kept is not None:
+        sweeps.matrix_gradient(dRh[:, alike:], swept.kept, dR[alike:], sizes)
+    elif alike < len(dR) and d.Rn is not None:
+        sweeps.matrix_gradient(d.Rn, swept.y, dR[alike:], sizes, h0, mask, reverse=reverse)
+    return dR
 
 
 def _dnorm(d: sweeps.Gradients, swept: Swept) -> Tensor:
@@ -167,25 +170,3 @@ def _dnorm(d: sweeps.Gradients, swept: Swept) -> Tensor:
     H = d.Rn.shape[1]
     gates = (d.Wx[:, : 2 * H] * swept.normed[:, : 2 * H]).sum(0)
     return torch.cat([gates, (d.Rn * swept.normed[:, 2 * H :]).sum(0)])
-
-
-def _each_row(values: Tensor, sizes: Tensor) -> Tensor:
-    """Values [B, H] of each sequence, for each of its rows: [N, H]."""
-    return torch.cat([values[:n] for n in sizes.tolist()])
-
-
-def _before(y: Tensor, h0: Tensor, sizes: Tensor, *, reverse: bool) -> Tensor:
-    """The h [N, H] that each row's step began with: that of the step before, or the first."""
-    N, B = len(y), len(h0)
-    if len(sizes) * B == N:  # all steps are full
-        return torch.cat([y, h0])[B:] if reverse else torch.cat([h0, y])[:N]
-    row = torch.arange(N)
-    if not reverse:
-        before = torch.cat([sizes[:1], sizes[:-1]])  # h0 is as many rows as the first step
-        return torch.cat([h0, y])[row + B - before.repeat_interleave(sizes)]
-    after = torch.cat([sizes[1:], sizes.new_zeros(1)])
-    sequence = row - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
-    goes_on = sequence < after.repeat_interleave(sizes)
-    return torch.cat([h0, y])[
-        torch.where(goes_on, B + row + sizes.repeat_interleave(sizes), sequence)
-    ]
