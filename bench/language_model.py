@@ -25,7 +25,7 @@ SIZES = ((384, 32), (512, 32), (384, 64))
 
 
 def speed(hidden: int, batch: int) -> float:
-    options = TextOptions(hidden_size=(hidden,), embedding=0, dropout=0.2)
+    options = TextOptions(hidden_size=(hidden,), embedding=0, dropout=0.2, weight_drop=0.0)
     model = LanguageModel(SYMBOLS, options)
     x = torch.randint(0, SYMBOLS, (STEPS, batch))
     best = float("inf")

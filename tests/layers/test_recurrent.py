@@ -363,9 +363,10 @@ def test_tokens_are_the_vectors_that_they_stand_for(
 ) -> None:
     T, B, I, H = size
     flag = st.booleans()
+    torch.manual_seed(data.draw(st.integers(0, 1000)))
     layer = Recurrent(
         I, H, 2, cell, bias=data.draw(flag), bidirectional=data.draw(flag), dtype=dtype,
-        layer_norm=data.draw(flag), batch_first=data.draw(flag),
+        layer_norm=data.draw(flag) and dtype == torch.float64, batch_first=data.draw(flag),
     )  # fmt: skip
     embedding = torch.randn(9, I, dtype=dtype) if data.draw(flag) else None
     rows = torch.eye(I, dtype=dtype) if embedding is None else embedding

@@ -69,7 +69,7 @@ def _corpus(text: Path, level: str = "characters") -> Corpus:
 
 def _model(symbols: int, seed: int, **options: Any) -> LanguageModel:
     torch.manual_seed(seed)
-    resolved = {"hidden_size": 6, "embedding": 0, "dropout": 0.0} | options
+    resolved = {"hidden_size": 6, "embedding": 0, "dropout": 0.0, "weight_drop": 0.0} | options
     model = LanguageModel(symbols, make(TextOptions, resolved)).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -22,7 +22,7 @@ from elman import cells
 from elman.cells.cell import Cell
 from elman.errors import UserError
 from elman.layers.regularize import dropout_mask, locked_dropout, weight_drop, zoneout_shares
-from elman.layers.scan import Direction, scan
+from elman.layers.scan import Direction, scan, vectors
 
 V = TypeVar("V")
 State: TypeAlias = list[tuple[Tensor, ...]]  # one entry a layer, one [D, B, H] a state of its cell
@@ -202,6 +202,8 @@ class Stack(nn.Module, ABC):
     ) -> tuple[Tensor, State]:
         """Through every layer: `state` in the order of the batch → y and the states after."""
         x, batch_sizes = sequences.x, sequences.batch_sizes
+        if self.residual and not x.is_floating_point():  # the vectors themselves are added
+            x = vectors(x, cast(Tensor, self.weight_ih_l0), embedding)
         after: State = []
         for k, layer in enumerate(self._layers):
             if k > 0:

@@ -237,7 +237,7 @@ def fused(
         return swept(kernel, x, batch_sizes, state, directions)
     parts = [(d.weight_ih, d.weight_hh, d.bias_ih, d.bias_hh) for d in directions]
     weights = [w for part in parts for w in part if w is not None]
-    x = _vectors(x, directions[0])
+    x = vectors(x, directions[0].weight_ih, directions[0].embedding)
     has_bias, both_ways = directions[0].bias_ih is not None, len(directions) == 2
     state = tuple(s.contiguous() for s in state)  # cuDNN asks for it
     hx = state if len(state) > 1 else state[0]
@@ -273,7 +273,7 @@ def reference(
     """`scan` by the cell's own equations, step by step."""
     sizes = [x.shape[1]] * x.shape[0] if batch_sizes is None else batch_sizes.tolist()
     ys, finals = [], []
-    x = _vectors(x, directions[0])
+    x = vectors(x, directions[0].weight_ih, directions[0].embedding)
     for k, direction in enumerate(directions):
         Wx = input_product(cell, direction, x.flatten(0, -2))  # [N, G*H]
         R = RecurrentProduct(cell, direction) if cell.recurrent else no_recurrence
@@ -286,13 +286,13 @@ def reference(
     return y.reshape(*x.shape[:-1], -1), final
 
 
-def _vectors(x: Tensor, d: Direction) -> Tensor:
+def vectors(x: Tensor, weight_ih: Tensor, embedding: Tensor | None) -> Tensor:
     """Tokens as the vectors that they stand for; vectors as they are."""
     if x.is_floating_point():
         return x
-    if d.embedding is None:
-        return F.one_hot(x, d.weight_ih.shape[1]).to(d.weight_ih.dtype)
-    return F.embedding(x, d.embedding)
+    if embedding is None:
+        return F.one_hot(x, weight_ih.shape[1]).to(weight_ih.dtype)
+    return F.embedding(x, embedding)
 
 
 def _steps(

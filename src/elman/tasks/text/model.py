@@ -29,6 +29,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         assert options.hidden_size and options.num_layers  # resolved by the task's plan
         assert options.embedding is not None and options.dropout is not None
+        assert options.weight_drop is not None
         self.vocabulary_size = vocabulary_size
         self.windowed = options.windowed
         self.both_ways = options.bidirectional[-1]
@@ -69,14 +70,19 @@ class LanguageModel(nn.Module):
 
         `tokens` [T, B] integers → scores [T, B, V]; of a windowed model [B, V].
         """
-        x = self.embedding(tokens) if self.embedding is not None else self._one_hot(tokens)
-        x = self._drop(x, self.input_dropout)
-        y, state = self.recurrent(x, state)  # y [T, B, D*H]
+        embedding = None if self.embedding is None else self.embedding.weight
+        if self.training and self.input_dropout:
+            x = self._drop(self._vectors(tokens, embedding), self.input_dropout)
+            y, state = self.recurrent(x, state)  # y [T, B, D*H]
+        else:
+            y, state = self.recurrent(tokens, state, embedding=embedding)
         if self.windowed:
             y = _ends(y, self.both_ways)
         return self.output(self._drop(y, self.dropout)), state
 
-    def _one_hot(self, tokens: Tensor) -> Tensor:
+    def _vectors(self, tokens: Tensor, embedding: Tensor | None) -> Tensor:
+        if embedding is not None:
+            return F.embedding(tokens, embedding)
         return F.one_hot(tokens, self.vocabulary_size).to(self.output.weight.dtype)
 
     def _drop(self, x: Tensor, p: float) -> Tensor:

@@ -80,7 +80,7 @@ class TextOptions:
     locked_dropout: bool = False
     recurrent_dropout: float = 0.0
     zoneout: float = 0.0
-    weight_drop: float = 0.0
+    weight_drop: float | None = None
     sequence_length: int = 64
     scored: int | None = None
     counted: int | None = None

@@ -27,6 +27,7 @@ EPOCH_WIDTHS = ((20_000, 128), (200_000, 256), (math.inf, 512))  # where epochs,
 ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 # Passes over the text below which so much is dropped.
 DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (30, 0.4), (math.inf, 0.5))
+WEIGHT_DROP = ((12, 0.0), (math.inf, 0.3))
 SCORED, SCORED_WINDOWS = 1_000_000, 20_000  # tokens; windows of a model that reads both ways
 COUNTED = 3_000_000  # tokens that the baseline learns from: they take up about 140 MB
 SCORING_SHARE = 0.03  # of the time, for each validation
@@ -56,17 +57,22 @@ def make_plan(
         assert budget.epochs is not None
         widest = next(w for limit, w in EPOCH_WIDTHS if tokens <= limit)
         shape = shapes[max((w for w in shapes if w <= widest), default=min(shapes))]
-        dropout = _dropout(budget.epochs)
-        why = f"{budget.epochs:,} passes over the text"
+        passes: float = budget.epochs
+        why = f"{passes:,} passes over the text"
     else:
         shape, seen = _affordable(tokens, vocabulary, shapes, budget.seconds, batch, rate, speed)
-        dropout = _dropout(seen / tokens)
+        passes = seen / tokens
         scored = min(scored, 1 + int(SCORING_SHARE * SCORING_SPEED * seen))
         counted = min(counted, 1 + int(COUNTED_A_SECOND * budget.seconds))
-        why = f"{budget.seconds:.0f} s are enough for about {seen / tokens:,.1f} passes"
+        why = f"{budget.seconds:.0f} s are enough for about {passes:,.1f} passes"
+    weight_drop = options.weight_drop
+    if weight_drop is None:
+        recurrent = any(cells.get(name).recurrent for name in shape.cell)
+        weight_drop = _share(WEIGHT_DROP, passes) if recurrent else 0.0
     settled = replace(
         shape,
-        dropout=dropout if options.dropout is None else options.dropout,
+        dropout=_share(DROPOUT, passes) if options.dropout is None else options.dropout,
+        weight_drop=weight_drop,
         scored=options.scored or scored,
         counted=options.counted or counted,
     )
@@ -76,7 +82,9 @@ def make_plan(
     why = (
         f"{'/'.join(settled.cell)} of {units} units"
         + (f" in {layers} layers" if layers > 1 else "")
-        + f", {weights(settled, vocabulary):,} weights, dropout {settled.dropout:g}: {why}"
+        + f", {weights(settled, vocabulary):,} weights, dropout {settled.dropout:g}"
+        + (f", weight drop {weight_drop:g}" if weight_drop else "")
+        + f": {why}"
     )
     return Plan(settled, batch, rate, why)
 
@@ -151,7 +159,7 @@ def _affordable(
 ) -> tuple[TextOptions, float]:
     """The shape to take, and how many tokens it will see in the time."""
     trial = shapes[min(shapes, key=lambda width: abs(width - 256))]
-    trial = replace(trial, dropout=trial.dropout or 0.0)
+    trial = replace(trial, dropout=trial.dropout or 0.0, weight_drop=trial.weight_drop or 0.0)
     operations = speed(Plan(trial, batch, rate, "")) * 6 * weights(trial, vocabulary)  # a second
     work = operations * seconds * TRAINED
     most = min(math.sqrt(work / (6 * TOKENS_A_WEIGHT)), WEIGHTS_A_TOKEN * tokens)
@@ -160,8 +168,8 @@ def _affordable(
     return shape, work / (6 * weights(shape, vocabulary))
 
 
-def _dropout(passes: float) -> float:
-    return next(share for limit, share in DROPOUT if passes < limit)
+def _share(rule: Sequence[tuple[float, float]], passes: float) -> float:
+    return next(share for limit, share in rule if passes < limit)
 
 
 def _of(values: Sequence[V], layer: int) -> V:

@@ -133,7 +133,7 @@ class Text(Task[TextOptions, TextData, Batch]):
         return make_plan(dataset.cut, dataset.vocabulary.size, options, budget, speed)
 
     def build(self, preprocessing: Mapping[str, Any], options: TextOptions) -> LanguageModel:
-        for name in ("hidden_size", "embedding", "dropout"):
+        for name in ("hidden_size", "embedding", "dropout", "weight_drop"):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
         return LanguageModel(self._vocabulary(preprocessing).size, options)
