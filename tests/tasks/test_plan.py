@@ -99,3 +99,17 @@ def test_one_residual_layer_takes_the_width_of_its_input(minutes: float | None) 
     options = TextOptions(residual=True, embedding=100)
     settled = planned(options, vocabulary=70, tokens=100_000, minutes=minutes)
     assert settled.hidden_size == (100,)
+
+
+def test_the_more_passes_the_more_is_dropped() -> None:
+    minutes = (0.1, 1, 5, 20, 60, 600)
+    given = TextOptions(hidden_size=(128,))
+    plans = [planned(given, vocabulary=64, tokens=1_000_000, minutes=m) for m in minutes]
+    for name in ("dropout", "weight_drop"):
+        shares = [getattr(plan, name) for plan in plans]
+        assert shares == sorted(shares) and shares[0] == 0 and shares[-1] > 0
+
+
+def test_no_recurrent_weight_is_dropped_where_there_is_none() -> None:
+    given = TextOptions(hidden_size=(128,), cell=("mingru",))
+    assert planned(given, vocabulary=64, tokens=1000, minutes=60).weight_drop == 0

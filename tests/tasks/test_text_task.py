@@ -423,7 +423,14 @@ def test_the_plan_leaves_what_the_user_has_chosen(text: Path) -> None:
     data = TextData(_corpus(text), 2700)
     chosen = make(
         TextOptions,
-        {"hidden_size": 7, "embedding": 3, "dropout": 0.25, "scored": 9, "counted": 8},
+        {
+            "hidden_size": 7,
+            "embedding": 3,
+            "dropout": 0.25,
+            "weight_drop": 0.5,
+            "scored": 9,
+            "counted": 8,
+        },
     )
     budget = dataclasses.replace(EPOCH, batch_size=5, learning_rate=0.5)
     plan = TASK.plan(data, chosen, budget)
@@ -431,7 +438,8 @@ def test_the_plan_leaves_what_the_user_has_chosen(text: Path) -> None:
     assert (plan.batch_size, plan.learning_rate) == (5, 0.5)
     for given_budget in (EPOCH, dataclasses.replace(EPOCH, epochs=None, seconds=6.0)):
         options = TASK.plan(data, TextOptions(), given_budget).options
-        assert None not in (options.hidden_size, options.embedding, options.dropout)
+        assert None not in (options.hidden_size, options.embedding)
+        assert None not in (options.dropout, options.weight_drop)
         assert None not in (options.scored, options.counted)
 
 
