@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check memory races clean
 
 demo: .venv/installed
 	$(RUN)/elman train text --minutes 1 --run runs/demo --force
@@ -27,3 +27,22 @@ check: .venv/installed
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The kernels under the sanitizers. Memory and undefined behaviour: the tests, in a build beside the
+# installed one. Races: a program of its own, since PyTorch's threads are not instrumented.
+SANITIZED := build/sanitized
+
+memory: .venv/installed
+	cmake -S . -B $(SANITIZED) -G Ninja -DPython_EXECUTABLE=$(abspath $(RUN)/python) \
+	  -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"
+	cmake --build $(SANITIZED)
+	LD_PRELOAD=$$($(CXX) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+	  ELMAN_NATIVE=$$(ls $(abspath $(SANITIZED))/_native*.so) \
+	  $(RUN)/python -m pytest tests/kernels -p no:cacheprovider
+
+races:
+	mkdir -p build
+	$(CXX) -std=c++17 -O1 -g -fsanitize=thread -ffp-contract=off -Wno-psabi -DELMAN_ISA=portable \
+	  -Icsrc csrc/sweep.cpp csrc/gradient.cpp csrc/pool.cpp tests/kernels/sanitizers/races.cpp \
+	  -o build/races -ldl -pthread
+	build/races
