@@ -79,6 +79,8 @@ struct HGRN {
 };
 
 // ---- Through time --------------------------------------------------------------------------
+// What a sweep works on comes by value: stores could change what lies behind a reference, for all
+// that the compiler knows, and it would be read again after each.
 
 // The inputs of all gates for n units from u on, and what a cell makes of them.
 template <class Cell>
@@ -118,7 +120,7 @@ struct Walk {
 INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
 
 template <class Cell>
-void forward_cell(const LinearForward& f, const LinearPart& part) {
+void forward_cell(const LinearForward f, const LinearPart part) {
     constexpr long G = Cell::G;
     const long H = f.in.H;
     const Walk walk(f.in, f.in.reverse, G);
@@ -140,7 +142,7 @@ void forward_cell(const LinearForward& f, const LinearPart& part) {
 }
 
 template <class Cell>
-void backward_cell(const LinearBackward& b, const LinearPart& part) {
+void backward_cell(const LinearBackward b, const LinearPart part) {
     constexpr long G = Cell::G;
     const long H = b.in.H;
     const Walk walk(b.in, !b.in.reverse, G);
