@@ -35,5 +35,6 @@ using Builds = std::array<const Table*, 1>;
 #endif
 
 void bind_sweeps(nanobind::module_& m);
+void bind_linear(nanobind::module_& m);
 
 }  // namespace elman

@@ -39,6 +39,7 @@ size_t instruction_set(const std::string& name) {
 NB_MODULE(_native, m) {
     m.def("names", &names, "The instruction sets that this processor runs, the plainest first.");
     bind_sweeps(m);
+    bind_linear(m);
 }
 
 }  // namespace elman

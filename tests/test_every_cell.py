@@ -84,6 +84,11 @@ def numpy_minlstm(Wx: list[Array], R: Callable[[Array, int], Array], s: list[Arr
     return [(f * s[0] + i * g(Wx[2])) / (f + i)]
 
 
+def numpy_hgrn(Wx: list[Array], R: Callable[[Array, int], Array], s: list[Array]) -> list[Array]:
+    enter = (1 - np.arange(s[0].shape[-1]) / s[0].shape[-1]) * sigmoid(-Wx[0])
+    return [s[0] + enter * (Wx[1] * sigmoid(Wx[1]) - s[0])]
+
+
 NUMPY = {
     "rnn": numpy_rnn,
     "rnn-relu": numpy_relu,
@@ -92,6 +97,7 @@ NUMPY = {
     "gru-reset-before": numpy_before,
     "mingru": numpy_mingru,
     "minlstm": numpy_minlstm,
+    "hgrn": numpy_hgrn,
 }
 
 

@@ -16,7 +16,7 @@ every_cell = pytest.mark.parametrize("cell", cells.all(), ids=cells.names())
 
 
 def test_names_are_those_promised() -> None:
-    promised = {"rnn", "rnn-relu", "lstm", "gru", "gru-reset-before", "mingru", "minlstm"}
+    promised = {"rnn", "rnn-relu", "lstm", "gru", "gru-reset-before", "mingru", "minlstm", "hgrn"}
     assert set(cells.names()) == promised
     assert [cell.name for cell in cells.all()] == list(cells.names())
 

@@ -78,7 +78,7 @@ class _Sweep(Function):
     def backward(ctx: Any, dy: Tensor | None, *dfinal: Tensor | None) -> Any:
         y, gates, kept, c, normed, scale, *inputs = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return None, *_replayed(ctx.fixed[-1], inputs, (dy, *dfinal), ctx.needs_input_grad[1:])
+            return None, *replayed(ctx.fixed[-1], inputs, (dy, *dfinal), ctx.needs_input_grad[1:])
         cell, ids, sizes, mask, keep, reverse, _ = ctx.fixed
         x, W, R, _, _, norm, *state = inputs
         needs_x, needs_W, needs_R, needs_bias, needs_bias_n, needs_norm, *_ = ctx.needs_input_grad[
@@ -112,7 +112,7 @@ class _Sweep(Function):
         )
 
 
-def _replayed(
+def replayed(
     replay: Replay,
     inputs: list[Tensor | None],
     gradients: tuple[Tensor | None, ...],

@@ -21,15 +21,17 @@ from torch import _VF, Tensor
 
 from elman import cells, kernels
 from elman.cells.cell import Cell, Recurrence
-from elman.kernels import sweeps
+from elman.kernels import linear, sweeps
 from elman.kernels.sweeps import Input, Inside
 from elman.layers.fused import sweep
+from elman.layers.linear import linear_scan
 
 State: TypeAlias = tuple[Tensor, ...]
 Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 # The cells that Elman has kernels for, for float32 on a CPU.
 SWEPT = frozenset(cells.get(name) for name in sweeps.GATES)
+LINEAR = frozenset(cells.get(name) for name in linear.GATES)
 # The cells that PyTorch has kernels for: oneDNN or ATen on a CPU, cuDNN on a GPU.
 KERNELS: dict[Cell, Kernel] = {
     cells.get("rnn"): _VF.rnn_tanh,
@@ -77,8 +79,10 @@ def choose(
 
     `steps` T and `rows` N, of all steps together, are as many as one likes if they are left out.
     """
-    if cell not in SWEPT:
+    if cell not in SWEPT | LINEAR:
         return Choice(None, f"no fused kernel for {cell.name}")
+    if cell in LINEAR and any(d.keep is not None for d in directions):
+        return Choice(None, f"no fused kernel for {cell.name} with zoneout")
     why_not = _why_no_sweep(directions[0].weight_ih)
     if why_not is None and steps is not None and rows is not None and cell in UNPACKED:
         why_not = _why_too_short(directions[0].weight_ih.shape[0], len(cell.gates), steps, rows)
@@ -215,6 +219,44 @@ class Stepwise:
         return y, *final
 
 
+def linearly_swept(
+    cell: str,
+    x: Tensor,
+    batch_sizes: Tensor | None,
+    state: State,
+    directions: Sequence[Direction],
+) -> tuple[Tensor, State]:
+    """`swept` for the cells without R, whose one state is h."""
+    time_major = x.shape[:1] if batch_sizes is not None else x.shape[:2]
+    sizes = torch.full(x.shape[:1], x.shape[1]) if batch_sizes is None else batch_sizes
+    ys, finals = [], []
+    for k, d in enumerate(directions):
+        (rows, W, ids), *_ = _swept_input(cell, x, d)
+        Wx = rows if W is None else F.linear(rows, W)
+        Wx = Wx if ids is None else F.embedding(ids, Wx)
+        replay = LinearStepwise(cells.get(cell), sizes, reverse=k == 1)
+        y, h = linear_scan(cell, Wx, sizes, state[0][k], d.bias_ih, replay, reverse=k == 1)
+        ys.append(y)
+        finals.append(h)
+    y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
+    return y.reshape(*time_major, -1), (torch.stack(finals),)
+
+
+@dataclass(frozen=True)
+class LinearStepwise:
+    """`linear_scan` by the cell's own equations."""
+
+    cell: Cell
+    sizes: Tensor
+    reverse: bool
+
+    def __call__(self, Wx: Tensor, bias: Tensor | None, h: Tensor) -> tuple[Tensor, ...]:
+        Wx = Wx if bias is None else Wx + bias
+        sizes = self.sizes.tolist()
+        y, final = _steps(self.cell, Wx, (h,), no_recurrence, sizes, None, reverse=self.reverse)
+        return y, *final
+
+
 def _biases(cell: str, d: Direction) -> tuple[Tensor | None, Tensor | None]:
     """Both biases in one [G*H], but for what must stay with R: that of n [H] where r acts after."""
     if d.bias_ih is None or d.bias_hh is None:
@@ -234,6 +276,8 @@ def fused(
 ) -> tuple[Tensor, State]:
     """`scan` by a sweep of Elman, or in one call of PyTorch. Its reference is `reference`."""
     if isinstance(kernel, str):
+        if kernel in linear.GATES:
+            return linearly_swept(kernel, x, batch_sizes, state, directions)
         return swept(kernel, x, batch_sizes, state, directions)
     parts = [(d.weight_ih, d.weight_hh, d.bias_ih, d.bias_hh) for d in directions]
     weights = [w for part in parts for w in part if w is not None]
