@@ -28,21 +28,24 @@ check: .venv/installed
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# The kernels under the sanitizers. Memory and undefined behaviour: the tests, in a build beside the
-# installed one. Races: a program of its own, since PyTorch's threads are not instrumented.
+# The kernels under the sanitizers. Memory and undefined behaviour: their tests, with a build of their
+# own; paths of PYTHONPATH come without the installed one. Races: a program without PyTorch, whose
+# threads are not instrumented.
 SANITIZED := build/sanitized
 
 memory: .venv/installed
-	cmake -S . -B $(SANITIZED) -G Ninja -DPython_EXECUTABLE=$(abspath $(RUN)/python) \
+	$(RUN)/pip install --quiet --constraint constraints.txt nanobind
+	cmake -S . -B $(SANITIZED) -DPython_EXECUTABLE=$(abspath $(RUN)/python) \
 	  -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"
-	cmake --build $(SANITIZED)
+	cmake --build $(SANITIZED) --parallel
+	cp -r src/elman $(SANITIZED)/ && cp $(SANITIZED)/_native*.so $(SANITIZED)/elman/kernels/
 	LD_PRELOAD=$$($(CXX) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
-	  ELMAN_NATIVE=$$(ls $(abspath $(SANITIZED))/_native*.so) \
-	  $(RUN)/python -m pytest tests/kernels -p no:cacheprovider
+	  PYTHONPATH=$(SANITIZED):$$($(RUN)/python -c "import sysconfig as s; print(s.get_path('purelib'))") \
+	  $(PYTHON) -m pytest tests/kernels -k "not fork"
 
 races:
 	mkdir -p build
 	$(CXX) -std=c++17 -O1 -g -fsanitize=thread -ffp-contract=off -Wno-psabi -DELMAN_ISA=portable \
-	  -Icsrc csrc/sweep.cpp csrc/gradient.cpp csrc/pool.cpp tests/kernels/sanitizers/races.cpp \
-	  -o build/races -ldl -pthread
+	  -Icsrc csrc/sweep.cpp csrc/gradient.cpp csrc/pool.cpp \
+	  tests/kernels/sanitizers/races.cpp -o build/races -ldl -pthread
 	build/races
