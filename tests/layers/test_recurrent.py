@@ -1,14 +1,21 @@
+# ruff: noqa: E741  I is the input size, as in the alphabet of docs/design.md
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from elman import cells
 from elman.errors import UserError
 from elman.layers.recurrent import Recurrent
+
+few = settings(max_examples=12, deadline=None)
+sizes = st.permutations(range(2, 8)).map(lambda p: (p[0], p[1], p[2], p[3]))  # T, B, I, H
 
 
 def agree(a: Any, b: Any) -> None:

@@ -342,6 +342,16 @@ def test_a_graph_that_is_kept_and_one_that_is_not(name: str) -> None:
 
 
 @every_name
+def test_a_gradient_of_the_gradient(name: str) -> None:
+    def scenario(layer: nn.Module) -> Any:
+        x = torch.randn(T, B, I, requires_grad=True)
+        (dx,) = torch.autograd.grad(layer(x)[0].pow(2).sum(), x, create_graph=True)
+        return dx, torch.autograd.grad(dx.pow(2).sum(), [x, *layer.parameters()])
+
+    same(name, scenario, bidirectional=True)
+
+
+@every_name
 def test_inputs_stay_as_they_were(name: str) -> None:
     """Others read what the layer reads, before and after it, and learn from it too."""
 

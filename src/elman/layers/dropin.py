@@ -106,7 +106,7 @@ def run(
     weights = layer.all_weights  # as they are now: norms and pruning set them anew at each call
     if not _fits(layer, sequences, hx, weights):
         return None
-    directions = [Direction(*parts) for parts in weights]
+    directions = [_direction(*parts) for parts in weights]
     if not isinstance(choose(cell, directions, steps, rows).kernel, str):
         return None
     if hx is None:
@@ -134,7 +134,17 @@ def who_runs(layer: nn.RNNBase) -> str:
         return "PyTorch's kernel: Elman's have no projection (proj_size)"
     if not all(plain(w) for parts in weights for w in parts):
         return "PyTorch's kernel: Elman's are for plain tensors"
-    return choose(CELLS[layer.mode], [Direction(*parts) for parts in weights]).why
+    return choose(CELLS[layer.mode], [_direction(*parts) for parts in weights]).why
+
+
+def _direction(
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+) -> Direction:
+    """In the order of `all_weights`."""
+    return Direction(weight_ih, weight_hh, bias_ih, bias_hh)
 
 
 def _fits(
