@@ -244,7 +244,7 @@ def test_options_changed_afterwards_are_followed() -> None:
     """A layer's fields are read at each call, as PyTorch does."""
     layers = [nn.GRU(4, 5, 2), elman.fuse(nn.GRU(4, 5, 2))]
     layers[1].load_state_dict(layers[0].state_dict())
-    x = torch.randn(B, T, 4)
+    x = torch.randn(T, T + 1, 4)
     for layer in layers:
         layer.batch_first, layer.dropout = True, 0.5
     results = []

@@ -62,12 +62,18 @@ def agree(ours: Any, theirs: Any) -> None:
 
 
 def same(
-    name: str, scenario: Scenario, expected: type[Exception] | None = None, **options: Any
+    name: str,
+    scenario: Scenario,
+    expected: type[Exception] | None = None,
+    *,
+    word_for_word: bool = False,
+    **options: Any,
 ) -> None:
     """Ours does what PyTorch's layer does: it ends in `expected`, or gives the same numbers."""
     theirs, ours = (outcome(layer, scenario) for layer in pair(name, **options))
     if expected is not None:
         assert isinstance(theirs, expected) and type(ours) is type(theirs)
+        assert str(ours) == str(theirs) or not word_for_word
         return
     for result in (theirs, ours):
         if isinstance(result, Exception):
@@ -192,7 +198,7 @@ def test_wrong_shapes(
     def scenario(layer: nn.Module) -> Any:
         return layer(torch.randn(x), *([hidden(layer, *state)] if state else []))
 
-    same(name, scenario, expected, batch_first=batch_first)
+    same(name, scenario, expected, word_for_word=True, batch_first=batch_first)
 
 
 @every_name
