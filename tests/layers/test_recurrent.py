@@ -1,9 +1,6 @@
 # ruff: noqa: E741  I is the input size, as in the alphabet of docs/design.md
 from __future__ import annotations
 
-import copy
-import inspect
-import pickle
 from typing import Any
 
 import pytest
@@ -13,203 +10,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-import elman.nn
 from elman import cells
 from elman.errors import UserError
 from elman.layers.recurrent import Recurrent
 
 few = settings(max_examples=12, deadline=None)
 sizes = st.permutations(range(2, 8)).map(lambda p: (p[0], p[1], p[2], p[3]))  # T, B, I, H
-every_pair = pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
-
-
-def pair(name: str, *arguments: Any, **options: Any) -> tuple[nn.Module, nn.Module]:
-    """Ours and theirs, each made from the same seed."""
-    made = []
-    for module in (elman.nn, nn):
-        torch.manual_seed(1)
-        made.append(getattr(module, name)(*arguments, **options))
-    return made[0], made[1]
 
 
 def agree(a: Any, b: Any) -> None:
     """Other kernels for the same sums: a few units of the last place of numbers near one."""
     torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
-
-
-def seeded(module: nn.Module, *arguments: Any) -> Any:
-    torch.manual_seed(2)
-    return module(*arguments)
-
-
-def hidden(name: str, *shape: int) -> Any:
-    h = torch.randn(shape)
-    return (h, torch.randn(shape)) if name == "LSTM" else h
-
-
-@every_pair
-@few
-@given(st.data(), sizes)
-def test_a_drop_in_is_its_namesake(
-    name: str, data: st.DataObject, size: tuple[int, int, int, int]
-) -> None:
-    T, B, I, H = size
-    flag = st.booleans()
-    options: dict[str, Any] = {
-        "num_layers": data.draw(st.integers(2, 3)),
-        "bias": data.draw(flag),
-        "batch_first": data.draw(flag),
-        "dropout": data.draw(st.sampled_from([0.0, 0.4])),
-        "bidirectional": data.draw(flag),
-    }
-    if name == "RNN":
-        options["nonlinearity"] = data.draw(st.sampled_from(["tanh", "relu"]))
-    ours, theirs = pair(name, I, H, **options)
-    assert list(ours.state_dict()) == list(theirs.state_dict())
-    agree(dict(ours.state_dict()), dict(theirs.state_dict()))
-    rows = options["num_layers"] * (1 + options["bidirectional"])
-    form = data.draw(st.sampled_from(["padded", "unbatched", "packed"]))
-    x: Any = torch.randn((B, T, I) if options["batch_first"] else (T, B, I))
-    state = hidden(name, rows, B, H)
-    if form == "unbatched":
-        x, state = torch.randn(T, I), hidden(name, rows, H)
-    if form == "packed":
-        lengths = data.draw(st.lists(st.integers(1, T), min_size=B, max_size=B))
-        first = options["batch_first"]
-        x = pack_padded_sequence(x, lengths, batch_first=first, enforce_sorted=False)
-    for arguments in ((x,), (x, state)):
-        agree(seeded(ours, *arguments), seeded(theirs, *arguments))
-
-
-@every_pair
-def test_arguments_stand_where_they_stand_in_torch(name: str) -> None:
-    known: dict[str, Any] = {
-        "input_size": 3,
-        "hidden_size": 4,
-        "num_layers": 2,
-        "nonlinearity": "relu",
-        "bias": False,
-        "batch_first": True,
-        "dropout": 0.25,
-        "bidirectional": True,
-        "proj_size": 0,
-        "device": "cpu",
-        "dtype": torch.float64,
-    }
-    order = [
-        parameter.name
-        for parameter in inspect.signature(getattr(elman.nn, name)).parameters.values()
-        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-    ]
-    ours, theirs = pair(name, *(known[argument] for argument in order))
-    for argument in set(order) - {"proj_size", "device", "dtype"}:
-        assert getattr(ours, argument) == getattr(theirs, argument) == known[argument]
-    x = torch.randn(5, 2, 3, dtype=torch.float64)
-    agree(seeded(ours, x), seeded(theirs, x))
-    agree(ours.all_weights, theirs.all_weights)
-
-
-@every_pair
-def test_proj_size_is_refused_by_name(name: str) -> None:
-    with pytest.raises(ValueError, match="proj_size is not supported"):
-        getattr(elman.nn, name)(3, 4, proj_size=2)
-
-
-@every_pair
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"dropout": 1.5},
-        {"dropout": True},
-        {"dropout": "much"},
-        {"bias": 1},
-        {"batch_first": "no"},
-        {"input_size": 0},
-        {"input_size": 2.0},
-        {"hidden_size": -1},
-        {"hidden_size": "4"},
-        {"num_layers": 0},
-    ],
-    ids=str,
-)
-def test_wrong_arguments_raise_as_in_torch(name: str, options: dict[str, Any]) -> None:
-    arguments = {"input_size": 3, "hidden_size": 4} | options
-    with pytest.raises(Exception) as theirs:
-        getattr(nn, name)(**arguments)
-    with pytest.raises(theirs.type):
-        getattr(elman.nn, name)(**arguments)
-
-
-def test_an_unknown_nonlinearity_is_refused() -> None:
-    with pytest.raises(ValueError, match="nonlinearity"):
-        elman.nn.RNN(3, 4, nonlinearity="sine")
-
-
-@every_pair
-def test_dropout_without_a_layer_above_warns_as_in_torch(name: str) -> None:
-    for module in (nn, elman.nn):
-        with pytest.warns(UserWarning, match="num_layers"):
-            getattr(module, name)(3, 4, dropout=0.5)
-
-
-@every_pair
-@pytest.mark.parametrize(
-    ("x", "state"),
-    [
-        ((5,), None),
-        ((2, 3, 4, 5), None),
-        ((5, 2, 9), None),
-        ((5, 9), None),
-        ((0, 2, 3), None),
-        ((5, 2, 3), (1, 7, 4)),
-        ((5, 2, 3), (2, 2, 4)),
-        ((5, 2, 3), (1, 2, 9)),
-        ((5, 2, 3), (1, 4)),
-        ((5, 3), (1, 1, 4)),
-    ],
-    ids=str,
-)
-def test_wrong_shapes_raise_as_in_torch(name: str, x: Any, state: Any) -> None:
-    arguments = [torch.randn(x)] + ([hidden(name, *state)] if state else [])
-    ours, theirs = pair(name, 3, 4)
-    with pytest.raises(Exception) as expected:
-        theirs(*arguments)
-    with pytest.raises(expected.type):
-        ours(*arguments)
-
-
-@every_pair
-def test_a_wrong_type_of_number_raises_as_in_torch(name: str) -> None:
-    for module in pair(name, 3, 4):
-        with pytest.raises(ValueError, match="float64"):
-            module(torch.randn(5, 2, 3).double())
-
-
-@every_pair
-def test_a_packed_sequence_of_the_wrong_width_raises_as_in_torch(name: str) -> None:
-    packed = pack_padded_sequence(torch.randn(5, 2, 9), [5, 3])
-    for module in pair(name, 3, 4):
-        with pytest.raises(RuntimeError):
-            module(packed)
-
-
-@every_pair
-def test_copies_compute_the_same(name: str) -> None:
-    layer, x = getattr(elman.nn, name)(3, 4, 2, bidirectional=True), torch.randn(5, 2, 3)
-    layer.flatten_parameters()
-    with torch.no_grad():
-        y = layer(x)
-        agree(copy.deepcopy(layer)(x), y)
-        agree(pickle.loads(pickle.dumps(layer))(x), y)
-        torch.testing.assert_close(
-            layer.double()(x.double())[0], y[0].double(), rtol=0, atol=1e-6
-        )  # float32's own rounding
-
-
-def test_a_gradient_reaches_the_input_in_evaluation() -> None:
-    layer, x = elman.nn.LSTM(3, 4).eval(), torch.randn(5, 2, 3, requires_grad=True)
-    layer(x)[0].sum().backward()
-    assert x.grad is not None and x.grad.abs().sum() > 0
 
 
 def test_cells_widths_and_directions_differ_by_layer() -> None:

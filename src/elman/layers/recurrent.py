@@ -1,4 +1,4 @@
-"""Stacks of recurrent layers: `Recurrent` for any cell, and `RNN`, `LSTM`, `GRU` as in `torch.nn`.
+"""Stacks of recurrent layers of any cell: `Recurrent`.
 
 `y, state = layer(x, state)`: state is an argument and a result, never hidden.
 """
@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import math
-import numbers
-import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeGuard, TypeVar, cast, final
@@ -131,24 +128,85 @@ class Sequences:
         return y.transpose(0, 1) if self.batch_first else y
 
 
-class Stack(nn.Module, ABC):
-    """Layers one above the other, and all that a stack can do; its classes say how it is asked.
+@final
+class Recurrent(nn.Module):
+    """Recurrent layers of any cells and widths.
 
-    Parameters bear PyTorch's names and come in its order, with its initial distribution, uniform
-    within 1/√H: the same seed gives the same values as `torch.nn`.
+    Where a sequence is taken, it gives one entry a layer, and `num_layers` is its length.
+
+    - `cell`: a name in `elman.cells`, or a `Cell`.
+    - `bidirectional`: a layer reads both ways and puts out both halves, D*H wide.
+    - `residual`: adds a layer's input to its output wherever the two are equally wide.
+    - `initial_state`: what a call without `state` starts from; "learned" is a parameter.
+    - `dropout`: on what passes from one layer to the next; with `locked_dropout` one mask serves
+      all time steps (Merity et al. 2018, arXiv:1708.02182).
+    - `recurrent_dropout`: on h inside the recurrent product, one mask for all time steps (Gal and
+      Ghahramani 2016, arXiv:1512.05287).
+    - `zoneout`: units keep their old state (Krueger et al. 2017, arXiv:1606.01305).
+    - `weight_drop`: on the recurrent weights (Merity et al. 2018, arXiv:1708.02182).
+    - `layer_norm`: on W x and on R h, gate by gate (Ba et al. 2016, arXiv:1607.06450), not on c.
+
+    Masks are drawn anew at each call. Parameters bear PyTorch's names and come in its order, with
+    its initial distribution, uniform within 1/√H: the same seed gives the values of `torch.nn`.
+    UserError: a size below 1, a share outside [0, 1], lists of different lengths, an unknown cell,
+    or an option that no layer of this stack could follow.
     """
 
     def __init__(
         self,
-        layers: Sequence[Layer],
-        shares: Shares,
+        input_size: int,
+        hidden_size: int | Sequence[int],
+        num_layers: int = 1,
+        cell: str | Cell | Sequence[str | Cell] = "lstm",
         *,
-        batch_first: bool,
-        locked_dropout: bool = False,
+        bias: bool = True,
+        batch_first: bool = False,
+        bidirectional: bool | Sequence[bool] = False,
         residual: bool = False,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
+        initial_state: Literal["zero", "learned"] = "zero",
+        dropout: float = 0.0,
+        locked_dropout: bool = False,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        weight_drop: float = 0.0,
+        layer_norm: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
+        shares = Shares(dropout, recurrent_dropout, zoneout, weight_drop)
+        for option, share in vars(shares).items():
+            if not 0 <= share <= 1:
+                raise UserError(f"{option} must lie between 0 and 1, got {share}")
+        if initial_state not in ("zero", "learned"):
+            raise UserError(f'initial_state must be "zero" or "learned", got "{initial_state}"')
+        lists = {"hidden_size": hidden_size, "cell": cell, "bidirectional": bidirectional}
+        depth = _depth(num_layers, lists)
+        each_size: Sequence[int] = _per_layer(hidden_size, depth)
+        each_cell: Sequence[str | Cell] = _per_layer(cell, depth)
+        each_both: Sequence[bool] = _per_layer(bidirectional, depth)
+        layers: list[Layer] = []
+        for H, name, both_ways in zip(each_size, each_cell, each_both, strict=True):
+            layer = Layer(
+                cell=cells.get(name),
+                input_size=layers[-1].output_size if layers else input_size,
+                hidden_size=H,
+                bidirectional=both_ways,
+                bias=bias,
+                layer_norm=layer_norm,
+                learned_state=initial_state == "learned",
+            )
+            if min(layer.input_size, layer.hidden_size) < 1:
+                raise UserError(
+                    f"sizes must be at least 1, got input {layer.input_size} and hidden {H}"
+                )
+            layers.append(layer)
+        if residual and all(layer.input_size != layer.output_size for layer in layers):
+            raise UserError("residual needs a layer whose output is as wide as its input")
+        if (recurrent_dropout or weight_drop) and not any(x.cell.recurrent for x in layers):
+            raise UserError(
+                f"recurrent_dropout and weight_drop need a cell with recurrent weights; "
+                f"{layers[0].cell.name} has none"
+            )
         super().__init__()
         self.num_layers = len(layers)
         self.input_size = layers[0].input_size
@@ -158,6 +216,9 @@ class Stack(nn.Module, ABC):
         self.residual = residual
         self._layers = tuple(layers)
         self._shares = shares
+        self.cell = tuple(layer.cell for layer in layers)
+        self.hidden_size = tuple(layer.hidden_size for layer in layers)
+        self.bidirectional = tuple(layer.bidirectional for layer in layers)
         for k, layer in enumerate(layers):
             shapes = {f"{n}_l{k}{s}": v for s in layer.suffixes for n, v in layer.shapes().items()}
             if layer.learned_state:
@@ -168,8 +229,58 @@ class Stack(nn.Module, ABC):
                 self.register_parameter(name, nn.Parameter(values))
         self.reset_parameters()
 
-    @abstractmethod
-    def forward(self, input: Tensor | PackedSequence) -> tuple[Tensor | PackedSequence, object]: ...
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        state: State | None = None,
+        *,
+        embedding: Tensor | None = None,
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """`input` [T, B, I] ([B, T, I] if batch first, [T, I] for one sequence) or packed.
+
+        Instead of vectors there may be tokens, int64 [T, B] ([B, T], [T]) or packed, each of them
+        a row of `embedding` [V, I]; without one, the vector of I numbers that is 1 at the token.
+        That needs no product with the input weights. IndexError: a token that has no row.
+
+        `state` is a list, one entry a layer, each a tuple with one tensor [D, B, H] ([D, H] for one
+        sequence) for each of the cell's states. The output has the form of the input, D*H wide.
+        Hand the state back with the next window to go on where this one ended; to cut the gradient
+        there, detach it first. ValueError, RuntimeError: wrong types, wrong shapes.
+        """
+        sequences = self._tokens(input, embedding) or self._sequences(input)
+        if state is not None:
+            state = [
+                tuple(sequences.take_state(s, len(layer.suffixes), layer.hidden_size) for s in part)
+                for layer, part in zip(self._layers, self._checked(state), strict=True)
+            ]
+        y, after = self._run(sequences, state, embedding)
+        return sequences.give_output(y), [tuple(map(sequences.give_state, s)) for s in after]
+
+    def _tokens(self, input: Tensor | PackedSequence, embedding: Tensor | None) -> Sequences | None:
+        """Tokens in normal form; None if `input` holds vectors."""
+        ids = input.data if isinstance(input, PackedSequence) else input
+        if ids.dtype != torch.int64:
+            if embedding is not None:
+                raise ValueError(f"an embedding is for tokens, int64; got {ids.dtype}")
+            return None
+        if embedding is not None and embedding.shape != (len(embedding), self.input_size):
+            raise RuntimeError(
+                f"the embedding must have rows of {self.input_size}, got {list(embedding.shape)}"
+            )
+        symbols = self.input_size if embedding is None else len(embedding)
+        if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < symbols:
+            raise IndexError(f"tokens must lie in 0 .. {symbols - 1}")
+        return Sequences.of(input, batch_first=self.batch_first, tokens=True)
+
+    def _checked(self, state: State) -> State:
+        expected, got = [len(c.states) for c in self.cell], [len(part) for part in state]
+        if got != expected:
+            raise RuntimeError(f"a state must hold {expected} tensors, layer by layer; got {got}")
+        return state
+
+    def extra_repr(self) -> str:
+        names = ", ".join(cell.name for cell in self.cell)
+        return f"{self.input_size}, {list(self.hidden_size)}, cell=[{names}]"
 
     def reset_parameters(self) -> None:
         """Draw the weights anew; norms start at one, learned states at zero."""
@@ -260,357 +371,6 @@ class Stack(nn.Module, ABC):
         return Direction(**parts, keep=keep, embedding=embedding)
 
 
-@final
-class Recurrent(Stack):
-    """Recurrent layers of any cells and widths.
-
-    Where a sequence is taken, it gives one entry a layer, and `num_layers` is its length.
-
-    - `cell`: a name in `elman.cells`, or a `Cell`.
-    - `bidirectional`: a layer reads both ways and puts out both halves, D*H wide.
-    - `residual`: adds a layer's input to its output wherever the two are equally wide.
-    - `initial_state`: what a call without `state` starts from; "learned" is a parameter.
-    - `dropout`: on what passes from one layer to the next; with `locked_dropout` one mask serves
-      all time steps (Merity et al. 2018, arXiv:1708.02182).
-    - `recurrent_dropout`: on h inside the recurrent product, one mask for all time steps (Gal and
-      Ghahramani 2016, arXiv:1512.05287).
-    - `zoneout`: units keep their old state (Krueger et al. 2017, arXiv:1606.01305).
-    - `weight_drop`: on the recurrent weights (Merity et al. 2018, arXiv:1708.02182).
-    - `layer_norm`: on W x and on R h, gate by gate (Ba et al. 2016, arXiv:1607.06450), not on c.
-
-    Masks are drawn anew at each call. UserError: a size below 1, a share outside [0, 1], lists of
-    different lengths, an unknown cell, or an option that no layer of this stack could follow.
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int | Sequence[int],
-        num_layers: int = 1,
-        cell: str | Cell | Sequence[str | Cell] = "lstm",
-        *,
-        bias: bool = True,
-        batch_first: bool = False,
-        bidirectional: bool | Sequence[bool] = False,
-        residual: bool = False,
-        initial_state: Literal["zero", "learned"] = "zero",
-        dropout: float = 0.0,
-        locked_dropout: bool = False,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        weight_drop: float = 0.0,
-        layer_norm: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        shares = Shares(dropout, recurrent_dropout, zoneout, weight_drop)
-        for option, share in vars(shares).items():
-            if not 0 <= share <= 1:
-                raise UserError(f"{option} must lie between 0 and 1, got {share}")
-        if initial_state not in ("zero", "learned"):
-            raise UserError(f'initial_state must be "zero" or "learned", got "{initial_state}"')
-        lists = {"hidden_size": hidden_size, "cell": cell, "bidirectional": bidirectional}
-        depth = _depth(num_layers, lists)
-        each_size: Sequence[int] = _per_layer(hidden_size, depth)
-        each_cell: Sequence[str | Cell] = _per_layer(cell, depth)
-        each_both: Sequence[bool] = _per_layer(bidirectional, depth)
-        layers: list[Layer] = []
-        for H, name, both_ways in zip(each_size, each_cell, each_both, strict=True):
-            layer = Layer(
-                cell=cells.get(name),
-                input_size=layers[-1].output_size if layers else input_size,
-                hidden_size=H,
-                bidirectional=both_ways,
-                bias=bias,
-                layer_norm=layer_norm,
-                learned_state=initial_state == "learned",
-            )
-            if min(layer.input_size, layer.hidden_size) < 1:
-                raise UserError(
-                    f"sizes must be at least 1, got input {layer.input_size} and hidden {H}"
-                )
-            layers.append(layer)
-        if residual and all(layer.input_size != layer.output_size for layer in layers):
-            raise UserError("residual needs a layer whose output is as wide as its input")
-        if (recurrent_dropout or weight_drop) and not any(x.cell.recurrent for x in layers):
-            raise UserError(
-                f"recurrent_dropout and weight_drop need a cell with recurrent weights; "
-                f"{layers[0].cell.name} has none"
-            )
-        super().__init__(
-            layers,
-            shares,
-            batch_first=batch_first,
-            locked_dropout=locked_dropout,
-            residual=residual,
-            device=device,
-            dtype=dtype,
-        )
-        self.cell = tuple(layer.cell for layer in layers)
-        self.hidden_size = tuple(layer.hidden_size for layer in layers)
-        self.bidirectional = tuple(layer.bidirectional for layer in layers)
-
-    def forward(
-        self,
-        input: Tensor | PackedSequence,
-        state: State | None = None,
-        *,
-        embedding: Tensor | None = None,
-    ) -> tuple[Tensor | PackedSequence, State]:
-        """`input` [T, B, I] ([B, T, I] if batch first, [T, I] for one sequence) or packed.
-
-        Instead of vectors there may be tokens, int64 [T, B] ([B, T], [T]) or packed, each of them
-        a row of `embedding` [V, I]; without one, the vector of I numbers that is 1 at the token.
-        That needs no product with the input weights. IndexError: a token that has no row.
-
-        `state` is a list, one entry a layer, each a tuple with one tensor [D, B, H] ([D, H] for one
-        sequence) for each of the cell's states. The output has the form of the input, D*H wide.
-        Hand the state back with the next window to go on where this one ended; to cut the gradient
-        there, detach it first. ValueError, RuntimeError: wrong types, wrong shapes.
-        """
-        sequences = self._tokens(input, embedding) or self._sequences(input)
-        if state is not None:
-            state = [
-                tuple(sequences.take_state(s, len(layer.suffixes), layer.hidden_size) for s in part)
-                for layer, part in zip(self._layers, self._checked(state), strict=True)
-            ]
-        y, after = self._run(sequences, state, embedding)
-        return sequences.give_output(y), [tuple(map(sequences.give_state, s)) for s in after]
-
-    def _tokens(self, input: Tensor | PackedSequence, embedding: Tensor | None) -> Sequences | None:
-        """Tokens in normal form; None if `input` holds vectors."""
-        ids = input.data if isinstance(input, PackedSequence) else input
-        if ids.dtype != torch.int64:
-            if embedding is not None:
-                raise ValueError(f"an embedding is for tokens, int64; got {ids.dtype}")
-            return None
-        if embedding is not None and embedding.shape != (len(embedding), self.input_size):
-            raise RuntimeError(
-                f"the embedding must have rows of {self.input_size}, got {list(embedding.shape)}"
-            )
-        symbols = self.input_size if embedding is None else len(embedding)
-        if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < symbols:
-            raise IndexError(f"tokens must lie in 0 .. {symbols - 1}")
-        return Sequences.of(input, batch_first=self.batch_first, tokens=True)
-
-    def _checked(self, state: State) -> State:
-        expected, got = [len(c.states) for c in self.cell], [len(part) for part in state]
-        if got != expected:
-            raise RuntimeError(f"a state must hold {expected} tensors, layer by layer; got {got}")
-        return state
-
-    def extra_repr(self) -> str:
-        names = ", ".join(cell.name for cell in self.cell)
-        return f"{self.input_size}, {list(self.hidden_size)}, cell=[{names}]"
-
-
-class DropIn(Stack):
-    """A stack that is asked as `torch.nn`'s: equal layers, states laid on top of each other.
-
-    Takes the arguments of its namesake, with its checks and its types of error.
-    """
-
-    def __init__(
-        self,
-        cell: str,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int,
-        bias: bool,
-        batch_first: bool,
-        dropout: float,
-        bidirectional: bool,
-        proj_size: int,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
-    ) -> None:
-        if proj_size != 0:
-            raise ValueError(f"proj_size is not supported, got {proj_size}; leave it out")
-        if not _is_share(dropout):
-            raise ValueError(f"dropout must be a number between 0 and 1, got {dropout!r}")
-        for name, flag in (("bias", bias), ("batch_first", batch_first)):
-            if not isinstance(flag, bool):
-                raise TypeError(f"{name} must be True or False, got {flag!r}")
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if not isinstance(size, int):
-                raise TypeError(f"{name} must be an int, got {size!r}")
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        if num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {num_layers}")
-        if dropout and num_layers == 1:
-            warnings.warn(
-                "dropout acts between layers, so it does nothing with num_layers=1", stacklevel=3
-            )
-        above = hidden_size * (2 if bidirectional else 1)
-        super().__init__(
-            [
-                Layer(cells.get(cell), above if k else input_size, hidden_size, bidirectional, bias)
-                for k in range(num_layers)
-            ],
-            Shares(dropout=float(dropout)),
-            batch_first=batch_first,
-            device=device,
-            dtype=dtype,
-        )
-        self.hidden_size = hidden_size
-        self.bias = bias
-        self.dropout = float(dropout)
-        self.bidirectional = bidirectional
-
-    @property
-    def all_weights(self) -> list[list[nn.Parameter]]:
-        """The parameters of each layer and direction, as in `torch.nn`."""
-        return [
-            [getattr(self, f"{name}_l{k}{suffix}") for name in layer.shapes()]
-            for k, layer in enumerate(self._layers)
-            for suffix in layer.suffixes
-        ]
-
-    def flatten_parameters(self) -> None:
-        """Does nothing: code written for `torch.nn` calls it, and here no call is slow without."""
-
-    def _forward(
-        self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None
-    ) -> tuple[Tensor | PackedSequence, tuple[Tensor, ...]]:
-        sequences = self._sequences(input)
-        D, expected = len(self._layers[0].suffixes), len(self._layers[0].cell.states)
-        state: State | None = None
-        if hx is not None:
-            if len(hx) != expected:
-                raise RuntimeError(f"hx must hold {expected} tensors, got {len(hx)}")
-            count = self.num_layers * D
-            whole = [sequences.take_state(s, count, self.hidden_size) for s in hx]
-            state = list(zip(*(torch.split(s, D) for s in whole), strict=True))
-        y, after = self._run(sequences, state)
-        final = [sequences.give_state(torch.cat(parts)) for parts in zip(*after, strict=True)]
-        return sequences.give_output(y), tuple(final)
-
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
-
-
-@final
-class RNN(DropIn):
-    """`torch.nn.RNN`: the same arguments, parameters and numbers. `proj_size` is refused."""
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f'nonlinearity must be "tanh" or "relu", got {nonlinearity!r}')
-        super().__init__(
-            "rnn" if nonlinearity == "tanh" else "rnn-relu",
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            proj_size,
-            device,
-            dtype,
-        )
-        self.nonlinearity = nonlinearity
-
-    def forward(
-        self, input: Tensor | PackedSequence, hx: Tensor | None = None
-    ) -> tuple[Tensor | PackedSequence, Tensor]:
-        """`hx` and the state after are [L*D, B, H], or [L*D, H] for one sequence."""
-        y, (h,) = self._forward(input, None if hx is None else (hx,))
-        return y, h
-
-
-@final
-class LSTM(DropIn):
-    """`torch.nn.LSTM`: the same arguments, parameters and numbers. `proj_size` is refused."""
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(
-            "lstm",
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            proj_size,
-            device,
-            dtype,
-        )
-
-    def forward(
-        self, input: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor | PackedSequence, tuple[Tensor, Tensor]]:
-        """`hx` and the state after are `(h, c)`, each [L*D, B, H], or [L*D, H] for one sequence."""
-        y, (h, c) = self._forward(input, hx)
-        return y, (h, c)
-
-
-@final
-class GRU(DropIn):
-    """`torch.nn.GRU`: the same arguments, parameters and numbers. `proj_size` is refused."""
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__(
-            "gru",
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            proj_size,
-            device,
-            dtype,
-        )
-
-    def forward(
-        self, input: Tensor | PackedSequence, hx: Tensor | None = None
-    ) -> tuple[Tensor | PackedSequence, Tensor]:
-        """`hx` and the state after are [L*D, B, H], or [L*D, H] for one sequence."""
-        y, (h,) = self._forward(input, None if hx is None else (hx,))
-        return y, h
-
-
 def _depth(num_layers: int, options: Mapping[str, object]) -> int:
     """The number of layers, on which every option that is a list must agree."""
     lengths = {name: len(value) for name, value in options.items() if _is_list(value)}
@@ -630,9 +390,3 @@ def _per_layer(value: V | Sequence[V], depth: int) -> Sequence[V]:
 
 def _is_list(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _is_share(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return False
-    return 0 <= float(value) <= 1

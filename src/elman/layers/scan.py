@@ -25,6 +25,7 @@ from elman.kernels import linear, sweeps
 from elman.kernels.sweeps import Input, Inside
 from elman.layers.fused import sweep
 from elman.layers.linear import linear_scan
+from elman.layers.watchers import watcher
 
 State: TypeAlias = tuple[Tensor, ...]
 Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
@@ -85,7 +86,7 @@ def choose(
         return Choice(None, f"no fused kernel for {cell.name} with zoneout")
     why_not = _why_no_sweep(directions[0].weight_ih)
     if why_not is None and steps is not None and rows is not None and cell in UNPACKED:
-        why_not = _why_too_short(directions[0].weight_ih.shape[0], len(cell.gates), steps, rows)
+        why_not = why_too_short(directions[0].weight_ih.shape[0], len(cell.gates), steps, rows)
     if why_not is None:
         return Choice(cell.name, f"Elman's kernel for {cell.name}")
     inside = any(d.changed_inside for d in directions)
@@ -100,13 +101,13 @@ def _why_no_sweep(weight: Tensor) -> str | None:
         return f"Elman's are for float32 on a CPU, not {weight.dtype} on {weight.device.type}"
     if torch.is_autocast_enabled("cpu"):
         return "autocast chooses other types"
-    if torch.compiler.is_compiling():
-        return "the compiler cannot look into Elman's"
+    if (why := watcher()) is not None:
+        return why
     instruction_set, why = kernels.available()
     return why if instruction_set is None else None
 
 
-def _why_too_short(gate_rows: int, gates: int, steps: int, rows: int) -> str | None:
+def why_too_short(gate_rows: int, gates: int, steps: int, rows: int) -> str | None:
     """Whether packing R costs more than a sweep saves, by the rule of docs/performance.md."""
     packing_ns = gate_rows * gate_rows / gates  # G*H*H floats, one a nanosecond
     saving_ns = 30_000 * steps  # PyTorch calls some operators at every step
