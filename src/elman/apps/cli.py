@@ -283,7 +283,7 @@ def bench(
             made = report.record(facts, options, missing, results, seconds, complete=complete)
             if not report.write(path, made, results):
                 warn(report.NO_PICTURE)
-    passing.say(*table.missed(results), f"bench folder {path}")
+    passing.say(*table.missed(results, passing.width), f"bench folder {path}")
     if as_json:
         print(json.dumps(made))
 

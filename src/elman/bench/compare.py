@@ -118,7 +118,7 @@ class Race:
         self._bench = bench
         self._running: list[tuple[Entrant, int, int]] = []  # and its number, and calls a turn
         self.notes: list[str] = []
-        reference: list[list[float]] | None = None
+        references: dict[Work, list[list[float]]] = {}
         for entrant in entrants:
             bench.say(f"{entrant.name} {_described(entrant.work)}")
             try:
@@ -129,7 +129,7 @@ class Race:
                 self.notes.append(f"{entrant.name}: left out ({error})")
                 continue
             if made.sample:
-                reference = reference or made.sample
+                reference = references.setdefault(entrant.work, made.sample)
                 if not agree(reference, made.sample):
                     self.notes.append(f"{entrant.name}: left out (its results are others)")
                     continue

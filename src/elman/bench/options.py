@@ -25,7 +25,7 @@ class BenchOptions:
         threads: Numbers of threads, such as 1,2. Else one, and all that PyTorch takes.
         peers: Some of torch,keras,jax,onnx. Else all that are installed.
         repeats: Rounds; in each everybody runs once. Else 9.
-        quick: H 64 and 256, the LSTM, 3 rounds, unless told otherwise: under a minute.
+        quick: The LSTM, H 64 and 256, 16 steps, 3 rounds, unless told otherwise: about a minute.
         busy: Measure beside one spinning process a core, too.
         output: Folder for bench.json and bench.png; else the first free one of runs/bench.
     """

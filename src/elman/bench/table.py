@@ -23,7 +23,8 @@ class Table:
         told = [] if heading == self._heading else self._head(result)
         self._heading = heading
         told.append(self._line(result) if self._width >= WIDTH else self._item(result))
-        return [*told, *(f"  {note}" for note in result.notes)]
+        notes = (textwrap.wrap(n, self._width, initial_indent="  ") for n in result.notes)
+        return [*told, *(line for note in notes for line in note)]
 
     def _head(self, result: Result) -> list[str]:
         title = f"{result.row}, {threads(result)}: {summary(result.row)}"
@@ -43,17 +44,20 @@ class Table:
         return textwrap.fill(told, self._width, subsequent_indent="  ")
 
 
-def missed(results: Sequence[Result]) -> list[str]:
-    """How many goals are met, and one line for each that is not."""
-    told, count = [], 0
+def missed(results: Sequence[Result], width: int) -> list[str]:
+    """How many goals are met, and which are not."""
+    told: list[str] = []
+    count = short = 0
     for result in results:
         for goal in result.goals:
             count += 1
             if not goal.met:
-                told.append(f"  {result.row} {result.case}, {threads(result)}: {_told(goal)}")
+                line = f"  {result.row} {result.case}, {threads(result)}: {_told(goal)}"
+                told += textwrap.wrap(line, width, subsequent_indent="    ")
+                short += 1
     if count == 0:
         return []
-    return ["", f"{count - len(told)} of {count} goals met" + (":" if told else "."), *told]
+    return ["", f"{count - short} of {count} goals met" + (":" if told else "."), *told]
 
 
 def threads(result: Result) -> str:

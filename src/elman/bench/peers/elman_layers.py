@@ -6,7 +6,13 @@ import torch
 
 from elman import nn
 from elman.bench.peers.prepared import Prepared
-from elman.bench.peers.torch_layers import Kinds, prepare_layer, training
+from elman.bench.peers.torch_layers import (
+    Kinds,
+    prepare_layer,
+    training,
+    training_on_tokens,
+    with_weights,
+)  # fmt: skip
 from elman.bench.work import Work, numbers
 
 LAYERS: Kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -14,6 +20,10 @@ LAYERS: Kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 def prepare(work: Work, threads: int) -> Prepared | None:
     torch.set_num_threads(threads)
+    if work.kind == "tokens":
+        layer = nn.Recurrent(work.H, work.H, cell=work.cell)
+        with_weights(layer, numbers(work))
+        return training_on_tokens(layer, work, lambda ids, table: layer(ids, embedding=table)[0])
     if work.kind == "regularised":
         given = numbers(work)
         x, dy = torch.from_numpy(given.x), torch.from_numpy(given.dy)

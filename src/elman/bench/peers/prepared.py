@@ -11,8 +11,8 @@ from typing import Any
 class Prepared:
     """`once()` does the work to its end; what it gives fits `numpy.asarray`.
 
-    `comparable`: it is the output, then the gradient of the input if there is one, which must be
-    the same for every peer. `batch_first`: they are [B, T, H], and not [T, B, H].
+    `comparable`: it is the output, then the gradient of what was read if there is one, and must be
+    the same whoever does this work. `batch_first`: they are [B, T, H], and not [T, B, H].
     """
 
     once: Callable[[], Sequence[Any]]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from elman.bench.peers.prepared import Prepared
-from elman.bench.work import VOCABULARY, Work, lengths, numbers, tokens
+from elman.bench.work import VOCABULARY, Numbers, Work, lengths, numbers, tokens
 
 Kinds = Mapping[str, type[nn.Module]]
 LAYERS: Kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -17,16 +18,16 @@ LAYERS: Kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 def prepare(work: Work, threads: int) -> Prepared | None:
     torch.set_num_threads(threads)
+    if work.kind == "tokens":
+        layer = with_weights(LAYERS[work.cell](work.H, work.H), numbers(work))
+        return training_on_tokens(layer, work, lambda ids, table: layer(F.embedding(ids, table))[0])
     return prepare_layer(work, LAYERS)
 
 
 def prepare_layer(work: Work, kinds: Kinds) -> Prepared | None:
     """`work` with a layer of the class in `kinds`, which is asked as torch.nn's."""
     given = numbers(work)
-    layer = kinds[work.cell](work.H, work.H)
-    weights = (given.weight_ih, given.weight_hh, given.bias_ih, given.bias_hh)
-    for parameter, values in zip(layer.parameters(), weights, strict=True):
-        parameter.data.copy_(torch.from_numpy(values))
+    layer = with_weights(kinds[work.cell](work.H, work.H), given)
     x, dy = torch.from_numpy(given.x), torch.from_numpy(given.dy)
     match work.kind:
         case "train":
@@ -38,9 +39,14 @@ def prepare_layer(work: Work, kinds: Kinds) -> Prepared | None:
             return training_packed(
                 layer, pack_padded_sequence(x, alive), pack_padded_sequence(dy, alive)
             )
-        case "tokens":
-            return reading_tokens(layer, torch.from_numpy(tokens(work)), dy)
     return None
+
+
+def with_weights(layer: nn.Module, given: Numbers) -> nn.Module:
+    weights = (given.weight_ih, given.weight_hh, given.bias_ih, given.bias_hh)
+    for parameter, values in zip(layer.parameters(), weights, strict=True):
+        parameter.data.copy_(torch.from_numpy(values))
+    return layer
 
 
 def training(layer: nn.Module, x: Tensor, dy: Tensor, *, comparable: bool) -> Prepared:
@@ -75,14 +81,18 @@ def training_packed(layer: nn.Module, x: PackedSequence, dy: PackedSequence) -> 
     return Prepared(once, comparable=True)
 
 
-def reading_tokens(layer: nn.Module, ids: Tensor, dy: Tensor) -> Prepared:
-    """An embedding as wide as the layer, and the layer: forward and backward."""
-    embedding = nn.Embedding(VOCABULARY, dy.shape[-1])
-    parameters = [*embedding.parameters(), *layer.parameters()]
+def training_on_tokens(
+    layer: nn.Module, work: Work, read: Callable[[Tensor, Tensor], Tensor]
+) -> Prepared:
+    """`read(ids, table)` → y, and back to the rows of the table and the weights of the layer."""
+    given = numbers(work)
+    table = torch.from_numpy(given.x).flatten(0, 1)[:VOCABULARY].clone().requires_grad_()
+    ids, dy = torch.from_numpy(tokens(work)), torch.from_numpy(given.dy)
+    inputs = [table, *layer.parameters()]
 
     def once() -> Sequence[Tensor]:
-        y, _ = layer(embedding(ids))
-        torch.autograd.grad(y, parameters, dy)
-        return (y.detach(),)
+        y = read(ids, table)
+        dtable, *_ = torch.autograd.grad(y, inputs, dy)
+        return y.detach(), dtable
 
-    return Prepared(once)
+    return Prepared(once, comparable=True)
