@@ -259,23 +259,24 @@ def bench(
     from elman.bench import where as place
 
     facts = place.where(ENVIRONMENT)
+    passing = Passing(sys.stderr if as_json else sys.stdout)
+    told = place.lines(facts, passing.width)
     if where:
-        print(json.dumps(facts) if as_json else "\n".join(place.lines(facts)))
+        print(json.dumps(facts) if as_json else "\n".join(told))
         return
     _, missing = run.at_hand(options)
     path = report.free_folder(options.output)
-    passing = Passing(sys.stderr if as_json else sys.stdout)
     threads = options.threads or tuple(sorted({1, facts["torch_threads"]}))
     drawn, results, complete = table.Table(passing.width), [], False
-    passing.say(*place.lines(facts))
+    passing.say(*told)
     try:
         for result in run.results(options, threads, ENVIRONMENT, passing.pass_by):
             results.append(result)
             passing.say(*drawn.lines(result))
         complete = True
     except KeyboardInterrupt:
-        told = f"; what was measured is in {path}" if results else ""
-        raise KeyboardInterrupt(f"interrupted{told}") from None
+        kept = f"; what was measured is in {path}" if results else ""
+        raise KeyboardInterrupt(f"interrupted{kept}") from None
     finally:
         passing.say()
         if results:

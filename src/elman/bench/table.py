@@ -22,7 +22,7 @@ class Table:
         heading = (result.row, result.threads, *result.values)
         told = [] if heading == self._heading else self._head(result)
         self._heading = heading
-        told.append(self._line(result) if self._width >= WIDTH else self._item(result))
+        told += [self._line(result)] if self._width >= WIDTH else self._item(result)
         notes = (textwrap.wrap(n, self._width, initial_indent="  ") for n in result.notes)
         return [*told, *(line for note in notes for line in note)]
 
@@ -38,10 +38,10 @@ class Table:
         cells = "".join(f"{shown(v, result.unit):>{COLUMN}}" for v in result.values.values())
         return f"{result.case:{LABEL}}{cells}  {_end(result)}".rstrip()
 
-    def _item(self, result: Result) -> str:
+    def _item(self, result: Result) -> list[str]:
         values = [f"{n} {shown(v, result.unit)}" for n, v in result.values.items()]
         told = f"{result.case}: {', '.join(values)}; {_end(result)}".rstrip("; ")
-        return textwrap.fill(told, self._width, subsequent_indent="  ")
+        return textwrap.wrap(told, self._width, subsequent_indent="  ")
 
 
 def missed(results: Sequence[Result], width: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ def where(environment: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def lines(facts: dict[str, Any]) -> list[str]:
-    """`where` for people."""
+def lines(facts: dict[str, Any], width: int) -> list[str]:
+    """`where` for people, in so many columns."""
     caches = ", ".join(f"{k} {v / 2**20:g} MB" for k, v in facts["cache_bytes"].items())
     told = [
         f"elman    {facts['elman']}, Python {facts['python']}, {facts['system']}",
@@ -60,7 +61,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
             told.append(f"{peer.name:8} {peer.title}: {listed}")
     if facts["load"] is not None and facts["load"] > 0.5:
         told.append(f"load     {facts['load']:.1f}: other programs are at work; trust ratios only")
-    return told
+    return [part for t in told for part in textwrap.wrap(t, width, subsequent_indent=" " * 9)]
 
 
 def cpu_name() -> str:
