@@ -101,7 +101,8 @@ def draw(results: Sequence[Result], path: Path) -> bool:
         for (row, cell), axes in zip(panels, grid, strict=False):
             _shares(axes, [r for r in curves if (r.row, r.case.split()[0]) == (row, cell)])
             axes.set_title(f"{row} {cell}")
-        grid[0].legend(frameon=False, fontsize=7)
+        # The last panel has the most peers.
+        grid[len(panels) - 1].legend(frameon=False, fontsize=7)
     if reached:
         _goals(under.subplots(), reached)
     figure.savefig(path, dpi=110)

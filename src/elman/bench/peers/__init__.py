@@ -7,7 +7,6 @@ sets them before that.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,6 +28,8 @@ class Peer:
 
     def versions(self) -> dict[str, str] | None:
         """The version of each package; None if one is not installed."""
+        import importlib.metadata  # not above: it takes a tenth of the time of elman --help
+
         found = {}
         for package in self.packages:
             # Some libraries come under several names.
