@@ -32,7 +32,7 @@ SMALL = (
 )  # fmt: skip
 COMMANDS = (
     (), ("train",), ("train", "text"), ("resume",), ("evaluate",), ("generate",), ("trace",),
-    ("cells",), ("tasks",), ("data",),
+    ("bench",), ("cells",), ("tasks",), ("data",),
 )  # fmt: skip
 WEIGHTS = "model.safetensors"
 

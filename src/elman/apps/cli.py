@@ -25,8 +25,9 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 from elman import __version__, cells, tasks
-from elman.apps.console import Console, warn
+from elman.apps.console import Console, Passing, warn
 from elman.apps.flags import flags, given, whole
+from elman.bench.options import BenchOptions
 from elman.data.named import NAMED
 from elman.decode import Sampling
 from elman.errors import ElmanError, UserError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from elman.run.clock import Clock
     from elman.run.train import Job
 
+ENVIRONMENT = dict(os.environ)  # as the user has it: what elman bench measures in
 STARTED = time.perf_counter()  # what --minutes promises includes the start of Python
 # PyTorch's threads wait for one another by spinning, milliseconds long by default, which takes the
 # cores from a busy neighbour and from Elman's own threads. Read when PyTorch is loaded.
@@ -242,20 +244,68 @@ def trace(
     print(json.dumps(tracing.as_json(steps)) if as_json else tracing.render(steps))
 
 
-@app.command(name="cells", sort_key=6)
+@app.command(sort_key=6)
+def bench(
+    *,
+    asked: Any = None,
+    where: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Tell what runs here, and end.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the layers beside their peers and the machine's limits."""
+    options = make(BenchOptions, given(asked))
+    from elman.bench import report, run, table
+    from elman.bench import where as place
+
+    facts = place.where(ENVIRONMENT)
+    passing = Passing(sys.stderr if as_json else sys.stdout)
+    told = place.lines(facts, passing.width)
+    if where:
+        print(json.dumps(facts) if as_json else "\n".join(told))
+        return
+    _, missing = run.at_hand(options)
+    path = report.free_folder(options.output)
+    threads = options.threads or tuple(sorted({1, facts["torch_threads"]}))
+    drawn, results, complete = table.Table(passing.width), [], False
+    passing.say(*told)
+    try:
+        for result in run.results(options, threads, ENVIRONMENT, passing.pass_by):
+            results.append(result)
+            passing.say(*drawn.lines(result))
+        complete = True
+    except KeyboardInterrupt:
+        kept = f"; what was measured is in {path}" if results else ""
+        raise KeyboardInterrupt(f"interrupted{kept}") from None
+    finally:
+        passing.say()
+        if results:
+            seconds = time.perf_counter() - STARTED
+            made = report.record(facts, options, missing, results, seconds, complete=complete)
+            if not report.write(path, made, results):
+                warn(report.NO_PICTURE)
+    passing.say(*table.missed(results, passing.width), f"bench folder {path}")
+    if as_json:
+        print(json.dumps(made))
+
+
+bench.__annotations__["asked"] = flags(BenchOptions, Group("Benchmark", sort_key=1)) | None
+
+
+@app.command(name="cells", sort_key=7)
 def list_cells() -> None:
     """The recurrent cells: name, states, gates, where they come from."""
     rows = [(c.name, " ".join(c.states), " ".join(c.gates), c.summary) for c in cells.all()]
     _table(("cell", "states", "gates", "what"), rows)
 
 
-@app.command(name="tasks", sort_key=7)
+@app.command(name="tasks", sort_key=8)
 def list_tasks() -> None:
     """The tasks that a model can be trained for."""
     _table(("task", "what"), [(name, tasks.summary(name)) for name in tasks.names()])
 
 
-@app.command(name="data", sort_key=8)
+@app.command(name="data", sort_key=9)
 def list_data() -> None:
     """The named data sets: size, where from, what, licence."""
     rows = [

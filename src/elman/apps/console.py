@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, TextColumn
@@ -69,6 +70,28 @@ class Console:
         )
         if event.sample:
             self._terminal.print(Text(_indented(event.sample), style="dim"))
+
+
+class Passing:
+    """Lines that stay, and on a terminal one below them that passes by.
+
+    It moves only when told: a display with a clock of its own would take time from what is
+    measured.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._moves = out.isatty() and sys.stderr.isatty()
+        self.width = shutil.get_terminal_size().columns if out.isatty() else 80
+
+    def pass_by(self, line: str) -> None:
+        if self._moves:
+            print(f"\r\x1b[K{line[: self.width - 1]}", end="", file=sys.stderr, flush=True)
+
+    def say(self, *lines: str) -> None:
+        self.pass_by("")
+        for line in lines:
+            print(line, file=self._out, flush=True)
 
 
 def warn(line: str) -> None:

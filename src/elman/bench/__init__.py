@@ -1,0 +1,1 @@
+"""Speed of the layers beside their peers and the machine's limits."""

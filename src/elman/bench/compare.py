@@ -1,0 +1,213 @@
+"""Everybody in turn, round by round; ratios are taken within a round, and their median told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.bench.options import BenchOptions
+from elman.bench.peers import BY_NAME
+from elman.bench.processes import Refused, Workers
+from elman.bench.work import Work
+from elman.errors import RunError
+
+Seconds = npt.NDArray[np.float64]  # [rounds], of one call
+
+PRODUCT = Work("mm", H=2048)
+SHARE = "share of the product"
+PRODUCT_OPERATIONS = 2.0 * PRODUCT.H**3
+# Outputs and input gradients of peers are sums in other orders: 1e-5 of the largest apart or so. A
+# gate in the wrong place is 1e-1 apart.
+TOLERANCE = 1e-3
+
+
+class Entrant(NamedTuple):
+    """One of those in a race: the name of its column, whose process, and what it does there."""
+
+    name: str
+    peer: str
+    work: Work
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A number of the table of targets, and what was reached."""
+
+    what: str
+    reach: float
+    reached: float
+    at_most: bool = False  # else at least
+
+    @property
+    def met(self) -> bool:
+        return self.reached <= self.reach if self.at_most else self.reached >= self.reach
+
+
+class Spread(NamedTuple):
+    """The median over the rounds, and the quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the table. A value is None where its entrant could not run; `notes` say why."""
+
+    row: str
+    case: str  # "lstm 256"
+    threads: int
+    unit: str  # of the values: "%" of the limit, "ms", "x" times, "GF/s", "GB/s"
+    values: Mapping[str, float | None]
+    seconds: Mapping[str, float]  # of one call, medians
+    ratio: Spread | None = None
+    goals: tuple[Goal, ...] = ()
+    product: float | None = None  # operations a second, of the product in the same rounds
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a row gets: the options, and the processes of one number of threads."""
+
+    options: BenchOptions
+    workers: Workers
+    threads: int
+    peers: tuple[str, ...]  # the rivals at hand
+    say: Callable[[str], None]
+
+    @property
+    def repeats(self) -> int:
+        return self.options.repeats or (3 if self.options.quick else 9)
+
+    @property
+    def turn(self) -> float:
+        """Seconds that a turn should take: so often the work is repeated."""
+        return 0.01 if self.options.quick else 0.05
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return self.options.cells or (("lstm",) if self.options.quick else ("lstm", "gru", "rnn"))
+
+    def sizes(self, *usual: int) -> tuple[int, ...]:
+        """What was asked for, else what a row usually takes."""
+        if self.options.sizes is None and self.options.quick:
+            return tuple(H for H in usual if H in (64, 256))
+        return self.options.sizes or usual
+
+    def grid(self, kind: str, cell: str, H: int, variant: str = "") -> Work:
+        """A point of the grid: larger layers get more rows, the largest fewer steps."""
+        steps = 16 if self.options.quick else 32 if H >= 1024 else 64
+        return Work(kind, cell, H, B=32 if H <= 128 else 64, T=steps, variant=variant)
+
+    def rivals(self, *able: str) -> list[str]:
+        """Those of `able` that are at hand."""
+        return [peer for peer in able if peer in self.peers]
+
+
+class Race:
+    """Entrants made ready, in a block: when it ends, they are freed."""
+
+    def __init__(self, bench: Bench, entrants: Sequence[Entrant]) -> None:
+        self._bench = bench
+        self._running: list[tuple[Entrant, int, int]] = []  # and its number, and calls a turn
+        self.notes: list[str] = []
+        references: dict[Work, list[list[float]]] = {}
+        for entrant in entrants:
+            bench.say(f"{entrant.name} {_described(entrant.work)}")
+            try:
+                made = bench.workers[entrant.peer].make(entrant.work)
+            except Refused as error:
+                if entrant.peer in ("elman", "limits"):
+                    raise RunError(f"{_described(entrant.work)}: {error}") from None
+                self.notes.append(f"{entrant.name}: left out ({error})")
+                continue
+            if made.sample:
+                reference = references.setdefault(entrant.work, made.sample)
+                if not agree(reference, made.sample):
+                    self.notes.append(f"{entrant.name}: left out (its results are others)")
+                    continue
+            calls = max(1, round(bench.turn / max(made.seconds, 1e-9)))
+            self._running.append((entrant, made.number, calls))
+
+    def __enter__(self) -> Race:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bench.workers.drop()
+
+    def round(self) -> dict[str, float]:
+        """Everybody once, in turn: seconds of a call by the entrant's name."""
+        seconds = {}
+        for entrant, number, calls in self._running:
+            try:
+                seconds[entrant.name] = self._bench.workers[entrant.peer].run(number, calls)
+            except Refused as error:
+                raise RunError(f"{entrant.name} {_described(entrant.work)}: {error}") from None
+            time.sleep(BY_NAME[entrant.peer].pause)
+        return seconds
+
+
+def agree(ours: list[list[float]], theirs: list[list[float]]) -> bool:
+    """Whether samples of the same results are the same but for rounding."""
+    if len(ours) != len(theirs):
+        return False
+    return all(
+        bool(np.abs(np.subtract(a, b)).max() <= TOLERANCE * np.abs(a).max())
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def interleave(
+    bench: Bench, entrants: Sequence[Entrant]
+) -> tuple[dict[str, Seconds], tuple[str, ...]]:
+    """The seconds of everybody in every round, and what is to be said of those left out."""
+    with Race(bench, entrants) as race:
+        rounds = [race.round() for _ in range(bench.repeats)]
+        notes = tuple(race.notes)
+    return {name: np.array([r[name] for r in rounds]) for name in rounds[0]}, notes
+
+
+def beside_peers(
+    bench: Bench, row: str, case: str, entrants: Sequence[Entrant], operations: float,
+    share: float | None, ratio: float,
+) -> Result:  # fmt: skip
+    """Entrants, the first our own, beside the product of the same round.
+
+    Values are shares of the product's rate, of `operations` a call; the ratio is the time of the
+    best rival, by its median, over ours. Goals: `share`, a share of 1, and `ratio`.
+    """
+    seconds, notes = interleave(bench, [*entrants, Entrant("mm", "limits", PRODUCT)])
+    product = PRODUCT_OPERATIONS / seconds.pop("mm")
+    shares = {name: float(np.median(operations / s / product)) for name, s in seconds.items()}
+    ours, *theirs = (e.name for e in entrants)
+    middle = medians(seconds)
+    best = min((name for name in theirs if name in seconds), key=middle.__getitem__, default=None)
+    found = None if best is None else spread(seconds[best] / seconds[ours])
+    goals = [] if found is None else [Goal(f"times as fast as {best}", ratio, found.median)]
+    if share is not None:
+        goals.append(Goal(SHARE, share, shares[ours]))
+    return Result(
+        row, case, bench.threads, "%",
+        {e.name: shares.get(e.name) for e in entrants},
+        middle, found, tuple(goals), float(np.median(product)), notes,
+    )  # fmt: skip
+
+
+def spread(values: Seconds) -> Spread:
+    low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return Spread(float(median), float(low), float(high))
+
+
+def medians(seconds: Mapping[str, Seconds]) -> dict[str, float]:
+    return {name: float(np.median(s)) for name, s in seconds.items()}
+
+
+def _described(work: Work) -> str:
+    return " ".join(filter(None, (work.kind, work.cell, str(work.H), work.variant)))

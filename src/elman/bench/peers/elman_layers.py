@@ -1,0 +1,44 @@
+"""Elman's own layers."""
+
+from __future__ import annotations
+
+import torch
+
+from elman import nn
+from elman.bench.peers.prepared import Prepared
+from elman.bench.peers.torch_layers import (
+    Kinds,
+    prepare_layer,
+    training,
+    training_on_tokens,
+    with_weights,
+)  # fmt: skip
+from elman.bench.work import Work, numbers
+
+LAYERS: Kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+def prepare(work: Work, threads: int) -> Prepared | None:
+    torch.set_num_threads(threads)
+    if work.kind == "tokens":
+        layer = nn.Recurrent(work.H, work.H, cell=work.cell)
+        with_weights(layer, numbers(work))
+        return training_on_tokens(layer, work, lambda ids, table: layer(ids, embedding=table)[0])
+    if work.kind == "regularised":
+        given = numbers(work)
+        x, dy = torch.from_numpy(given.x), torch.from_numpy(given.dy)
+        return training(regularised(work), x, dy, comparable=False)
+    return prepare_layer(work, LAYERS)
+
+
+def regularised(work: Work) -> nn.Recurrent:
+    """A layer with the variant of the work inside its recurrence; "plain" has none."""
+    return nn.Recurrent(
+        work.H,
+        work.H,
+        cell=work.cell,
+        zoneout=0.1 if work.variant == "zoneout" else 0.0,
+        recurrent_dropout=0.25 if work.variant == "variational" else 0.0,
+        weight_drop=0.25 if work.variant == "weight-drop" else 0.0,
+        layer_norm=work.variant == "layer-norm",
+    )

@@ -1,0 +1,266 @@
+"""`elman bench`, with real processes: what it tells, what it leaves, and that nothing goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from calling import Ended, call
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elman.bench import rows
+from elman.bench.compare import Bench, Entrant, Goal, Race, Result, Spread, agree
+from elman.bench.options import BenchOptions
+from elman.bench.peers import BY_NAME, PEERS, elman_layers, torch_layers
+from elman.bench.processes import Refused, Worker, Workers
+from elman.bench.table import Table, missed
+from elman.bench.work import Work, lengths, numbers
+from elman.bench.worker import sample
+
+BENCH = (sys.executable, "-m", "elman", "bench")
+SMALL = ("--peers", "torch", "--cells", "gru", "--sizes", "7", "--threads", "1", "--repeats", "2")
+INSTALLED = [peer.name for peer in PEERS if peer.versions() is not None]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Path]:
+    """Every row, as small as can be."""
+    path = tmp_path_factory.mktemp("bench") / "b"
+    ended = call("bench", "--quick", "--busy", *SMALL, "--json", "--output", path)
+    assert ended.code == 0, ended.err
+    return ended, path
+
+
+def test_json_is_one_object_and_the_same_in_the_folder(measured: tuple[Ended, Path]) -> None:
+    ended, path = measured
+    record = json.loads(ended.out)
+    assert record == json.loads((path / "bench.json").read_text())
+    assert record.keys() == {"where", "options", "missing", "complete", "seconds", "results"}
+    assert record["complete"]
+    assert (path / "bench.png").read_bytes().startswith(b"\x89PNG")
+    assert {p.name for p in path.parent.iterdir()} == {"b"}
+
+
+def test_every_row_is_measured(measured: tuple[Ended, Path]) -> None:
+    results: list[dict[str, Any]] = json.loads(measured[0].out)["results"]
+    assert list(dict.fromkeys(r["row"] for r in results)) == list(rows.NAMES)
+    for result in results:
+        assert result["threads"] == 1
+        assert result["notes"] == []
+        assert all(value > 0 for value in result["values"].values())
+        assert all(seconds > 0 for seconds in result["seconds"].values())
+        for goal in result["goals"]:
+            better = goal["reached"] - goal["reach"]
+            assert goal["met"] == (better <= 0 if goal["at_most"] else better >= 0)
+        if result["ratio"]:
+            assert result["ratio"]["low"] <= result["ratio"]["median"] <= result["ratio"]["high"]
+
+
+def test_the_table_tells_the_same(measured: tuple[Ended, Path]) -> None:
+    ended, path = measured
+    lines = ended.err.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[-1] == f"bench folder {path}"
+    for name in rows.NAMES:
+        assert any(line.startswith(f"{name}, 1 thread: ") for line in lines)
+
+
+def test_where_tells_kernels_versions_and_what_is_missing() -> None:
+    told = call("bench", "--where")
+    facts = json.loads(call("bench", "--where", "--json").out)
+    assert (told.code, told.err) == (0, "")
+    assert f"kernels  {facts['kernels']}: {facts['why']}" in told.out
+    assert facts["torch"] in told.out
+    for peer in PEERS:
+        assert (facts["peers"][peer.name] is not None) == (peer.name in INSTALLED)
+        missing = f"{peer.title} is not installed: {peer.install}" in " ".join(told.out.split())
+        assert missing == (peer.name not in INSTALLED)
+
+
+def test_without_kernels_where_says_why() -> None:
+    environment = os.environ | {"ELMAN_KERNELS": "off"}
+    done = subprocess.run([*BENCH, "--where"], capture_output=True, text=True, env=environment)
+    assert "kernels  off: ELMAN_KERNELS is off\n" in done.stdout
+
+
+def test_a_peer_asked_for_must_be_installed() -> None:
+    for peer in PEERS:
+        if peer.name not in INSTALLED:
+            ended = call("bench", "--peers", peer.name)
+            told = f"elman: --peers {peer.name}: not installed; {peer.install}\n"
+            assert (ended.code, ended.out, ended.err) == (2, "", told)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--rows", "trian"), ("--rows", ""), ("--cells", "mingru"), ("--sizes", "0"),
+        ("--sizes", "1.5"), ("--threads", "100000"), ("--threads", "0"), ("--repeats", "0"),
+        ("--peers", "pytorch"), ("--output", "."), ("--output", "taken"), ("--output", "file/b"),
+        ("lstm",), ("--threads", "1", "2"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_bad_arguments_are_one_line(arguments: tuple[str, ...]) -> None:
+    Path("file").touch()
+    Path("taken").mkdir()
+    Path("taken/kept").touch()
+    ended = call("bench", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("elman: ")
+    assert ended.err.count("\n") == 1
+    assert sorted(p.name for p in Path.cwd().iterdir()) == ["file", "taken"]
+
+
+def test_ctrl_c_ends_every_process_and_keeps_what_was_measured(tmp_path: Path) -> None:
+    kept = tmp_path / "b"
+    command = [*BENCH, "--quick", *SMALL[:-1], "8", "--rows", "tokens,busy"]
+    with subprocess.Popen(
+        [*command, "--output", str(kept)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        family = spinning_family(process)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        told = process.stderr.read().decode()
+    assert process.returncode == 130
+    assert told == f"elman: interrupted; what was measured is in {kept}\n"
+    record = json.loads((kept / "bench.json").read_text())
+    assert not record["complete"]
+    assert record["results"][0]["row"] == "tokens"
+    assert len(family) > 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in family)
+
+
+def test_killed_it_leaves_no_process() -> None:
+    program = (
+        "import os, time\n"
+        "from elman.bench.processes import Worker, neighbours\n"
+        "worker = Worker('limits', 1, os.environ)\n"
+        "with neighbours(2):\n    time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
+        family = spinning_family(process)
+        process.kill()
+    deadline = time.perf_counter() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in family):
+        assert time.perf_counter() < deadline
+        time.sleep(0.02)
+
+
+def spinning_family(process: subprocess.Popen[bytes]) -> dict[int, str]:
+    """The children of a process, once a neighbour spins among them."""
+    family: dict[int, str] = {}
+    while not any("getppid" in line for line in family.values()):
+        assert process.poll() is None
+        time.sleep(0.01)
+        family = children(process.pid)
+    return family
+
+
+def children(parent: int) -> dict[int, str]:
+    """The command line of each child, by its number."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat, line = (folder / "stat").read_text(), (folder / "cmdline").read_text()
+        except OSError:  # it has ended
+            continue
+        if int(stat.rpartition(")")[2].split()[1]) == parent:
+            found[int(folder.name)] = line
+    return found
+
+
+@pytest.mark.parametrize("peer", INSTALLED)
+def test_a_peer_does_the_same_work_on_its_threads(peer: str) -> None:
+    with Workers(1, os.environ) as workers:
+        for cell in ("lstm", "gru", "rnn"):
+            for kind in ("train", "infer", "packed", "tokens"):
+                work = Work(kind, cell, H=5, B=3, T=40)
+                ours = elman_layers.prepare(work, 1)
+                assert ours is not None
+                try:
+                    theirs = workers[peer].make(work)
+                except Refused as error:
+                    assert "cannot do this" in str(error)
+                    assert (peer, kind) != ("torch", kind)
+                    continue
+                assert agree(sample(ours, ours.once()), theirs.sample)
+
+
+def test_gates_in_the_wrong_places_are_noticed() -> None:
+    work = Work("infer", "gru", H=5, B=3, T=4)
+    right = torch_layers.prepare(work, 1)
+    assert right is not None
+    honest = sample(right, right.once())
+    swapped = numbers(work)
+    for weights in (swapped.weight_ih, swapped.weight_hh):
+        weights[:10] = np.concatenate([weights[5:10], weights[:5]])
+    layer = torch_layers.with_weights(torch_layers.LAYERS["gru"](5, 5), swapped)
+    x = torch.from_numpy(swapped.x)
+    assert not agree(honest, sample(right, torch_layers.inference(layer, x).once()))
+    assert agree(honest, honest)
+    assert not agree(honest, [[np.nan] * len(honest[0])])
+
+
+def test_who_cannot_do_a_work_is_left_out_and_named() -> None:
+    with Workers(1, os.environ) as workers:
+        bench = Bench(BenchOptions(quick=True), workers, 1, ("torch",), lambda line: None)
+        entrants = [
+            Entrant("good", "torch", Work("infer", "rnn", H=3, B=2, T=2)),
+            Entrant("bad", "torch", Work("regularised", "rnn", H=3, B=2, T=2)),
+        ]
+        with Race(bench, entrants) as race:
+            assert race.notes == ["bad: left out (cannot do this)"]
+            assert race.round().keys() == {"good"}
+
+
+def test_a_worker_that_has_died_says_so() -> None:
+    worker = Worker("limits", 1, os.environ)
+    for pid, line in children(os.getpid()).items():
+        if "elman.bench.worker" in line:
+            os.kill(pid, signal.SIGKILL)
+    with pytest.raises(Refused, match="ended with code -9"):
+        worker.make(Work("mm", H=2))
+    worker.end()
+
+
+def test_lengths_fall_from_at_most_t() -> None:
+    drawn = lengths(Work("packed", "rnn", H=1, B=500, T=9))
+    assert drawn == sorted(drawn, reverse=True)
+    assert set(drawn) == set(range(1, 10))
+
+
+numbers_shown = st.floats(1e-4, 1e4)
+results = st.builds(
+    Result,
+    row=st.sampled_from(rows.NAMES),
+    case=st.sampled_from(["lstm 1024", "gru-reset-before 64", "vector beyond L2"]),
+    threads=st.integers(1, 128),
+    unit=st.sampled_from(["%", "ms", "x", "GF/s"]),
+    values=st.dictionaries(st.sampled_from(sorted(BY_NAME)), st.none() | st.floats(1e-4, 99)),
+    seconds=st.just({}),
+    ratio=st.none() | st.builds(Spread, *[st.floats(1e-4, 99)] * 3),
+    goals=st.lists(st.builds(Goal, st.just("share"), numbers_shown, numbers_shown), max_size=2).map(
+        tuple
+    ),
+    notes=st.lists(st.just("keras: left out (" + "a reason " * 20 + ")"), max_size=1).map(tuple),
+)
+
+
+@given(st.lists(results, max_size=4), st.integers(30, 79))
+def test_no_line_is_wider_than_the_terminal(lines: list[Result], width: int) -> None:
+    table = Table(width)
+    told = [line for result in lines for line in table.lines(result)] + missed(lines, width)
+    assert all(len(line) <= width for line in told)
+    for result in lines:
+        assert any(result.case.split()[0] in line for line in told)
