@@ -1,0 +1,235 @@
+// The backward sweep of every cell.
+#pragma once
+
+#include "norm.h"
+#include "walk.h"
+
+namespace elman {
+namespace ELMAN_ISA {
+namespace {
+
+template <Cell cell>
+class BackwardSweep {
+  public:
+    BackwardSweep(const Backward& b, long first, long last)
+        : b(b),
+          first(first),
+          rows(last - first),
+          walk{b.in, first, last, !b.in.reverse},
+          recurrent(cell, H, H, true),
+          x_panels(b.dx ? packing(cell, H, b.I, Matrix::to_input)[0] : Panels()),
+          carries(gated || b.inside.keep_h),
+          dc_(cell == Cell::lstm ? rows * H : 0),
+          past_(carries ? rows * H : 0) {}
+
+    void run() {
+        Buffer sums(sums_size());
+        for (long s = 0; s < b.in.T; ++s) {
+            for (long tile = 0; tile < recurrent[0].tiles; ++tile) first_stage(s, tile, sums());
+            if (b.inside.norm) unnorm(s, two ? 2 : 0, G);
+            for (long tile = 0; tile < recurrent[1].tiles; ++tile) second_stage(s, tile, sums());
+            if (b.inside.norm && two) unnorm(s, 0, 2);
+            for (long tile = 0; tile < x_panels.tiles; ++tile) input_stage(s, tile, sums());
+            if (walk.alive(s + 1) < walk.alive(s))
+                for (long tile = 0; tile < recurrent[0].tiles; ++tile) leave(s, tile, sums());
+        }
+    }
+
+    void join() {
+        Buffer sums(sums_size());
+        const long one = recurrent[0].tiles, tiles = recurrent.tiles(), all = b.in.T * tiles;
+        for (long k; (k = tickets.take()) < all + one; tickets.finish()) {
+            const long s = k / tiles, t = k % tiles;
+            tickets.wait_for(min(s * tiles + (t >= one ? one : 0), all));
+            if (k >= all)
+                leave(b.in.T - 1, k - all, sums());
+            else if (t < one)
+                first_stage(s, t, sums());
+            else
+                second_stage(s, t - one, sums());
+        }
+    }
+
+  private:
+    static constexpr bool two = cell == Cell::gru_reset_before;
+    static constexpr bool gated = cell == Cell::gru || two;
+    static constexpr long G = gates(cell);
+
+    long sums_size() const { return rows * max(recurrent.width(), x_panels.width()); }
+
+    // The sums of rows from .. to of the step at `offset`: the share of dh that comes through R.
+    void through_R(long tile, long offset, long from, long to, float* sums) const {
+        const Panels& panels = recurrent[0];
+        const float* d = (b.inside.norm ? b.dRh : b.dWx) + (offset + from) * G * H;
+        if (cell == Cell::gru && !b.inside.norm) {
+            const float* dRn = b.dRn + (offset + from) * H;
+            panels.multiply(b.R, tile, 0, 2 * H, d, G * H, to - from, sums, false);
+            panels.multiply(b.R, tile, 2 * H, H, dRn, H, to - from, sums, true);
+        } else {
+            panels.multiply(b.R, tile, 0, panels.K, d, G * H, to - from, sums, false);
+        }
+    }
+
+    // The states before a step, in time; a row that was not alive then had its first state.
+    struct Before {
+        const float *all, *initial;
+        long known, H;
+        const float* operator()(long r) const { return (r < known ? all : initial) + r * H; }
+    };
+    Before before(const float* all, const float* initial, long s) const {
+        const long known = walk.alive(s + 1);
+        return {known ? all + walk.offset(s + 1) * H : nullptr, initial + first * H, known, H};
+    }
+
+    vec masked(vec d, long r, long u, long n) const {
+        return b.inside.mask ? d * load(b.inside.mask + (first + r) * H + u, n) : d;
+    }
+
+    // From the gradient of h to those of the gates; where r comes before, not yet to that of r.
+    void first_stage(long s, long tile, float* sums) {
+        const Panels& panels = recurrent[0];
+        const long alive = walk.alive(s), offset = walk.offset(s);
+        const long going = min(walk.alive(s - 1), alive);  // the other rows begin here
+        if (b.gates)
+            for (long g = 0; g < G; ++g)
+                panels.prefetch(tile, b.gates + offset * G * H + g * H, alive, G * H);
+        const float* const columns[] = {b.y, b.kept, b.dy};
+        for (const float* each : columns)
+            if (each) panels.prefetch(tile, each + offset * H, alive, H);
+        if (going > 0) through_R(tile, walk.offset(s - 1), 0, going, sums);
+        b.inside.mask || b.inside.keep_h ? differentiate<false>(s, tile, going, sums)
+                                         : differentiate<true>(s, tile, going, sums);
+    }
+
+    // Pointers are copied first: after a store of floats the compiler would read them again.
+    template <bool plain>
+    void differentiate(long s, long tile, long going, const float* sums) {
+        const Panels panels = recurrent[0];
+        const long alive = walk.alive(s), offset = walk.offset(s), H = this->H, first = this->first;
+        const Before old = cell == Cell::lstm ? before(b.c, b.c0, s) : before(b.y, b.h0, s);
+        const float *gates = b.gates, *all_kept = b.kept ? b.kept : b.y, *dy = b.dy, *dhn = b.dhn;
+        const float *dcn = b.dcn, *mask = b.inside.mask, *keep_h = b.inside.keep_h;
+        const float* keep_c = b.inside.keep_c;
+        const long keep_step = b.inside.keep_step;
+        float *dWx = b.dWx, *dRn = b.dRn, *dc_now = dc_(), *past_now = past_();
+        panels.finish(tile, alive, [&](long r, long u, long n, long at) __attribute__((
+                                       always_inline)) {
+            const long row = offset + r, unit = r * H + u;
+            const float *a = gates + row * G * H + u, *kept = all_kept + row * H + u;
+            float* d = dWx + row * G * H + u;
+            vec dh, dc{}, past{};  // past: what reaches the h before, and not by R
+            if (r < going) {
+                dh = load(sums + at);
+                if (!plain && mask) dh = dh * load(mask + (first + r) * H + u, n);
+                if (gated || (!plain && keep_h)) dh = dh + load(past_now + unit, n);
+                if (cell == Cell::lstm) dc = load(dc_now + unit, n);
+            } else {
+                dh = dhn ? load(dhn + (first + r) * H + u, n) : vec{};
+                if (cell == Cell::lstm && dcn) dc = load(dcn + (first + r) * H + u, n);
+            }
+            if (dy) dh = dh + load(dy + row * H + u, n);
+            if (!plain && keep_h) {
+                past = load(keep_h + row * keep_step + u, n) * dh;
+                dh = dh - past;
+            }
+            if constexpr (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) {
+                vec h = load(kept, n);
+                if constexpr (cell == Cell::rnn_tanh) store(d, dh * fma(-h, h, splat(1.0f)), n);
+                if constexpr (cell == Cell::rnn_relu) store(d, h <= 0.0f ? splat(0.0f) : dh, n);
+            }
+            if constexpr (cell == Cell::lstm) {
+                vec i = load(a, n), f = load(a + H, n);
+                vec g = load(a + 2 * H, n), o = load(a + 3 * H, n);
+                vec t = tanh(load(kept, n));
+                vec c_before = load(old(r) + u, n), stays{};
+                if (!plain && keep_c) {
+                    stays = load(keep_c + row * keep_step + u, n) * dc;
+                    dc = dc - stays;
+                }
+                dc = fma(dh * o, fma(-t, t, splat(1.0f)), dc);
+                store(d, dc * g * i * (1.0f - i), n);
+                store(d + H, dc * c_before * f * (1.0f - f), n);
+                store(d + 2 * H, dc * i * fma(-g, g, splat(1.0f)), n);
+                store(d + 3 * H, dh * t * o * (1.0f - o), n);
+                store(dc_now + unit, plain ? dc * f : fma(dc, f, stays), n);
+            }
+            if constexpr (gated) {
+                vec z = load(a + H, n), nn = load(a + 2 * H, n);
+                vec h = load(old(r) + u, n);
+                past = fma(dh, z, past);
+                vec dn = dh * (1.0f - z) * fma(-nn, nn, splat(1.0f));
+                store(d + H, dh * (h - nn) * z * (1.0f - z), n);
+                store(d + 2 * H, dn, n);
+                if constexpr (cell == Cell::gru) {
+                    vec reset = load(a, n);
+                    store(d, dn * load(kept, n) * reset * (1.0f - reset), n);
+                    store(dRn + row * H + u, dn * reset, n);
+                }
+            }
+            if (gated || (!plain && keep_h)) store(past_now + unit, past, n);
+        });
+    }
+
+    // Where r comes before the product: through R_n to r, and past it to h.
+    void second_stage(long s, long tile, float* sums) {
+        const Panels& panels = recurrent[1];
+        const long alive = walk.alive(s), offset = walk.offset(s);
+        const float* d = (b.inside.norm ? b.dRh : b.dWx) + offset * G * H + 2 * H;
+        panels.multiply(b.R + recurrent[0].size(), tile, 0, H, d, G * H, alive, sums, false);
+        const Before old = before(b.y, b.h0, s);
+        panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+            const long gate = (offset + r) * G * H + u;
+            vec drh = masked(load(sums + at), r, u, n), reset = load(b.gates + gate, n);
+            float* past = past_(r * H + u);
+            store(past, fma(drh, reset, load(past, n)), n);
+            vec h = load(old(r) + u, n);
+            store(b.dWx + gate, drh * h * reset * (1.0f - reset), n);
+        });
+    }
+
+    void unnorm(long s, long from, long to) const {
+        const long alive = walk.alive(s), offset = walk.offset(s);
+        const Norm norm{H, G, from, to};
+        norm.backward(b.dWx + offset * G * H, b.dRn ? b.dRn + offset * H : nullptr, alive,
+                      b.inside.norm, b.normed + offset * G * H, b.scale + offset * G,
+                      b.dRh + offset * G * H);
+    }
+
+    // dx, while the gradients of the gates are close.
+    void input_stage(long s, long tile, float* sums) const {
+        const long alive = walk.alive(s), offset = walk.offset(s);
+        x_panels.multiply(b.W, tile, 0, G * H, b.dWx + offset * G * H, G * H, alive, sums, false);
+        x_panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+            store(b.dx + (offset + r) * b.I + u, load(sums + at), n);
+        });
+    }
+
+    // Rows that began at step s, in time: what is left of their gradient is that of the first state.
+    void leave(long s, long tile, float* sums) {
+        const long alive = walk.alive(s), known = walk.alive(s + 1), offset = walk.offset(s);
+        const Panels& panels = recurrent[0];
+        if (b.dh0) through_R(tile, offset, known, alive, sums);
+        panels.finish(tile, alive - known, [&](long k, long u, long n, long at) {
+            const long r = known + k, to = (first + r) * H + u;
+            if (b.dh0) {
+                vec dh = masked(load(sums + at), r, u, n);
+                store(b.dh0 + to, carries ? dh + load(past_(r * H + u), n) : dh, n);
+            }
+            if (cell == Cell::lstm && b.dc0) store(b.dc0 + to, load(dc_(r * H + u), n), n);
+        });
+    }
+
+    const Backward& b;
+    const long first, rows;
+    const Walk walk;
+    const long H = b.in.H;
+    const Products recurrent;
+    const Panels x_panels;
+    const bool carries;  // whether h reaches the next one past R too
+    Buffer dc_, past_;
+    Tickets tickets;
+};
+
+}  // namespace
+}  // namespace ELMAN_ISA
+}  // namespace elman
