@@ -9,10 +9,9 @@ namespace {
 
 constexpr int64_t PAD = 64;  // floats that a vector of units may be read and written beyond its end
 
-// A product smaller than this is done before a helper has heard of it. Measured with
-// bench/streaming.py; docs/performance.md.
-constexpr int64_t SHARED_BYTES = 128 << 10;
-// Below so many bytes of weights streamed in a call, a thread is not woken up for it.
+// Up to so many bytes of weights, about what a second-level cache holds, a layer is one thread's.
+constexpr int64_t SHARED_BYTES = 1 << 20;
+// Below so many bytes of weights streamed in a call, no thread is woken up for it.
 constexpr int64_t CALL_BYTES = 8 << 20;
 
 int64_t bytes_of(const Layer& l, const Matrix& m) {
@@ -83,6 +82,7 @@ void Model::add(Unit unit, int64_t I, int64_t H, bool residual, float zoneout, c
         std::copy(bias + s * H, bias + (s + 1) * H, part->bias.data() + s * l.width);
     l.bias = part->bias.data();
     bytes_ += bytes_of(l);
+    largest_ = std::max(largest_, bytes_of(l));
     parts_.push_back(std::move(part));
 }
 
@@ -219,8 +219,7 @@ class Model::Walk {
     }
 
     void run(const Layer& l, int pass, Team& team) const {
-        const int64_t bytes = pass ? bytes_of(l, l.rh) : bytes_of(l);
-        if (bytes * B_ < SHARED_BYTES)
+        if (bytes_of(l) <= SHARED_BYTES)
             return model_.kernels_.run(l, rows_.data(), B_, pass, 0, l.tiles);
         team.share(l.tiles, [&](int64_t tile) {
             model_.kernels_.run(l, rows_.data(), B_, pass, tile, tile + 1);
@@ -237,7 +236,7 @@ class Model::Walk {
 };
 
 int Model::workers(int64_t steps, int threads) const {
-    return bytes_ * steps < CALL_BYTES ? 1 : threads;
+    return largest_ <= SHARED_BYTES || bytes_ * steps < CALL_BYTES ? 1 : threads;
 }
 
 void Model::step(const float* x, int64_t B, const States& before, const StatesOut& after, float* y,
@@ -254,9 +253,9 @@ void Model::read(const int64_t* ids, int64_t count, const States& before, const 
                  float* y, int threads) const {
     Walk walk(*this, 1, before);
     Team::gather(workers(count, threads), [&](Team& team) {
-        const float* out = nullptr;
-        for (int64_t t = 0; t < count; ++t) out = walk.step(nullptr, ids[t], team);
-        walk.copy_out(y, out, parts_.back()->layer.H);
+        const int64_t H = parts_.back()->layer.H;
+        for (int64_t t = 0; t < count; ++t)
+            walk.copy_out(y + t * H, walk.step(nullptr, ids[t], team), H);
     });
     walk.states(after, 0);
 }

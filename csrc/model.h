@@ -39,7 +39,7 @@ class Model {
     // x [B, I] → y [B, H of the last layer] and the states after.
     void step(const float* x, int64_t B, const States& before, const StatesOut& after, float* y,
               int threads) const;
-    // As many steps as there are ids, B = 1: y [H of the last layer] after the last.
+    // As many steps as there are ids, B = 1: y [count, H of the last layer], states after the last.
     void read(const int64_t* ids, int64_t count, const States& before, const StatesOut& after,
               float* y, int threads) const;
     // Up to `count` tokens from `logits` [V] at `position` on: each token, and the logits [count, V]
@@ -71,7 +71,7 @@ class Model {
     Storage storage_;
     std::vector<std::unique_ptr<Part>> parts_;
     std::vector<float> table_, embedding_;
-    int64_t bytes_ = 0;  // of all weights that a step streams
+    int64_t bytes_ = 0, largest_ = 0;  // of all weights that a step streams, and of one layer's
 };
 
 }  // namespace elman

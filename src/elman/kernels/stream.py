@@ -130,13 +130,13 @@ class Stream:
         return (y[0], [tuple(s[0] for s in part) for part in after]) if alone else (y, after)
 
     def read(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """`ids` [T >= 1] int64, each state [1, H] → y [O] after the last, and the states.
+        """`ids` [T >= 1] int64, each state [1, H] → y [T, O], and the states after the last.
 
         ValueError: types, shapes, devices, ids out of range.
         """
         self._check_ids("ids", ids)
         before, after = self._addresses(state, 1), self._new_states(1)
-        y = torch.empty(self.output_size)
+        y = torch.empty(len(ids), self.output_size)
         self._model.read(
             torch.get_num_threads(), ids.data_ptr(), len(ids), before, _flat(after), y.data_ptr()
         )
@@ -318,7 +318,7 @@ def _checked(layers: Sequence[Weights]) -> list[tuple[int, int]]:
             raise ValueError(f"weight_ih of layer {k}: {list(layer.weight_ih.shape)}, G = {G}")
         rows, I = layer.weight_ih.shape  # noqa: E741
         H = rows // G
-        if sizes and I != sizes[-1][1]:
+        if sizes and sizes[-1][1] != I:
             raise ValueError(f"layer {k} reads {I} numbers, but {sizes[-1][1]} come from below")
         check(f"weight_ih of layer {k}", layer.weight_ih, rows, I)
         if (layer.weight_hh is None) != (layer.cell in WITHOUT_R):
