@@ -91,7 +91,7 @@ void bind_stream(nb::module_& m) {
                const std::vector<int64_t>& seen, const std::vector<int64_t>& forbidden,
                Address tokens, Address all_logits, const std::vector<Address>& all_states) {
                 const Sampling sampling{temperature, top_p, repetition_penalty, top_k, seed};
-                Chooser chooser(V, sampling, seen, forbidden);
+                Chooser chooser(self.kernels(), V, sampling, seen, forbidden);
                 int64_t why;
                 const int64_t made = self.generate(
                     count, at<const float>(logits), position, read_from(before), chooser,
@@ -103,11 +103,12 @@ void bind_stream(nb::module_& m) {
     m.def("uniform", &uniform);
     m.def(
         "choose",
-        [](Address logits, int64_t V, uint64_t position, double temperature, int64_t top_k,
+        [](const std::string& isa, Address logits, int64_t V, uint64_t position, double temperature, int64_t top_k,
            double top_p, double repetition_penalty, uint64_t seed, const std::vector<int64_t>& seen,
            const std::vector<int64_t>& forbidden) {
             const Sampling sampling{temperature, top_p, repetition_penalty, top_k, seed};
-            return Chooser(V, sampling, seen, forbidden).choose(at<const float>(logits), position);
+            return Chooser(build(isa), V, sampling, seen, forbidden)
+                .choose(at<const float>(logits), position);
         },
         released);
 }

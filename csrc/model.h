@@ -28,6 +28,7 @@ class Model {
   public:
     Model(const StreamKernels& kernels, Storage storage) : kernels_(kernels), storage_(storage) {}
     Model(const Model&) = delete;
+    const StreamKernels& kernels() const { return kernels_; }
 
     // The next layer, over what the one before puts out. `bias` [S, H] of the sums. Above all layers
     // may stand one `linear` unit. A first layer over tokens has I = 0 and `table` [V, G * H].

@@ -1,7 +1,6 @@
 #include "sampling.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -24,9 +23,14 @@ double uniform(uint64_t seed, uint64_t position) {
     return (double)(counter[0] >> 11) * 0x1p-53;
 }
 
-Chooser::Chooser(int64_t V, const Sampling& sampling, const std::vector<int64_t>& seen,
-                 const std::vector<int64_t>& forbidden)
-    : sampling_(sampling), seen_((size_t)V), forbidden_((size_t)V), x_((size_t)V), p_((size_t)V) {
+Chooser::Chooser(const StreamKernels& kernels, int64_t V, const Sampling& sampling,
+                 const std::vector<int64_t>& seen, const std::vector<int64_t>& forbidden)
+    : kernels_(kernels),
+      sampling_(sampling),
+      seen_((size_t)V),
+      forbidden_((size_t)V),
+      x_((size_t)V),
+      p_((size_t)V) {
     for (int64_t token : seen) seen_[(size_t)token] = 1;
     for (int64_t token : forbidden) forbidden_[(size_t)token] = 1;
     if (sampling.top_k > 0 || sampling.top_p < 1) order_.resize((size_t)V);
@@ -43,7 +47,7 @@ int64_t Chooser::choose(const float* logits, uint64_t position) {
     return token;
 }
 
-// Fills x_, and p_ but for their sum.
+// Fills x_, and p_: probabilities but for a common factor.
 int64_t Chooser::likeliest(const float* logits) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     const double penalty = sampling_.repetition_penalty;
@@ -61,21 +65,23 @@ int64_t Chooser::likeliest(const float* logits) {
     }
     const double top = x_[(size_t)best];
     if (top == -infinity) return ALL_FORBIDDEN;
-    if (sampling_.temperature > 0)
+    if (sampling_.temperature > 0) {
         for (size_t k = 0; k < V; ++k) {
             const double below = x_[k] - top;  // equals stay equal at any temperature
-            p_[k] = below < 0 ? std::exp(below / sampling_.temperature) : 1.0;
+            p_[k] = below < 0 ? below / sampling_.temperature : 0.0;
         }
+        kernels_.exponentials(p_.data(), (int64_t)V);
+    }
     return best;
 }
 
 int64_t Chooser::draw(int64_t likeliest, double uniform) {
-    double total = 0;
-    for (double p : p_) total += p;
-    double all = 0;
-    for (double& p : p_) p = all += p / total;  // cumulated from here on
-    for (size_t k = 0; k < p_.size(); ++k)
-        if (p_[k] > uniform * all) return (int64_t)k;
+    double mass = 0, cumulated = 0;
+    for (double p : p_) mass += p;
+    for (size_t k = 0; k < p_.size(); ++k) {
+        cumulated += p_[k];
+        if (cumulated > uniform * mass) return (int64_t)k;
+    }
     return likeliest;
 }
 
@@ -92,25 +98,20 @@ int64_t Chooser::draw_of_the_first(double uniform) {
     if (kept < V)
         std::nth_element(order_.begin(), order_.begin() + (int64_t)kept, order_.end(), before);
     std::sort(order_.begin(), order_.begin() + (int64_t)kept, before);
-    double whole = 0, mass = 0;
-    for (double p : p_) whole += p;
-    for (size_t k = 0; k < kept; ++k) mass += p_[(size_t)order_[k]] / whole;
+    double mass = 0, cumulated = 0;
+    for (size_t k = 0; k < kept; ++k) mass += p_[(size_t)order_[k]];
     if (sampling_.top_p < 1) {
         double reached = 0;
         size_t nucleus = 0;
-        do reached += p_[(size_t)order_[nucleus++]] / whole;
+        do reached += p_[(size_t)order_[nucleus++]];
         while (nucleus < kept && reached < sampling_.top_p * mass);
         kept = nucleus;
+        mass = reached;
     }
     std::sort(order_.begin(), order_.begin() + (int64_t)kept);
-    mass = 0;
-    for (size_t k = 0; k < kept; ++k) mass += p_[(size_t)order_[k]] / whole;
-    double all = 0;
-    for (size_t k = 0; k < kept; ++k) all += p_[(size_t)order_[k]] / whole / mass;
-    double cumulated = 0;
     for (size_t k = 0; k < kept; ++k) {
-        cumulated += p_[(size_t)order_[k]] / whole / mass;
-        if (cumulated > uniform * all) return order_[k];
+        cumulated += p_[(size_t)order_[k]];
+        if (cumulated > uniform * mass) return order_[k];
     }
     return order_[kept - 1];
 }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "stream.h"
+
 namespace elman {
 
 struct Sampling {
@@ -21,7 +23,7 @@ double uniform(uint64_t seed, uint64_t position);
 // Chooses tokens out of V, with room of its own.
 class Chooser {
   public:
-    Chooser(int64_t V, const Sampling& sampling, const std::vector<int64_t>& seen,
+    Chooser(const StreamKernels& kernels, int64_t V, const Sampling& sampling, const std::vector<int64_t>& seen,
             const std::vector<int64_t>& forbidden);
 
     // The token for the place `position`, and from then on it counts as seen; or NOT_FINITE, or
@@ -33,9 +35,10 @@ class Chooser {
     int64_t draw(int64_t likeliest, double uniform);
     int64_t draw_of_the_first(double uniform);
 
+    const StreamKernels& kernels_;
     Sampling sampling_;
     std::vector<char> seen_, forbidden_;  // [V]
-    std::vector<double> x_, p_;           // [V], penalised logits and what comes of them
+    std::vector<double> x_, p_;           // [V], penalised logits, and probabilities but for a factor
     std::vector<int64_t> order_;          // [V], tokens, the likeliest first
 };
 

@@ -261,6 +261,38 @@ void run(const Layer& l, const Row* rows, int64_t B, int pass, int64_t first, in
     chosen(l)(l, rows, B, pass, first, last);
 }
 
+// ---- Choosing ------------------------------------------------------------------------------
+
+typedef double dvec __attribute__((vector_size(W * 4)));
+typedef int64_t lvec __attribute__((vector_size(W * 4)));
+
+// Cody and Waite's reduction as in `exponential`, and the series up to r^13 / 13!.
+INLINE dvec decay(dvec x) {
+    constexpr double series[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
+                                 1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
+                                 1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5,
+                                 1.0,              1.0};
+    const dvec to_integer = 0x1.8p52 - dvec{};  // the sum's last bit is worth 1
+    const dvec rounded = x * 1.4426950408889634 + to_integer, n = rounded - to_integer;
+    const dvec r = (x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33;
+    dvec p = series[0] - dvec{};
+#pragma GCC unroll 16
+    for (int k = 1; k < 14; ++k) p = p * r + series[k];
+    const dvec scale = (dvec)(((lvec)rounded << 52) + (lvec)(1.0 - dvec{}));
+    return x < -700.0 ? dvec{} : p * scale;
+}
+
+void exponentials(double* x, int64_t n) {
+    constexpr long LANES = W / 2;
+    for (long k = 0; k < n; k += LANES) {
+        dvec a{};
+        const size_t bytes = (size_t)min(LANES, n - k) * sizeof(double);
+        std::memcpy(&a, x + k, bytes);
+        a = decay(a);
+        std::memcpy(x + k, &a, bytes);
+    }
+}
+
 // ---- Packing -------------------------------------------------------------------------------
 
 void cut(Layer& l) {
@@ -336,7 +368,7 @@ float quantise(const float* values, int64_t K, uint8_t* bytes) {
 #define STREAM(isa) isa##_stream
 #define DEFINE(isa)                                                                           \
     const StreamKernels STREAM(isa) = {NAME(isa),      isa::cut,      isa::packed_bytes, isa::pack, \
-                                       isa::quantise, isa::run};
+                                       isa::quantise, isa::run, isa::exponentials};
 #define EXPAND(macro, isa) macro(isa)
 EXPAND(DEFINE, ELMAN_ISA)
 

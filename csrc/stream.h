@@ -73,6 +73,8 @@ struct StreamKernels {
     // Tiles first .. last of a step, for B rows. Pass 1 is the second one of gru_reset_before.
     void (*run)(const Layer& layer, const Row* rows, int64_t B, int pass, int64_t first,
                 int64_t last);
+    // e^x in place of each x <= 0, within a few units of the last place; 0 below -700.
+    void (*exponentials)(double* x, int64_t n);
 };
 
 // Sums that a unit needs, and the gates in its product with x, with h, and with r * h.

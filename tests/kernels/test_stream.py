@@ -113,9 +113,7 @@ def test_steps_are_the_layers(
         for name, weight in layers.named_parameters():
             if name.startswith("weight"):
                 weight.data = weight.data.half().float()
-    stream = Stream(
-        streaming.weights(layers), storage=storage, instruction_set=instruction_set
-    )
+    stream = Stream(streaming.weights(layers), storage=storage, instruction_set=instruction_set)
     if not bias:
         layers = with_zero_biases(layers)
     x, state = torch.randn(TIME, B, I), states(layers, B)
@@ -321,17 +319,24 @@ logit_lists = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@every_set
+@settings(max_examples=150, deadline=None)
 @given(logit_lists, samplings, st.integers(1, 2**63 - 1), st.data())
 def test_the_same_token_is_chosen(
-    values: list[float], sampling: Sampling, position: int, data: st.DataObject
+    instruction_set: str,
+    values: list[float],
+    sampling: Sampling,
+    position: int,
+    data: st.DataObject,
 ) -> None:
     logits = torch.tensor(values)
     token = st.integers(0, len(values) - 1)
     seen = data.draw(st.lists(token, max_size=9))
     forbidden = data.draw(st.lists(token, max_size=len(values) - 1, unique=True))
     assert sampling.seed is not None
-    options: dict[str, Any] = dict(vars(sampling), seen=seen, forbidden=forbidden)
+    options: dict[str, Any] = dict(
+        vars(sampling), seen=seen, forbidden=forbidden, instruction_set=instruction_set
+    )
     try:
         p = distribution(logits, seen, sampling, forbidden)
     except UserError as told:

@@ -81,7 +81,7 @@ class Stream:
         if not layers:
             raise ValueError("a stream needs at least one layer")
         self._shapes = _checked(layers)  # (I, H) of each layer
-        self._states = tuple(2 if layer.cell == "lstm" else 1 for layer in layers)
+        self._states = [2 if layer.cell == "lstm" else 1 for layer in layers]
         self.storage: Storage = storage
         self.instruction_set = which(instruction_set)
         self.vocabulary_size = _vocabulary(tokens, self._shapes[0][0])
@@ -116,18 +116,19 @@ class Stream:
             raise ValueError("this stream reads tokens: call read")
         if x.dim() not in (1, 2):
             raise ValueError(f"x must have 2 dimensions, or 1 for one row; got {x.dim()}")
-        alone = x.dim() == 1
-        if alone:
-            x, state = x[None], [tuple(s[None] for s in part) for part in state]
-        B = x.shape[0]
-        check("x", x, B, self.input_size)
-        before = self._addresses(state, B)
-        after = self._new_states(B)
-        y = x.new_empty(B, self.output_size)
+        rows = tuple(x.shape[:-1])
+        check("x", x, *rows, self.input_size)
+        before, after = self._addresses(state, *rows), self._new_states(*rows)
+        y = torch.empty(*rows, self.output_size)
         self._model.step(
-            torch.get_num_threads(), x.data_ptr(), B, before, _flat(after), y.data_ptr()
+            torch.get_num_threads(),
+            x.data_ptr(),
+            *(rows or (1,)),
+            before,
+            _flat(after),
+            y.data_ptr(),
         )
-        return (y[0], [tuple(s[0] for s in part) for part in after]) if alone else (y, after)
+        return y, after
 
     def read(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """`ids` [T >= 1] int64, each state [1, H] → y [T, O], and the states after the last.
@@ -220,18 +221,18 @@ class Stream:
         if len(ids) == 0 or int(ids.min()) < 0 or int(ids.max()) >= V:
             raise ValueError(f"{name} must be at least one, each from 0 to {V - 1}")
 
-    def _addresses(self, state: State, B: int) -> list[int]:
-        got = tuple(len(part) for part in state)
+    def _addresses(self, state: State, *rows: int) -> list[int]:
+        got = [len(part) for part in state]
         if got != self._states:
-            raise ValueError(f"a state must hold {list(self._states)} tensors; got {list(got)}")
+            raise ValueError(f"a state must hold {self._states} tensors; got {got}")
         for part, (_, H) in zip(state, self._shapes, strict=True):
             for s in part:
-                check("a state", s, B, H)
+                check("a state", s, *rows, H)
         return _flat(state)
 
-    def _new_states(self, rows: int) -> State:
+    def _new_states(self, *rows: int) -> State:
         pairs = zip(self._states, self._shapes, strict=True)
-        return [tuple(torch.empty(rows, H) for _ in range(count)) for count, (_, H) in pairs]
+        return [tuple([torch.empty(*rows, H) for _ in range(count)]) for count, (_, H) in pairs]
 
 
 def uniform(seed: int, position: int) -> float:
@@ -250,13 +251,14 @@ def choose(
     top_k: int = 0,
     top_p: float = 1.0,
     repetition_penalty: float = 1.0,
+    instruction_set: str | None = None,
 ) -> int:
     """The token that `Stream.generate` takes for `logits` [V]. RunError, UserError: none fits."""
     V = len(logits)
     check("logits", logits, V)
     token = extension().choose(
-        logits.data_ptr(), V, position, temperature, min(top_k, 2**62), top_p, repetition_penalty,
-        seed, _ids("seen", seen, V), _ids("forbidden", forbidden, V),
+        which(instruction_set), logits.data_ptr(), V, position, temperature, min(top_k, 2**62),
+        top_p, repetition_penalty, seed, _ids("seen", seen, V), _ids("forbidden", forbidden, V),
     )  # fmt: skip
     if token < 0:
         raised = error(token)
