@@ -37,8 +37,6 @@ class Patience {
 
 class Team {
   public:
-    using Piece = std::function<void(int64_t)>;
-
     // Runs lead(team) once, in one thread of at most `threads`, the caller's among them.
     static void gather(int threads, const std::function<void(Team&)>& lead) {
         Team team;
@@ -53,12 +51,14 @@ class Team {
     // For the leader: piece(0) … piece(pieces - 1), each once, and back when all are done. It takes
     // pieces from the front and the helpers from the back, so that with one helper most weights
     // stay in the same core's cache from step to step.
+    template <class Piece>
     void share(int64_t pieces, const Piece& piece) {
         if (helpers_.load(std::memory_order_relaxed) == 0 || pieces < 2 || pieces > MOST) {
             for (int64_t k = 0; k < pieces; ++k) piece(k);
             return;
         }
         piece_ = &piece;
+        run_ = [](const void* it, int64_t k) { (*(const Piece*)it)(k); };
         left_.store(pieces, std::memory_order_relaxed);
         ++round_;
         open_.store(Open{round_, 0, (uint16_t)pieces}.word(), std::memory_order_release);
@@ -102,7 +102,7 @@ class Team {
                 patience.wait();
                 continue;
             }
-            (*piece_)(taken);  // it stays what it is until this piece is done
+            run_(piece_, taken);  // it stays what it is until this piece is done
             left_.fetch_sub(1, std::memory_order_acq_rel);
             patience.reset();
         }
@@ -112,7 +112,8 @@ class Team {
     alignas(64) std::atomic<int64_t> left_{0};
     alignas(64) std::atomic<bool> over_{false};
     std::atomic<int> helpers_{0};
-    const Piece* piece_ = nullptr;
+    const void* piece_ = nullptr;
+    void (*run_)(const void*, int64_t) = nullptr;
     uint32_t round_ = 0;
 };
 

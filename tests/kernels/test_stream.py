@@ -167,8 +167,8 @@ def test_a_float16_stream_has_rounded_weights(instruction_set: str) -> None:
         for storage in ("float16", "int8"):
             if storage == "int8" and value == 1e5:
                 continue
-            with pytest.raises(ValueError, match="weights must be finite"):
-                Stream([layer], storage=storage)  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="weights must be"):
+                Stream([layer], storage=storage)
 
 
 @every_cell
@@ -423,7 +423,7 @@ def test_layers_that_do_not_fit_are_refused() -> None:
         {"instruction_set": "mmx"},
     ):  # fmt: skip
         with pytest.raises(ValueError):
-            Stream([good], **options)  # type: ignore[arg-type]
+            Stream([good], **options)
 
 
 def test_input_that_does_not_fit_is_refused() -> None:
@@ -457,11 +457,12 @@ def test_ids_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="reads tokens"):
         stream.step(torch.zeros(V), state)
     logits = torch.zeros(V)
-    for changed in (
+    changes: list[dict[str, Any]] = [
         {"logits": logits[1:]}, {"logits": logits.double()}, {"position": -1},
         {"position": 2**63}, {"length": -1}, {"seed": -1}, {"seed": 2**63}, {"forbidden": [V]},
         {"seen": [-1], "repetition_penalty": 2.0}, {"state": []},
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for changed in changes:
         given: dict[str, Any] = {
             "length": 2, "logits": logits, "state": state, "position": 1, "seed": 0,
         }  # fmt: skip

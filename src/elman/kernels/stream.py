@@ -288,9 +288,10 @@ def _narrow(weight: Tensor | None, storage: Storage) -> _Narrow:
     if weight is None or storage == "float32":
         return _Narrow(weight, None)
     largest = weight.abs().amax(1)  # [rows]
-    limit = LARGEST_HALF if storage == "float16" else float("inf")
-    if not bool((largest <= limit).all() & largest.isfinite().all()):
-        raise ValueError(f"weights must be finite and at most {limit} to be stored as {storage}")
+    if not bool(largest.isfinite().all()):
+        raise ValueError(f"weights must be finite to be stored as {storage}")
+    if storage == "float16" and bool((largest > LARGEST_HALF).any()):
+        raise ValueError(f"weights must be at most {LARGEST_HALF} to be stored as float16")
     if storage == "float16":
         return _Narrow(weight.half(), None)
     if weight.shape[1] > MOST_INPUTS:
