@@ -268,7 +268,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.quality:
         for q in quality(Path(given.quality[0]), given.quality[1], given.characters):
-            print(f"{q.storage:8} {q.bits_per_character:.4f} bits of {q.characters:,} characters")
+            print(f"{q.storage:8} {q.bits_per_character:.5f} bits of {q.characters:,} characters")
         return
     print(f"Elman's kernels: {kernels.available()}")
     print("cell     H threads | tokens us | vs … | storages | vectors us | vs … | matrix-vector")
