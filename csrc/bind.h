@@ -36,5 +36,6 @@ using Builds = std::array<const Table*, 1>;
 
 void bind_sweeps(nanobind::module_& m);
 void bind_linear(nanobind::module_& m);
+void bind_stream(nanobind::module_& m);
 
 }  // namespace elman

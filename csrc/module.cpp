@@ -40,6 +40,7 @@ NB_MODULE(_native, m) {
     m.def("names", &names, "The instruction sets that this processor runs, the plainest first.");
     bind_sweeps(m);
     bind_linear(m);
+    bind_stream(m);
 }
 
 }  // namespace elman

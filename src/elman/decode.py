@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 from elman.errors import RunError, UserError
 from elman.options import require, require_range
@@ -18,6 +18,9 @@ State = TypeVar("State")
 
 LAST = 8
 """Ids that a place remembers: a split character has four bytes at most, a space needs one word."""
+
+Weights: TypeAlias = Literal["float32", "float16", "int8"]
+"""How a model's weights are stored while it writes: float32 is exact, the others are smaller."""
 
 Step: TypeAlias = "Callable[[Tensor, State], tuple[Tensor, State]]"
 """A model that reads on: ids int64 [T >= 1] and a state → logits [V] of the next token, new state.
@@ -86,6 +89,11 @@ def start(step: Step[State], state: State, prompt: Sequence[int]) -> Cursor[Stat
 def advance(step: Step[State], cursor: Cursor[State], ids: Sequence[int]) -> Cursor[State]:
     """The place after `cursor` once `ids`, at least one, have been read from there."""
     logits, state = step(_ids(ids), cursor.state)
+    return moved(cursor, ids, logits, state)
+
+
+def moved(cursor: Cursor[State], ids: Sequence[int], logits: Tensor, state: State) -> Cursor[State]:
+    """The place after `cursor` once a model that read `ids` stands at `logits` and `state`."""
     # Most tokens have been seen before: then nothing is copied.
     seen = cursor.seen if cursor.seen.issuperset(ids) else cursor.seen.union(ids)
     last = (*cursor.last, *ids[-LAST:])[-LAST:]
@@ -105,12 +113,17 @@ def generate(
     last cursor, are the n + m tokens made in one go, wherever the stream was stopped.
     Tokens in `forbidden` are never chosen. Raises what `distribution` raises.
     """
-    seed = secrets.randbits(63) if sampling.seed is None else sampling.seed
+    seed = seed_of(sampling)
     for _ in range(length):
         p = distribution(cursor.logits, cursor.seen, sampling, forbidden)
         token = choose(p, _uniform(seed, cursor.position))
         cursor = advance(step, cursor, [token])
         yield token, cursor
+
+
+def seed_of(sampling: Sampling) -> int:
+    """The seed given, or a new one, below 2^63."""
+    return secrets.randbits(63) if sampling.seed is None else sampling.seed
 
 
 def distribution(

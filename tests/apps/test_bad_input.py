@@ -267,7 +267,7 @@ def test_options_of_train(tmp_path: Path, flags: str) -> None:
         "--repetition-penalty=0", "--repetition-penalty=-1", "--repetition-penalty=inf",
         "--seed=-1",
         "--seed=36893488147419103232", "--tempreature=1", "--state=/absent", "--state=/",
-        "--device=tpu",
+        "--device=tpu", "--weights=int4", "--weights", "--weights=Float16",
         "--prompt", "another", "--json",
     ],
 )  # fmt: skip

@@ -22,7 +22,7 @@ from calling import call
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from elman import cells, tasks
+from elman import cells, kernels, tasks
 from elman.data.named import NAMED
 
 ELMAN = (sys.executable, "-m", "elman")
@@ -212,6 +212,15 @@ def test_generate_repeats_and_goes_on_as_if_never_stopped(
     assert one.out[:-1] + two.out == whole.out
     assert whole.out.startswith("the 狐")
     assert len(whole.out) == len("the 狐") + first + second + 1
+
+
+@pytest.mark.skipif(not kernels.instruction_sets(), reason="the extension was not built")
+@pytest.mark.parametrize("weights", ["float32", "float16", "int8"])
+def test_generate_with_weights_stored_smaller(trained: Path, weights: str) -> None:
+    line = ("generate", trained / "run", "--length", "9", "--seed", "1", "--weights", weights)
+    ended = call(*line)
+    assert (ended.code, ended.err) == (0, "")
+    assert len(ended.out) == 10
 
 
 def test_generate_tells_of_unknown_symbols(trained: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 import elman
+from elman import kernels
 from elman.decode import Sampling
-from elman.errors import UserError
+from elman.errors import RunError, UserError
 from elman.run import checkpoint
 
 SMALL: dict[str, Any] = {
@@ -80,6 +81,55 @@ def test_generate_is_the_prompt_and_what_the_stream_gives(run: elman.Run) -> Non
     assert run.generate("", 5, temperature=0) == run.generate("", 5, temperature=0)
     with pytest.raises(UserError, match="unknown option"):
         run.generate("the ", 9, temprature=1.0)
+
+
+@pytest.mark.skipif(not kernels.instruction_sets(), reason="the extension was not built")
+def test_a_text_is_the_same_with_and_without_kernels(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried = SMALL | {"cell": ["lstm", "mingru", "gru"], "hidden_size": [6, 5, 5], "zoneout": 0.1}
+    run = elman.train("text", text, run=tmp_path / "run", **carried, residual=True)
+    sampling = Sampling(seed=2, top_p=0.9, repetition_penalty=1.2)
+    fast = list(run.stream(run.read("the"), 90, sampling))
+    kernels.available.cache_clear()
+    monkeypatch.setenv("ELMAN_KERNELS", "off")
+    slow = list(run.stream(run.read("the"), 90, sampling))
+    crossed = run.stream(fast[29][1], 60, sampling)  # from a place that the kernels made
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="--weights int8: this model is written with float32"):
+        monkeypatch.setenv("ELMAN_KERNELS", "off")
+        run.generate("the", 5, weights="int8")
+    rest = [piece for piece, _ in crossed]
+    monkeypatch.undo()
+    kernels.available.cache_clear()
+    back = run.stream(slow[29][1], 60, sampling)
+    assert [piece for piece, _ in fast] == [piece for piece, _ in slow]
+    assert rest == [piece for piece, _ in back] == [piece for piece, _ in slow[30:]]
+    for (_, a), (_, b) in zip(fast, slow, strict=True):
+        assert (a.seen, a.position, a.last) == (b.seen, b.position, b.last)
+        torch.testing.assert_close(a.logits, b.logits, atol=1e-4, rtol=0)
+        for part, other in zip(a.state, b.state, strict=True):
+            for s, e in zip(part, other, strict=True):
+                torch.testing.assert_close(s, e, atol=1e-4, rtol=0)
+
+
+@pytest.mark.skipif(not kernels.instruction_sets(), reason="the extension was not built")
+def test_weights_may_be_stored_smaller(text: Path, tmp_path: Path) -> None:
+    run = elman.train("text", text, run=tmp_path / "run", **SMALL)
+    for weights in ("float32", "float16", "int8"):
+        written = run.generate("the ", 9, weights=weights, seed=4)
+        assert written == run.generate("the ", 9, weights=weights, seed=4)
+        assert len(written) == 13
+    with pytest.raises(UserError, match="unknown weights"):
+        run.generate("the ", 9, weights="int4")  # type: ignore[arg-type]
+    other = elman.train("text", text, run=tmp_path / "both", **SMALL, bidirectional=True)
+    with pytest.raises(UserError, match=r"--weights float16: .* both ways"):
+        other.generate("the ", 9, weights="float16")
+    dict(run.model.named_parameters())["output.weight"].data[2, 2] = float("nan")
+    with pytest.raises(UserError, match="--weights int8: weights must be finite"):
+        run.generate("the ", 9, weights="int8")
+    with pytest.raises(RunError, match="not finite"):
+        run.generate("the ", 9)
 
 
 def test_unknown_symbols_are_named_read_and_never_written(run: elman.Run) -> None:

@@ -29,7 +29,7 @@ from elman.apps.console import Console, Passing, warn
 from elman.apps.flags import flags, given, whole
 from elman.bench.options import BenchOptions
 from elman.data.named import NAMED
-from elman.decode import Sampling
+from elman.decode import Sampling, Weights
 from elman.errors import ElmanError, UserError
 from elman.options import make, read_toml, shown
 from elman.run.options import TrainOptions, parse
@@ -186,6 +186,10 @@ def generate(
         Path | None, Parameter(help="Go on from a state that --save-state kept.")
     ] = None,
     save_state: Annotated[Path | None, Parameter(help="Keep the state at the end.")] = None,
+    weights: Annotated[
+        Weights,
+        Parameter(help="How weights are stored meanwhile: float16 and int8 are faster if large."),
+    ] = "float32",
     device: Device = "auto",
 ) -> None:
     """Let a trained model write, streamed as it is made."""
@@ -206,7 +210,7 @@ def generate(
     out = sys.stdout
     out.write(prompt)
     out.flush()
-    for piece, place in trained.stream(cursor, length, chosen):
+    for piece, place in trained.stream(cursor, length, chosen, weights):
         cursor = place
         out.write(piece)
         out.flush()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from torch import nn
 
 from elman import decode
-from elman.errors import UserError
+from elman.errors import UserError, unknown_name
 from elman.options import make
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
@@ -90,22 +90,36 @@ class Run:
         return self._writer().read(prompt, after)
 
     def stream(
-        self, cursor: Cursor, length: int = 500, sampling: decode.Sampling | None = None
+        self,
+        cursor: Cursor,
+        length: int = 500,
+        sampling: decode.Sampling | None = None,
+        weights: decode.Weights = "float32",
     ) -> Iterator[tuple[str, Cursor]]:
         """`length` tokens from `cursor`: pieces of text as they are made, and the place after each.
 
         Pieces streamed on from the last place continue the text as if it had never stopped: a
-        character that is not finished at the end is left to them.
+        character that is not finished at the end is left to them. The model's weights are copied
+        when the first piece is made, as float32, or smaller and faster as float16 or int8; in
+        what way they round is told in docs/kernels.md. UserError: a model that cannot have them so.
         """
-        return self._writer().write(cursor, length, sampling or decode.Sampling())
+        if weights not in get_args(decode.Weights):
+            raise unknown_name("weights", str(weights), get_args(decode.Weights))
+        return self._writer().write(cursor, length, sampling or decode.Sampling(), weights)
 
-    def generate(self, prompt: str = "", length: int = 500, **sampling: Any) -> str:
-        """The prompt and `length` tokens after it.
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        weights: decode.Weights = "float32",
+        **sampling: Any,
+    ) -> str:
+        """The prompt and `length` tokens after it, with `weights` as in `stream`.
 
         `sampling`: temperature, top_k, top_p, repetition_penalty, seed, as in `decode.Sampling`.
         """
         chosen = make(decode.Sampling, sampling)
-        pieces = self.stream(self.read(prompt), length, chosen)
+        pieces = self.stream(self.read(prompt), length, chosen, weights)
         return prompt + "".join(piece for piece, _ in pieces)
 
     def unknown(self, text: str) -> list[str]:

@@ -136,9 +136,12 @@ class Writer(Protocol):
         """The place after `prompt`, going on from `after`."""
 
     def write(
-        self, cursor: Cursor, length: int, sampling: decode.Sampling
+        self, cursor: Cursor, length: int, sampling: decode.Sampling, weights: decode.Weights
     ) -> Iterator[tuple[str, Cursor]]:
-        """`length` tokens from `cursor`, piece by piece, each with the place after it."""
+        """`length` tokens from `cursor`, piece by piece, each with the place after it.
+
+        `weights` is how the model's weights are stored meanwhile.
+        """
 
     def unknown(self, text: str) -> list[str]:
         """The symbols of a text that the model does not know."""

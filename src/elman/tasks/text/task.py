@@ -192,7 +192,7 @@ class Text(Task[TextOptions, TextData, Batch]):
         self, model: nn.Module, dataset: TextData, options: TextOptions, length: int, seed: int,
         device: str,
     ) -> str:  # fmt: skip
-        writer = Writer(stepper(model, options, device), dataset.vocabulary)
+        writer = Writer(stepper(model, options, device), dataset.vocabulary, model)
         ids = dataset.corpus.ids
         before = ids.read(dataset.cut, min(options.sequence_length, LONGEST_PROMPT))
         cursor = writer.start((before if len(before) else ids.read(0, 1)).tolist())
@@ -220,7 +220,7 @@ class Text(Task[TextOptions, TextData, Batch]):
     def writer(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: TextOptions, device: str
     ) -> Writer:
-        return Writer(stepper(model, options, device), self._vocabulary(preprocessing))
+        return Writer(stepper(model, options, device), self._vocabulary(preprocessing), model)
 
     @staticmethod
     def _vocabulary(preprocessing: Mapping[str, Any]) -> Vocabulary:

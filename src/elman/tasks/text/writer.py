@@ -10,16 +10,22 @@ from torch import Tensor, nn
 
 from elman import decode
 from elman.data.vocabulary import Vocabulary
+from elman.errors import UserError
 from elman.tasks.task import Cursor, State
+from elman.tasks.text import streaming
 from elman.tasks.text.options import TextOptions
 
 
 @dataclass(frozen=True)
 class Writer:
-    """A model step by step, and the vocabulary of what it reads and writes."""
+    """A model step by step, and the vocabulary of what it reads and writes.
+
+    `model` is the same one, to be streamed if it can be.
+    """
 
     step: decode.Step[State]
     vocabulary: Vocabulary
+    model: nn.Module | None = None
 
     def read(self, prompt: str, after: Cursor | None = None) -> Cursor:
         """The place after `prompt`, going on from `after`. Unknown symbols are read as `<unk>`.
@@ -42,21 +48,43 @@ class Writer:
         return decode.start(self.step, [], ids)
 
     def write(
-        self, cursor: Cursor, length: int, sampling: decode.Sampling
+        self,
+        cursor: Cursor,
+        length: int,
+        sampling: decode.Sampling,
+        weights: decode.Weights = "float32",
     ) -> Iterator[tuple[str, Cursor]]:
         """`length` tokens as text, piece by piece as they are made, each with the place after it.
 
         Pieces written on from the last place continue these without a seam. So a character that
         is not finished at the end is not written: its beginning stays in the place, and its end
         may come. `<unk>` is never written.
+
+        `weights` says how the model's weights are stored meanwhile; they are copied at the first
+        piece. UserError: other than float32 for a model that cannot be streamed.
         """
         decoder = self.vocabulary.decoder()
         for token in cursor.last:
             decoder.push(token)
         unknown = self.vocabulary.unknown
         forbidden = () if unknown is None else (unknown,)
-        for token, place in decode.generate(self.step, cursor, length, sampling, forbidden):
+        for token, place in self._generate(cursor, length, sampling, forbidden, weights):
             yield decoder.push(token), place
+
+    def _generate(
+        self,
+        cursor: Cursor,
+        length: int,
+        sampling: decode.Sampling,
+        forbidden: tuple[int, ...],
+        weights: decode.Weights,
+    ) -> Iterator[tuple[int, Cursor]]:
+        packed = streaming.stream(self.model, weights)
+        if not isinstance(packed, str):
+            return streaming.generate(packed, cursor, length, sampling, forbidden)
+        if weights != "float32":
+            raise UserError(f"--weights {weights}: this model is written with float32: {packed}")
+        return decode.generate(self.step, cursor, length, sampling, forbidden)
 
     def unknown(self, text: str) -> list[str]:
         """The symbols of a text that the model does not know, in the order they come."""

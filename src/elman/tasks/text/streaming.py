@@ -1,0 +1,88 @@
+"""A language model with packed weights, which writes many tokens in one call of C++.
+
+`decode.generate` is the reference: the same tokens, but where rounding decides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+
+from torch import Tensor, nn
+
+from elman import decode
+from elman.decode import Cursor, Sampling
+from elman.errors import UserError
+from elman.kernels.stream import Stream
+from elman.layers import streaming
+from elman.tasks.task import State
+from elman.tasks.text.model import LanguageModel
+
+MOST_TOKENS = 64  # of one call, between which Ctrl-C is heard
+SHORT, LONG = 0.05, 0.2  # seconds of one call: below it may grow, above it shrinks
+
+
+def stream(model: nn.Module | None, weights: decode.Weights) -> Stream | str:
+    """The model as its weights are now, which it copies; or why it cannot be streamed.
+
+    UserError: `weights` cannot hold them.
+    """
+    if not isinstance(model, LanguageModel):
+        return "it is not Elman's language model"
+    why = streaming.why_not(model.recurrent)
+    if why is not None:
+        return why
+    embedding, output = model.embedding, model.output
+    try:
+        return Stream(
+            streaming.weights(model.recurrent),
+            tokens=model.vocabulary_size if embedding is None else _plain(embedding.weight),
+            output=(_plain(output.weight), _plain(output.bias)),
+            storage=weights,
+        )
+    except ValueError as error:
+        raise UserError(f"--weights {weights}: {error}") from error
+
+
+def _plain(parameter: Tensor) -> Tensor:
+    return parameter.detach().contiguous()
+
+
+def generate(
+    model: Stream,
+    cursor: Cursor[State],
+    length: int,
+    sampling: Sampling,
+    forbidden: Collection[int] = (),
+) -> Iterator[tuple[int, Cursor[State]]]:
+    """As `decode.generate`, some tokens at a time: the first alone, so that it is there at once."""
+    seed, count = decode.seed_of(sampling), 1
+    while length > 0:
+        began = time.perf_counter()
+        made = model.generate(
+            min(count, length),
+            cursor.logits.contiguous(),
+            [tuple(s[0].contiguous() for s in layer) for layer in cursor.state],
+            cursor.position,
+            seed=seed,
+            seen=cursor.seen,
+            forbidden=forbidden,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            repetition_penalty=sampling.repetition_penalty,
+        )
+        seconds = time.perf_counter() - began
+        # Row by row, as a cursor holds them: each state [D = 1, B = 1, H].
+        rows = [[s[:, None, None].unbind() for s in layer] for layer in made.states]
+        for t, (token, logits) in enumerate(zip(made.tokens, made.logits.unbind(), strict=True)):
+            state = [tuple(s[t] for s in layer) for layer in rows]
+            cursor = decode.moved(cursor, [token], logits, state)
+            yield token, cursor
+        if made.error is not None:
+            raise made.error
+        length -= len(made.tokens)
+        if seconds < SHORT:
+            count = min(2 * count, MOST_TOKENS)
+        elif seconds > LONG:
+            count = max(count // 2, 1)
