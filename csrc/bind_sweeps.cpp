@@ -225,8 +225,11 @@ std::vector<const float*> before(const int64_t* sizes, int64_t T, int64_t H, boo
 // The rows of a [N, K], or with h0 those that each step of y [N, K] began with; `mask` [B, K].
 void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t K, Address d,
               int64_t ld, Address a, Address h0, Address sizes, int64_t T, bool reverse,
-              Address mask, Address to) {
+              Address mask, Address to, Address total) {
     const Gradients& build = *gradient_builds[instruction_set(isa)];
+    int64_t steps = 0;
+    for (int64_t t = 0; t < T; ++t) steps += at<int64_t>(sizes)[t];
+    if (steps != N) throw std::invalid_argument("sizes must sum to the number of rows");
     std::vector<const float*> rows, masks;
     if (h0)
         rows = before(at<int64_t>(sizes), T, K, reverse, at<float>(a), at<float>(h0));
@@ -236,8 +239,15 @@ void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t
         for (int64_t t = 0; t < T; ++t)
             for (int64_t r = 0; r < at<int64_t>(sizes)[t]; ++r)
                 masks.push_back(at<float>(mask) + r * K);
-    const Gradient g{N,  M, K, at<float>(d), ld, rows.data(), mask ? masks.data() : nullptr,
-                     at<float>(to)};
+    const Gradient g{N,
+                     M,
+                     K,
+                     at<float>(d),
+                     ld,
+                     rows.data(),
+                     mask ? masks.data() : nullptr,
+                     at<float>(to),
+                     at<float>(total)};
     const int jobs = (double)N * M * K < 2e6 ? 1 : (int)std::min<int64_t>(threads, (M + 5) / 6);
     run_jobs(jobs, threads, [&](int k) {
         const auto cut = [&](int64_t part) { return part == jobs ? M : M * part / jobs / 6 * 6; };

@@ -82,15 +82,35 @@ void pack_d(const Gradient& g, long n, long depth, long first, long last, float*
     }
 }
 
+// Adds the rows of blocks [depth, M], as `pack_d` leaves them, to `total`.
+void add_rows(const float* blocks, long depth, long columns, float* total) {
+    static_assert(3 * W % M == 0, "whole rows in 3 vectors");
+    constexpr long TOGETHER = 3 * W / M;  // whole rows in 3 vectors
+    for (; columns > 0; columns -= M, total += M, blocks += depth * M) {
+        vec s[3] = {};
+        long k = 0;
+        for (; k + TOGETHER <= depth; k += TOGETHER)
+            for (int v = 0; v < 3; ++v) s[v] = s[v] + load(blocks + k * M + v * W);
+        float sums[3 * W];
+        for (int v = 0; v < 3; ++v) store(sums + v * W, s[v]);
+        for (long m = 0; m < min(M, columns); ++m) {
+            for (long row = 0; row < TOGETHER; ++row) total[m] += sums[row * M + m];
+            for (long row = k; row < depth; ++row) total[m] += blocks[row * M + m];
+        }
+    }
+}
+
 void gradient(const Gradient& g, int64_t first, int64_t last) {
     const long panels = (g.K + COLUMNS - 1) / COLUMNS;
     Buffer P(panels * COLUMNS * DEPTH), Q(CHUNK * DEPTH);
+    if (g.total) copy(g.total + first, nullptr, last - first);
     for (long n = 0; n < g.N; n += DEPTH) {
         const long depth = min(DEPTH, g.N - n);
         pack_a(g, n, depth, P());
         for (long chunk = first; chunk < last; chunk += CHUNK) {
             const long end = min(last, chunk + CHUNK);
             pack_d(g, n, depth, chunk, end, Q());
+            if (g.total) add_rows(Q(), depth, end - chunk, g.total + chunk);
             for (long panel = 0; panel < panels; ++panel) {
                 const long left = g.K - panel * COLUMNS;
                 const auto one = of_width((min(left, COLUMNS) + W - 1) / W);

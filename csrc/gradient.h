@@ -13,6 +13,7 @@ struct Gradient {
     const float* const* a;     // [N] rows of K floats
     const float* const* mask;  // [N] rows of K floats that multiply those of a, or null
     float* to;                 // [M, K] out
+    float* total;              // [M] out or null: the sum of all d_n
 };
 
 struct Gradients {

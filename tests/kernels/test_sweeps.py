@@ -71,8 +71,8 @@ class Problem:
     reverse: bool
     input: Input
     R: Tensor
-    bias: Tensor
-    bias_n: Tensor | None
+    bias_ih: Tensor
+    bias_hh: Tensor
     inside: Inside
     state: tuple[Tensor, ...]
     dy: Tensor
@@ -115,7 +115,7 @@ class Problem:
             inputs[form],
             normal(G * H, H) / (2 * H**0.5),  # a stable recurrence, also with relu
             normal(G * H),
-            normal(H) if cell == "gru" else None,
+            normal(G * H),
             Inside(
                 share(B, H) * 2 if "mask" in inside else None,
                 normal(G * H) / 2 if "norm" in inside else None,
@@ -130,7 +130,7 @@ class Problem:
         """y, the last states, and the gradients of all that has one."""
 
         def ours(stepwise: Stepwise, leaves: list[Tensor | None]) -> tuple[Tensor, ...]:
-            x, W, R, bias, bias_n, norm, *state = leaves
+            x, W, R, bias_ih, bias_hh, norm, *state = leaves
             assert x is not None and R is not None
             inside = Inside(stepwise.mask, norm, stepwise.keep)
             with pytest.MonkeyPatch.context() as patch:
@@ -139,7 +139,7 @@ class Problem:
                 )
                 y, final = sweep(
                     self.cell, Input(x, W, stepwise.ids), self.sizes, cast(Any, tuple(state)),
-                    R, bias, bias_n, inside, stepwise, reverse=self.reverse,
+                    R, bias_ih, bias_hh, inside, stepwise, reverse=self.reverse,
                 )  # fmt: skip
                 return self._with_gradients((y, *final), leaves)
 
@@ -161,7 +161,7 @@ class Problem:
             None if keep is None else tuple(k.to(dtype) for k in keep),
             self.reverse,
         )
-        all = (x, W, self.R, self.bias, self.bias_n, norm, *self.state)
+        all = (x, W, self.R, self.bias_ih, self.bias_hh, norm, *self.state)
         return stepwise, [
             None if t is None else t.to(dtype, copy=True).requires_grad_() for t in all
         ]
@@ -254,7 +254,7 @@ def test_rows_of_a_large_batch_are_those_of_a_small_one(instruction_set: str) ->
         torch.full((2,), 5),
         tuple(s[rows].contiguous() for s in whole.state),
         whole.R,
-        whole.bias,
+        whole.bias_ih + whole.bias_hh,
         instruction_set=instruction_set,
     )
     assert torch.equal(part.y.view(2, 5, -1), y.view(2, 300, -1)[:, rows])
@@ -266,7 +266,8 @@ def test_rows_of_a_large_batch_are_those_of_a_small_one(instruction_set: str) ->
 def test_training_changes_no_bit_and_no_input(cell: str, form: str) -> None:
     p = Problem.draw(cell, (3, 40, 7), 2, form=form, inside={"zoneout"})
     before = p.input.x.clone()
-    arguments = (p.input, p.sizes, p.state, p.R, p.bias, p.bias_n, p.inside)
+    n = p.bias_hh[-7:].clone() if cell == "gru" else None
+    arguments = (p.input, p.sizes, p.state, p.R, p.bias_ih, n, p.inside)
     alone = sweeps.forward(cell, *arguments)
     assert alone.kept is None
     stored = sweeps.forward(cell, *arguments, store=True)

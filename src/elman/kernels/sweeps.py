@@ -225,12 +225,14 @@ def matrix_gradient(
     sizes: Tensor,
     h0: Tensor | None = None,
     mask: Tensor | None = None,
+    total: Tensor | None = None,
     *,
     reverse: bool = False,
     instruction_set: str | None = None,
 ) -> None:
     """The gradient of a matrix, the sum over all rows of d_n times a_n, written into `to` [M, K].
 
+    `total` [M], if there is one, becomes the sum of all d_n, the gradient of a bias.
     `d` [N, M] may be some columns of a larger matrix. `a` is [N, K]; with `h0` [B, K] it is the
     output of a sweep, and a_n what the step of row n began with. `mask` [B, K] multiplies that.
     ValueError: as in `forward`.
@@ -241,15 +243,15 @@ def matrix_gradient(
     check("a", a, N, K)
     check("to", to, M, K)
     _check_ints("sizes", sizes)
-    if int(sizes.sum()) != N:
-        raise ValueError("sizes must sum to the number of rows")
+    if total is not None:
+        check("total", total, M)
     for name, tensor in (("h0", h0), ("mask", mask)):
         if tensor is not None:
             check(name, tensor, int(sizes[0]), K)
     extension().gradient(
         *(which(instruction_set), torch.get_num_threads(), N, M, K, d.data_ptr(), d.stride(0)),
         *(a.data_ptr(), address(h0), sizes.data_ptr(), len(sizes), reverse),
-        *(address(mask), to.data_ptr()),
+        *(address(mask), to.data_ptr(), address(total)),
     )
 
 

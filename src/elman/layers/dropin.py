@@ -123,7 +123,10 @@ def run(
         after.append(last)
     if D == 1 and layer.mode != "LSTM" and x.requires_grad:
         x = x.clone()  # the backward pass reads it, and PyTorch lets callers overwrite theirs
-    final = tuple(sequences.give_state(torch.cat(parts)) for parts in zip(*after, strict=True))
+    final = tuple(
+        sequences.give_state(torch.cat(parts) if len(parts) > 1 else parts[0])
+        for parts in zip(*after, strict=True)
+    )
     return sequences.give_output(x), final
 
 

@@ -12,7 +12,7 @@ from torch.autograd import Function
 from elman.kernels import sweeps
 from elman.kernels.sweeps import Input, Inside, Swept
 
-# The same sweep in PyTorch's operators: (x, W, R, bias, bias_n, norm, *state) → (y, *last state).
+# The same sweep in PyTorch's operators: x, W, R, bias_ih, bias_hh, norm, *state → y, *last state.
 Replay: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
 
@@ -22,8 +22,8 @@ def sweep(
     sizes: Tensor,
     state: tuple[Tensor, ...],
     R: Tensor,
-    bias: Tensor | None,
-    bias_n: Tensor | None,
+    bias_ih: Tensor | None,
+    bias_hh: Tensor | None,
     inside: Inside,
     replay: Replay,
     *,
@@ -31,21 +31,34 @@ def sweep(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The input's rows, states [B, H], `R` [G*H, H] → y [N, H] and the last states [B, H].
 
-    `bias` [G*H] is added to W x, and in "gru" `bias_n` [H] to the share of n in R h. There is no
-    gradient of `inside.mask` and `inside.keep`. `replay` gives the gradient of the gradient.
-    The reference is the loop of `layers/scan.py`.
+    The biases are [G*H]. There is no gradient of `inside.mask` and `inside.keep`. `replay` gives
+    the gradient of the gradient. The reference is the loop of `layers/scan.py`.
     """
     x, W, ids = input
     input = Input(x.contiguous(), None if W is None else W.contiguous(), ids)
     R = R.contiguous()
     state = tuple(s.contiguous() for s in state)
-    inputs = (input.x, input.W, R, bias, bias_n, inside.norm, *state)
+    inputs = (input.x, input.W, R, bias_ih, bias_hh, inside.norm, *state)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
         fixed = (cell, ids, sizes, inside.mask, inside.keep, reverse, replay)
         y, *final = _Sweep.apply(fixed, *inputs)  # type: ignore[no-untyped-call]
         return y, tuple(final)
-    swept = sweeps.forward(cell, input, sizes, state, R, bias, bias_n, inside, reverse=reverse)
+    biases = _together(cell, bias_ih, bias_hh)
+    swept = sweeps.forward(cell, input, sizes, state, R, *biases, inside, reverse=reverse)
     return swept.y, swept.state
+
+
+def _together(
+    cell: str, bias_ih: Tensor | None, bias_hh: Tensor | None
+) -> tuple[Tensor | None, Tensor | None]:
+    """Both biases in one [G*H], but for what must stay with R: that of n [H] where r acts after."""
+    if bias_ih is None or bias_hh is None:
+        return None, None
+    bias, H = bias_ih + bias_hh, len(bias_hh) // 3
+    if cell != "gru":
+        return bias, None
+    bias[2 * H :] = bias_ih[2 * H :]
+    return bias, bias_hh[2 * H :]
 
 
 class _Sweep(Function):
@@ -58,19 +71,20 @@ class _Sweep(Function):
         x: Tensor,
         W: Tensor | None,
         R: Tensor,
-        bias: Tensor | None,
-        bias_n: Tensor | None,
+        bias_ih: Tensor | None,
+        bias_hh: Tensor | None,
         norm: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
         cell, ids, sizes, mask, keep, reverse, _ = fixed
+        biases = _together(cell, bias_ih, bias_hh)
         swept = sweeps.forward(
-            cell, Input(x, W, ids), sizes, state, R, bias, bias_n, Inside(mask, norm, keep),
+            cell, Input(x, W, ids), sizes, state, R, *biases, Inside(mask, norm, keep),
             reverse=reverse, store=True,
         )  # fmt: skip
         ctx.fixed = fixed
         kept = swept.y, swept.gates, swept.kept, swept.c, swept.normed, swept.scale
-        ctx.save_for_backward(*kept, x, W, R, bias, bias_n, norm, *state)
+        ctx.save_for_backward(*kept, x, W, R, bias_ih, bias_hh, norm, *state)
         ctx.set_materialize_grads(False)
         return swept.y, *swept.state
 
@@ -81,9 +95,8 @@ class _Sweep(Function):
             return None, *replayed(ctx.fixed[-1], inputs, (dy, *dfinal), ctx.needs_input_grad[1:])
         cell, ids, sizes, mask, keep, reverse, _ = ctx.fixed
         x, W, R, _, _, norm, *state = inputs
-        needs_x, needs_W, needs_R, needs_bias, needs_bias_n, needs_norm, *_ = ctx.needs_input_grad[
-            1:
-        ]
+        needs = ctx.needs_input_grad[1:]
+        needs_x, needs_W, needs_R, needs_bias_ih, needs_bias_hh, needs_norm, *_ = needs
         swept = Swept(y, (), gates, kept, c, normed, scale)
         d = sweeps.backward(
             cell,
@@ -100,13 +113,24 @@ class _Sweep(Function):
         dx = d.x if W is not None else d.Wx
         if needs_x and ids is not None:
             dx = torch.ops.aten.embedding_dense_backward(d.Wx, ids, len(x), -1, False)
+        dW = total = dR = total_n = None
+        if needs_W:
+            dW, total = _dW(d.Wx, x, sizes)
+        if needs_R:
+            dR, total_n = _dR(cell, d, swept, state[0], sizes, mask, reverse)
+        if (needs_bias_ih or needs_bias_hh) and total is None:
+            total = d.Wx.sum(0)
+        dbias_hh = total
+        if needs_bias_hh and total is not None and d.Rn is not None:
+            total_n = d.Rn.sum(0) if total_n is None else total_n
+            dbias_hh = torch.cat([total[: -len(total_n)], total_n])
         return (
             None,
             dx if needs_x else None,
-            _dW(d.Wx, x, sizes) if needs_W else None,
-            _dR(cell, d, swept, state[0], sizes, mask, reverse) if needs_R else None,
-            d.Wx.sum(0) if needs_bias else None,
-            d.Rn.sum(0) if needs_bias_n and d.Rn is not None else None,
+            dW,
+            dR,
+            total if needs_bias_ih else None,
+            dbias_hh if needs_bias_hh else None,
             _dnorm(d, swept) if needs_norm else None,
             *d.state,
         )
@@ -132,11 +156,11 @@ def replayed(
     ]
 
 
-def _dW(dWx: Tensor, x: Tensor, sizes: Tensor) -> Tensor:
-    """The gradient of W [G*H, I]."""
-    dW = x.new_empty(dWx.shape[1], x.shape[1])
-    sweeps.matrix_gradient(dWx, x, dW, sizes)
-    return dW
+def _dW(dWx: Tensor, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of W [G*H, I], and the sum of that of W x [G*H], which is that of its bias."""
+    dW, total = x.new_empty(dWx.shape[1], x.shape[1]), x.new_empty(dWx.shape[1])
+    sweeps.matrix_gradient(dWx, x, dW, sizes, total=total)
+    return dW, total
 
 
 def _dR(
@@ -147,19 +171,23 @@ def _dR(
     sizes: Tensor,
     mask: Tensor | None,
     reverse: bool,
-) -> Tensor:
-    """The gradient of R [G*H, H], from that of R h and the h that R met."""
+) -> tuple[Tensor, Tensor | None]:
+    """The gradient of R [G*H, H], from that of R h and the h that R met; and the sum of `d.Rn`."""
     dRh = d.Wx if d.Rh is None else d.Rh
     H = h0.shape[1]
     dR = h0.new_empty(dRh.shape[1], H)
     # Where r comes after, R_n h has a gradient of its own; where it comes before, R_n meets r * h.
     alike = 2 * H if cell == "gru-reset-before" or (d.Rn is not None and d.Rh is None) else len(dR)
     sweeps.matrix_gradient(dRh[:, :alike], swept.y, dR[:alike], sizes, h0, mask, reverse=reverse)
+    if alike == len(dR):
+        return dR, None
     if cell == "gru-reset-before" and swept.kept is not None:
         sweeps.matrix_gradient(dRh[:, alike:], swept.kept, dR[alike:], sizes)
-    elif alike < len(dR) and d.Rn is not None:
-        sweeps.matrix_gradient(d.Rn, swept.y, dR[alike:], sizes, h0, mask, reverse=reverse)
-    return dR
+        return dR, None
+    assert d.Rn is not None
+    total = h0.new_empty(H)
+    sweeps.matrix_gradient(d.Rn, swept.y, dR[alike:], sizes, h0, mask, total, reverse=reverse)
+    return dR, total
 
 
 def _dnorm(d: sweeps.Gradients, swept: Swept) -> Tensor:

@@ -152,15 +152,15 @@ def swept(
     ys, finals = [], []
     for k, d in enumerate(directions):
         assert d.weight_hh is not None  # each of these cells has an R
-        input, bias, bias_n = _swept_input(cell, x, d)
+        input = _swept_input(cell, x, d)
         y, final = sweep(
             cell,
             input,
             sizes,
             tuple(s[k] for s in state),
             d.weight_hh,
-            bias,
-            bias_n,
+            d.bias_ih,
+            d.bias_hh,
             Inside(d.mask, d.norm_hh, d.keep),
             Stepwise(cells.get(cell), sizes, input.ids, d.mask, d.keep, reverse=k == 1),
             reverse=k == 1,
@@ -168,24 +168,23 @@ def swept(
         ys.append(y)
         finals.append(final)
     y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
-    final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
-    return y.reshape(*time_major, -1), final
+    return y.reshape(*time_major, -1), tuple(map(_of_directions, zip(*finals, strict=True)))
 
 
-def _swept_input(cell: str, x: Tensor, d: Direction) -> tuple[Input, Tensor | None, Tensor | None]:
-    """What a sweep reads, and the biases that it adds to W x and, of n where r acts after, to R."""
-    bias, bias_n = _biases(cell, d)
+def _of_directions(states: Sequence[Tensor]) -> Tensor:
+    """One [B, H] a direction → [D, B, H], for one direction without a copy."""
+    return torch.stack(tuple(states)) if len(states) > 1 else states[0].unsqueeze(0)
+
+
+def _swept_input(cell: str, x: Tensor, d: Direction) -> Input:
+    gates = len(cells.get(cell).gates)
     if not x.is_floating_point():
         table = d.weight_ih.T if d.embedding is None else F.linear(d.embedding, d.weight_ih)
-        return (
-            Input(_normed(table, d.norm_ih, len(cells.get(cell).gates)), ids=x.reshape(-1)),
-            bias,
-            bias_n,
-        )
+        return Input(_normed(table, d.norm_ih, gates), ids=x.reshape(-1))
+    rows = x.flatten(0, -2)
     if d.norm_ih is None:
-        return Input(x.flatten(0, -2), d.weight_ih), bias, bias_n
-    Wx = F.linear(x.flatten(0, -2), d.weight_ih)
-    return Input(_normed(Wx, d.norm_ih, len(cells.get(cell).gates))), bias, bias_n
+        return Input(rows, d.weight_ih)
+    return Input(_normed(F.linear(rows, d.weight_ih), d.norm_ih, gates))
 
 
 @dataclass(frozen=True)
@@ -204,15 +203,14 @@ class Stepwise:
         x: Tensor,
         W: Tensor | None,
         R: Tensor,
-        bias: Tensor | None,
-        bias_n: Tensor | None,
+        bias_ih: Tensor | None,
+        bias_hh: Tensor | None,
         norm: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
         rows = x if self.ids is None else x[self.ids]
         Wx = rows if W is None else F.linear(rows, W)
-        Wx = Wx if bias is None else Wx + bias
-        bias_hh = None if bias_n is None else F.pad(bias_n, (2 * len(bias_n), 0))
+        Wx = Wx if bias_ih is None else Wx + bias_ih
         d = Direction(Wx, R, bias_hh=bias_hh, norm_hh=norm, mask=self.mask)
         product = RecurrentProduct(self.cell, d)
         sizes = self.sizes.tolist()
@@ -232,7 +230,7 @@ def linearly_swept(
     sizes = torch.full(x.shape[:1], x.shape[1]) if batch_sizes is None else batch_sizes
     ys, finals = [], []
     for k, d in enumerate(directions):
-        (rows, W, ids), *_ = _swept_input(cell, x, d)
+        rows, W, ids = _swept_input(cell, x, d)
         Wx = rows if W is None else F.linear(rows, W)
         Wx = Wx if ids is None else F.embedding(ids, Wx)
         replay = LinearStepwise(cells.get(cell), sizes, reverse=k == 1)
@@ -240,7 +238,7 @@ def linearly_swept(
         ys.append(y)
         finals.append(h)
     y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
-    return y.reshape(*time_major, -1), (torch.stack(finals),)
+    return y.reshape(*time_major, -1), (_of_directions(finals),)
 
 
 @dataclass(frozen=True)
@@ -256,16 +254,6 @@ class LinearStepwise:
         sizes = self.sizes.tolist()
         y, final = _steps(self.cell, Wx, (h,), no_recurrence, sizes, None, reverse=self.reverse)
         return y, *final
-
-
-def _biases(cell: str, d: Direction) -> tuple[Tensor | None, Tensor | None]:
-    """Both biases in one [G*H], but for what must stay with R: that of n [H] where r acts after."""
-    if d.bias_ih is None or d.bias_hh is None:
-        return None, None
-    if cell != "gru":
-        return d.bias_ih + d.bias_hh, None
-    H = len(d.bias_hh) // 3
-    return d.bias_ih + F.pad(d.bias_hh[: 2 * H], (0, H)), d.bias_hh[2 * H :]
 
 
 def fused(

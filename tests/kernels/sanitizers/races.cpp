@@ -75,13 +75,13 @@ std::vector<float> trained(Cell cell, int threads, bool together) {
 
     std::vector<const float*> rows;
     for (size_t n = 0; n < N; ++n) rows.push_back(y.data() + n * h);
-    std::vector<float> dR(G * h * h);
+    std::vector<float> dR(G * h * h), total(G * h);
     const Gradient g{(int64_t)N, (int64_t)(G * h), H, dWx.data(), (int64_t)(G * h), rows.data(),
-                     nullptr, dR.data()};
+                     nullptr, dR.data(), total.data()};
     run_jobs((int)G, threads,
              [&](int k) { portable_gradients.gradient(g, k * H, (k + 1) * H); });
 
-    for (const auto* each : {&last, &dWx, &dfirst, &dR}) y.insert(y.end(), each->begin(), each->end());
+    for (const auto* each : {&last, &dWx, &dfirst, &dR, &total}) y.insert(y.end(), each->begin(), each->end());
     if (cell != Cell::gru) return y;
     y.insert(y.end(), dRn.begin(), dRn.end());
     return y;
