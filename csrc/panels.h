@@ -141,16 +141,24 @@ struct Panels {
 
     // Packs rows of a matrix as forward wants them: gate g of unit u against h_k is R[g*H + u, k].
     void pack_forward(const float* R, float* to) const {
-        constexpr long SPAN = 64;  // read along k, and written across it: what is written stays close
         for (long tile = 0; tile < tiles; ++tile, to += tile_size())
-            for (long first = 0; first < K; first += SPAN)
+            for (long k = 0; k < K; k += W)
                 for (long g = 0; g < G; ++g)
-                    for (long v = 0; v < vectors * W; ++v) {
-                        const long unit = tile * vectors * W + v, end = min(K, first + SPAN);
-                        const float* row = R + (g * H + unit) * K;
-                        float* column = to + g * vectors * W + v;
-                        for (long k = first; k < end; ++k)
-                            column[k * width()] = unit < H ? row[k] : 0.0f;
+                    for (long v = 0; v < vectors; ++v) {
+                        const long unit = (tile * vectors + v) * W, depth = min(W, K - k);
+                        vec square[W];  // a row for each unit, then one for each k
+                        const float* rows = R + (g * H + unit) * K + k;
+                        float* columns = to + k * width() + (g * vectors + v) * W;
+                        const bool whole = unit + W <= H && depth == W;
+#pragma GCC unroll 16
+                        for (long u = 0; u < W; ++u)
+                            square[u] = whole          ? load(rows + u * K)
+                                        : unit + u < H ? load(rows + u * K, depth)
+                                                       : vec{};
+                        transpose(square);
+#pragma GCC unroll 16
+                        for (long d = 0; d < W; ++d)
+                            if (d < depth) store(columns + d * width(), square[d]);
                     }
     }
 

@@ -122,6 +122,33 @@ INLINE vec tanh(vec a) {
     return k / (k + 2.0f);
 }
 
+// Turns W rows of W lanes: lane k of row m becomes lane m of row k. Quarters that do not lie on the
+// diagonal change places, then quarters of quarters.
+template <int half = W / 2>
+INLINE void transpose(vec (&rows)[W]) {
+    ivec low, high;
+#pragma GCC unroll 16
+    for (int k = 0; k < W; ++k) {
+        low[k] = k & half ? W + k - half : k;
+        high[k] = k & half ? W + k : k + half;
+    }
+#pragma GCC unroll 16
+    for (int m = 0; m < W; ++m)
+        if (!(m & half)) {
+            const vec a = rows[m], b = rows[m + half];
+#if defined(__clang__)
+            for (int k = 0; k < W; ++k) {
+                rows[m][k] = low[k] < W ? a[low[k]] : b[low[k] - W];
+                rows[m + half][k] = high[k] < W ? a[high[k]] : b[high[k] - W];
+            }
+#else
+            rows[m] = __builtin_shuffle(a, b, low);
+            rows[m + half] = __builtin_shuffle(a, b, high);
+#endif
+        }
+    if constexpr (half > 1) transpose<half / 2>(rows);
+}
+
 INLINE vec relu(vec a) { return a < 0.0f ? splat(0.0f) : a; }
 
 }  // namespace
