@@ -17,7 +17,7 @@ class BackwardSweep {
           rows(last - first),
           walk{b.in, first, last, !b.in.reverse},
           recurrent(cell, H, H, true),
-          x_panels(b.dx ? packing(cell, H, b.I, Matrix::to_input)[0] : Panels()),
+          x_panels(b.dx ? packing(cell, H, b.I, Packing::to_input)[0] : Panels()),
           carries(gated || b.inside.keep_h),
           dc_(cell == Cell::lstm ? rows * H : 0),
           past_(carries ? rows * H : 0) {}

@@ -27,7 +27,7 @@ struct Freed {
 using Floats = std::unique_ptr<float, Freed>;
 
 // The matrix [G*H, K], packed.
-Floats packed(const Kernels& kernels, Cell cell, int64_t H, int64_t K, Matrix matrix, Address from) {
+Floats packed(const Kernels& kernels, Cell cell, int64_t H, int64_t K, Packing matrix, Address from) {
     if (!from) return {};
     const size_t bytes = (size_t)kernels.packed_size(cell, H, K, matrix) * sizeof(float);
     Floats to((float*)std::aligned_alloc(64, std::max<size_t>(64, (bytes + 63) / 64 * 64)));
@@ -163,8 +163,8 @@ void forward(const std::string& isa, int threads, int cell, bool reverse, int64_
     for (int64_t k = 0; f.ids && k < N; ++k)
         if (f.ids[k] < 0 || f.ids[k] >= V) throw std::out_of_range("a token id is out of range");
     const Plan plan(cell, reverse, T, B, H, N, sizes, threads, !f.inside.norm);
-    const Floats packed_R = packed(kernels, plan.in.cell, H, H, Matrix::to_gates, R);
-    const Floats packed_W = packed(kernels, plan.in.cell, H, I, Matrix::to_gates, W);
+    const Floats packed_R = packed(kernels, plan.in.cell, H, H, Packing::to_gates, R);
+    const Floats packed_W = packed(kernels, plan.in.cell, H, I, Packing::to_gates, W);
     f.in = plan.in;
     f.R = packed_R.get();
     f.W = packed_W.get();
@@ -200,8 +200,8 @@ void backward(const std::string& isa, int threads, int cell, bool reverse, int64
 
     const nb::gil_scoped_release released;
     const Plan plan(cell, reverse, T, B, H, N, sizes, threads, !b.inside.norm && !b.dx);
-    const Floats packed_R = packed(kernels, plan.in.cell, H, H, Matrix::to_state, R);
-    const Floats packed_W = packed(kernels, plan.in.cell, H, I, Matrix::to_input, b.dx ? W : 0);
+    const Floats packed_R = packed(kernels, plan.in.cell, H, H, Packing::to_state, R);
+    const Floats packed_W = packed(kernels, plan.in.cell, H, I, Packing::to_input, b.dx ? W : 0);
     b.in = plan.in;
     b.R = packed_R.get();
     b.W = packed_W.get();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bind.h"
+#include "pool.h"
 
 namespace nb = nanobind;
 
@@ -37,6 +38,7 @@ size_t instruction_set(const std::string& name) {
 }
 
 NB_MODULE(_native, m) {
+    watch_for_forks();
     m.def("names", &names, "The instruction sets that this processor runs, the plainest first.");
     bind_sweeps(m);
     bind_linear(m);

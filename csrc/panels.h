@@ -18,7 +18,7 @@ class Buffer {
   public:
     explicit Buffer(long floats)
         : start_((float*)std::aligned_alloc(64, (size_t)(max(floats, 1) + 15) / 16 * 64)) {
-        if (!start_) std::abort();  // a few kilobytes: nothing else would run either
+        if (!start_) std::abort();  // nothing else would run either
     }
     ~Buffer() { std::free(start_); }
     Buffer(const Buffer&) = delete;

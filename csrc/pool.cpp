@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
 
 #if defined(__linux__)
@@ -63,12 +64,15 @@ class Pool {
     bool run(Jobs& jobs, int threads) {
         std::unique_lock<std::mutex> whole(use_, std::try_to_lock);
         if (!whole.owns_lock()) return false;
+        try {
+            while (count_ < threads - 1) start();
+        } catch (const std::system_error&) {  // no more threads to be had: fewer do it too
+        }
         {
             std::lock_guard<std::mutex> lock(state_);
             jobs_ = &jobs;
-            places_ = threads - 1;
+            places_ = threads - 1 < count_ ? threads - 1 : count_;
             working_ = 0;
-            while (count_ < threads - 1) start();
         }
         wake_.notify_all();
         jobs.work();
@@ -117,11 +121,6 @@ void forget_threads() {
     new (&making) std::mutex;
 }
 
-void watch_for_forks() {
-    static const int registered = pthread_atfork(nullptr, nullptr, forget_threads);
-    (void)registered;
-}
-
 Pool& the_pool() {
     std::lock_guard<std::mutex> lock(making);
     if (!pool) pool = new Pool;
@@ -145,10 +144,11 @@ Parallel openmp() {
 
 }  // namespace
 
+void watch_for_forks() { pthread_atfork(nullptr, nullptr, forget_threads); }
+
 void run_jobs(int count, int threads, const std::function<void(int)>& job) {
     Jobs jobs(count, job);
     if (threads > 1 && count > 1) {
-        watch_for_forks();
         // All threads, even if there are fewer jobs: OpenMP ends those that a smaller team leaves.
         if (const Parallel parallel = openmp()) {
             parallel([](void* all) { ((Jobs*)all)->work(); }, &jobs, (unsigned)threads, 0);

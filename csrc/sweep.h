@@ -88,22 +88,23 @@ struct Backward {
 };
 
 // What a matrix is packed for: to give gates forward, or from their gradients dh, or dx.
-enum class Matrix { to_gates, to_state, to_input };
+enum class Packing { to_gates, to_state, to_input };
 
 // Calls work(sweep) in as many threads as it has, and comes back when all calls have.
 using Spread = void (*)(void* context, void (*work)(void* sweep), void* sweep);
 
-// One build of the sweeps, for one instruction set. All its functions run in the calling thread.
+// One build of the sweeps, for one instruction set. Its functions run in the calling thread, but for
+// the two that say so.
 struct Kernels {
     // Floats that a matrix [G*H, K] takes once packed, and the packing, 64-byte aligned.
-    int64_t (*packed_size)(Cell cell, int64_t H, int64_t K, Matrix matrix);
-    void (*pack)(Cell cell, int64_t H, int64_t K, Matrix matrix, const float* from, float* to);
+    int64_t (*packed_size)(Cell cell, int64_t H, int64_t K, Packing matrix);
+    void (*pack)(Cell cell, int64_t H, int64_t K, Packing matrix, const float* from, float* to);
     // Rows first .. last of the batch, through all steps. Rows are independent of each other, and
     // a row's result does not depend on which rows go with it.
     void (*forward)(const Forward& f, int64_t first, int64_t last);
     void (*backward)(const Backward& b, int64_t first, int64_t last);
     // All rows at once; the threads that `spread` calls in share the units of each step, and one
-    // alone will do. For padded sequences without norm.
+    // alone will do. For padded sequences without norm, and backward without dx.
     void (*forward_together)(const Forward& f, Spread spread, void* context);
     void (*backward_together)(const Backward& b, Spread spread, void* context);
     // The activations themselves, for tests: n floats.

@@ -32,23 +32,23 @@ struct Products {
 };
 
 // dx needs all gates at once, whatever the cell.
-Products packing(Cell cell, long H, long K, Matrix matrix) {
-    if (matrix == Matrix::to_input) {
+Products packing(Cell cell, long H, long K, Packing matrix) {
+    if (matrix == Packing::to_input) {
         Products whole;
         whole.panels[0] = Panels(K, gates(cell) * H, 1);
         whole.count = 1;
         return whole;
     }
-    return Products(cell, H, K, matrix == Matrix::to_state);
+    return Products(cell, H, K, matrix == Packing::to_state);
 }
 
-int64_t packed_size(Cell cell, int64_t H, int64_t K, Matrix matrix) {
+int64_t packed_size(Cell cell, int64_t H, int64_t K, Packing matrix) {
     return packing(cell, H, K, matrix).size();
 }
 
-void pack(Cell cell, int64_t H, int64_t K, Matrix matrix, const float* from, float* to) {
+void pack(Cell cell, int64_t H, int64_t K, Packing matrix, const float* from, float* to) {
     const Products p = packing(cell, H, K, matrix);
-    const auto one = matrix == Matrix::to_gates ? &Panels::pack_forward : &Panels::pack_backward;
+    const auto one = matrix == Packing::to_gates ? &Panels::pack_forward : &Panels::pack_backward;
     (p[0].*one)(from, to);
     if (p.count > 1) (p[1].*one)(from + 2 * H * K, to + p[0].size());
 }

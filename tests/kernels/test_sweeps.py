@@ -182,12 +182,12 @@ class Problem:
         return *results[: 2 + count], *results[-count:]
 
 
-def close(ours: tuple[Tensor, ...], exact: tuple[Tensor, ...]) -> None:
+def close(ours: tuple[Tensor, ...], exact: tuple[Tensor, ...], bound: float = BOUND) -> None:
     assert len(ours) == len(exact)
     for a, b in zip(ours, exact, strict=True):
         assert a.shape == b.shape
         error = (a - b).abs().max().item() / (1 + b.abs().max().item())
-        assert error < BOUND  # NaN is not
+        assert error < bound  # NaN is not
 
 
 @every_cell
@@ -224,7 +224,9 @@ def test_with_anything_inside_it_is_the_reference(
     if "norm" in inside and size[2] < 7:
         return  # one value is normed to zero, and its scale amplifies nothing but rounding
     problem = Problem.draw(cell, size, seed, packed, reverse, form, inside)
-    close(problem.run(instruction_set), problem.reference())
+    # Few values may lie close together by chance: then layer norm amplifies their rounding.
+    few = "norm" in inside and size[2] < 33
+    close(problem.run(instruction_set), problem.reference(), 1e-3 if few else BOUND)
 
 
 @every_cell
@@ -345,6 +347,58 @@ def test_a_graph_may_be_kept_and_used_twice() -> None:
     assert torch.equal(first, torch.autograd.grad(y.sum(), x)[0])
 
 
+def test_a_weight_of_two_uses_has_the_sum_of_both_gradients() -> None:
+    torch.manual_seed(0)
+    W = torch.randn(6, 6, requires_grad=True)
+    bias = torch.randn(6, requires_grad=True)
+    x, h = torch.randn(20, 30, 6), torch.randn(1, 30, 6)
+    y, _ = scan(cells.get("rnn"), x, None, (h,), [Direction(W, W, bias, bias)])
+    once = torch.autograd.grad(y.square().sum(), (W, bias), retain_graph=True)
+    again = torch.autograd.grad(y.square().sum(), (W, bias), create_graph=True)
+    close(again, once)
+
+
+def test_tokens_changed_before_backward_are_noticed() -> None:
+    ids = torch.randint(0, I, (4, 3))
+    zero = torch.zeros(1, 3, 6)
+    y, _ = scan(cells.get("lstm"), ids, None, (zero, zero), [layer("lstm", I, 6)])
+    ids.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.backward(y.sum())
+
+
+def test_many_gradients_at_once_are_those_one_by_one() -> None:
+    torch.manual_seed(0)
+    x, zero = torch.randn(4, 3, I, requires_grad=True), torch.zeros(1, 3, 6)
+    y, _ = scan(cells.get("gru"), x, None, (zero,), [layer("gru", I, 6)])
+    dys = torch.randn(5, *y.shape)
+    (at_once,) = torch.autograd.grad(y, x, dys, is_grads_batched=True, retain_graph=True)
+    one_by_one = [torch.autograd.grad(y, x, dy, retain_graph=True)[0] for dy in dys]
+    close((at_once,), (torch.stack(one_by_one),))
+
+
+@every_cell
+def test_types_and_devices_of_the_moment_do_not_matter(cell: str) -> None:
+    torch.manual_seed(0)
+    d, x = layer(cell, I, 6), torch.randn(4, 3, I)
+    state = tuple(torch.zeros(1, 3, 6) for _ in cells.get(cell).states)
+    expected, _ = scan(cells.get(cell), x, None, state, [d])
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.device("meta"):
+            y, _ = scan(cells.get(cell), x, None, state, [d])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(y, expected)
+
+
+def test_an_empty_batch_gives_an_empty_output() -> None:
+    y, (h,) = scan(
+        cells.get("gru"), torch.zeros(4, 0, I), None, (torch.zeros(1, 0, 6),), [layer("gru", I, 6)]
+    )
+    assert y.shape == (4, 0, 6) and h.shape == (1, 0, 6)
+
+
 def test_only_what_is_asked_has_a_gradient() -> None:
     torch.manual_seed(0)
     d = layer("lstm", I, 6)
@@ -375,7 +429,7 @@ def test_a_gradient_has_a_gradient(cell: str) -> None:
         first = torch.autograd.grad(y.sin().sum() + final[-1].sum(), leaves, create_graph=True)
         squares = torch.stack([d.square().sum() for d in first]).sum()
         found.append(torch.autograd.grad(squares, leaves))
-    close(*found)
+    close(found[0], found[1])
 
 
 def test_weights_changed_before_backward_are_noticed() -> None:
@@ -453,12 +507,16 @@ Wx, h, R = torch.randn(64 * 32, 64), torch.zeros(32, 64), torch.randn(64, 64)
 sizes = torch.full((64,), 32)
 # Not torch.equal: PyTorch's own parallel operators do not survive a fork.
 run = lambda: sweeps.forward("rnn", sweeps.Input(Wx), sizes, (h,), R).y.numpy().tobytes()
+big = torch.randn(500, 500)
 before = run()
+torch.set_num_threads(1)
+alone = run()
+torch.set_num_threads(2)
 child = os.fork()
 if child == 0:
-    os._exit(0 if run() == before else 3)
+    os._exit(0 if run() == (before or alone) else 3)
 assert os.waitpid(child, 0)[1] == 0
-assert run() == before
+assert run() == alone
 """
 
 
@@ -470,8 +528,9 @@ def python(program: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_sweeps_too() -> None:
-    done = python(FORKING)
+@pytest.mark.parametrize("first", ["before = run()", "before = None; big @ big"])
+def test_a_forked_child_sweeps_too(first: str) -> None:
+    done = python(FORKING.replace("before = run()", first))
     assert done.returncode == 0, done.stderr
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from elman.kernels.native import address, check, extension, which
+from elman.kernels.native import address, check, check_ints, check_sizes, extension, which
 
 # The cells, in the order of `LinearCell` in csrc/linear.h, and their gates.
 GATES = {"mingru": 2, "minlstm": 3, "hgrn": 2}
@@ -106,8 +106,8 @@ def _common(
     check("h", h, B, H)
     if bias is not None:
         check("bias", bias, G * H)
-    if sizes.dtype != torch.int64 or sizes.dim() != 1 or not sizes.is_contiguous():
-        raise ValueError(f"sizes must be a row of int64, got {sizes.dtype} {list(sizes.shape)}")
+    check_ints("sizes", sizes)
+    check_sizes(T=len(sizes), B=B, H=H, N=N)
     return (
         which(instruction_set),
         torch.get_num_threads(),

@@ -78,5 +78,22 @@ def check(name: str, tensor: Tensor, *shape: int) -> None:
         raise ValueError(f"{name} must be contiguous {list(shape)}, got {list(tensor.shape)}{how}")
 
 
+def check_ints(name: str, tensor: Tensor) -> None:
+    if tensor.dtype != torch.int64 or not tensor.is_cpu:
+        raise ValueError(f"{name} must be int64 on a CPU, got {tensor.dtype} on {tensor.device}")
+    if tensor.dim() != 1 or not tensor.is_contiguous():
+        raise ValueError(f"{name} must be a contiguous row, got {list(tensor.shape)}")
+
+
+def check_sizes(**sizes: int) -> None:
+    """The extension divides by sizes and reads the first step: there must be one of everything."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
+
+
 def address(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
+
+
+extension()  # here, so that a child forked from now on knows that it was

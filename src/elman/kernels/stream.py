@@ -101,7 +101,7 @@ class Stream:
         if output is not None:
             weight, bias = output
             x = _narrow(weight.detach(), storage)
-            add_up = torch.zeros(self.output_size) if bias is None else bias.detach()
+            add_up = _floats(self.output_size).zero_() if bias is None else bias.detach()
             self._model.add(
                 LINEAR, weight.shape[1], self.output_size, False, 0.0,
                 *x.addresses(), 0, 0, add_up.data_ptr(),
@@ -119,7 +119,7 @@ class Stream:
         rows = tuple(x.shape[:-1])
         check("x", x, *rows, self.input_size)
         before, after = self._addresses(state, *rows), self._new_states(*rows)
-        y = torch.empty(*rows, self.output_size)
+        y = _floats(*rows, self.output_size)
         self._model.step(
             torch.get_num_threads(),
             x.data_ptr(),
@@ -137,7 +137,7 @@ class Stream:
         """
         self._check_ids("ids", ids)
         before, after = self._addresses(state, 1), self._new_states(1)
-        y = torch.empty(len(ids), self.output_size)
+        y = _floats(len(ids), self.output_size)
         self._model.read(
             torch.get_num_threads(), ids.data_ptr(), len(ids), before, _flat(after), y.data_ptr()
         )
@@ -174,7 +174,10 @@ class Stream:
         # Only the penalty looks at what was seen.
         seen_ids = _ids("seen", seen if repetition_penalty != 1 else (), V)
         before = self._addresses(state, 1)
-        tokens, all_logits = torch.empty(length, dtype=torch.int64), torch.empty(length, V)
+        tokens, all_logits = (
+            torch.empty(length, dtype=torch.int64, device="cpu"),
+            _floats(length, V),
+        )
         after = self._new_states(length)
         made, why = self._model.generate(
             torch.get_num_threads(), length, logits.data_ptr(), V, position, before,
@@ -198,7 +201,11 @@ class Stream:
             self._add(layer, 0, H)
             self._model.set_table(table.data_ptr(), V)
             return 1
-        embedding = torch.eye(V) if isinstance(tokens, int) else tokens.detach()
+        embedding = (
+            torch.eye(V, dtype=torch.float32, device="cpu")
+            if isinstance(tokens, int)
+            else tokens.detach()
+        )
         self._add(layer, I, H)
         self._model.set_embedding(embedding.data_ptr(), V)
         return 1
@@ -232,7 +239,7 @@ class Stream:
 
     def _new_states(self, *rows: int) -> State:
         pairs = zip(self._states, self._shapes, strict=True)
-        return [tuple([torch.empty(*rows, H) for _ in range(count)]) for count, (_, H) in pairs]
+        return [tuple([_floats(*rows, H) for _ in range(count)]) for count, (_, H) in pairs]
 
 
 def uniform(seed: int, position: int) -> float:
@@ -303,7 +310,7 @@ def _narrow(weight: Tensor | None, storage: Storage) -> _Narrow:
 
 def _bias_of_sums(layer: Weights, H: int) -> Tensor:
     """[S * H]: r, z, W_n x, R_n h of a GRU, whose last two stay apart; elsewhere gate by gate."""
-    zero = torch.zeros(GATES[layer.cell] * H)
+    zero = _floats(GATES[layer.cell] * H).zero_()
     ih, hh = (zero if b is None else b.detach() for b in (layer.bias_ih, layer.bias_hh))
     if layer.cell != "gru":
         return ih + hh
@@ -360,3 +367,8 @@ def _ids(name: str, ids: Collection[int], V: int) -> list[int]:
 
 def _flat(state: State) -> list[int]:
     return [s.data_ptr() for part in state for s in part]
+
+
+def _floats(*shape: int) -> Tensor:
+    """Memory for the extension, whatever types and devices are the default."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elman.kernels.native import address, check, extension, which
+from elman.kernels.native import address, check, check_ints, check_sizes, extension, which
 
 # The cells that have a sweep, in the order of `Cell` in csrc/sweep.h, and their gates.
 GATES = {"rnn": 1, "rnn-relu": 1, "lstm": 4, "gru": 3, "gru-reset-before": 3}
@@ -96,10 +96,11 @@ def forward(
     if W is None:
         check("Wx", x, len(x), G * H)
     else:
+        check_sizes(I=W.shape[-1])
         check("x", x, N, W.shape[-1])
         check("W", W, G * H, x.shape[1])
     if ids is not None:
-        _check_ints("ids", ids)
+        check_ints("ids", ids)
     _check_common(cell, sizes, state, R, inside, N)
     if bias is not None:
         check("bias", bias, G * H)
@@ -239,10 +240,14 @@ def matrix_gradient(
     """
     (N, M), K = d.shape, a.shape[1]
     if d.dtype != torch.float32 or not d.is_cpu or d.stride(1) != 1:
-        raise ValueError(f"d must be float32 on a CPU, got {d.dtype} on {d.device}")
+        raise ValueError(
+            f"d must be float32 on a CPU, its rows without gaps; got {d.dtype} on {d.device}, "
+            f"strides {d.stride()}"
+        )
+    check_sizes(N=N, M=M, K=K, T=len(sizes))
     check("a", a, N, K)
     check("to", to, M, K)
-    _check_ints("sizes", sizes)
+    check_ints("sizes", sizes)
     if total is not None:
         check("total", total, M)
     for name, tensor in (("h0", h0), ("mask", mask)):
@@ -275,10 +280,11 @@ def _check_common(
     if len(state) != states:
         raise ValueError(f"{cell} has {states} states, got {len(state)}")
     B, H = state[0].shape
+    check_sizes(T=len(sizes), B=B, H=H, N=N)
     for s in state:
         check("state", s, B, H)
     check("R", R, G * H, H)
-    _check_ints("sizes", sizes)
+    check_ints("sizes", sizes)
     if inside.mask is not None:
         check("mask", inside.mask, B, H)
     if inside.norm is not None:
@@ -288,13 +294,6 @@ def _check_common(
             raise ValueError(f"{cell} has {states} states, got {len(inside.keep)} shares to keep")
         for keep in inside.keep:
             check("keep", keep, 1 if len(inside.keep[0]) == 1 else N, H)
-
-
-def _check_ints(name: str, tensor: Tensor) -> None:
-    if tensor.dtype != torch.int64 or not tensor.is_cpu:
-        raise ValueError(f"{name} must be int64 on a CPU, got {tensor.dtype} on {tensor.device}")
-    if tensor.dim() != 1 or not tensor.is_contiguous():
-        raise ValueError(f"{name} must be a contiguous row, got {list(tensor.shape)}")
 
 
 def _common(

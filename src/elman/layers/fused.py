@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -11,6 +11,7 @@ from torch.autograd import Function
 
 from elman.kernels import sweeps
 from elman.kernels.sweeps import Input, Inside, Swept
+from elman.layers.watchers import watcher
 
 # The same sweep in PyTorch's operators: x, W, R, bias_ih, bias_hh, norm, *state → y, *last state.
 Replay: TypeAlias = Callable[..., tuple[Tensor, ...]]
@@ -36,12 +37,15 @@ def sweep(
     """
     x, W, ids = input
     input = Input(x.contiguous(), None if W is None else W.contiguous(), ids)
-    R = R.contiguous()
+    bias_ih, bias_hh, norm = (
+        None if t is None else t.contiguous() for t in (bias_ih, bias_hh, inside.norm)
+    )
+    R, inside = R.contiguous(), inside._replace(norm=norm)
     state = tuple(s.contiguous() for s in state)
     inputs = (input.x, input.W, R, bias_ih, bias_hh, inside.norm, *state)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
-        fixed = (cell, ids, sizes, inside.mask, inside.keep, reverse, replay)
-        y, *final = _Sweep.apply(fixed, *inputs)  # type: ignore[no-untyped-call]
+        fixed = (cell, sizes, inside.mask, inside.keep, reverse, replay)
+        y, *final = _Sweep.apply(fixed, ids, *inputs)  # type: ignore[no-untyped-call]
         return y, tuple(final)
     biases = _together(cell, bias_ih, bias_hh)
     swept = sweeps.forward(cell, input, sizes, state, R, *biases, inside, reverse=reverse)
@@ -68,6 +72,7 @@ class _Sweep(Function):
     def forward(
         ctx: Any,
         fixed: tuple[Any, ...],
+        ids: Tensor | None,
         x: Tensor,
         W: Tensor | None,
         R: Tensor,
@@ -76,7 +81,7 @@ class _Sweep(Function):
         norm: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
-        cell, ids, sizes, mask, keep, reverse, _ = fixed
+        cell, sizes, mask, keep, reverse, _ = fixed
         biases = _together(cell, bias_ih, bias_hh)
         swept = sweeps.forward(
             cell, Input(x, W, ids), sizes, state, R, *biases, Inside(mask, norm, keep),
@@ -84,18 +89,18 @@ class _Sweep(Function):
         )  # fmt: skip
         ctx.fixed = fixed
         kept = swept.y, swept.gates, swept.kept, swept.c, swept.normed, swept.scale
-        ctx.save_for_backward(*kept, x, W, R, bias_ih, bias_hh, norm, *state)
+        ctx.save_for_backward(*kept, ids, x, W, R, bias_ih, bias_hh, norm, *state)
         ctx.set_materialize_grads(False)
         return swept.y, *swept.state
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor | None, *dfinal: Tensor | None) -> Any:
-        y, gates, kept, c, normed, scale, *inputs = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            return None, *replayed(ctx.fixed[-1], inputs, (dy, *dfinal), ctx.needs_input_grad[1:])
-        cell, ids, sizes, mask, keep, reverse, _ = ctx.fixed
+        y, gates, kept, c, normed, scale, ids, *inputs = ctx.saved_tensors
+        needs = ctx.needs_input_grad[2:]
+        if torch.is_grad_enabled() or seen((dy, *dfinal)):
+            return None, None, *replayed(ctx.fixed[-1], inputs, (dy, *dfinal), needs)
+        cell, sizes, mask, keep, reverse, _ = ctx.fixed
         x, W, R, _, _, norm, *state = inputs
-        needs = ctx.needs_input_grad[1:]
         needs_x, needs_W, needs_R, needs_bias_ih, needs_bias_hh, needs_norm, *_ = needs
         swept = Swept(y, (), gates, kept, c, normed, scale)
         d = sweeps.backward(
@@ -126,6 +131,7 @@ class _Sweep(Function):
             dbias_hh = torch.cat([total[: -len(total_n)], total_n])
         return (
             None,
+            None,
             dx if needs_x else None,
             dW,
             dR,
@@ -136,6 +142,12 @@ class _Sweep(Function):
         )
 
 
+def seen(gradients: Sequence[Tensor | None]) -> bool:
+    """Whether a transform follows these gradients, so that only PyTorch's operators will do."""
+    batched = torch._C._functorch.is_legacy_batchedtensor
+    return watcher() is not None or any(d is not None and batched(d) for d in gradients)
+
+
 def replayed(
     replay: Replay,
     inputs: list[Tensor | None],
@@ -143,13 +155,17 @@ def replayed(
     needed: tuple[bool, ...],
 ) -> list[Tensor | None]:
     """The gradients of the inputs, by operators that have gradients themselves."""
-    outputs = replay(*inputs)
+    # Views: an input that is also another, or comes from another, has a gradient of its own here.
+    graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        inputs = [None if t is None else t.view_as(t) for t in inputs]
+        outputs = replay(*inputs)
     asked = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
     came = [(y, dy) for y, dy in zip(outputs, gradients, strict=True) if dy is not None]
     if not came:
         return [None] * len(inputs)
     ys, dys = zip(*came, strict=True)
-    found = iter(torch.autograd.grad(ys, asked, dys, create_graph=True, allow_unused=True))
+    found = iter(torch.autograd.grad(ys, asked, dys, create_graph=graph, allow_unused=True))
     return [
         next(found) if need and t is not None else None
         for t, need in zip(inputs, needed, strict=True)
@@ -181,7 +197,8 @@ def _dR(
     sweeps.matrix_gradient(dRh[:, :alike], swept.y, dR[:alike], sizes, h0, mask, reverse=reverse)
     if alike == len(dR):
         return dR, None
-    if cell == "gru-reset-before" and swept.kept is not None:
+    if cell == "gru-reset-before":
+        assert swept.kept is not None
         sweeps.matrix_gradient(dRh[:, alike:], swept.kept, dR[alike:], sizes)
         return dR, None
     assert d.Rn is not None

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from elman.kernels import linear
-from elman.layers.fused import Replay, replayed
+from elman.layers.fused import Replay, replayed, seen
 
 
 def linear_scan(
@@ -28,6 +28,7 @@ def linear_scan(
     last state), gives the gradient of the gradient. The reference is the loop of `layers/scan.py`.
     """
     Wx, h = Wx.contiguous(), h.contiguous()
+    bias = None if bias is None else bias.contiguous()
     inputs = (Wx, bias, h)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
         fixed = (cell, sizes, reverse, replay)
@@ -53,7 +54,7 @@ class _LinearScan(Function):
     def backward(ctx: Any, dy: Tensor | None, dafter: Tensor | None) -> Any:
         y, *inputs = ctx.saved_tensors
         cell, sizes, reverse, replay = ctx.fixed
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or seen((dy, dafter)):
             return None, *replayed(replay, inputs, (dy, dafter), ctx.needs_input_grad[1:])
         Wx, bias, h = inputs
         d = linear.backward(

@@ -84,6 +84,8 @@ def choose(
         return Choice(None, f"no fused kernel for {cell.name}")
     if cell in LINEAR and any(d.keep is not None for d in directions):
         return Choice(None, f"no fused kernel for {cell.name} with zoneout")
+    if rows == 0:
+        return Choice(None, "an empty batch")
     why_not = _why_no_sweep(directions[0].weight_ih)
     if why_not is None and steps is not None and rows is not None and cell in UNPACKED:
         why_not = why_too_short(directions[0].weight_ih.shape[0], len(cell.gates), steps, rows)
@@ -148,7 +150,7 @@ def swept(
 ) -> tuple[Tensor, State]:
     """`scan` by Elman's kernels."""
     time_major = x.shape[:1] if batch_sizes is not None else x.shape[:2]
-    sizes = torch.full(x.shape[:1], x.shape[1]) if batch_sizes is None else batch_sizes
+    sizes = _sizes(x, batch_sizes)
     ys, finals = [], []
     for k, d in enumerate(directions):
         assert d.weight_hh is not None  # each of these cells has an R
@@ -168,7 +170,16 @@ def swept(
         ys.append(y)
         finals.append(final)
     y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
-    return y.reshape(*time_major, -1), tuple(map(_of_directions, zip(*finals, strict=True)))
+    return y.reshape(*time_major, y.shape[-1]), tuple(
+        map(_of_directions, zip(*finals, strict=True))
+    )
+
+
+def _sizes(x: Tensor, batch_sizes: Tensor | None) -> Tensor:
+    """Rows alive at each step [T], on the CPU whatever device is the default."""
+    if batch_sizes is not None:
+        return batch_sizes
+    return torch.full(x.shape[:1], x.shape[1], dtype=torch.int64, device="cpu")
 
 
 def _of_directions(states: Sequence[Tensor]) -> Tensor:
@@ -227,7 +238,7 @@ def linearly_swept(
 ) -> tuple[Tensor, State]:
     """`swept` for the cells without R, whose one state is h."""
     time_major = x.shape[:1] if batch_sizes is not None else x.shape[:2]
-    sizes = torch.full(x.shape[:1], x.shape[1]) if batch_sizes is None else batch_sizes
+    sizes = _sizes(x, batch_sizes)
     ys, finals = [], []
     for k, d in enumerate(directions):
         rows, W, ids = _swept_input(cell, x, d)
@@ -238,7 +249,7 @@ def linearly_swept(
         ys.append(y)
         finals.append(h)
     y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
-    return y.reshape(*time_major, -1), (_of_directions(finals),)
+    return y.reshape(*time_major, y.shape[-1]), (_of_directions(finals),)
 
 
 @dataclass(frozen=True)
@@ -316,7 +327,7 @@ def reference(
         finals.append(final)
     y = torch.cat(ys, -1)
     final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
-    return y.reshape(*x.shape[:-1], -1), final
+    return y.reshape(*x.shape[:-1], y.shape[-1]), final
 
 
 def vectors(x: Tensor, weight_ih: Tensor, embedding: Tensor | None) -> Tensor:

@@ -28,7 +28,7 @@ std::vector<float> drawn(size_t count, unsigned seed) {
 }
 
 struct Packed {
-    Packed(Cell cell, int64_t K, Matrix matrix, const std::vector<float>& from)
+    Packed(Cell cell, int64_t K, Packing matrix, const std::vector<float>& from)
         : all((size_t)sweeps.packed_size(cell, H, K, matrix) + 16) {
         const size_t past = (uintptr_t)all.data() / sizeof(float) % 16;
         start = all.data() + (past ? 16 - past : 0);
@@ -46,7 +46,7 @@ std::vector<float> trained(Cell cell, int threads, bool together) {
     const Sequence in{cell, false, T, B, H, sizes.data(), offsets.data()};
     const auto R = drawn(G * h * h, 1), Wx = drawn(N * G * h, 2), first = drawn(2 * B * h, 3);
     const auto dy = drawn(N * h, 4);
-    const Packed forwards(cell, H, Matrix::to_gates, R), backwards(cell, H, Matrix::to_state, R);
+    const Packed forwards(cell, H, Packing::to_gates, R), backwards(cell, H, Packing::to_state, R);
 
     std::vector<float> y(N * h), last(2 * B * h), gates(N * G * h), kept(N * h);
     Forward f{};
