@@ -66,7 +66,7 @@ class Result:
     threads: int
     unit: str  # of the values: "%" of the limit, "ms", "us", "ns", "x" times, "GF/s", "GB/s"
     values: Mapping[str, float | None]
-    seconds: Mapping[str, float]  # of one call, medians
+    seconds: Mapping[str, float]  # of one call, in the row stream of one step; medians
     ratio: Spread | None = None
     goals: tuple[Goal, ...] = ()
     product: float | None = None  # operations a second, of the product in the same rounds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from elman.bench.peers.prepared import Prepared
 from elman.bench.work import Array, Work, numbers
+
+Shapes = Mapping[str, Sequence[int]]  # by name
 
 OPSET = 17
 NODES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
@@ -67,25 +69,23 @@ def model(work: Work) -> bytes:
         "R": ordered(given.weight_hh)[None],
         "b": np.concatenate([ordered(given.bias_ih), ordered(given.bias_hh)])[None],
     }
-    T, before, outputs = work.T, list[str](), ["y"]
+    one = (1, work.B, work.H)  # a step, and a state, which has a direction where that has a time
     if work.kind == "step":
-        T, before = 1, states(work)
-        outputs = ["", *(f"{name}_after" for name in before)]
-    inputs = ["x", *weights, *(["", *before] if before else [])]  # "" for the lengths
+        fed: Shapes = {"x": one, **dict.fromkeys(states(work), one)}
+        made: Shapes = {f"{name}_after": one for name in states(work)}
+        outputs = ["", *made]  # without y
+    else:
+        fed, made = {"x": (work.T, *one[1:])}, {"y": (work.T, *one)}
+        outputs = ["y"]
+    inputs = ["x", *weights, "", *list(fed)[1:]]  # without lengths
     node = helper.make_node(NODES[work.cell], inputs, outputs, hidden_size=work.H)
     if work.cell == "gru":
         node.attribute.append(helper.make_attribute("linear_before_reset", 1))
-
-    def floats(name: str, *shape: int) -> Any:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
-    fed = [floats("x", T, work.B, work.H), *(floats(s, 1, work.B, work.H) for s in before)]
-    made = (
-        [floats(name, 1, work.B, work.H) for name in outputs[1:]]
-        if before
-        else [floats("y", T, 1, work.B, work.H)]
-    )
     constants = [numpy_helper.from_array(value, name) for name, value in weights.items()]
-    graph = helper.make_graph([node], work.cell, fed, made, constants)
+    graph = helper.make_graph([node], work.cell, floats(fed), floats(made), constants)
     whole = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     return bytes(whole.SerializeToString())
+
+
+def floats(shapes: Shapes) -> list[Any]:
+    return [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in shapes.items()]
