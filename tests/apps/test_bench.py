@@ -24,11 +24,12 @@ from elman.bench.options import BenchOptions
 from elman.bench.peers import BY_NAME, PEERS, elman_layers, torch_layers
 from elman.bench.processes import Refused, Worker, Workers
 from elman.bench.table import Table, missed
-from elman.bench.work import Work, lengths, numbers
+from elman.bench.work import GATES, VOCABULARY, Work, lengths, numbers
 from elman.bench.worker import sample
 
 BENCH = (sys.executable, "-m", "elman", "bench")
-SMALL = ("--peers", "torch", "--cells", "gru", "--sizes", "7", "--threads", "1", "--repeats", "2")
+SMALL = ("--peers", "torch", "--cells", "gru,mingru", "--sizes", "7", "--threads", "1",
+         "--repeats", "2")  # fmt: skip
 INSTALLED = [peer.name for peer in PEERS if peer.versions() is not None]
 
 
@@ -104,10 +105,10 @@ def test_a_peer_asked_for_must_be_installed() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--rows", "trian"), ("--rows", ""), ("--cells", "mingru"), ("--sizes", "0"),
+        ("--rows", "trian"), ("--rows", ""), ("--cells", "mgu"), ("--sizes", "0"),
         ("--sizes", "1.5"), ("--threads", "100000"), ("--threads", "0"), ("--repeats", "0"),
         ("--peers", "pytorch"), ("--output", "."), ("--output", "taken"), ("--output", "file/b"),
-        ("lstm",), ("--threads", "1", "2"),
+        ("lstm",), ("--threads", "1", "2"), ("--rows", "train,linear", "--cells", "hgrn"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -184,8 +185,8 @@ def children(parent: int) -> dict[int, str]:
 def test_a_peer_does_the_same_work_on_its_threads(peer: str) -> None:
     with Workers(1, os.environ) as workers:
         for cell in ("lstm", "gru", "rnn"):
-            for kind in ("train", "infer", "packed", "tokens"):
-                work = Work(kind, cell, H=5, B=3, T=40)
+            for kind in ("train", "infer", "packed", "tokens", "step", "write"):
+                work = Work(kind, cell, H=5, B=3, T=40, variant="float32")
                 ours = elman_layers.prepare(work, 1)
                 assert ours is not None
                 try:
@@ -195,6 +196,58 @@ def test_a_peer_does_the_same_work_on_its_threads(peer: str) -> None:
                     assert (peer, kind) != ("torch", kind)
                     continue
                 assert agree(sample(ours, ours.once()), theirs.sample)
+
+
+@pytest.mark.parametrize("variant", ["", "layer"])
+def test_the_scan_in_log_space_does_the_work_of_the_sweeps(variant: str) -> None:
+    for cell in rows.LINEAR:
+        work = Work("linear", cell, H=5, B=3, T=40, variant=variant)
+        ours, theirs = elman_layers.prepare(work, 1), torch_layers.prepare(work, 1)
+        assert ours is not None
+        if theirs is None:
+            assert cell == "hgrn"
+            continue
+        y, gradient = ours.once()
+        assert y.shape == (120, 5)
+        assert gradient.shape == (120, 5 if variant else 5 * GATES[cell])
+        assert agree(sample(ours, (y, gradient)), sample(theirs, theirs.once()))
+
+
+@pytest.mark.parametrize("storage", ["float16", "int8"])
+def test_a_narrow_storage_writes_with_scores_near_those_of_float32(storage: str) -> None:
+    narrow, wide = (
+        elman_layers.prepare(Work("write", "gru", H=9, B=1, T=1, variant=s), 1)
+        for s in (storage, "float32")
+    )
+    assert narrow is not None and wide is not None
+    (ours,), (exact,) = narrow.once(), wide.once()
+    assert ours.shape == exact.shape == (1, VOCABULARY)
+    assert 0 < (ours - exact).abs().max() < 0.1
+
+
+def test_rows_keep_to_the_cells_that_they_have() -> None:
+    with Workers(1, os.environ) as workers:
+
+        def cells(row: str, options: BenchOptions) -> tuple[str, ...]:
+            return Bench(options, workers, 1, (), lambda line: None).cells(row)
+
+        asked = BenchOptions(cells=("rnn", "hgrn"))
+        assert [cells(row, asked) for row in ("train", "linear", "stream")] == [
+            ("rnn",), ("hgrn",), (),
+        ]  # fmt: skip
+        assert cells("linear", BenchOptions()) == rows.LINEAR
+        assert cells("linear", BenchOptions(quick=True)) == ("mingru",)
+
+
+def test_without_kernels_rows_that_need_them_are_left_out_and_say_why() -> None:
+    environment = os.environ | {"ELMAN_KERNELS": "off"}
+    command = [*BENCH, "--quick", *SMALL, "--rows", "linear,stream", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert [(r["row"], r["values"], r["notes"]) for r in results] == [
+        (row, {"elman": None}, ["left out (ELMAN_KERNELS is off)"]) for row in ("linear", "stream")
+    ]
 
 
 def test_gates_in_the_wrong_places_are_noticed() -> None:
@@ -246,7 +299,7 @@ results = st.builds(
     row=st.sampled_from(rows.NAMES),
     case=st.sampled_from(["lstm 1024", "gru-reset-before 64", "vector beyond L2"]),
     threads=st.integers(1, 128),
-    unit=st.sampled_from(["%", "ms", "x", "GF/s"]),
+    unit=st.sampled_from(["%", "ms", "us", "ns", "x", "GF/s"]),
     values=st.dictionaries(st.sampled_from(sorted(BY_NAME)), st.none() | st.floats(1e-4, 99)),
     seconds=st.just({}),
     ratio=st.none() | st.builds(Spread, *[st.floats(1e-4, 99)] * 3),

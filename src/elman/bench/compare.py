@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from elman.bench import rows
 from elman.bench.options import BenchOptions
 from elman.bench.peers import BY_NAME
 from elman.bench.processes import Refused, Workers
@@ -63,9 +64,9 @@ class Result:
     row: str
     case: str  # "lstm 256"
     threads: int
-    unit: str  # of the values: "%" of the limit, "ms", "x" times, "GF/s", "GB/s"
+    unit: str  # of the values: "%" of the limit, "ms", "us", "ns", "x" times, "GF/s", "GB/s"
     values: Mapping[str, float | None]
-    seconds: Mapping[str, float]  # of one call, medians
+    seconds: Mapping[str, float]  # of one call, in the row stream of one step; medians
     ratio: Spread | None = None
     goals: tuple[Goal, ...] = ()
     product: float | None = None  # operations a second, of the product in the same rounds
@@ -91,9 +92,12 @@ class Bench:
         """Seconds that a turn should take: so often the work is repeated."""
         return 0.01 if self.options.quick else 0.05
 
-    @property
-    def cells(self) -> tuple[str, ...]:
-        return self.options.cells or (("lstm",) if self.options.quick else ("lstm", "gru", "rnn"))
+    def cells(self, row: str) -> tuple[str, ...]:
+        """Those of the row's own that were asked for, else all of them."""
+        own = rows.CELLS[row]
+        if self.options.cells is None:
+            return own[:1] if self.options.quick else own
+        return tuple(cell for cell in self.options.cells if cell in own)
 
     def sizes(self, *usual: int) -> tuple[int, ...]:
         """What was asked for, else what a row usually takes."""

@@ -10,7 +10,7 @@ from elman.bench import peers, rows
 from elman.errors import UserError, unknown_name
 from elman.options import require, require_range
 
-CELLS = ("lstm", "gru", "rnn")
+CELLS = (*rows.RECURRENT, *rows.LINEAR)
 LARGEST = 8192  # hidden units; a layer of that size holds 2 GB of weights
 
 
@@ -19,13 +19,15 @@ class BenchOptions:
     """What is measured, and how often.
 
     Args:
-        rows: Measure these rows only: limits, train, infer, packed, regularised, tokens, busy.
-        cells: Some of lstm,gru,rnn.
+        rows: Measure these rows only: limits, train, infer, packed, regularised, tokens, linear,
+            stream, busy.
+        cells: Some of lstm,gru,rnn, and of mingru,minlstm,hgrn, which the row linear has.
         sizes: Hidden sizes, such as 64,256; the input is as wide. Else each row has its own.
         threads: Numbers of threads, such as 1,2. Else one, and all that PyTorch takes.
         peers: Some of torch,keras,jax,onnx. Else all that are installed.
         repeats: Rounds; in each everybody runs once. Else 9.
-        quick: The LSTM, H 64 and 256, 16 steps, 3 rounds, unless told otherwise: about a minute.
+        quick: LSTM and minGRU, H 64 and 256, 16 steps, 3 rounds, unless told otherwise: about a
+            minute.
         busy: Measure beside one spinning process a core, too.
         output: Folder for bench.json and bench.png; else the first free one of runs/bench.
     """
@@ -46,6 +48,10 @@ class BenchOptions:
         _known("peer", self.peers, tuple(p.name for p in peers.PEERS))
         for name in ("rows", "cells", "sizes", "threads"):
             require(self, name, getattr(self, name) != (), "at least one")
+        for row in self.rows or ():
+            own = rows.CELLS.get(row)
+            if self.cells and own and not set(self.cells) & set(own):
+                raise UserError(f"--cells {','.join(self.cells)}: row {row} has {', '.join(own)}")
         require_range(self, ("sizes",), 1, LARGEST)
         require_range(self, ("repeats",), 1, 1000)
         cores = usable_cores()

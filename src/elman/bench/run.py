@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 
+from elman import kernels
 from elman.bench import rows
 from elman.bench.compare import Bench, Result
 from elman.bench.options import BenchOptions
@@ -58,6 +59,10 @@ def results(
         with Workers(count, environment) as workers:
             bench = Bench(options, workers, count, present, say)
             for name in chosen(options):
+                if name in rows.NEED_KERNELS and kernels.available().instruction_set is None:
+                    why = f"left out ({kernels.available().why})"
+                    yield Result(name, "no kernels", count, "x", {"elman": None}, {}, notes=(why,))
+                    continue
                 module = importlib.import_module(f"elman.bench.rows.{name}")
                 results: Iterator[Result] = module.run(bench)
                 yield from results

@@ -71,8 +71,8 @@ def shown(value: float | None, unit: str) -> str:
     match unit:
         case "%":
             return f"{100 * value:.0f} %"
-        case "ms":
-            return f"{value:.3g} ms" if value < 100 else f"{value:.0f} ms"
+        case "ms" | "us" | "ns":
+            return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
         case "x":
             return f"{value:.2f}"
     return f"{value:.0f} {unit}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from elman import nn
+from elman import cells, nn
+from elman.bench.peers import elman_steps
+from elman.bench.peers.log_space import START, scanning
 from elman.bench.peers.prepared import Prepared
 from elman.bench.peers.torch_layers import (
     Kinds,
@@ -13,7 +16,10 @@ from elman.bench.peers.torch_layers import (
     training_on_tokens,
     with_weights,
 )  # fmt: skip
+from elman.bench.peers.torch_steps import writer
 from elman.bench.work import Work, numbers
+from elman.layers.linear import linear_scan
+from elman.layers.scan import LinearStepwise
 
 LAYERS: Kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -28,6 +34,13 @@ def prepare(work: Work, threads: int) -> Prepared | None:
         given = numbers(work)
         x, dy = torch.from_numpy(given.x), torch.from_numpy(given.dy)
         return training(regularised(work), x, dy, comparable=False)
+    if work.kind == "linear":
+        return linear(work)
+    if work.kind == "step":
+        stepped = with_weights(LAYERS[work.cell](work.H, work.H), numbers(work))
+        return elman_steps.stepping(stepped, work)
+    if work.kind == "write":
+        return elman_steps.writing(*writer(LAYERS[work.cell], work), work)
     return prepare_layer(work, LAYERS)
 
 
@@ -42,3 +55,14 @@ def regularised(work: Work) -> nn.Recurrent:
         weight_drop=0.25 if work.variant == "weight-drop" else 0.0,
         layer_norm=work.variant == "layer-norm",
     )
+
+
+def linear(work: Work) -> Prepared:
+    """A gated linear recurrence, by its sweep."""
+    sizes, h = torch.full((work.T,), work.B), torch.full((work.B, work.H), START)
+    replay = LinearStepwise(cells.get(work.cell), sizes, reverse=False)
+
+    def scan(Wx: Tensor) -> Tensor:
+        return linear_scan(work.cell, Wx, sizes, h, None, replay, reverse=False)[0]
+
+    return scanning(work, scan)

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 
 from elman.bench.peers.prepared import Prepared
-from elman.bench.work import Work
+from elman.bench.work import GATES, Work
 
 
 def prepare(work: Work, threads: int) -> Prepared | None:
-    """`mm`: a product of two [H, H]. `mv`: of [H, H] and a vector."""
+    """`mm`: a product of two [H, H]. `mv`: of [H, H] and a vector. `weights`: as `mv`, of the
+    matrix that holds both of a layer's, so that it streams what the layer's step must."""
     torch.set_num_threads(threads)
-    a = torch.randn(work.H, work.H)
+    rows = 2 * GATES[work.cell] * work.H if work.kind == "weights" else work.H
+    a = torch.randn(rows, work.H)
     b = torch.randn(work.H, work.H) if work.kind == "mm" else torch.randn(work.H)
 
     def once() -> Sequence[Tensor]:

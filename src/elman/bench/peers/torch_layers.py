@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
+from elman.bench.peers import log_space, torch_steps
 from elman.bench.peers.prepared import Prepared
 from elman.bench.work import VOCABULARY, Numbers, Work, lengths, numbers, tokens
 
@@ -21,6 +22,13 @@ def prepare(work: Work, threads: int) -> Prepared | None:
     if work.kind == "tokens":
         layer = with_weights(LAYERS[work.cell](work.H, work.H), numbers(work))
         return training_on_tokens(layer, work, lambda ids, table: layer(F.embedding(ids, table))[0])
+    if work.kind == "linear":
+        return log_space.prepare(work)
+    if work.kind == "step":
+        layer = with_weights(LAYERS[work.cell](work.H, work.H), numbers(work))
+        return torch_steps.stepping(layer, work)
+    if work.kind == "write":
+        return torch_steps.writing(*torch_steps.writer(LAYERS[work.cell], work), work)
     return prepare_layer(work, LAYERS)
 
 

@@ -8,6 +8,19 @@ which is called once for each number of threads. This file is all that is loaded
 
 from __future__ import annotations
 
-NAMES = ("limits", "train", "infer", "packed", "regularised", "tokens", "busy")
+NAMES = (
+    "limits", "train", "infer", "packed", "regularised", "tokens", "linear", "stream", "busy",
+)  # fmt: skip
 # Only where it is asked for: it takes the whole machine.
 ASKED_FOR = frozenset({"busy"})
+# These call kernels that nothing stands in for; the other rows measure PyTorch's operators instead.
+NEED_KERNELS = frozenset({"linear", "stream"})
+
+RECURRENT = ("lstm", "gru", "rnn")
+LINEAR = ("mingru", "minlstm", "hgrn")
+# What each row can measure; --quick takes the first.
+CELLS = {
+    **dict.fromkeys(("train", "infer", "packed", "regularised", "tokens", "busy"), RECURRENT),
+    "linear": LINEAR,
+    "stream": ("lstm", "gru"),
+}

@@ -12,7 +12,7 @@ REACH = {"lstm": 0.85, "gru": 0.80}  # from H = 256 on
 
 
 def run(bench: Bench) -> Iterator[Result]:
-    for cell in bench.cells:
+    for cell in bench.cells("infer"):
         for H in bench.sizes(*SIZES):
             work = bench.grid("infer", cell, H)
             names = ["elman", *bench.rivals("torch", "keras", "jax", "onnx")]

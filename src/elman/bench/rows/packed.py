@@ -11,7 +11,7 @@ SUMMARY = "train, lengths 1..T: share of the product's rate"
 
 
 def run(bench: Bench) -> Iterator[Result]:
-    for cell in bench.cells:
+    for cell in bench.cells("packed"):
         for H in bench.sizes(64, 128, 256, 512):
             work = bench.grid("packed", cell, H)
             alive = sum(lengths(work)) / (work.B * work.T)

@@ -14,7 +14,7 @@ REACH = 1.3
 
 
 def run(bench: Bench) -> Iterator[Result]:
-    for cell in bench.cells:
+    for cell in bench.cells("regularised"):
         for H in bench.sizes(128, 256, 512):
             entrants = [
                 Entrant(column, "elman", bench.grid("regularised", cell, H, variant))

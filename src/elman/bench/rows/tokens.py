@@ -11,7 +11,7 @@ REACH = 1.4
 
 
 def run(bench: Bench) -> Iterator[Result]:
-    for cell in bench.cells:
+    for cell in bench.cells("tokens"):
         for H in bench.sizes(64, 128, 256, 512):
             entrants = [
                 Entrant("vectors", "elman", bench.grid("train", cell, H)),

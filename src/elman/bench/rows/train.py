@@ -17,7 +17,7 @@ REACH = {
 
 
 def run(bench: Bench) -> Iterator[Result]:
-    for cell in bench.cells:
+    for cell in bench.cells("train"):
         for H in bench.sizes(*SIZES):
             work = bench.grid("train", cell, H)
             names = ["elman", *bench.rivals("torch", "keras", "jax")]
