@@ -93,6 +93,8 @@ class BackwardSweep {
         if (b.gates)
             for (long g = 0; g < G; ++g)
                 panels.prefetch(tile, b.gates + offset * G * H + g * H, alive, G * H);
+        for (long g = 0; g < G; ++g)
+            panels.prefetch<true>(tile, b.dWx + offset * G * H + g * H, alive, G * H);
         const float* const columns[] = {b.y, b.kept, b.dy};
         for (const float* each : columns)
             if (each) panels.prefetch(tile, each + offset * H, alive, H);

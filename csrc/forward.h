@@ -97,6 +97,11 @@ class ForwardSweep {
             for (long g = 0; g < panels.G; ++g)
                 panels.prefetch(tile, f.Wx + offset * G * H + (gate + g) * H, alive, G * H);
         }
+        if (f.gates)
+            for (long g = 0; g < panels.G; ++g)
+                panels.prefetch<true>(tile, f.gates + offset * G * H + (gate + g) * H, alive, G * H);
+        if (f.kept) panels.prefetch<true>(tile, f.kept + offset * H, alive, H);
+        panels.prefetch<true>(tile, f.y + offset * H, alive, H);
         const float* P = f.R + (stage ? recurrent[0].size() : 0);
         panels.multiply(P, tile, 0, H, operand(s, stage), ld, alive, sums, joined());
     }

@@ -133,10 +133,12 @@ struct Panels {
 
     // Asks for a tile's columns of one [rows, H] of a matrix, `ld` apart, while the product runs:
     // they come a line at a time from rows far apart, which no hardware foresees.
+    template <bool to_write = false>
     void prefetch(long tile, const float* start, long rows, long ld) const {
         const long first = tile * vectors * W, last = min(H, first + vectors * W);
         for (long r = 0; r < rows; ++r)
-            for (long u = first; u < last; u += 16) __builtin_prefetch(start + r * ld + u, 0, 2);
+            for (long u = first; u < last; u += 16)
+                __builtin_prefetch(start + r * ld + u, to_write, 2);
     }
 
     // Packs rows of a matrix as forward wants them: gate g of unit u against h_k is R[g*H + u, k].
