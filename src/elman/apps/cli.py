@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = dict(os.environ)  # as the user has it: what elman bench measures in
 STARTED = time.perf_counter()  # what --minutes promises includes the start of Python
-# PyTorch's threads wait for one another by spinning, milliseconds long by default, which takes the
-# cores from a busy neighbour and from Elman's own threads. Read when PyTorch is loaded.
+# PyTorch's threads wait for one another by spinning, milliseconds long by default, in which a busy
+# neighbour has to share its core with a thread that does nothing. Read when PyTorch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 NARROW_COLUMN = 15  # characters; a table with less for each column becomes a list
 
