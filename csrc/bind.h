@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace elman {
 
@@ -22,6 +23,10 @@ T* at(Address address) {
 
 // The place of an instruction set in `Builds`. std::invalid_argument: this processor cannot run it.
 size_t instruction_set(const std::string& name);
+
+// Where the rows of each step begin. std::invalid_argument unless sizes [T] start at B, never grow,
+// stay above 0 and sum to N.
+std::vector<int64_t> offsets(const int64_t* sizes, int64_t T, int64_t B, int64_t N);
 
 // One build of a table of functions for each instruction set, the plainest first.
 #if defined(__x86_64__)

@@ -26,17 +26,9 @@ class Plan {
   public:
     Plan(int cell, bool reverse, int64_t T, int64_t B, int64_t H, int64_t N, Address sizes,
          Address Wx, Address bias, int threads)
-        : offsets_((size_t)T),
+        : offsets_(offsets(at<int64_t>(sizes), T, B, N)),
           in{(LinearCell)cell, reverse, T,  B, H, at<int64_t>(sizes),
              nullptr,          at<float>(Wx), at<float>(bias)} {
-        int64_t rows = 0;
-        for (int64_t t = 0; t < T; ++t) {
-            if (in.sizes[t] < 1 || in.sizes[t] > (t ? in.sizes[t - 1] : B) || (!t && in.sizes[0] != B))
-                throw std::invalid_argument("sizes must start at B, never grow, and stay above 0");
-            offsets_[(size_t)t] = rows;
-            rows += in.sizes[t];
-        }
-        if (rows != N) throw std::invalid_argument("sizes must sum to the number of rows");
         in.offsets = offsets_.data();
         threads_ = (double)N * gates(in.cell) * (double)H < WORTH_A_THREAD ? 1 : threads;
         cut();

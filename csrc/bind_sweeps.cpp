@@ -41,21 +41,13 @@ class Plan {
   public:
     Plan(int cell, bool reverse, int64_t T, int64_t B, int64_t H, int64_t N, Address sizes,
          int threads, bool together)
-        : offsets_((size_t)T), in{(Cell)cell, reverse, T, B, H, at<int64_t>(sizes), nullptr} {
-        int64_t rows = 0;
-        for (int64_t t = 0; t < T; ++t) {
-            if (in.sizes[t] < 1 || in.sizes[t] > (t ? in.sizes[t - 1] : B) || (!t && in.sizes[0] != B))
-                throw std::invalid_argument("sizes must start at B, never grow, and stay above 0");
-            offsets_[(size_t)t] = rows;
-            rows += in.sizes[t];
-        }
-        if (rows != N) throw std::invalid_argument("sizes must sum to the number of rows");
+        : offsets_(offsets(at<int64_t>(sizes), T, B, N)), in{(Cell)cell, reverse, T, B, H, at<int64_t>(sizes), nullptr} {
         in.offsets = offsets_.data();
         const double step = (double)gates(in.cell) * H * H * B;
         threads_ = step * T < WORTH_A_THREAD ? 1 : threads;
-        together_ = together && threads_ > 1 && rows == B * T && B < FEW_ROWS * threads_ &&
+        together_ = together && threads_ > 1 && N == B * T && B < FEW_ROWS * threads_ &&
                     step > WORTH_A_MEETING;
-        if (!together_) cut(rows);
+        if (!together_) cut(N);
     }
 
     // apart(problem, first row, last row), or together(problem, spread, context)
@@ -227,9 +219,7 @@ void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t
               int64_t ld, Address a, Address h0, Address sizes, int64_t T, bool reverse,
               Address mask, Address to, Address total) {
     const Gradients& build = *gradient_builds[instruction_set(isa)];
-    int64_t steps = 0;
-    for (int64_t t = 0; t < T; ++t) steps += at<int64_t>(sizes)[t];
-    if (steps != N) throw std::invalid_argument("sizes must sum to the number of rows");
+    offsets(at<int64_t>(sizes), T, *at<int64_t>(sizes), N);  // checks them
     std::vector<const float*> rows, masks;
     if (h0)
         rows = before(at<int64_t>(sizes), T, K, reverse, at<float>(a), at<float>(h0));

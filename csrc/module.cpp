@@ -37,6 +37,19 @@ size_t instruction_set(const std::string& name) {
     throw std::invalid_argument("this processor cannot run " + name);
 }
 
+std::vector<int64_t> offsets(const int64_t* sizes, int64_t T, int64_t B, int64_t N) {
+    std::vector<int64_t> all((size_t)T);
+    int64_t rows = 0;
+    for (int64_t t = 0; t < T; ++t) {
+        if (sizes[t] < 1 || sizes[t] > (t ? sizes[t - 1] : B) || (!t && sizes[0] != B))
+            throw std::invalid_argument("sizes must start at B, never grow, and stay above 0");
+        all[(size_t)t] = rows;
+        rows += sizes[t];
+    }
+    if (rows != N) throw std::invalid_argument("sizes must sum to the number of rows");
+    return all;
+}
+
 NB_MODULE(_native, m) {
     watch_for_forks();
     m.def("names", &names, "The instruction sets that this processor runs, the plainest first.");
