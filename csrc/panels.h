@@ -141,9 +141,10 @@ struct Panels {
                 __builtin_prefetch(start + r * ld + u, to_write, 2);
     }
 
-    // Packs rows of a matrix as forward wants them: gate g of unit u against h_k is R[g*H + u, k].
-    void pack_forward(const float* R, float* to) const {
-        for (long tile = 0; tile < tiles; ++tile, to += tile_size())
+    // Packs tiles of a matrix as forward wants them: gate g of unit u against h_k is R[g*H + u, k].
+    void pack_forward(const float* R, float* to, long first, long last) const {
+        to += first * tile_size();
+        for (long tile = first; tile < last; ++tile, to += tile_size())
             for (long k = 0; k < K; k += W)
                 for (long g = 0; g < G; ++g)
                     for (long v = 0; v < vectors; ++v) {
@@ -165,8 +166,9 @@ struct Panels {
     }
 
     // As backward wants them: gradient k of the gates against unit u is R[k, u].
-    void pack_backward(const float* R, float* to) const {
-        for (long tile = 0; tile < tiles; ++tile)
+    void pack_backward(const float* R, float* to, long first, long last) const {
+        to += first * tile_size();
+        for (long tile = first; tile < last; ++tile)
             for (long k = 0; k < K; ++k) {
                 const long unit = tile * vectors * W, n = min(vectors * W, H - unit);
                 std::memcpy(to, R + k * H + unit, (size_t)n * sizeof(float));

@@ -96,9 +96,11 @@ using Spread = void (*)(void* context, void (*work)(void* sweep), void* sweep);
 // One build of the sweeps, for one instruction set. Its functions run in the calling thread, but for
 // the two that say so.
 struct Kernels {
-    // Floats that a matrix [G*H, K] takes once packed, and the packing, 64-byte aligned.
+    // Floats that a matrix [G*H, K] takes once packed, and the packing of a part of it, 64-byte
+    // aligned: part 0 .. parts - 1.
     int64_t (*packed_size)(Cell cell, int64_t H, int64_t K, Packing matrix);
-    void (*pack)(Cell cell, int64_t H, int64_t K, Packing matrix, const float* from, float* to);
+    void (*pack)(Cell cell, int64_t H, int64_t K, Packing matrix, const float* from, float* to,
+                 int64_t part, int64_t parts);
     // Rows first .. last of the batch, through all steps. Rows are independent of each other, and
     // a row's result does not depend on which rows go with it.
     void (*forward)(const Forward& f, int64_t first, int64_t last);

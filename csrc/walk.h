@@ -46,11 +46,15 @@ int64_t packed_size(Cell cell, int64_t H, int64_t K, Packing matrix) {
     return packing(cell, H, K, matrix).size();
 }
 
-void pack(Cell cell, int64_t H, int64_t K, Packing matrix, const float* from, float* to) {
+void pack(Cell cell, int64_t H, int64_t K, Packing matrix, const float* from, float* to,
+          int64_t part, int64_t parts) {
     const Products p = packing(cell, H, K, matrix);
     const auto one = matrix == Packing::to_gates ? &Panels::pack_forward : &Panels::pack_backward;
-    (p[0].*one)(from, to);
-    if (p.count > 1) (p[1].*one)(from + 2 * H * K, to + p[0].size());
+    for (int k = 0; k < p.count; ++k) {
+        const long tiles = p[k].tiles, after = k * 2 * H * K;
+        (p[k].*one)(from + after, to + (k ? p[0].size() : 0), tiles * part / parts,
+                    tiles * (part + 1) / parts);
+    }
 }
 
 // The steps in the order of a walk, and which rows first .. last are alive in each.

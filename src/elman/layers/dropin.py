@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman import cells
 from elman.layers.recurrent import Sequences
-from elman.layers.scan import UNPACKED, Direction, choose, scan, why_too_short
+from elman.layers.scan import UNPACKED, Direction, choose, fused, why_too_short
 from elman.layers.watchers import plain, watcher
 
 # PyTorch's `mode` of a layer → the cell.
@@ -107,7 +107,8 @@ def run(
     if not _fits(layer, sequences, hx, weights):
         return None
     directions = [_direction(*parts) for parts in weights]
-    if not isinstance(choose(cell, directions, steps, rows).kernel, str):
+    kernel, _ = choose(cell, directions, steps, rows)
+    if not isinstance(kernel, str):
         return None
     if hx is None:
         zero = x.new_zeros(len(weights), sequences.batch_size, layer.hidden_size)
@@ -119,7 +120,7 @@ def run(
         if k > 0:
             x = F.dropout(x, layer.dropout, layer.training)
         before = tuple(s[k : k + D] for s in state)
-        x, last = scan(cell, x, batch_sizes, before, directions[k : k + D])
+        x, last = fused(kernel, x, batch_sizes, before, directions[k : k + D])
         after.append(last)
     if D == 1 and layer.mode != "LSTM" and x.requires_grad:
         x = x.clone()  # the backward pass reads it, and PyTorch lets callers overwrite theirs

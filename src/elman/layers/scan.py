@@ -9,6 +9,7 @@ Instead of vectors x there may be ids of tokens, int64 [T, B] or [N]: a token is
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -33,6 +34,7 @@ Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
 # The cells that Elman has kernels for, for float32 on a CPU.
 SWEPT = frozenset(cells.get(name) for name in sweeps.GATES)
 LINEAR = frozenset(cells.get(name) for name in linear.GATES)
+OURS = SWEPT | LINEAR
 # The cells that PyTorch has kernels for: oneDNN or ATen on a CPU, cuDNN on a GPU.
 KERNELS: dict[Cell, Kernel] = {
     cells.get("rnn"): _VF.rnn_tanh,
@@ -80,7 +82,7 @@ def choose(
 
     `steps` T and `rows` N, of all steps together, are as many as one likes if they are left out.
     """
-    if cell not in SWEPT | LINEAR:
+    if cell not in OURS:
         return Choice(None, f"no fused kernel for {cell.name}")
     if cell in LINEAR and any(d.keep is not None for d in directions):
         return Choice(None, f"no fused kernel for {cell.name} with zoneout")
@@ -177,9 +179,13 @@ def swept(
 
 def _sizes(x: Tensor, batch_sizes: Tensor | None) -> Tensor:
     """Rows alive at each step [T], on the CPU whatever device is the default."""
-    if batch_sizes is not None:
-        return batch_sizes
-    return torch.full(x.shape[:1], x.shape[1], dtype=torch.int64, device="cpu")
+    return _full(x.shape[0], x.shape[1]) if batch_sizes is None else batch_sizes
+
+
+@functools.lru_cache(64)
+def _full(T: int, B: int) -> Tensor:
+    with torch.inference_mode(False):  # kept for calls with gradients too
+        return torch.full((T,), B, dtype=torch.int64, device="cpu")
 
 
 def _of_directions(states: Sequence[Tensor]) -> Tensor:

@@ -32,7 +32,7 @@ struct Packed {
         : all((size_t)sweeps.packed_size(cell, H, K, matrix) + 16) {
         const size_t past = (uintptr_t)all.data() / sizeof(float) % 16;
         start = all.data() + (past ? 16 - past : 0);
-        sweeps.pack(cell, H, K, matrix, from.data(), start);
+        sweeps.pack(cell, H, K, matrix, from.data(), start, 0, 1);
     }
     std::vector<float> all;
     float* start;
