@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+# Scores of which more is better; of every other score less is.
+HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "r2"})
+
 
 @dataclass(frozen=True)
 class Loss:
-    """The sum of the losses of `count` tokens, in nats."""
+    """The sum of the losses of `count` predictions: nats, or errors of values."""
 
     total: float
     count: int
@@ -18,10 +21,15 @@ class Loss:
 
     @property
     def mean(self) -> float:
-        """Nats per token. Raises ValueError where nothing was counted."""
+        """The loss of a prediction. Raises ValueError where nothing was counted."""
         if self.count == 0:
-            raise ValueError("no mean loss: no token was counted")
+            raise ValueError("no mean loss: nothing was counted")
         return self.total / self.count
+
+
+def better(name: str, value: float, other: float) -> bool:
+    """Whether the score `name` says that `value` is better than `other`."""
+    return value > other if name in HIGHER else value < other
 
 
 def bits(nats: float) -> float:

@@ -389,19 +389,19 @@ def test_runs_with_a_damaged_file(
 
 
 RECORD = {
-    "split": "validation", "step": 1, "epoch": 0, "nats": 1.0, "learning_rate": 0.1,
+    "split": "validation", "step": 1, "epoch": 0, "loss": 1.0, "learning_rate": 0.1,
     "gradient_norm": 1.0,
 }  # fmt: skip
 WRONG: dict[str, tuple[Any, ...]] = {
     "split": ("test", 3, []), "step": (None, "x", 1.5, True, -1, 10**30), "epoch": (None, [], "0"),
-    "nats": ("low", [], True, -1.0, 10**400), "learning_rate": (None, "x", math.nan),
+    "loss": ("low", [], True, 10**400), "learning_rate": (None, "x", math.nan),
     "gradient_norm": (None, {}, -1), "sample": (None, 3, ["a"], "\ud800"),
 }  # fmt: skip
 
 
 def test_records_that_are_not_whole_are_passed_over(trained: Path) -> None:
-    good = [RECORD, RECORD | {"nats": None}, RECORD | {"sample": "a\u2028b"}]
-    bad: list[object] = [{"split": "validation", "nats": 1}, [], None]
+    good = [RECORD, RECORD | {"loss": None}, RECORD | {"sample": "a\u2028b"}]
+    bad: list[object] = [{"split": "validation", "loss": 1}, [], None]
     bad += [RECORD | {name: value} for name, values in WRONG.items() for value in values]
     bad += [{k: v for k, v in RECORD.items() if k != name} for name in RECORD]
     lines = [json.dumps(record) for record in [*bad, *good[:2]]]

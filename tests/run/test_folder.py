@@ -149,8 +149,8 @@ def test_what_a_stranger_may_have_damaged_is_told(make_job: MakeJob, tmp_path: P
 
 
 def test_the_log_holds_every_validation_and_no_nan(tmp_path: Path) -> None:
-    def event(split: str, seconds: float, nats: float) -> Progress:
-        return Progress(split, 1, 0, 0.5, nats, 9, seconds, 1.0, 0.1, 1.0)  # type: ignore[arg-type]
+    def event(split: str, seconds: float, loss: float) -> Progress:
+        return Progress(split, 1, 0, 0.5, loss, 9, seconds, 1.0, 0.1, 1.0)  # type: ignore[arg-type]
 
     log = Log(tmp_path / "metrics.jsonl")
     for tenth in range(1000):
@@ -162,7 +162,7 @@ def test_the_log_holds_every_validation_and_no_nan(tmp_path: Path) -> None:
     splits = [record["split"] for record in records]
     assert splits.count("validation") == 10
     assert 95 <= splits.count("train") <= 101  # once a second
-    assert {record["nats"] for record in records if record["split"] == "validation"} == {None}
+    assert {record["loss"] for record in records if record["split"] == "validation"} == {None}
 
 
 def test_half_a_line_at_the_end_of_the_log_is_passed_over(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ COUNTS = st.integers(4, 40)
 
 
 def _records(curve: Sequence[float], train: Sequence[float] = ()) -> list[dict[str, Any]]:
-    trained = [{"split": "train", "step": k, "nats": loss} for k, loss in enumerate(train)]
+    trained = [{"split": "train", "step": k, "loss": loss} for k, loss in enumerate(train)]
     return trained + [
-        {"split": "validation", "step": 10 * k, "nats": loss} for k, loss in enumerate(curve)
+        {"split": "validation", "step": 10 * k, "loss": loss} for k, loss in enumerate(curve)
     ]
 
 
@@ -68,7 +68,7 @@ def test_too_few_validations_say_nothing() -> None:
     assert "Too few" in verdict(_records([3.0, 2.0]), {})[0]
     # A validation that failed counts for nothing.
     assert (
-        "Too few" in verdict([*_records([3.0, 2.0]), {"split": "validation", "nats": None}], {})[0]
+        "Too few" in verdict([*_records([3.0, 2.0]), {"split": "validation", "loss": None}], {})[0]
     )
 
 
@@ -76,7 +76,7 @@ def test_the_baseline_is_beaten_or_a_warning_is_given() -> None:
     def told(own: float) -> str:
         return verdict([], {"scores": {"nats": own}, "baseline": {"nats": 2.0}})[0]
 
-    assert told(1.5) == "The network beats its baseline by 25.0%."
+    assert told(1.5) == "The network beats its baseline: nats 1.5000 against 2.0000."
     assert told(2.0).startswith("WARNING: the network loses to its baseline")
 
 

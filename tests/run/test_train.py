@@ -63,7 +63,7 @@ def test_patience_ends_the_run_and_the_best_weights_are_kept(
     make_job: MakeJob, tmp_path: Path
 ) -> None:
     events = _validations(finish(make_job(epochs=200, patience=3, **UNSTEADY)))
-    losses = [event.nats for event in events]
+    losses = [event.loss for event in events]
     best = losses.index(min(losses))
     assert len(losses) == best + 1 + 3 < 200
     assert [event.best for event in events] == [
@@ -110,7 +110,7 @@ def test_without_a_validation_part_the_last_weights_are_kept(
     make_job: MakeJob, tmp_path: Path
 ) -> None:
     events = _validations(finish(make_job(validation=0.0, epochs=3)))
-    assert all(math.isnan(event.nats) and event.best for event in events)
+    assert all(math.isnan(event.loss) and event.best for event in events)
     kept = final(tmp_path / "run")
     for name, tensor in kept.items():
         if name.startswith("best."):

@@ -30,7 +30,7 @@ from elman.tasks.task import Budget, State
 from elman.tasks.text import scoring
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
-from elman.tasks.text.task import TASK, TextData, scored
+from elman.tasks.text.task import TASK, TextData, scored, scores_of
 from elman.tasks.text.writer import Writer, stepper
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "dogs", "run", "狗", "。")
@@ -203,7 +203,7 @@ def test_a_window_has_nothing_to_carry() -> None:
 def test_bits_a_character_say_the_same_at_every_level(text: Path, level: str) -> None:
     data = TextData(_corpus(text, level), 0)
     total_nats = 1234.5  # for all of the text, however it is cut
-    scores = TASK.scores(data, Loss(total_nats, data.tokens))
+    scores = scores_of(data, Loss(total_nats, data.tokens).mean)
     units = len(text.read_bytes()) if level == "bytes" else len(text.read_text(encoding="utf-8"))
     assert scores["bits"] == pytest.approx(metrics.bits_per_character(total_nats, units))
     assert scores["perplexity"] == pytest.approx(math.exp(scores["nats"]))
@@ -221,7 +221,7 @@ def test_network_and_baseline_are_scored_on_the_same_tokens(
     data = TextData(corpus, cut)
     first, stop = scored(data, options)
     model = _model(corpus.vocabulary.size, 1, bidirectional=windowed, sequence_length=5)
-    loss = TASK.validate(model, data, options, "cpu")
+    loss = TASK.validate(model, data, options, "cpu").loss
     told, _ = TASK.baseline(data, options, TextData(corpus, 2000))
     # All of a text that the user asks about, the beginning of a training's validation part.
     assert loss.count == stop - first == (100 if cut else data.tokens - first)

@@ -166,7 +166,7 @@ def evaluate(
     began = time.perf_counter()
     trained = api.load(run, device=device)
     result = trained.evaluate(*data)
-    if result.scores["nats"] >= result.baseline["nats"]:
+    if result.beats_baseline is False:
         warn("WARNING: the network loses to its baseline")
     _print_scores(
         trained.task, run, result.scores, result.baseline, result.baseline_name,

@@ -51,9 +51,9 @@ class Console:
         """Move the bar, or tell a validation and show the sample."""
         if event.split == "train":
             left = event.seconds * (1 - event.share) / event.share if event.share > 0 else 0.0
-            told = f"loss {event.nats:.3f}  {_short(event.units_per_second)}/s  {_time(left)} left"
+            told = f"loss {event.loss:.3f}  {_short(event.units_per_second)}/s  {_time(left)} left"
             if self._terminal.width < 60:
-                told = f"{event.nats:.3f}  {_time(left)}"
+                told = f"{event.loss:.3f}  {_time(left)}"
             self._bar.update(
                 self._task,
                 completed=event.share,
@@ -61,10 +61,11 @@ class Console:
                 told=told,
             )
             return
-        scored = (
-            f"validation {event.nats:.4f} nats" if event.nats == event.nats else "no validation"
-        )
-        best = "  best so far" if event.best and event.nats == event.nats else ""
+        name = next(iter(event.scores), None)
+        scored, best = "no validation", ""
+        if name is not None:
+            scored = f"validation {name.replace('_', ' ')} {event.scores[name]:.4f}"
+            best = "  best so far" if event.best else ""
         self.say(
             f"epoch {event.epoch + 1}  step {event.step:,}  {_time(event.seconds)}  {scored}{best}"
         )

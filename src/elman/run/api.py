@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from elman.metrics import Loss
 from elman.run import checkpoint, folder, prepare
 from elman.run.clock import Clock
 from elman.run.log import Log
@@ -70,18 +69,18 @@ def complete(job: Job, listen: Listener) -> Run:
     for event in training(job):
         log.write(event)
         listen(event)
-    _, at = checkpoint.read(job.folder.checkpoint)
-    scores: dict[str, float] = {}
-    if job.how.validation:
-        scores = job.task.scores(job.dataset, Loss(at["best"], 1))
+    _, best = checkpoint.read(job.folder.weights)
     record = {
-        "scores": scores,
+        "scores": best.get("scores", {}),
         "baseline": baseline,
         "baseline_name": name,
         "seconds": job.clock.elapsed,
     }
     folder.replace(job.folder.path / folder.SCORES, json.dumps(record, indent=1))
     samples = [r["sample"] for r in job.folder.metrics() if r.get("sample")]
-    remarks = job.task.remarks(job.dataset, samples[-1] if samples else "")
+    run = load(job.folder.path, device=job.device)
+    remarks = job.task.remarks(
+        run.model, job.dataset, job.options, job.device, samples[-1] if samples else "", run.path
+    )
     write_report(job.folder, remarks)
-    return load(job.folder.path, device=job.device)
+    return run

@@ -55,7 +55,7 @@ class RunFolder:
             table = record.get(name)
             if not isinstance(table, dict) or not all(map(_is_number, table.values())):
                 raise UserError(f"{self.path / SCORES}: damaged ({name} holds no numbers by name)")
-        if not _is_number(record.get("seconds")):
+        if not _is_size(record.get("seconds")):
             raise UserError(f"{self.path / SCORES}: damaged (seconds is no number)")
         if not isinstance(record.get("baseline_name", ""), str):
             raise UserError(f"{self.path / SCORES}: damaged (baseline_name is no text)")
@@ -64,9 +64,9 @@ class RunFolder:
     def metrics(self) -> list[dict[str, Any]]:
         """Every line of metrics.jsonl that is a whole record, in order; others are passed over.
 
-        Whole: `split` is train or validation, `step` and `epoch` are integers from 0, `nats` is a
+        Whole: `split` is train or validation, `step` and `epoch` are integers from 0, `loss` is a
         number or null, `learning_rate` and `gradient_norm` are numbers, and `sample` is text if it
-        is there. No number is negative.
+        is there. Of these no number but the loss is negative.
         """
         path = self.path / METRICS
         if not path.is_file():
@@ -106,9 +106,9 @@ def _is_whole(record: object) -> bool:
     return (
         record.get("split") in ("train", "validation")
         and all(_is_count(record.get(name)) for name in ("step", "epoch"))
-        and all(_is_number(record.get(name)) for name in ("learning_rate", "gradient_norm"))
-        and "nats" in record
-        and (record["nats"] is None or _is_number(record["nats"]))
+        and all(_is_size(record.get(name)) for name in ("learning_rate", "gradient_norm"))
+        and "loss" in record
+        and (record["loss"] is None or _is_number(record["loss"]))
         and isinstance(sample, str)
         and sample == sample.encode("utf-8", "ignore").decode()  # no lone surrogates
     )
@@ -118,9 +118,13 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
-def _is_number(value: object) -> bool:
+def _is_size(value: object) -> bool:
     """Whether it is a number from 0, infinity included, that fits a float."""
     return _is_count(value) or (type(value) is float and value >= 0)
+
+
+def _is_number(value: object) -> bool:
+    return _is_size(value) or (type(value) is float and value < 0)
 
 
 def create(

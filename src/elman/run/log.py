@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,9 +29,15 @@ class Log:
         if event.split == "train" and not due:
             return
         self._last = event.seconds
-        finite = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in asdict(event).items()
-        }
+        finite = _finite(asdict(event))
         with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(finite, ensure_ascii=False) + "\n")
+
+
+def _finite(values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        key: _finite(value) if isinstance(value, dict)
+        else None if isinstance(value, float) and not math.isfinite(value)
+        else value
+        for key, value in values.items()
+    }  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from elman import metrics
 from elman.run.folder import RunFolder, replace, writing
 
 Record = Mapping[str, Any]
@@ -30,19 +31,21 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
     """Plain sentences: does it beat the baseline, is it still learning, is it overfitting."""
     lines = []
     own, baseline = scores.get("scores", {}), scores.get("baseline", {})
-    if "nats" in own and "nats" in baseline:
-        if own["nats"] < baseline["nats"]:
-            better = 1 - own["nats"] / baseline["nats"]
-            lines.append(f"The network beats its baseline by {better:.1%}.")
-        else:
-            lines.append("WARNING: the network loses to its baseline.")
-    curve = [(r["step"], r["nats"]) for r in records if _is(r, "validation")]
+    if (won := beats(own, baseline)) is not None:
+        name = next(iter(own))
+        told = f"{name.replace('_', ' ')} {own[name]:.4f} against {baseline[name]:.4f}"
+        lines.append(
+            f"The network beats its baseline: {told}."
+            if won
+            else f"WARNING: the network loses to its baseline: {told}."
+        )
+    curve = [(r["step"], r["loss"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
         missing = "Too few validations" if curve else "No validation"
         return [*lines, f"{missing} to say whether it is still learning or overfitting."]
     best_step, best = min(curve, key=lambda point: point[1])
     before, last = curve[(len(curve) - 1) * 3 // 4][1], curve[-1][1]
-    train = [r["nats"] for r in records if _is(r, "train")][-5:]
+    train = [r["loss"] for r in records if _is(r, "train")][-5:]
     if last > (1 + RISEN) * best:
         lines.append(
             f"It is overfitting: validation was best at step {best_step:,} and has risen since; "
@@ -68,6 +71,14 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
             else "Training and validation are close: try a larger --hidden-size."
         )
     return lines
+
+
+def beats(own: Mapping[str, float], baseline: Mapping[str, float]) -> bool | None:
+    """Whether the first score is better than the baseline's; None where there is no such pair."""
+    name = next(iter(own), None)
+    if name is None or name not in baseline:
+        return None
+    return metrics.better(name, own[name], baseline[name])
 
 
 def page(
@@ -139,11 +150,11 @@ def draw(records: Sequence[Record], path: Path) -> bool:
     figure = Figure(figsize=(8, 6), layout="constrained")
     loss, rest = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     steps = [r["step"] for r in train]
-    loss.plot(steps, [r["nats"] for r in train], lw=1, color="tab:blue", label="training")
+    loss.plot(steps, [r["loss"] for r in train], lw=1, color="tab:blue", label="training")
     if checked:
-        points = [r["step"] for r in checked], [r["nats"] for r in checked]
+        points = [r["step"] for r in checked], [r["loss"] for r in checked]
         loss.plot(*points, "o-", ms=4, color="tab:orange", label="validation")
-    loss.set_ylabel("loss (nats a token)")
+    loss.set_ylabel("loss")
     loss.legend(frameon=False)
     loss.grid(alpha=0.3)
     rest.plot(steps, [r["gradient_norm"] for r in train], lw=1, color="tab:gray")
@@ -162,7 +173,7 @@ def draw(records: Sequence[Record], path: Path) -> bool:
 
 
 def _is(record: Record, split: str) -> bool:
-    return record.get("split") == split and _number(record.get("nats"))
+    return record.get("split") == split and _number(record.get("loss"))
 
 
 def _number(value: object) -> bool:

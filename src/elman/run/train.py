@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import tomli_w
@@ -23,7 +23,7 @@ from elman.run.folder import METRICS, RunFolder
 from elman.run.interrupt import Interrupt
 from elman.run.options import TrainOptions
 from elman.run.update import clip, learning_rate, make_optimizer
-from elman.tasks.task import Carry, Task
+from elman.tasks.task import Carry, Scores, Task
 
 REPORT_EVERY = 0.5  # seconds between two events for the eyes
 VALIDATIONS = 100  # at most so many validations and samples in a run counted in epochs
@@ -67,13 +67,13 @@ class Position:
 
 @dataclass(frozen=True)
 class Progress:
-    """One report. `nats` is the mean loss since the last train report, or that of a validation."""
+    """One report. `loss` is the mean since the last train report, or that of a validation."""
 
     split: Literal["train", "validation"]
     step: int
     epoch: int
     share: float  # of the run, in [0, 1]
-    nats: float
+    loss: float
     units: int
     seconds: float
     units_per_second: float
@@ -81,6 +81,7 @@ class Progress:
     gradient_norm: float
     sample: str = ""
     best: bool = False
+    scores: Scores = field(default_factory=dict)  # of a validation
 
 
 class Interrupted(KeyboardInterrupt):
@@ -183,14 +184,16 @@ def validate(
     """
     began = time.perf_counter()
     job.model.eval()
-    loss = math.nan
+    loss, scores = math.nan, dict[str, float]()
     if job.how.validation:
-        loss = job.task.validate(job.model, job.dataset, job.options, job.device).mean
+        found = job.task.validate(job.model, job.dataset, job.options, job.device)
+        loss, scores = found.loss.mean, found.scores
         if not finite(loss):
             raise RunError(not_finite(job, at, loss, norm))
     best = not loss >= at.best
     if best:
-        checkpoint.write(job.folder.weights, checkpoint.weights_of(job.model), {"step": at.step})
+        header = {"step": at.step, "scores": scores}
+        checkpoint.write(job.folder.weights, checkpoint.weights_of(job.model), header)
     sample = job.task.sample(
         job.model, job.dataset, job.options, job.how.sample, job.how.seed + at.step, job.device
     )
@@ -203,16 +206,16 @@ def validate(
         validated_at=job.clock.elapsed,
     )
     event = progress(job, at, batches, "validation", loss, rate, norm)
-    return at, replace(event, sample=sample, best=best)
+    return at, replace(event, sample=sample, best=best, scores=scores)
 
 
 def progress(
-    job: Job, at: Position, batches: int, split: Literal["train", "validation"], nats: float,
+    job: Job, at: Position, batches: int, split: Literal["train", "validation"], loss: float,
     rate: float, norm: float,
 ) -> Progress:  # fmt: skip
     share = share_done(job, at, batches)
     return Progress(
-        split, at.step, at.epoch, share, nats, at.units, job.clock.elapsed, 0.0, rate, norm
+        split, at.step, at.epoch, share, loss, at.units, job.clock.elapsed, 0.0, rate, norm
     )
 
 

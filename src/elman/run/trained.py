@@ -14,7 +14,7 @@ from elman.errors import UserError, unknown_name
 from elman.options import make
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
-from elman.run.report import verdict
+from elman.run.report import beats, verdict
 from elman.tasks.task import Cursor, Writer, Writes
 
 
@@ -25,6 +25,11 @@ class Evaluation:
     scores: dict[str, float]
     baseline: dict[str, float]
     baseline_name: str
+
+    @property
+    def beats_baseline(self) -> bool | None:
+        """By the first score; None where there is no baseline."""
+        return beats(self.scores, self.baseline)
 
 
 class Run:
@@ -78,12 +83,12 @@ class Run:
         except UserError as error:
             if other is None:
                 raise
-            loss = task.validate(self.model, other, run.options, self.device)
-            return Evaluation(task.scores(other, loss), {}, f"none, as {error}")
+            found = task.validate(self.model, other, run.options, self.device)
+            return Evaluation(found.scores, {}, f"none, as {error}")
         dataset = training if other is None else other
-        loss = task.validate(self.model, dataset, run.options, self.device)
+        found = task.validate(self.model, dataset, run.options, self.device)
         name, baseline = task.baseline(dataset, run.options, training)
-        return Evaluation(task.scores(dataset, loss), baseline, name)
+        return Evaluation(found.scores, baseline, name)
 
     def read(self, prompt: str = "", after: Cursor | None = None) -> Cursor:
         """The place in a text after `prompt`, from which `stream` writes on, as often as wanted."""

@@ -21,7 +21,7 @@ One = TypeVar("One", covariant=True)  # one batch
 State: TypeAlias = list[tuple[Tensor, ...]]  # one entry a layer
 Carry: TypeAlias = State | None  # handed from one batch to the next
 Cursor: TypeAlias = decode.Cursor[State]  # a place in a text
-Scores: TypeAlias = dict[str, float]
+Scores: TypeAlias = dict[str, float]  # by name; the first decides which of two models is better
 
 
 class Epoch(Protocol[One]):
@@ -29,6 +29,14 @@ class Epoch(Protocol[One]):
 
     def __len__(self) -> int: ...
     def __getitem__(self, k: int) -> One: ...
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How a model did on the validation part: its loss, and what users of the task know it by."""
+
+    loss: Loss
+    scores: Scores
 
 
 @dataclass(frozen=True)
@@ -104,12 +112,10 @@ class Task(ABC, Generic[Options, Data, Batch]):
         """The summed loss of a batch, how many predictions it sums, and the state to carry on."""
 
     @abstractmethod
-    def validate(self, model: nn.Module, dataset: Data, options: Options, device: str) -> Loss:
-        """The loss over the validation part of the data."""
-
-    @abstractmethod
-    def scores(self, dataset: Data, loss: Loss) -> Scores:
-        """A loss over the validation part in the units that users of this task know."""
+    def validate(
+        self, model: nn.Module, dataset: Data, options: Options, device: str
+    ) -> Validation:
+        """Loss and scores over the validation part of the data."""
 
     @abstractmethod
     def baseline(self, dataset: Data, options: Options, training: Data) -> tuple[str, Scores]:
@@ -125,8 +131,14 @@ class Task(ABC, Generic[Options, Data, Batch]):
         """A sample of what the model makes, for people to look at; empty where there is none."""
 
     @abstractmethod
-    def remarks(self, dataset: Data, sample: str) -> list[str]:
-        """What else a report should say of the data and of the sample, each a line of Markdown."""
+    def remarks(
+        self, model: nn.Module, dataset: Data, options: Options, device: str, sample: str,
+        folder: Path,
+    ) -> list[str]:  # fmt: skip
+        """What else a report should say of the model, the data and the last sample.
+
+        Each is a line of Markdown; pictures that they show are drawn into `folder`.
+        """
 
 
 class Writer(Protocol):

@@ -26,8 +26,8 @@ WIDTHS = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 12
 EPOCH_WIDTHS = ((20_000, 128), (200_000, 256), (math.inf, 512))  # where epochs, not minutes, count
 ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 # Passes over the text below which so much is dropped.
-DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (30, 0.4), (math.inf, 0.5))
-WEIGHT_DROP = ((12, 0.0), (math.inf, 0.3))
+DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (40, 0.4), (math.inf, 0.5))
+WEIGHT_DROP = ((6, 0.0), (12, 0.15), (math.inf, 0.3))
 SCORED, SCORED_WINDOWS = 1_000_000, 20_000  # tokens; windows of a model that reads both ways
 COUNTED = 3_000_000  # tokens that the baseline learns from: they take up about 140 MB
 SCORING_SHARE = 0.03  # of the time, for each validation

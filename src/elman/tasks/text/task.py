@@ -20,8 +20,7 @@ from elman.data import batching, source
 from elman.data.text import Corpus, TokenFile, encode_corpus, encode_with
 from elman.data.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
-from elman.metrics import Loss
-from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 from elman.tasks.text import memorisation, ngram, scoring
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
@@ -162,14 +161,13 @@ class Text(Task[TextOptions, TextData, Batch]):
 
     def validate(
         self, model: nn.Module, dataset: TextData, options: TextOptions, device: str
-    ) -> Loss:
+    ) -> Validation:
         ids, (first, stop) = dataset.corpus.ids, scored(dataset, options)
         if options.windowed:
-            return scoring.windowed(model, ids, first, stop, device, options.sequence_length)
-        return scoring.carried(model, ids, first, stop, device)
-
-    def scores(self, dataset: TextData, loss: Loss) -> Scores:
-        return scores_of(dataset, loss.mean)
+            loss = scoring.windowed(model, ids, first, stop, device, options.sequence_length)
+        else:
+            loss = scoring.carried(model, ids, first, stop, device)
+        return Validation(loss, scores_of(dataset, loss.mean))
 
     def baseline(
         self, dataset: TextData, options: TextOptions, training: TextData
@@ -199,7 +197,10 @@ class Text(Task[TextOptions, TextData, Batch]):
         pieces = writer.write(cursor, length, decode.Sampling(seed=seed))
         return "".join(piece for piece, _ in pieces)
 
-    def remarks(self, dataset: TextData, sample: str) -> list[str]:
+    def remarks(
+        self, model: nn.Module, dataset: TextData, options: TextOptions, device: str, sample: str,
+        folder: Path,
+    ) -> list[str]:  # fmt: skip
         ids = dataset.vocabulary.encode(sample)
         if len(ids) == 0:
             return []
