@@ -21,7 +21,10 @@ from elman.run.train import Job
 from elman.tasks.task import Task
 
 TRAINED = {"epochs": 1, "batch_size": 8, "sample": 20, "threads": 1}
-SMALL: dict[str, dict[str, Any]] = {"text": {"hidden_size": 4, "counted": 5_000, "scored": 2_000}}
+SMALL: dict[str, dict[str, Any]] = {
+    "text": {"hidden_size": 4, "counted": 5_000, "scored": 2_000},
+    "classify": {"hidden_size": 4, "embedding": 3, "vocabulary": 50, "batch_size": 512},
+}
 """Options that make the built-in data of a task quick to learn; none are needed."""
 
 
@@ -37,7 +40,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def job(request: pytest.FixtureRequest, tmp_path: Path) -> Job:
     """A new run of each task on its built-in data, as it stands before the first step."""
     name: str = request.param
-    own, how = parse(name, SMALL.get(name, {}) | TRAINED | {"run": tmp_path / "run"})
+    own, how = parse(name, TRAINED | SMALL.get(name, {}) | {"run": tmp_path / "run"})
     return prepare.new(name, [], own, how, Clock(None), lambda line: None)
 
 
@@ -48,8 +51,9 @@ def test_a_task_is_named_and_its_options_survive_being_written(job: Job) -> None
     assert make(kind, plain(job.options)) == job.options
     # A name may be used once: the command line shows both in one list.
     assert not {f.name for f in fields(kind)} & {f.name for f in fields(TrainOptions)}
+    documents = "".join(base.__doc__ or "" for base in kind.__mro__)
     for field in fields(kind):
-        assert f"\n    {field.name}\n" in (kind.__doc__ or ""), f"{field.name} has no help"
+        assert f"\n    {field.name}\n" in documents, f"{field.name} has no help"
 
 
 def test_batches_are_the_same_for_the_same_seed_and_epoch_alone(job: Job) -> None:
@@ -97,7 +101,7 @@ def test_network_and_baseline_are_scored_by_the_same_names(job: Job) -> None:
 
 def test_one_epoch_from_built_in_data_to_a_model_that_is_scored(tmp_path: Path) -> None:
     for name in tasks.names():
-        options = SMALL.get(name, {}) | TRAINED
+        options = TRAINED | SMALL.get(name, {})
         run = elman.train(name, run=tmp_path / name, **options)
         assert run.evaluate().scores == pytest.approx(run.scores)
         assert (run.path / "report.md").exists()

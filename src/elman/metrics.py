@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 # Scores of which more is better; of every other score less is.
 HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "r2"})
 
@@ -53,3 +56,25 @@ def bits_per_character(total_nats: float, characters: int) -> float:
     if characters <= 0:
         raise ValueError(f"no bits per character: {characters} characters were counted")
     return bits(total_nats) / characters
+
+
+def from_confusion(counts: NDArray[np.int64]) -> tuple[float, float]:
+    """Accuracy and macro F1, of counts [C, C]: true classes by predicted ones.
+
+    Macro F1 is the mean over the classes of 2 hits / (true + predicted); a class that is neither
+    counts nothing.
+    """
+    hits, both = counts.diagonal(), counts.sum(0) + counts.sum(1)
+    there = both > 0
+    f1 = 2 * hits[there] / both[there]
+    return float(hits.sum() / counts.sum()), float(f1.mean())
+
+
+def calibration_error(confidence: NDArray[np.float64], hit: NDArray[np.bool_]) -> float:
+    """How far confidence lies from accuracy, in [0, 1]: the mean over 15 equal bins, by count.
+
+    The expected calibration error of Guo et al. 2017, arXiv:1706.04599.
+    """
+    bins = np.minimum((confidence * 15).astype(int), 14)
+    gaps = [abs(float((confidence[bins == k] - hit[bins == k]).sum())) for k in range(15)]
+    return sum(gaps) / len(confidence)

@@ -117,5 +117,5 @@ def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
 def test_a_report_can_be_written_again(text: Path, tmp_path: Path) -> None:
     run = elman.train("text", text, run=tmp_path / "run", epochs=1, hidden_size=3, sample=0)
     before = (run.path / "report.md").read_text(encoding="utf-8")
-    write_report(run.folder, [])
+    write_report(run.folder, [], [])
     assert (run.path / "report.md").read_text(encoding="utf-8") == before

@@ -29,6 +29,7 @@ from elman.apps.console import Console, Passing, warn
 from elman.apps.flags import flags, given, whole
 from elman.bench.options import BenchOptions
 from elman.data.named import NAMED
+from elman.data.table import BadRows
 from elman.decode import Sampling, Weights
 from elman.errors import ElmanError, UserError
 from elman.options import make, read_toml, shown
@@ -220,6 +221,32 @@ def generate(
 
 
 generate.__annotations__["sampling"] = flags(Sampling, Group("Sampling", sort_key=4)) | None
+
+
+@app.command(sort_key=5, usage="Usage: elman predict RUN DATA... [OPTIONS]")
+def predict(
+    run: RunPath,
+    /,
+    *data: Annotated[
+        str, Parameter(help="As for train; - is read row by row.", allow_leading_hyphen=True)
+    ],
+    skip_bad_rows: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Leave out rows that are wrong.")
+    ] = False,
+    device: Device = "auto",
+) -> None:
+    """Answer DATA row by row, in its own form, on standard output."""
+    _refuse_options(data, "predict")
+    if not data:
+        raise UserError("predict: name DATA, or give - for standard input")
+    from elman.run import api
+
+    bad = BadRows(skip_bad_rows)
+    api.load(run, device=device).predict(*data, out=sys.stdout, bad=bad)
+    for line in bad.first:
+        warn(f"left out: {line}")
+    if bad.count:
+        warn(f"{bad.count:,} rows left out")
 
 
 @app.command(sort_key=5)

@@ -1,9 +1,9 @@
-"""Token ids in batches: contiguous streams for training and scoring, or shuffled windows."""
+"""Batches: token ids as contiguous streams or shuffled windows, whole sequences by their length."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -175,6 +175,50 @@ class Windows:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return (self[k] for k in range(len(self)))
+
+
+class Buckets:
+    """Whole sequences, batched with others of about their length, so that little is padding.
+
+    Their numbers are shuffled by the seed, sorted by length within stretches of `STRETCH` batches,
+    and cut into batches, whose order is shuffled again. With `seed` None they come sorted by
+    length, the longest first. The last batch may be smaller than B.
+    """
+
+    STRETCH = 50
+
+    def __init__(self, lengths: NDArray[np.int64], batch_size: int, *, seed: int | None) -> None:
+        count = len(lengths)
+        if seed is None:
+            order = np.argsort(-lengths, kind="stable")
+        else:
+            draw = np.random.default_rng(seed)
+            order, stretch = draw.permutation(count), batch_size * self.STRETCH
+            for start in range(0, count, stretch):
+                part = order[start : start + stretch]
+                order[start : start + stretch] = part[np.argsort(-lengths[part], kind="stable")]
+        self._batches = [order[k : k + batch_size] for k in range(0, count, batch_size)]
+        if seed is not None:
+            self._batches = [self._batches[k] for k in draw.permutation(len(self._batches))]
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, k: int) -> NDArray[np.int64]:
+        """The numbers of the sequences of batch k."""
+        _check(k, len(self))
+        return self._batches[k]
+
+
+def padded(sequences: Sequence[NDArray[Any]]) -> tuple[Tensor, Tensor]:
+    """Arrays [T_b, ...] as one tensor [B, T, ...], zero where one has ended; lengths int64 [B]."""
+    lengths = [len(sequence) for sequence in sequences]
+    shape = (len(sequences), max(lengths), *sequences[0].shape[1:])
+    kind = np.float32 if sequences[0].dtype.kind == "f" else np.int64
+    together = np.zeros(shape, dtype=kind)
+    for row, sequence in zip(together, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return torch.from_numpy(together), torch.tensor(lengths)
 
 
 def permuted(places: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from elman.data.built_in import MADE
 from elman.data.cache import cache_folder, replacing
 from elman.errors import UserError, unknown_name
 
@@ -41,6 +42,14 @@ NAMED = {
             summary="the help texts of Python itself, in English",
             size=466_195,
             licence="PSF-2.0",
+            sha256=None,
+            path=None,
+        ),
+        Named(
+            name="unicode",
+            summary="the names of Unicode's characters, and what kind each is: a table to classify",
+            size=1_110_000,
+            licence="Unicode-3.0",
             sha256=None,
             path=None,
         ),
@@ -95,9 +104,7 @@ def fetch(name: str) -> Path:
 
 
 def _built_in(entry: Named) -> Path:
-    from pydoc_data.topics import topics
-
-    text = "\n".join(topics[topic] for topic in sorted(topics)).encode()
+    text = MADE[entry.name]()
     # The text differs between versions of Python; each version keeps its own file.
     path = data_folder() / f"{entry.name}-{platform.python_version()}.txt"
     if _sha256(path) != hashlib.sha256(text).hexdigest():

@@ -24,6 +24,7 @@ from elman.data.named import NAMED, fetch
 from elman.errors import UserError
 
 BLOCK = 1 << 20  # bytes
+BOM_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SUFFIXES = tuple(
     text + packed for text in (".txt", ".text", ".md") for packed in ("", ".gz", ".zst")
 )
@@ -90,16 +91,21 @@ def read_bytes(sources: Sequence[Source]) -> Iterator[bytes]:
 
 
 def read_text(
-    sources: Sequence[Source], note: Callable[[bytes], object] = lambda block: None
+    sources: Sequence[Source],
+    note: Callable[[bytes], object] = lambda block: None,
+    *,
+    encoding: str = "utf-8",
+    instead: str = "--level bytes",
 ) -> Iterator[str]:
-    """The text of all sources, joined with nothing between; every source must be UTF-8.
+    """The text of all sources, joined with nothing between, each in `encoding`.
 
     A byte order mark at the start of a source is dropped. `note` is called with every raw block.
-    Raises `UserError` naming the source and the byte, counted from 0, where it is no text.
+    Raises `UserError` naming the source and the byte, counted from 0, where it is no such text;
+    `instead` is the flag that might help.
     """
     empty = True
     for source in sources:
-        for text in _decoded(source, note):
+        for text in _decoded(source, note, encoding, instead):
             if text:
                 empty = False
                 yield text
@@ -117,39 +123,42 @@ def _names(sources: Sequence[Source]) -> str:
     return names + (f" and {len(sources) - 3:,} more" if len(sources) > 3 else "")
 
 
-def _decoded(source: Source, note: Callable[[bytes], object]) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _decoded(
+    source: Source, note: Callable[[bytes], object], encoding: str, instead: str
+) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)()
     position = 0  # of the next byte to decode; what the decoder still holds lies before it
     for block in source.blocks():
         note(block)
         first = position == 0
-        if first and block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        if encoding == "utf-8" and first and block[:2] in BOM_UTF16:
             raise UserError(
                 f"{source.shown}: UTF-16, not UTF-8; convert it (iconv -f utf-16 -t utf-8) "
-                "or give --level bytes"
+                f"or give {instead}"
             )
-        if (nul := block.find(0)) >= 0:
+        if encoding == "utf-8" and (nul := block.find(0)) >= 0:
             raise UserError(
                 f"{source.shown}, byte {position + nul:,}: a zero byte, so this is no text; "
-                "give a text file or --level bytes"
+                f"give a text file or {instead}"
             )
-        text = _decode(decoder, block, False, source, position)
+        text = _decode(decoder, block, False, source, position, instead)
         position += len(block)
         yield text.removeprefix("\ufeff") if first else text
-    _decode(decoder, b"", True, source, position)
+    _decode(decoder, b"", True, source, position, instead)
 
 
 def _decode(
-    decoder: codecs.IncrementalDecoder, block: bytes, final: bool, source: Source, position: int
-) -> str:
+    decoder: codecs.IncrementalDecoder, block: bytes, final: bool, source: Source, position: int,
+    instead: str,
+) -> str:  # fmt: skip
     held = len(decoder.getstate()[0])
     try:
         return decoder.decode(block, final)
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{source.shown}, byte {position - held + error.start:,}: not UTF-8 "
+            f"{source.shown}, byte {position - held + error.start:,}: not {error.encoding.upper()} "
             f"(0x{error.object[error.start]:02x}); convert it (iconv -f gb18030 -t utf-8) "
-            "or give --level bytes"
+            f"or give {instead}"
         ) from None
 
 

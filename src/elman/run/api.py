@@ -82,5 +82,5 @@ def complete(job: Job, listen: Listener) -> Run:
     remarks = job.task.remarks(
         run.model, job.dataset, job.options, job.device, samples[-1] if samples else "", run.path
     )
-    write_report(job.folder, remarks)
+    write_report(job.folder, job.task.examine(job.dataset).lines(), remarks)
     return run

@@ -85,8 +85,6 @@ class TrainOptions:
     save_every: float = 30.0
 
     def __post_init__(self) -> None:
-        if self.minutes is not None and self.epochs is not None:
-            raise UserError("--minutes and --epochs exclude each other; give one")
         if self.minutes is None and self.epochs is None:
             object.__setattr__(self, "minutes", 5.0)
         require_range(self, ("minutes",), 0.1, 100_000)
@@ -114,6 +112,8 @@ def parse(task: str, values: Mapping[str, object]) -> tuple[Any, TrainOptions]:
     own, training = ({field.name for field in fields(k)} for k in (kind, TrainOptions))
     for name in values.keys() - own - training:
         raise unknown_name("option", name, [*own, *training])
+    if values.get("minutes") is not None and values.get("epochs") is not None:
+        raise UserError("--minutes and --epochs exclude each other; give one")
     return (
         make(kind, {name: values[name] for name in values.keys() & own}),
         make(TrainOptions, {name: values[name] for name in values.keys() & training}),

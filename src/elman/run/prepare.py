@@ -49,7 +49,8 @@ def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: 
         torch.set_num_threads(how.threads)
     data = tuple(data) or task.built_in
     dataset = task.read(data, options, how.validation)
-    say(task.describe(dataset))
+    for line in task.examine(dataset).lines():
+        say(line)
     torch.manual_seed(how.seed)
     clock.seconds = None if how.minutes is None else 60 * how.minutes
     left = None if clock.seconds is None else max(1.0, clock.seconds - clock.elapsed)
@@ -65,6 +66,8 @@ def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: 
         learning_rate=plan.learning_rate,
         threads=torch.get_num_threads(),
     )
+    if plan.epochs is not None and how.epochs is None:
+        settled = dataclasses.replace(settled, epochs=plan.epochs)
     torch.manual_seed(how.seed)
     preprocessing = task.preprocessing(dataset)
     model = task.build(preprocessing, plan.options).to(device)
@@ -101,7 +104,7 @@ def again(
     dataset = read_again(old)
     if old.folder.weights.exists():
         load_model(old, "cpu")  # damaged ones are told before anything is written
-    say(old.task.describe(dataset))
+    say(old.task.examine(dataset).headline)
     clock.seconds = None if how.minutes is None else 60 * how.minutes
     torch.manual_seed(how.seed)
     model = old.task.build(old.preprocessing, old.options).to(device)

@@ -17,12 +17,15 @@ RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than ch
 ANNEALED = 0.05  # share of the highest learning rate below which a flat curve says nothing
 
 
-def write_report(folder: RunFolder, remarks: Sequence[str]) -> str:
-    """Write report.md, README.md and, where matplotlib is installed, curves.png; the verdict."""
+def write_report(folder: RunFolder, data: Sequence[str], remarks: Sequence[str]) -> str:
+    """Write report.md, README.md and, where matplotlib is installed, curves.png; the verdict.
+
+    `data` are lines on the data, `remarks` on what came of it.
+    """
     records, scores, tables = folder.metrics(), folder.scores(), folder.options()
     drawn = draw(records, folder.path / "curves.png")
     lines = verdict(records, scores)
-    replace(folder.path / "report.md", page(records, scores, tables, lines, remarks, drawn))
+    replace(folder.path / "report.md", page(records, scores, tables, lines, data, remarks, drawn))
     replace(folder.path / "README.md", card(scores, tables))
     return " ".join(lines)
 
@@ -83,7 +86,7 @@ def beats(own: Mapping[str, float], baseline: Mapping[str, float]) -> bool | Non
 
 def page(
     records: Sequence[Record], scores: Mapping[str, Any], tables: Mapping[str, Any],
-    lines: Sequence[str], remarks: Sequence[str], drawn: bool,
+    lines: Sequence[str], data: Sequence[str], remarks: Sequence[str], drawn: bool,
 ) -> str:  # fmt: skip
     """report.md."""
     own, baseline = scores.get("scores", {}), scores.get("baseline", {})
@@ -101,7 +104,9 @@ def page(
         text += ["## What it wrote", ""]
         for record in [samples[0], samples[-1]][: min(2, len(samples))]:
             text += [f"After step {record['step']:,}:", "", *_quoted(record["sample"]), ""]
-    text += [f"- {remark}" for remark in remarks] + [""] * bool(remarks)
+    if remarks:
+        text += ["## What to look at", "", *remarks, ""]
+    text += ["## The data", "", *[f"- {line}" for line in data], ""]
     text += ["## Options", ""]
     for name, table in tables.items():
         values = table if isinstance(table, dict) else {name: table}

@@ -151,13 +151,14 @@ def goal(how: TrainOptions) -> str:
 
 def share_done(job: Job, at: Position, batches: int) -> float:
     """Share of the run that is over, in [0, 1]."""
-    if job.how.epochs is None:
-        return job.clock.share
-    return (at.epoch + at.batch / batches) / job.how.epochs
+    share = 0.0 if job.clock.seconds is None else job.clock.share
+    if job.how.epochs is not None:
+        share = max(share, (at.epoch + at.batch / batches) / job.how.epochs)
+    return share
 
 
 def over(job: Job, at: Position, batches: int) -> bool:
-    """Whether the epochs or the minutes have run out."""
+    """Whether the epochs or the minutes have run out, whichever first."""
     return share_done(job, at, batches) >= 1
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TextIO, get_args
 
 from torch import nn
 
 from elman import decode
+from elman.data.table import BadRows
 from elman.errors import UserError, unknown_name
 from elman.options import make
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
 from elman.run.report import beats, verdict
-from elman.tasks.task import Cursor, Writer, Writes
+from elman.tasks.task import Cursor, Predicts, Writer, Writes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +90,20 @@ class Run:
         found = task.validate(self.model, dataset, run.options, self.device)
         name, baseline = task.baseline(dataset, run.options, training)
         return Evaluation(found.scores, baseline, name)
+
+    def predict(self, *data: str | Path, out: TextIO, bad: BadRows | None = None) -> None:
+        """One row written to `out` for each row of `data`, with the model's answer.
+
+        `bad` says what becomes of rows that cannot be read, and counts them; by default the first
+        raises UserError.
+        """
+        run = self._trained
+        if not isinstance(run.task, Predicts):
+            raise UserError(f"{self.path}: the task {self.task} does not predict")
+        run.task.predict(
+            self.model, run.preprocessing, run.options, self.device,
+            [str(item) for item in data], out, bad or BadRows(skip=False),
+        )  # fmt: skip
 
     def read(self, prompt: str = "", after: Cursor | None = None) -> Cursor:
         """The place in a text after `prompt`, from which `stream` writes on, as often as wanted."""

@@ -6,11 +6,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Protocol,
+    TextIO,
+    TypeAlias,
+    TypeVar,
+    runtime_checkable,
+)
 
 from torch import Tensor, nn
 
 from elman import decode
+from elman.data.doctor import Page
+from elman.data.table import BadRows
 from elman.metrics import Loss
 
 Options = TypeVar("Options")
@@ -52,12 +63,16 @@ class Budget:
 
 @dataclass(frozen=True)
 class Plan(Generic[Options]):
-    """The options that a plan settled, and why, in a sentence for the user."""
+    """The options that a plan settled, and why, in a sentence for the user.
+
+    `epochs` end a training counted in minutes before its time: more of them would not help.
+    """
 
     options: Options
     batch_size: int
     learning_rate: float
     why: str
+    epochs: int | None = None
 
 
 class Task(ABC, Generic[Options, Data, Batch]):
@@ -88,8 +103,8 @@ class Task(ABC, Generic[Options, Data, Batch]):
         """What turns raw input into tensors and back, as plain values."""
 
     @abstractmethod
-    def describe(self, dataset: Data) -> str:
-        """The data set in one line, for the user."""
+    def examine(self, dataset: Data) -> Page:
+        """What the data doctor says of the data set, for the user."""
 
     @abstractmethod
     def plan(self, dataset: Data, options: Options, budget: Budget) -> Plan[Options]:
@@ -166,3 +181,17 @@ class Writes(Protocol):
     def writer(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any, device: str
     ) -> Writer: ...
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """What a task has, beyond `Task`, whose models answer row by row."""
+
+    def predict(
+        self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any, device: str,
+        data: Sequence[str], out: TextIO, bad: BadRows,
+    ) -> None:  # fmt: skip
+        """One row written to `out` for each row of `data`, in its own form where it is a table.
+
+        `-` is read as a stream. UserError as in `read`, for what is not left out by `bad`.
+        """

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import locked_dropout
+from elman.tasks.reader import recurrent
 from elman.tasks.task import State
 from elman.tasks.text.options import TextOptions
-
-V = TypeVar("V")
 
 
 class LanguageModel(nn.Module):
@@ -27,9 +23,7 @@ class LanguageModel(nn.Module):
 
     def __init__(self, vocabulary_size: int, options: TextOptions) -> None:
         super().__init__()
-        assert options.hidden_size and options.num_layers  # resolved by the task's plan
-        assert options.embedding is not None and options.dropout is not None
-        assert options.weight_drop is not None
+        assert options.embedding is not None and options.dropout is not None  # by the task's plan
         self.vocabulary_size = vocabulary_size
         self.windowed = options.windowed
         self.both_ways = options.bidirectional[-1]
@@ -39,21 +33,7 @@ class LanguageModel(nn.Module):
         self.embedding = (
             nn.Embedding(vocabulary_size, options.embedding) if options.embedding else None
         )
-        self.recurrent = Recurrent(
-            options.embedding or vocabulary_size,
-            _each(options.hidden_size),
-            options.num_layers,
-            cell=_each(options.cell),
-            bidirectional=_each(options.bidirectional),
-            residual=options.residual,
-            initial_state=options.initial_state,
-            dropout=options.dropout,
-            locked_dropout=options.locked_dropout,
-            recurrent_dropout=options.recurrent_dropout,
-            zoneout=options.zoneout,
-            weight_drop=options.weight_drop,
-            layer_norm=options.layer_norm,
-        )
+        self.recurrent = recurrent(options, options.embedding or vocabulary_size)
         width = self.recurrent.output_size
         self.output = nn.Linear(width, vocabulary_size)
         if options.tie_weights:
@@ -97,7 +77,3 @@ def _ends(y: Tensor, both: bool) -> Tensor:
         return y[-1]
     width = y.shape[-1] // 2
     return torch.cat([y[-1, :, :width], y[0, :, width:]], -1)
-
-
-def _each(values: tuple[V, ...]) -> V | tuple[V, ...]:
-    return values[0] if len(values) == 1 else values

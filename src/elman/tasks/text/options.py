@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from elman import cells
-from elman.options import require, require_range
+from elman.options import require_range
+from elman.tasks.networks import NetworkOptions
 
 
 @dataclass(frozen=True)
-class TextOptions:
+class TextOptions(NetworkOptions):
     """Options of the task `text`. Those left at None are chosen from the data and the time given.
 
     Parameters
@@ -23,37 +23,10 @@ class TextOptions:
         Turn the text into lower case.
     strip_digits
         Leave digits out of the text.
-    cell
-        Cell of each layer, one for all or a list: lstm, or rnn,rnn,gru. See elman cells.
-    hidden_size
-        Units of each layer, one for all or a list: 512, or 100,50.
-    num_layers
-        Number of layers.
-    bidirectional
-        Which layers read both ways, one for all or a list. Such a model reads a window and
-        predicts the token after it.
     embedding
         Width of the token embedding; 0 for one-hot input.
     tie_weights
         Use the embedding as output weights too; needs an embedding as wide as the last layer.
-    residual
-        Add the input of a layer to its output where the widths allow it.
-    layer_norm
-        Normalise the gates inside the recurrence.
-    initial_state
-        Start sequences from zeros or from a learned state.
-    dropout
-        Share of units dropped between layers and before the output.
-    input_dropout
-        Share of the embedded (or one-hot) input dropped.
-    locked_dropout
-        Drop the same units at all time steps of a sequence.
-    recurrent_dropout
-        Share of hidden units hidden from the recurrent product, the same at all time steps.
-    zoneout
-        Share of state units that keep their old value at a step.
-    weight_drop
-        Share of recurrent weights dropped for a sequence.
     sequence_length
         Tokens of one truncated back-propagation through time, or of one window.
     scored
@@ -66,47 +39,18 @@ class TextOptions:
     vocabulary: int | None = None
     lowercase: bool = False
     strip_digits: bool = False
-    cell: tuple[str, ...] = ("lstm",)
-    hidden_size: tuple[int, ...] | None = None
-    num_layers: int | None = None
-    bidirectional: tuple[bool, ...] = (False,)
     embedding: int | None = None
     tie_weights: bool = False
-    residual: bool = False
-    layer_norm: bool = False
-    initial_state: Literal["zero", "learned"] = "zero"
-    dropout: float | None = None
-    input_dropout: float = 0.0
-    locked_dropout: bool = False
-    recurrent_dropout: float = 0.0
-    zoneout: float = 0.0
-    weight_drop: float | None = None
     sequence_length: int = 64
     scored: int | None = None
     counted: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_range(self, ("vocabulary",), 2, 1_000_000)
-        require_range(self, ("hidden_size",), 1, 16_384)
-        require_range(self, ("num_layers",), 1, 64)
         require_range(self, ("embedding",), 0, 16_384)
         require_range(self, ("scored", "counted"), 1, 1_000_000_000)
         require_range(self, ("sequence_length",), 1, 65_536)
-        shares = ("dropout", "input_dropout", "recurrent_dropout", "zoneout", "weight_drop")
-        require_range(self, shares, 0, 1, open_end=True)
-        for name in ("cell", "hidden_size", "bidirectional"):
-            value = getattr(self, name)
-            require(self, name, value is None or len(value) > 0, "at least one value")
-        for name in self.cell:
-            cells.get(name)
-        depths = {len(v) for v in (self.cell, self.hidden_size or (), self.bidirectional)} - {0, 1}
-        depths |= {self.num_layers} if self.num_layers else set()
-        if self.num_layers is None:
-            object.__setattr__(self, "num_layers", max(depths, default=1))
-        listed = ", ".join(str(d) for d in sorted(d for d in depths if d))
-        require(
-            self, "num_layers", len(depths) < 2, f"lists of one length; got layers for {listed}"
-        )
 
     @property
     def windowed(self) -> bool:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from elman import cells, decode, metrics
 from elman.data import batching, source
+from elman.data.doctor import Page
 from elman.data.text import Corpus, TokenFile, encode_corpus, encode_with
 from elman.data.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
@@ -106,13 +107,13 @@ class Text(Task[TextOptions, TextData, Batch]):
             "cut": dataset.cut,
         }
 
-    def describe(self, dataset: TextData) -> str:
+    def examine(self, dataset: TextData) -> Page:
         corpus, vocabulary = dataset.corpus, dataset.vocabulary
         unit = "bytes" if vocabulary.level == "bytes" else "characters"
         more = len(corpus.sources) - 1
         shown = corpus.sources[0].shown + (f" and {more} more" if more else "")
         tokens = "" if dataset.tokens == corpus.characters else f"{dataset.tokens:,} tokens, "
-        return (
+        return Page(
             f"{shown}: {corpus.characters:,} {unit}, {tokens}{vocabulary.size:,} symbols; "
             f"the last {dataset.tokens - dataset.cut:,} tokens for validation"
         )

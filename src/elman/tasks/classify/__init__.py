@@ -1,0 +1,1 @@
+"""Read a sequence and name its class: reviews, images row by row, curves."""

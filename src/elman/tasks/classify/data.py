@@ -1,0 +1,177 @@
+"""Labelled sequences as a network reads them: token ids or scaled vectors, and class numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data import vocabulary
+from elman.data.examples import Examples, Reading
+from elman.data.table import BadRows
+from elman.data.vocabulary import Vocabulary
+from elman.errors import UserError
+
+Ints = NDArray[np.int64]
+RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
+SPACED = 0.1  # share of spaces from which a text is one of words
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """From a text or vectors to what the network reads."""
+
+    vocabulary: Vocabulary | None  # of texts
+    mean: NDArray[np.float32] | None  # [I] or [1], of vectors
+    scale: NDArray[np.float32] | None
+    inputs: int  # I, of vectors
+    longest: int
+
+    def encode(self, sequence: str | NDArray[np.float32]) -> NDArray[Any]:
+        """Ids [T] of a text, or vectors [T, I]. T is at least 1. ValueError: another kind."""
+        if isinstance(sequence, str):
+            if self.vocabulary is None:
+                raise ValueError("a text, where the model reads vectors")
+            ids = self.vocabulary.encode(sequence)[: self.longest].astype(np.int64)
+            return ids if len(ids) else np.array([self.vocabulary.unknown or 0])
+        if self.mean is None or self.scale is None:
+            raise ValueError("vectors, where the model reads texts")
+        if sequence.shape[1] != self.inputs:
+            raise ValueError(
+                f"steps of {sequence.shape[1]} values, where the model reads {self.inputs}"
+            )
+        scaled: NDArray[np.float32] = (sequence[: self.longest] - self.mean) / self.scale
+        return scaled
+
+    def to_json(self) -> dict[str, Any]:
+        if self.vocabulary is not None:
+            return {"vocabulary": self.vocabulary.to_json(), "longest": self.longest}
+        assert self.mean is not None and self.scale is not None
+        return {
+            "mean": [float(value) for value in self.mean],
+            "scale": [float(value) for value in self.scale],
+            "inputs": self.inputs,
+            "longest": self.longest,
+        }
+
+
+def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
+    """The encoder that gave this `to_json`. UserError where it is damaged."""
+    try:
+        longest = int(data["longest"])
+        if "vocabulary" in data:
+            return Encoder(vocabulary.from_json(data["vocabulary"]), None, None, 0, longest)
+        mean = np.array(data["mean"], dtype=np.float32)
+        scale = np.array(data["scale"], dtype=np.float32)
+        inputs = int(data["inputs"])
+        if longest < 1 or inputs < 1 or not {mean.shape, scale.shape} <= {(1,), (inputs,)}:
+            raise ValueError("sizes that do not fit")
+        return Encoder(None, mean, scale, inputs, longest)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"preprocessing.json: damaged ({error})") from None
+
+
+def make_encoder(
+    examples: Examples,
+    *,
+    level: str | None,
+    limit: int | None,
+    lowercase: bool,
+    longest: int,
+) -> Encoder:
+    """An encoder that fits these sequences, those for training."""
+    if examples.texts:
+        level = level or _level(examples.texts)
+        made = vocabulary.build(level, examples.texts, limit=limit, lowercase=lowercase)
+        return Encoder(_without_rare(made, examples.texts), None, None, 0, longest)
+    rows = np.concatenate([v[:longest] for v in examples.vectors[:20_000]])
+    inputs = rows.shape[1]
+    # Of images all pixels are scaled alike: those at the border hardly ever change.
+    alike = bool(rows.min() >= 0 and rows.max() <= 1)
+    axis = None if alike else 0
+    mean = np.atleast_1d(rows.mean(axis, dtype=np.float64)).astype(np.float32)
+    scale = np.atleast_1d(rows.std(axis, dtype=np.float64)).astype(np.float32)
+    scale[scale < 1e-6] = 1.0
+    return Encoder(None, mean, scale, inputs, longest)
+
+
+def check_widths(examples: Examples) -> None:
+    """UserError unless all vectors are equally wide."""
+    for vectors, where in zip(examples.vectors, examples.where, strict=False):  # none of texts
+        if vectors.shape[1] != examples.vectors[0].shape[1]:
+            raise UserError(
+                f"{where}: steps of {vectors.shape[1]} values, where the first sequence has "
+                f"{examples.vectors[0].shape[1]}"
+            )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A data set: training and validation part, each encoded, and how that was done."""
+
+    name: str
+    train: Examples
+    check: Examples
+    inputs: list[NDArray[Any]]  # of training, then those of validation
+    targets: Ints  # class numbers, of both
+    classes: tuple[str, ...]
+    encoder: Encoder
+    reading: Reading
+    bad: BadRows
+
+    @property
+    def lengths(self) -> Ints:
+        return np.array([len(x) for x in self.inputs], dtype=np.int64)
+
+    @property
+    def trained(self) -> int:
+        """How many of the inputs are for training; the others are for validation."""
+        return len(self.train)
+
+    def preprocessing(self) -> dict[str, Any]:
+        return {
+            "classes": list(self.classes),
+            "encoder": self.encoder.to_json(),
+            "reading": asdict(self.reading),
+            "sha256": [self.train.digest(), self.check.digest()],
+        }
+
+
+def classes_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """The different labels, numbers in the order of their values."""
+
+    def order(label: str) -> tuple[bool, float, str]:
+        number = label.removeprefix("-").replace(".", "", 1).isdecimal()
+        return not number, float(label) if number else 0.0, label
+
+    return tuple(sorted(set(labels), key=order))
+
+
+def numbers(examples: Examples, classes: Sequence[str]) -> Ints:
+    """The class numbers of labels. UserError: a label that is none of the classes."""
+    index = {label: k for k, label in enumerate(classes)}
+    for label, where in zip(examples.labels, examples.where, strict=True):
+        if label not in index:
+            known = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
+            raise UserError(f'{where}: label "{label}" is not in the training data ({known})')
+    return np.array([index[label] for label in examples.labels], dtype=np.int64)
+
+
+def _level(texts: Sequence[str]) -> str:
+    sample = "".join(texts[:2000])
+    return "words" if sample.count(" ") >= SPACED * len(sample) else "characters"
+
+
+def _without_rare(made: Vocabulary, texts: Sequence[str]) -> Vocabulary:
+    """The same, without the words that come less than `RARE` times, if it is one of words."""
+    if not isinstance(made, vocabulary.Words | vocabulary.Characters):
+        return made
+    counts = np.zeros(made.size, dtype=np.int64)
+    for text in texts:
+        counts += np.bincount(made.encode(text), minlength=made.size)
+    counts[0] = RARE
+    kept = tuple(s for s, count in zip(made.symbols, counts, strict=True) if count >= RARE)
+    return type(made)(kept if len(kept) > 1 else made.symbols, made.lowercase, made.strip_digits)

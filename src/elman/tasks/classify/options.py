@@ -1,0 +1,83 @@
+"""What a classifier is made of: how its data is read, the network, and what makes one vector."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from elman.options import require, require_range
+from elman.tasks.networks import NetworkOptions
+
+
+@dataclass(frozen=True)
+class ClassifyOptions(NetworkOptions):
+    """Options of the task `classify`. Those left at None are chosen from the data and the time.
+
+    Parameters
+    ----------
+    text_column
+        Column of the sequences, in tables; guessed and told if not given.
+    label_column
+        Column of the classes, in tables; guessed and told if not given.
+    header
+        Whether tables begin with the names of their columns; guessed and told if not given.
+    encoding
+        Encoding of texts and tables: utf-8, gb18030, latin-1.
+    scan
+        What a step of an image is: a row, a column or a pixel.
+    skip_bad_rows
+        Leave out rows that cannot be read, and count them.
+    validation_data
+        Data to validate on, instead of a share of DATA.
+    level
+        What a token of a text is; words if most texts have spaces, else characters.
+    vocabulary
+        Keep at most so many symbols, the most frequent; the rest become <unk>.
+    lowercase
+        Turn texts into lower case.
+    longest
+        Read at most so many steps of a sequence, from its start.
+    embedding
+        Width of the token embedding; 0 for one-hot input.
+    vectors
+        Word vectors to start from: a text file, a word and its numbers in each line.
+    token_dropout
+        Share of the tokens read as <unk> in training.
+    pooling
+        What makes one vector of all steps.
+    class_weights
+        Let every class count alike in the loss, however rare.
+    label_smoothing
+        Share of each label spread over all classes in training.
+    """
+
+    text_column: str | None = None
+    label_column: str | None = None
+    header: bool | None = None
+    encoding: str = "utf-8"
+    scan: Literal["rows", "columns", "pixels"] = "rows"
+    skip_bad_rows: bool = False
+    validation_data: Path | None = None
+    level: Literal["characters", "bytes", "words", "bpe"] | None = None
+    vocabulary: int | None = None
+    lowercase: bool = False
+    longest: int = 2_000
+    embedding: int | None = None
+    vectors: Path | None = None
+    token_dropout: float | None = None
+    pooling: Literal["last", "mean", "max", "attention"] | None = None
+    class_weights: bool = False
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range(self, ("vocabulary",), 2, 1_000_000)
+        require_range(self, ("longest",), 1, 65_536)
+        require_range(self, ("embedding",), 0, 16_384)
+        require_range(self, ("token_dropout", "label_smoothing"), 0, 1, open_end=True)
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")

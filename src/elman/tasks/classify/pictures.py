@@ -1,0 +1,75 @@
+"""What a classifier gets wrong, as a table and as a picture."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHOWN = 30  # classes in the table and in the picture
+
+
+def class_table(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
+    """Precision, recall and F1 of the most frequent classes, as lines of Markdown."""
+    lines = ["| class | sequences | precision | recall | F1 |", "|---|---|---|---|---|"]
+    true, said, hits = confusion.sum(1), confusion.sum(0), confusion.diagonal()
+    for k in np.argsort(-true, kind="stable")[:SHOWN]:
+        precision, recall = hits[k] / max(said[k], 1), hits[k] / max(true[k], 1)
+        f1 = 2 * hits[k] / max(true[k] + said[k], 1)
+        name = classes[k].replace("|", "\\|")
+        lines.append(f"| {name} | {true[k]:,} | {precision:.3f} | {recall:.3f} | {f1:.3f} |")
+    return lines
+
+
+def draw(
+    confusion: NDArray[np.int64], classes: Sequence[str], confidence: NDArray[np.float64],
+    hit: NDArray[np.bool_], folder: Path,
+) -> bool:  # fmt: skip
+    """The confusion matrix and the calibration, confusion.png; False without matplotlib."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return False
+    from matplotlib.figure import Figure
+
+    shown = np.sort(np.argsort(-confusion.sum(1), kind="stable")[:SHOWN])
+    counts = confusion[np.ix_(shown, shown)]
+    shares = counts / np.maximum(confusion[shown].sum(1, keepdims=True), 1)
+    names = [_plain(classes[k]) for k in shown]
+    side = max(4.0, 0.4 * len(shown))
+    figure = Figure(figsize=(side + 4.5, side + 0.5), layout="constrained")
+    matrix, curve = figure.subplots(1, 2, width_ratios=(side, 3.5))
+    matrix.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    crowded = max(map(len, names)) * len(names) > 10 * side
+    matrix.set_xticks(range(len(names)), names, rotation=90 if crowded else 0)
+    matrix.set_yticks(range(len(names)), names)
+    matrix.set_xlabel("predicted")
+    matrix.set_ylabel("true")
+    if len(names) <= 15:
+        for (i, j), count in np.ndenumerate(counts):
+            if count:
+                color = "white" if shares[i, j] > 0.5 else "black"
+                matrix.text(j, i, f"{count:,}", ha="center", va="center", color=color, fontsize=8)
+    bins = np.minimum((confidence * 10).astype(int), 9)
+    filled = [k for k in range(10) if (bins == k).any()]
+    curve.plot([0, 1], [0, 1], color="lightgray", lw=1)
+    curve.plot(
+        [confidence[bins == k].mean() for k in filled], [hit[bins == k].mean() for k in filled],
+        "o-", ms=4, color="tab:blue",
+    )  # fmt: skip
+    curve.set_xlabel("confidence")
+    curve.set_ylabel("accuracy")
+    curve.set_aspect("equal")
+    curve.set_xlim(0, 1)
+    curve.set_ylim(0, 1)
+    path = folder / "confusion.png"
+    fresh = folder / ".confusion.new.png"
+    figure.savefig(fresh, dpi=120)
+    fresh.replace(path)
+    return True
+
+
+def _plain(name: str) -> str:
+    """Names that a font without Chinese can show: others by their code."""
+    return name if name.isascii() else ascii(name)[1:-1]

@@ -1,0 +1,470 @@
+"""The task `classify`: read a sequence, name its class."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO, final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from elman import metrics
+from elman.data import doctor, examples, source, table, vectors
+from elman.data.batching import Buckets, padded
+from elman.data.doctor import Page
+from elman.data.examples import Examples, Reading
+from elman.data.table import BadRows, Row, Table
+from elman.data.vocabulary import Words
+from elman.errors import UserError
+from elman.metrics import Loss
+from elman.options import make
+from elman.tasks.classify import pictures
+from elman.tasks.classify.data import (
+    Encoder,
+    Labelled,
+    check_widths,
+    classes_of,
+    encoder_from_json,
+    make_encoder,
+    numbers,
+)
+from elman.tasks.classify.model import Classifier
+from elman.tasks.classify.options import ClassifyOptions
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+
+SCORED = 256  # sequences at once, where none is trained on
+WORST = 5  # confident mistakes shown in the report
+
+
+class Batch(NamedTuple):
+    """Padded sequences and their classes."""
+
+    x: Tensor  # [B, T, I] float32, or [B, T] int64
+    lengths: Tensor  # [B]
+    y: Tensor  # [B]
+    weights: Tensor | None = None  # [C], of the classes in the loss
+    smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training batches of one epoch."""
+
+    dataset: Labelled
+    order: Buckets
+    weights: Tensor | None
+    smoothing: float
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, k: int) -> Batch:
+        chosen = self.order[k]
+        x, lengths = padded([self.dataset.inputs[n] for n in chosen])
+        y = torch.from_numpy(self.dataset.targets[chosen])
+        return Batch(x, lengths, y, self.weights, self.smoothing)
+
+
+@final
+class Classify(Task[ClassifyOptions, Labelled, Batch]):
+    """The validation part is drawn class by class, the same for the same data."""
+
+    name = "classify"
+    built_in = ("name:unicode",)
+
+    def read(self, data: Sequence[str], options: ClassifyOptions, validation: float) -> Labelled:
+        bad = BadRows(options.skip_bad_rows)
+        asked = Reading(
+            options.text_column, options.label_column, options.header, options.encoding,
+            options.scan,
+        )  # fmt: skip
+        train = examples.read(data, asked, bad)
+        if options.validation_data is not None:
+            check = examples.read([str(options.validation_data)], train.reading, bad)
+        else:
+            kept, held = examples.split(train, validation)
+            train, check = train.pick(kept), train.pick(held)
+        if not len(train):
+            raise UserError(f"{data[0]}: nothing left for training; give more data")
+        classes = classes_of(train.labels)
+        if len(classes) < 2:
+            raise UserError(f'{data[0]}: one class only, "{classes[0]}"; nothing to learn')
+        for part in (train, check):
+            check_widths(part)
+        encoder = make_encoder(
+            train, level=options.level, limit=options.vocabulary, lowercase=options.lowercase,
+            longest=options.longest,
+        )  # fmt: skip
+        return _labelled(_named(data), train, check, classes, encoder, train.reading, bad)
+
+    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Labelled:
+        classes, encoder, reading = _settled(preprocessing)
+        bad = BadRows(False)
+        check = examples.read(data, reading, bad)
+        return _labelled(_named(data), Examples(), check, classes, encoder, reading, bad)
+
+    def stored(self, dataset: Labelled, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
+        if "-" in data:
+            raise UserError("standard input cannot be read again to go on: give a file")
+        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
+
+    def stem(self, data: Sequence[str]) -> str:
+        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "classify"
+
+    def preprocessing(self, dataset: Labelled) -> dict[str, Any]:
+        return dataset.preprocessing()
+
+    def examine(self, dataset: Labelled) -> Page:
+        full = [len(v) for v in (*dataset.train.vectors, *dataset.check.vectors)]
+        lengths = full or dataset.lengths.tolist()
+        page = doctor.labelled(
+            dataset.name, dataset.train, dataset.check, lengths, dataset.encoder.longest,
+            dataset.bad.first, dataset.bad.count,
+        )  # fmt: skip
+        known = dataset.encoder.vocabulary
+        if known is None:
+            return page
+        fact = f"read as {known.level}, {known.size:,} different ones known"
+        return replace(page, facts=(*page.facts, fact))
+
+    def plan(
+        self, dataset: Labelled, options: ClassifyOptions, budget: Budget
+    ) -> Plan[ClassifyOptions]:
+        texts = dataset.encoder.vocabulary is not None
+        batch = budget.batch_size or max(8, min(64, dataset.trained // 50))
+        rate = budget.learning_rate or (2e-3 if texts else 4e-3)
+        settled = replace(
+            options,
+            hidden_size=options.hidden_size or (128,),
+            embedding=_embedding(dataset, options),
+            dropout=_or(options.dropout, 0.5 if texts else 0.2),
+            weight_drop=options.weight_drop or 0.0,
+            token_dropout=_or(options.token_dropout, 0.1 if texts else 0.0),
+            pooling=options.pooling or ("max" if texts else "last"),
+        )
+        epochs = budget.epochs
+        if epochs is None:
+            assert budget.seconds is not None
+            most = 20 if texts else 60
+            each = self._epoch_seconds(dataset, settled, batch, budget.device)
+            epochs = max(1, min(most, int(0.8 * budget.seconds / each)))
+        assert settled.hidden_size
+        units = ", ".join(map(str, settled.hidden_size))
+        why = (
+            f"{'/'.join(settled.cell)} of {units} units, {settled.pooling} of all steps, "
+            f"dropout {settled.dropout:g}: {epochs} epochs"
+        )
+        return Plan(settled, batch, rate, why, epochs)
+
+    def build(self, preprocessing: Mapping[str, Any], options: ClassifyOptions) -> Classifier:
+        for name in ("hidden_size", "embedding", "dropout", "weight_drop", "token_dropout"):
+            if getattr(options, name) is None:
+                raise UserError(f"options.toml: damaged (no {name} in it)")
+        if options.pooling is None:
+            raise UserError("options.toml: damaged (no pooling in it)")
+        classes, encoder, _ = _settled(preprocessing)
+        known = encoder.vocabulary
+        model = Classifier(options, len(classes), encoder.inputs, known.size if known else 0)
+        if options.vectors is not None and not model.output.weight.is_meta:
+            _start_from(options.vectors, model, encoder)
+        return model
+
+    def epoch(
+        self, dataset: Labelled, options: ClassifyOptions, batch_size: int, seed: int, epoch: int
+    ) -> Epoch[Batch]:
+        draw = int(np.random.default_rng((seed, epoch)).integers(2**62))
+        lengths = dataset.lengths[: dataset.trained]
+        weights = None
+        if options.class_weights:
+            counts = np.bincount(dataset.targets[: dataset.trained], minlength=len(dataset.classes))
+            weights = torch.from_numpy(counts.mean() / counts).float()
+        order = Buckets(lengths, batch_size, seed=draw)
+        return Batches(dataset, order, weights, options.label_smoothing)
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: Carry, device: str
+    ) -> tuple[Tensor, int, Carry]:
+        scores = model(batch.x.to(device), batch.lengths)
+        weights = None if batch.weights is None else batch.weights.to(device)
+        total = F.cross_entropy(
+            scores, batch.y.to(device), weight=weights, reduction="sum",
+            label_smoothing=batch.smoothing,
+        )  # fmt: skip
+        return total, len(batch.y), None
+
+    def validate(
+        self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, device: str
+    ) -> Validation:
+        targets = dataset.targets[dataset.trained :]
+        chances = probabilities(model, dataset.inputs[dataset.trained :], device)
+        scores = scores_of(chances, targets)
+        return Validation(Loss(scores["nats"] * len(targets), len(targets)), scores)
+
+    def baseline(
+        self, dataset: Labelled, options: ClassifyOptions, training: Labelled
+    ) -> tuple[str, Scores]:
+        counts = np.bincount(
+            training.targets[: training.trained], minlength=len(dataset.classes)
+        ).astype(np.float64)
+        targets = dataset.targets[dataset.trained :]
+        chances = np.tile(counts / counts.sum(), (len(targets), 1))
+        name = f'always "{dataset.classes[int(counts.argmax())]}", the majority class'
+        known = set(training.train.contents())
+        if dataset is not training and (seen := sum(c in known for c in dataset.check.contents())):
+            name += f"; WARNING: {seen:,} of {len(targets):,} sequences were trained on"
+        return name, scores_of(chances, targets)
+
+    def sample(
+        self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, length: int,
+        seed: int, device: str,
+    ) -> str:  # fmt: skip
+        return ""
+
+    def remarks(
+        self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, device: str,
+        sample: str, folder: Path,
+    ) -> list[str]:  # fmt: skip
+        check = dataset.check
+        if not len(check):
+            return []
+        targets = dataset.targets[dataset.trained :]
+        chances = probabilities(model, dataset.inputs[dataset.trained :], device)
+        confusion = confusion_of(chances, targets)
+        lines = [*pictures.class_table(confusion, dataset.classes), ""]
+        hit = chances.argmax(1) == targets
+        if pictures.draw(confusion, dataset.classes, chances.max(1), hit, folder):
+            lines += ["![true classes by predicted ones, and calibration](confusion.png)", ""]
+        wrong = np.flatnonzero(~hit)
+        worst = wrong[np.argsort(-chances[wrong].max(1))][:WORST]
+        if len(worst):
+            lines += ["Mistakes made with most confidence:", ""]
+        for k in worst:
+            said = dataset.classes[int(chances[k].argmax())]
+            content = f": `{check.texts[k][:80]!r}`" if check.texts else ""
+            lines.append(
+                f"- {check.where[k]} is {check.labels[k]}, read as {said} "
+                f"({chances[k].max():.0%}){content}"
+            )
+        return lines
+
+    def predict(
+        self, model: nn.Module, preprocessing: Mapping[str, Any], options: ClassifyOptions,
+        device: str, data: Sequence[str], out: TextIO, bad: BadRows,
+    ) -> None:  # fmt: skip
+        classes, encoder, reading = _settled(preprocessing)
+        if len(data) == 1 and (opened := _as_table(data[0], reading)) is not None:
+            _predict_rows(opened, reading, encoder, model, device, classes, out, bad)
+            return
+        read = examples.read(data, reading, bad, labelled=False)
+        writer = table.Writer(out, "csv", ("where", *ANSWER), header=True)
+        for start in range(0, len(read), SCORED):
+            chosen = range(start, min(start + SCORED, len(read)))
+            sequences = [(read.texts or read.vectors)[k] for k in chosen]
+            answers = _answers(sequences, encoder, model, device, classes)
+            for k, answer in zip(chosen, answers, strict=True):
+                if isinstance(answer, str):
+                    bad.add(read.where[k], answer)
+                else:
+                    writer.write({"where": read.where[k], **answer})
+
+    def _epoch_seconds(
+        self, dataset: Labelled, options: ClassifyOptions, batch_size: int, device: str
+    ) -> float:
+        """How long one epoch takes, by a few of its batches."""
+        known = dataset.encoder.vocabulary
+        model = Classifier(
+            options, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0
+        )
+        model.to(device).train()
+        epoch = self.epoch(dataset, options, batch_size, 0, 0)
+        steps, began, first = 0, time.perf_counter(), 0.0
+        for k in range(min(len(epoch), 12)):
+            total, _, _ = self.loss(model, epoch[k], None, device)
+            torch.autograd.backward(total)
+            model.zero_grad()
+            if k == 0:
+                first, began = time.perf_counter() - began, time.perf_counter()
+                continue
+            steps += 1
+            if time.perf_counter() - began > 1.0:
+                break
+        each = (time.perf_counter() - began) / steps if steps else first
+        return 1.2 * each * len(epoch)
+
+
+TASK = Classify()
+ANSWER = ("predicted", "probability")
+
+
+def probabilities(
+    model: nn.Module, inputs: Sequence[NDArray[Any]], device: str
+) -> NDArray[np.float64]:
+    """The probability of each class [N, C], for encoded sequences in any order of length."""
+    lengths = np.array([len(x) for x in inputs], dtype=np.int64)
+    parts, order = [], []
+    with torch.no_grad():
+        for chosen in (b for b in _all(Buckets(lengths, SCORED, seed=None))):
+            x, sizes = padded([inputs[k] for k in chosen])
+            scores = model(x.to(device), sizes)
+            parts.append(torch.softmax(scores.double(), -1).cpu().numpy())
+            order.append(chosen)
+    found = np.concatenate(parts)
+    result = np.empty_like(found)
+    result[np.concatenate(order)] = found
+    return result
+
+
+def _all(batches: Buckets) -> Iterator[NDArray[np.int64]]:
+    return (batches[k] for k in range(len(batches)))
+
+
+def confusion_of(chances: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts [C, C], true classes by predicted ones."""
+    classes = chances.shape[1]
+    return np.bincount(targets * classes + chances.argmax(1), minlength=classes * classes).reshape(
+        classes, classes
+    )
+
+
+def scores_of(chances: NDArray[np.float64], targets: NDArray[np.int64]) -> Scores:
+    """Accuracy, macro F1, nats and calibration error of probabilities [N, C]."""
+    accuracy, macro_f1 = metrics.from_confusion(confusion_of(chances, targets))
+    own = chances[np.arange(len(targets)), targets]
+    nats = float(-np.log(np.maximum(own, 1e-12)).mean())
+    error = metrics.calibration_error(chances.max(1), chances.argmax(1) == targets)
+    return {"accuracy": accuracy, "macro_f1": macro_f1, "nats": nats, "calibration_error": error}
+
+
+def _labelled(
+    name: str, train: Examples, check: Examples, classes: tuple[str, ...], encoder: Encoder,
+    reading: Reading, bad: BadRows,
+) -> Labelled:  # fmt: skip
+    inputs = []
+    for part in (train, check):
+        sequences: Sequence[Any] = part.texts or part.vectors
+        for sequence, where in zip(sequences, part.where, strict=True):
+            try:
+                inputs.append(encoder.encode(sequence))
+            except ValueError as error:
+                raise UserError(f"{where}: {error}") from None
+    targets = np.concatenate([numbers(train, classes), numbers(check, classes)])
+    return Labelled(name, train, check, inputs, targets, classes, encoder, reading, bad)
+
+
+def _settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder, Reading]:
+    """Classes, encoder and reading of a trained model. UserError where they are damaged."""
+    classes, encoder = preprocessing.get("classes"), preprocessing.get("encoder")
+    reading = preprocessing.get("reading")
+    if (
+        not isinstance(classes, list)
+        or not all(isinstance(label, str) for label in classes)
+        or not isinstance(encoder, dict)
+        or not isinstance(reading, dict)
+    ):
+        raise UserError("preprocessing.json: damaged (no classes, encoder or reading in it)")
+    made = make(Reading, {k: v for k, v in reading.items() if v is not None}, where="reading")
+    return tuple(classes), encoder_from_json(encoder), made
+
+
+def _named(data: Sequence[str]) -> str:
+    return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _embedding(dataset: Labelled, options: ClassifyOptions) -> int:
+    known = dataset.encoder.vocabulary
+    if options.vectors is not None:
+        if not isinstance(known, Words):
+            raise UserError(f"--vectors {options.vectors}: needs texts read as words")
+        table_of, _ = vectors.read_vectors(options.vectors, known.symbols)
+        return int(table_of.shape[1])
+    if options.embedding is not None:
+        return options.embedding
+    return 0 if known is None or known.size <= 64 else 128
+
+
+def _start_from(path: Path, model: Classifier, encoder: Encoder) -> None:
+    """Puts word vectors in the place of the embedding's random start, where the file has them."""
+    known, embedding = encoder.vocabulary, model.reader.embedding
+    assert isinstance(known, Words) and embedding is not None
+    if not path.is_file():  # the weights of a trained model follow at once
+        return
+    values, found = vectors.read_vectors(path, known.symbols)
+    with torch.no_grad():
+        embedding.weight[torch.from_numpy(found)] = torch.from_numpy(values[found])
+
+
+# ---- Prediction ----------------------------------------------------------------------------
+
+
+def _as_table(item: str, reading: Reading) -> Table | None:
+    """The item as a table to be read row by row, if it is one."""
+    header = True if reading.header is None else reading.header
+    if item == "-":
+        return table.open_stream("standard input", sys.stdin, header=header)
+    (first, *others) = source.resolve([item])
+    if others or (table.ending(first) not in table.ENDINGS and not item.startswith("name:")):
+        return None
+    return table.open_table(first, header=header, encoding=reading.encoding)
+
+
+def _predict_rows(
+    opened: Table, reading: Reading, encoder: Encoder, model: nn.Module, device: str,
+    classes: Sequence[str], out: TextIO, bad: BadRows,
+) -> None:  # fmt: skip
+    """Each row again, with the answer in columns after its own."""
+    if reading.text_column is not None:
+        opened.column(reading.text_column)
+    content = examples.reader(opened, reading)
+    writer = table.Writer(out, opened.form, (*opened.columns, *ANSWER), header=opened.header)
+    rows = opened.rows(bad)
+    at_once = 1 if opened.shown == "standard input" and sys.stdin.isatty() else SCORED
+    while block := list(itertools.islice(rows, at_once)):
+        read: list[tuple[Row, Any]] = []
+        for row in block:
+            sequence = content(row)
+            if sequence is None or (isinstance(sequence, str) and not sequence):
+                bad.add(row.where, "holds no sequence")
+            else:
+                read.append((row, sequence))
+        answers = _answers([s for _, s in read], encoder, model, device, classes)
+        for (row, _), answer in zip(read, answers, strict=True):
+            if isinstance(answer, str):
+                bad.add(row.where, answer)
+            else:
+                writer.write({**row.values, **answer})
+        out.flush()
+
+
+def _answers(
+    sequences: Sequence[Any], encoder: Encoder, model: nn.Module, device: str,
+    classes: Sequence[str],
+) -> list[dict[str, Any] | str]:  # fmt: skip
+    """For each sequence the answer, or what is wrong with it."""
+    answers: list[dict[str, Any] | str] = []
+    inputs, places = [], []
+    for k, sequence in enumerate(sequences):
+        try:
+            inputs.append(encoder.encode(sequence))
+            places.append(k)
+            answers.append("")
+        except ValueError as error:
+            answers.append(str(error))
+    if inputs:
+        for k, chances in zip(places, probabilities(model, inputs, device), strict=True):
+            best = int(chances.argmax())
+            rounded = math.floor(float(chances[best]) * 1e6) / 1e6
+            answers[k] = {"predicted": classes[best], "probability": rounded}
+    return answers
