@@ -24,7 +24,7 @@ from elman.kernels import sweeps
 from elman.kernels.native import which
 from elman.kernels.sweeps import Input, Inside
 from elman.layers.fused import sweep
-from elman.layers.scan import Direction, Stepwise, choose, reference, scan, swept
+from elman.layers.scan import Direction, Stepwise, _full, choose, reference, scan, swept
 
 if os.environ.get("ELMAN_REQUIRE_KERNELS"):
     assert kernels.instruction_sets(), "the extension was not built, and CI asks for it"
@@ -383,6 +383,7 @@ def test_types_and_devices_of_the_moment_do_not_matter(cell: str) -> None:
     d, x = layer(cell, I, 6), torch.randn(4, 3, I)
     state = tuple(torch.zeros(1, 3, 6) for _ in cells.get(cell).states)
     expected, _ = scan(cells.get(cell), x, None, state, [d])
+    _full.cache_clear()
     try:
         torch.set_default_dtype(torch.float64)
         with torch.device("meta"):
