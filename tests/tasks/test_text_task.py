@@ -451,3 +451,35 @@ def test_cross_entropy_is_summed_over_every_prediction() -> None:
     each = F.nll_loss(scores.log_softmax(-1).flatten(0, 1), y.flatten(), reduction="none")
     assert count == 15
     torch.testing.assert_close(total, each.sum())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("Na\u00c3\u00afve caf\u00c3\u00a9s\n" * 3, "6 garbled letters"),
+        ("what was \ufffd here\n", "1 replacement characters"),
+        ("The very same long line.\nOne that is of its own.\n" * 9, "repeats of others"),
+    ],
+)
+def test_the_doctor_warns_of_what_would_spoil_a_text(
+    tmp_path: Path, content: str, told: str
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text(content, encoding="utf-8")
+    data = TASK.read([str(path)], TextOptions(), 0.1)
+    first, *others = TASK.examine(data).lines()
+    assert str(path) in first
+    assert any(line.startswith("WARNING: ") and told in line for line in others)
+
+
+def test_the_doctor_sees_validation_text_that_was_trained_on(tmp_path: Path) -> None:
+    lines = [f"Line number {k} of a text that is told." for k in range(100)]
+    path = tmp_path / "text.txt"
+
+    def warned(tail: list[str]) -> bool:
+        path.write_text("\n".join(lines + tail), encoding="utf-8")
+        page = TASK.examine(TASK.read([str(path)], TextOptions(), 0.1))
+        return any("stand in the training part too" in warning for warning in page.warnings)
+
+    assert warned(lines[:11])
+    assert not warned([f"Another line, number {k}, at the end." for k in range(11)])

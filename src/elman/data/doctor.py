@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from elman.data.examples import Examples
 
+READ = 5_000_000  # characters of a text that the doctor reads, from its start
+LINE = 20  # characters from which a line that comes again is no chance
+REPEATED = 0.2  # share of such lines from which a warning is due
+GARBLED = re.compile("Ã[\x80-\xbf]|â€|ï»¿|锟斤拷")  # UTF-8 that was read as something else
 SHOWN = 12  # classes listed by name
 RARE = 10  # sequences below which a class is hardly learnt
 SKEWED = 5  # times more of the most frequent class than of the rarest
@@ -25,6 +30,49 @@ class Page:
 
     def lines(self) -> list[str]:
         return [self.headline, *(f"WARNING: {w}" for w in self.warnings), *self.facts]
+
+
+def prose(headline: str, blocks: Iterable[str], validation: float) -> Page:
+    """A page on a text, read from its start up to `READ` characters.
+
+    `validation` is the share at its end that is kept for validation, if all of it is read.
+    """
+    parts, size = [], 0
+    for block in blocks:
+        parts.append(block)
+        size += len(block)
+        if size >= READ:
+            break
+    text = "".join(parts)
+    warnings, facts = [], []
+    if lost := text.count("\ufffd"):
+        warnings.append(f"{lost:,} replacement characters: letters were lost when it was converted")
+    if garbled := len(GARBLED.findall(text)):
+        warnings.append(f"{garbled:,} garbled letters: UTF-8 that was read as another encoding")
+    lines = text.splitlines()
+    long = [line.strip() for line in lines if len(line.strip()) >= LINE]
+    if long:
+        repeats = 1 - len(set(long)) / len(long)
+        told = f"{repeats:.0%} of its long lines are repeats of others"
+        if repeats > REPEATED:
+            warnings.append(f"{told}: the network will learn them by heart")
+        elif repeats > 0.01:
+            facts.append(told)
+    if long and validation and size < READ:
+        cut = int(len(long) * (1 - validation))
+        before, after = set(long[:cut]), set(long[cut:])
+        shared = len(before & after)
+        if shared > REPEATED * len(after):
+            warnings.append(
+                f"{shared:,} of the long lines for validation stand in the training part too: "
+                "the scores flatter"
+            )
+    if text.count("\r\n") > len(lines) / 2:
+        facts.append("lines end in carriage return and newline: two symbols to be learnt")
+    longest = max(map(len, lines), default=0)
+    whole = "" if size < READ else f"in its first {READ:,} characters: "
+    facts.append(f"{whole}{len(lines):,} lines, the longest of {longest:,} characters")
+    return Page(headline, tuple(warnings), tuple(facts))
 
 
 def labelled(

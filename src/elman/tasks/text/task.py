@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman import cells, decode, metrics
-from elman.data import batching, source
+from elman.data import batching, doctor, source
 from elman.data.doctor import Page
 from elman.data.text import Corpus, TokenFile, encode_corpus, encode_with
 from elman.data.vocabulary import Vocabulary, from_json
@@ -113,10 +113,14 @@ class Text(Task[TextOptions, TextData, Batch]):
         more = len(corpus.sources) - 1
         shown = corpus.sources[0].shown + (f" and {more} more" if more else "")
         tokens = "" if dataset.tokens == corpus.characters else f"{dataset.tokens:,} tokens, "
-        return Page(
+        headline = (
             f"{shown}: {corpus.characters:,} {unit}, {tokens}{vocabulary.size:,} symbols; "
             f"the last {dataset.tokens - dataset.cut:,} tokens for validation"
         )
+        if vocabulary.level == "bytes":  # it may be no text
+            return Page(headline)
+        share = 1 - dataset.cut / dataset.tokens
+        return doctor.prose(headline, source.read_text(corpus.sources), share)
 
     def plan(self, dataset: TextData, options: TextOptions, budget: Budget) -> Plan[TextOptions]:
         for name in options.cell:
