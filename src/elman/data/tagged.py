@@ -8,6 +8,7 @@ rejects VBZ O
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -25,6 +26,7 @@ from elman.errors import UserError, unknown_name
 Form: TypeAlias = Literal["conll", "json"]
 Line: TypeAlias = tuple[int, str]  # its number, and its text without its end
 
+# Names of columns; the first that is there is taken.
 TOKENS = ("token", "tokens", "word", "words", "form", "text", "字", "词")
 LABELS = ("label", "labels", "tag", "tags", "ner", "ner_tags", "pos", "pos_tags", "upos", "标签")
 CONLLU = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
@@ -197,8 +199,10 @@ class _Conll:
             cells = _cells(text, self.tabs)
             if not text.strip(" \t") or (text[0] == "#" and len(cells) != len(self.columns)):
                 ends.append("")
-            elif header or cells[0] == DOCUMENT:
-                ends.append(PREDICTED if header else OUTSIDE)
+            elif cells[0] == DOCUMENT:
+                ends.append(OUTSIDE)
+            elif header:
+                ends.append(PREDICTED)
                 header = False
             elif what := self._wrong(cells):
                 bad.add(f"{self.shown}, line {number:,}", what)
@@ -302,8 +306,8 @@ def _column(
 ) -> int:
     """The place of a column, by its name or number. UserError where there is none such."""
     if asked is None:
-        named = (k for k, name in enumerate(columns) if name.lower() in known)
-        return next(named, otherwise)
+        names = [name.lower() for name in columns]
+        return next((names.index(name) for name in known if name in names), otherwise)
     if asked in columns:
         return columns.index(asked)
     if not asked.isdecimal():
@@ -337,7 +341,7 @@ def _open_json(
             if isinstance(found, str):
                 bad.add(row.where, found)
             else:
-                yield Piece(Sentence(row.where, *found), lambda a, row=row: _with(row, a))  # type: ignore[misc]
+                yield Piece(Sentence(row.where, *found), functools.partial(_with, row))
 
     settled, facts = _settled(reading, "json", token, label)
     return Opened(settled, facts, pieces)
@@ -355,9 +359,9 @@ def _key(
         if asked not in columns:
             raise UserError(f"{shown}: {unknown_name('column', asked, columns)}")
         return asked
-    for name in lists:
-        if name.lower() in known:
-            return name
+    names = {name.lower(): name for name in lists}
+    if (first := next((name for name in known if name in names), None)) is not None:
+        return names[first]
     if not lists:
         raise UserError(f"{shown}: no list of {what}s in the first object; give --{what}-column")
     return lists[0]

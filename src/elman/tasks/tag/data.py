@@ -151,11 +151,11 @@ class Tagged:
 
 
 def split(sentences: list[Sentence], share: float) -> tuple[list[Sentence], list[Sentence]]:
-    """For training and for validation: `share` of them, at the end.
+    """For training and for validation: `share` of them, at the end, one at least if any.
 
     Those with a label that stands nowhere else stay in training.
     """
-    count = len(sentences) - round(share * len(sentences))
+    count = len(sentences) - (max(1, round(share * len(sentences))) if share else 0)
     train, held = sentences[:count], sentences[count:]
     known = {label for sentence in train for label in sentence.labels}
     rare = [s for s in held if not known.issuperset(s.labels)]

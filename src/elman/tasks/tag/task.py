@@ -87,6 +87,11 @@ class Tag(Task[TagOptions, Tagged, Batch]):
             whole = split(found.all, validation)
         if not whole[0]:
             raise UserError(f"{data[0]}: nothing left for training; give more data")
+        if validation and not whole[1]:
+            raise UserError(
+                f"{data[0]}: nothing left for validation: the last sentences have labels that "
+                "stand nowhere else; give --validation-data, or --validation 0"
+            )
         labels = tuple(sorted({label for s in whole[0] for label in s.labels}))
         if len(labels) < 2:
             raise UserError(f'{data[0]}: one label only, "{labels[0]}"; nothing to learn')
