@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping
 
+from elman.data.python_tags import python_tags
+
 CATEGORIES: Mapping[str, str] = {
     "L": "letter",
     "M": "mark",
@@ -36,4 +38,8 @@ def unicode() -> bytes:
     return "\n".join(rows).encode() + b"\n"
 
 
-MADE: Mapping[str, Callable[[], bytes]] = {"topics": topics, "unicode": unicode}
+MADE: Mapping[str, Callable[[], bytes]] = {
+    "topics": topics,
+    "unicode": unicode,
+    "python-tags": python_tags,
+}

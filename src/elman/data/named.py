@@ -54,6 +54,14 @@ NAMED = {
             path=None,
         ),
         Named(
+            name="python-tags",
+            summary="Python's own library, and what each name in it is: tokens to tag",
+            size=2_330_000,
+            licence="PSF-2.0",
+            sha256=None,
+            path=None,
+        ),
+        Named(
             name="tinyshakespeare",
             summary="40,000 lines from the plays of Shakespeare",
             size=1_115_394,

@@ -134,6 +134,11 @@ class _Listed(Vocabulary):
     def unknown(self) -> int:
         return 0
 
+    def look_up(self, symbols: Iterable[str]) -> Ids:
+        """The ids of symbols that need no cutting, such as the tokens of a table."""
+        index = self._index
+        return np.array([index.get(self.clean(symbol), 0) for symbol in symbols], dtype=np.int32)
+
     def symbol(self, token: int) -> str:
         return _visible(self.symbols[token])
 

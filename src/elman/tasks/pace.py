@@ -1,0 +1,35 @@
+"""How fast a model trains here, by which plans choose how long it may train."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from elman.tasks.task import Epoch, Task
+
+TRIED = 12  # batches at most
+SECONDS = 1.0
+SPARE = 1.2  # the update, and machines that are busier later on
+
+
+def epoch_seconds(
+    task: Task[Any, Any, Any], model: nn.Module, epoch: Epoch[Any], device: str
+) -> float:
+    """How long one epoch takes, by a few of its batches; the model's gradients are cleared."""
+    model.to(device).train()
+    steps, began, first = 0, time.perf_counter(), 0.0
+    for k in range(min(len(epoch), TRIED)):
+        total, _, _ = task.loss(model, epoch[k], None, device)
+        torch.autograd.backward(total)
+        model.zero_grad()
+        if k == 0:  # in which memory is asked for and kernels are chosen
+            first, began = time.perf_counter() - began, time.perf_counter()
+            continue
+        steps += 1
+        if time.perf_counter() - began > SECONDS:
+            break
+    each = (time.perf_counter() - began) / steps if steps else first
+    return SPARE * each * len(epoch)

@@ -1,0 +1,66 @@
+"""What a tagger is made of: how its data is read, what it sees of a token, the network."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+
+from elman.options import require, require_range
+from elman.tasks.networks import NetworkOptions
+
+
+@dataclass(frozen=True)
+class TagOptions(NetworkOptions):
+    """Options of the task `tag`. Those left at None are chosen from the data and the time.
+
+    Parameters
+    ----------
+    token_column
+        Column of the tokens, by name or number; guessed and told if not given.
+    label_column
+        Column of the labels, by name or number; guessed and told if not given.
+    encoding
+        Encoding of the data: utf-8, gb18030, latin-1.
+    skip_bad_rows
+        Leave out sentences with lines that cannot be read, and count them.
+    validation_data
+        Data to validate on, instead of a share of DATA.
+    vocabulary
+        Keep at most so many tokens, the most frequent; the rest become <unk>.
+    lowercase
+        Look tokens up in lower case; their letters are read as they are.
+    longest
+        Cut sentences of more tokens than this in parts.
+    embedding
+        Width of the token embedding.
+    characters
+        Width of a layer that reads the letters of each token, both ways; 0 for none.
+    token_dropout
+        Share of the tokens read as <unk> in training, but for their letters.
+    """
+
+    bidirectional: tuple[bool, ...] = (True,)
+    token_column: str | None = None
+    label_column: str | None = None
+    encoding: str = "utf-8"
+    skip_bad_rows: bool = False
+    validation_data: Path | None = None
+    vocabulary: int | None = None
+    lowercase: bool = False
+    longest: int = 500
+    embedding: int | None = None
+    characters: int | None = None
+    token_dropout: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range(self, ("vocabulary",), 2, 1_000_000)
+        require_range(self, ("longest",), 1, 65_536)
+        require_range(self, ("embedding",), 1, 16_384)
+        require_range(self, ("characters",), 0, 4_096)
+        require_range(self, ("token_dropout",), 0, 1, open_end=True)
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")

@@ -1,0 +1,129 @@
+"""The data doctor's page on sentences, and what a tagger got wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from elman.data.doctor import Page
+from elman.data.tagged import Sentence
+from elman.tasks.tag.data import Tagged
+from elman.tasks.tag.spans import Found, prefixed
+
+SHOWN = 30  # labels in a table
+LISTED = 12  # labels in a line
+PAIRS = 8  # labels taken for one another
+RARE = 10  # tokens below which a label is hardly learnt
+AROUND = 6  # tokens shown on either side of a mistake
+
+
+def examine(data: Tagged) -> Page:
+    """What was read, on one page; what matters first."""
+    counts = Counter(label for s in (*data.train, *data.check) for label in s.labels)
+    warnings, facts = [], [*data.facts]
+    if data.bad.count:
+        first = "; ".join(data.bad.first[:3])
+        warnings.append(f"{data.bad.count:,} sentences or lines left out, such as {first}")
+    trained = [tuple(s.tokens) for s in data.train]
+    known = set(trained)
+    if shared := sum(tuple(s.tokens) in known for s in data.check):
+        (warnings if shared > 0.05 * len(data.check) else facts).append(
+            f"{shared:,} of {len(data.check):,} sentences for validation stand in the training "
+            "data too: the scores flatter"
+        )
+    if repeated := len(trained) - len(known):
+        facts.append(f"{repeated:,} of {len(trained):,} sentences for training are repeats")
+    labels = counts.most_common()
+    if rare := [f"{label} ({count})" for label, count in labels if count < RARE]:
+        warnings.append(f"labels of less than {RARE} tokens: {_listed(rare)}")
+    if data.cut:
+        warnings.append(
+            f"{data.cut:,} sentences have more than {data.encoder.longest:,} tokens and are cut "
+            "in parts"
+        )
+    spread = np.quantile(data.lengths, [0, 0.5, 0.95, 1]).astype(int)
+    facts.append(
+        f"lengths in tokens: {spread[0]:,} to {spread[3]:,}, half below {spread[1] + 1:,}, "
+        f"95 % up to {spread[2]:,}"
+    )
+    total = counts.total()
+    facts.append(f"labels: {_listed([f'{x} {n / total:.1%}' for x, n in labels])}")
+    words = data.encoder.words.symbols
+    unknown = [not data.encoded.ids[n] for s in data.encoded.tokens[data.trained :] for n in s]
+    fact = f"tokens: {len(words) - 1:,} different ones known"
+    facts.append(fact + (f", {np.mean(unknown):.1%} of validation is not" if unknown else ""))
+    facts.append(f"span_f1 counts {spans_told(data.labels)}")
+    headline = (
+        f"{data.name}: {len(data.train):,} sentences for training, {len(data.check):,} for "
+        f"validation, {total:,} tokens, {len(counts):,} labels"
+    )
+    return Page(headline, tuple(warnings), tuple(facts))
+
+
+def spans_told(labels: Sequence[str]) -> str:
+    """What a span is with these labels."""
+    if prefixed(labels):
+        return "exact spans by the prefixes of the labels (B-, I-, …)"
+    return "exact runs of one label other than O, as the labels have no prefixes (B-, I-, …)"
+
+
+def table(found: Found, unit: str) -> list[str]:
+    """Precision, recall and F1 of the most frequent kinds, as lines of Markdown."""
+    lines = [f"| label | {unit} | precision | recall | F1 |", "|---|---|---|---|---|"]
+    for kind in sorted(found.there | found.said, key=lambda k: (-found.there[k], k))[:SHOWN]:
+        there, said, hit = found.there[kind], found.said[kind], found.hit[kind]
+        f1 = 2 * hit / (there + said)
+        name = kind.replace("|", "\\|")
+        lines.append(
+            f"| {name} | {there:,} | {hit / max(said, 1):.3f} | {hit / max(there, 1):.3f} "
+            f"| {f1:.3f} |"
+        )
+    return lines
+
+
+def confused(true: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> list[str]:
+    """The labels most often taken for one another, as a line of Markdown."""
+    pairs = Counter(
+        pair for a, b in zip(true, said, strict=True) for pair in zip(a, b, strict=True)
+    )
+    wrong = [(pair, n) for pair, n in pairs.most_common() if pair[0] != pair[1]][:PAIRS]
+    told = ", ".join(f"{a} for {b} ({n:,})" for (b, a), n in wrong)
+    return [f"Most often said: {told}.", ""] if wrong else []
+
+
+class Mistake(NamedTuple):
+    """A wrong label, and how sure the model was of it."""
+
+    confidence: float
+    sentence: Sentence
+    place: int
+    said: str
+
+    def told(self) -> str:
+        """A line of Markdown that shows the tokens around it."""
+        tokens, k = self.sentence.tokens, self.place
+        before = " ".join(tokens[max(0, k - AROUND) : k])
+        after = " ".join(tokens[k + 1 : k + 1 + AROUND])
+        shown = f"{before} [{tokens[k]}] {after}".strip()[:200].replace("`", "'")
+        return (
+            f"- {self.sentence.where}: {self.sentence.labels[k]}, read as {self.said} "
+            f"({self.confidence:.0%}): `{shown}`"
+        )
+
+
+def mistakes(
+    sentences: Sequence[Sentence], said: Sequence[Sequence[str]], confidence: Sequence[np.ndarray]
+) -> Iterator[Mistake]:
+    """Of each sentence with mistakes the one made with most confidence."""
+    for sentence, answers, sure in zip(sentences, said, confidence, strict=True):
+        wrong = [k for k, label in enumerate(sentence.labels) if answers[k] != label]
+        if wrong:
+            k = max(wrong, key=lambda k: float(sure[k]))
+            yield Mistake(float(sure[k]), sentence, k, answers[k])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")
