@@ -89,6 +89,8 @@ def again(
     `epochs` or `minutes` replace what the run was planned for, so that a finished one goes on;
     `learning_rate` its highest learning rate.
     """
+    if epochs is not None and minutes is not None:
+        raise UserError("--minutes and --epochs exclude each other; give one")
     old = trained(run)
     changed: dict[str, Any] = {}
     if learning_rate is not None:
