@@ -196,6 +196,9 @@ class Writer:
     ) -> None:
         self._out, self._form, self._columns = out, form, columns
         self._csv = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+        self._quoted = csv.writer(
+            out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
         if header and form != "json":
             self._cells(columns)
 
@@ -208,8 +211,9 @@ class Writer:
     def _cells(self, cells: Sequence[object]) -> None:
         if self._form == "tsv":
             self._out.write("\t".join(str(cell).translate(_PARTING) for cell in cells) + "\n")
-        else:
-            self._csv.writerow(cells)
+        else:  # csv itself puts no quotation marks around a carriage return
+            returns = any("\r" in str(cell) for cell in cells)
+            (self._quoted if returns else self._csv).writerow(cells)
 
 
 _PARTING = str.maketrans("\t\n\r", "   ")  # what TSV has no way to write within a cell
