@@ -83,19 +83,19 @@ def labelled(
     counts = Counter(train.labels) + Counter(check.labels)
     classes = counts.most_common()
     warnings, facts = [], [*train.facts]
+    if train.reading.encoding != "utf-8":
+        facts.append(f"read as {train.reading.encoding}")
     if left_out_count:
         warnings.append(f"{left_out_count:,} rows left out, such as {'; '.join(left_out[:3])}")
-    shared = set(train.contents()) & set(check.contents())
-    if shared:
-        held = sum(content in shared for content in check.contents())
-        warnings.append(
-            f"{held:,} of {len(check):,} sequences for validation stand in the training data too: "
-            "the scores flatter"
-        )
     contents = train.contents()
     kinds: dict[bytes, set[str]] = {}
     for content, label in zip(contents, train.labels, strict=True):
         kinds.setdefault(content, set()).add(label)
+    if shared := sum(content in kinds for content in check.contents()):
+        warnings.append(
+            f"{shared:,} of {len(check):,} sequences for validation stand in the training data "
+            "too: the scores flatter"
+        )
     if torn := sum(len(labels) > 1 for labels in kinds.values()):
         warnings.append(f"{torn:,} sequences come with different labels")
     if repeated := len(contents) - len(kinds):

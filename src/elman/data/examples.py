@@ -3,15 +3,15 @@
 reviews.csv          a table with a column of text, or of numbers, and one of labels
 train-images-idx3…   images, their labels in the file of that name beside it
 digits.npz           arrays x and y
-reviews/             a folder for each class, with a text in each file
+reviews/             a folder for each class, with a text or an image in each file
 film.pos film.neg    a text in each line, the ending names the class
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,29 +27,26 @@ from elman.errors import UserError
 
 Vectors = NDArray[np.float32]
 
-LABELS = ("label", "class", "category", "sentiment", "target", "y", "标签", "类别", "情感")
+# The usual names of columns, the likeliest first.
+LABELS = ("label", "class", "sentiment", "target", "category", "y", "标签", "类别", "情感")
 TEXTS = (
-    "text",
-    "review",
-    "sentence",
-    "content",
-    "comment",
-    "title",
-    "文本",
-    "评论",
-    "内容",
-    "句子",
-)
-IDS = ("id", "unique_id", "index", "编号")
+    "text", "review", "sentence", "content", "comment", "文本", "评论", "内容", "句子", "title",
+)  # fmt: skip
+IDS = ("id", "unique_id", "index", "", "unnamed: 0", "编号")  # "": pandas writes its index so
 GUESSED_FROM = 1000  # rows
-LONGEST = 65_536  # steps of a sequence
+NUMERIC = 0.9  # share of cells that are numbers from which all are meant to be
+LONGEST_TEXT = 1 << 20  # characters
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How tables and images are to be read; None is guessed. Kept with a model."""
+    """How tables and images are to be read; None is guessed. Kept with a model.
+
+    Where a table has no column of sequences, `columns` are the steps of each, in order.
+    """
 
     text_column: str | None = None
+    columns: tuple[str, ...] | None = None
     label_column: str | None = None
     header: bool | None = None
     encoding: str = "utf-8"
@@ -89,7 +86,7 @@ class Examples:
     def contents(self) -> list[bytes]:
         """Of each sequence a digest, equal for equal ones."""
         if self.texts:
-            parts = (text.strip().encode(errors="replace") for text in self.texts)
+            parts = (text.encode(errors="replace") for text in self.texts)
         else:
             parts = (v.tobytes() + str(v.shape).encode() for v in self.vectors)
         return [hashlib.blake2b(part, digest_size=16).digest() for part in parts]
@@ -108,38 +105,58 @@ def read(data: Sequence[str], reading: Reading, bad: BadRows, *, labelled: bool 
 
     Without `labelled` a missing label is none, and all labels of the result are empty then.
     """
-    parts = [_read_one(kind, sources, reading, bad, labelled) for kind, sources in _items(data)]
+    parts: list[Examples] = []
+    for kind, sources in _items(data, lines=not labelled and not of_table(reading)):
+        parts.append(_read_one(kind, sources, reading, bad, labelled))
+        reading = parts[-1].reading  # what was guessed of one table holds for the next
     examples = parts[0] if len(parts) == 1 else _joined(parts)
     if not len(examples):
         raise UserError(f"{data[0]}: holds no sequences")
-    for where, text in zip(examples.where, examples.texts, strict=False):
-        if len(text) > LONGEST * 16:
-            raise UserError(f"{where}: a text of {len(text):,} characters; cut it into parts")
     return examples
 
 
-def _items(data: Sequence[str]) -> Iterator[tuple[str, list[Source]]]:
-    """The sources in groups that are read together, each with the kind of its files."""
+def of_table(reading: Reading) -> bool:
+    """Whether it tells where the sequences of a table stand, as after reading one."""
+    return reading.text_column is not None or reading.columns is not None
+
+
+def kind_of(one: Source) -> str:
+    """What a file holds, by its name or its first bytes: pictures, npz, idx, table or lines."""
+    kind = table.ending(one)
+    if kind in images.PICTURES:
+        return "pictures"
+    if kind == ".npz":
+        return "npz"
+    if kind in table.ENDINGS or one.digest is not None or one.shown.startswith("name:"):
+        return "table"
+    return "idx" if images.is_idx(one) else "lines"
+
+
+def _items(data: Sequence[str], *, lines: bool) -> Iterator[tuple[str, list[Source]]]:
+    """The sources in groups that are read together, each with the kind of its files.
+
+    A single file of an unknown name is one of `lines`, or else a table.
+    """
+    pictures: list[Source] = []
     lined: list[Source] = []
     for item in data:
         folder = Path(item)
         if item != "-" and not item.startswith("name:") and folder.is_dir():
-            yield "folder", list(source.resolve([item]))
+            found = images.pictures_below(folder)
+            yield ("pictures", found) if found else ("folder", list(source.resolve([item])))
             continue
         for one in source.resolve([item]):
-            kind = table.ending(one)
-            if kind == ".npz":
-                yield "npz", [one]
-            elif one.digest is None and images.is_idx(one):
-                yield "idx", [one]
-            elif kind in table.ENDINGS or one.digest is not None or item.startswith("name:"):
-                yield "table", [one]
-            else:
-                lined.append(one)
-    if len(lined) == 1:
-        yield "table", lined
-    elif lined:
-        yield "lines", lined
+            match kind_of(one):
+                case "pictures":
+                    pictures.append(one)
+                case "lines":
+                    lined.append(one)
+                case kind:
+                    yield kind, [one]
+    if pictures:
+        yield "pictures", pictures
+    if lined:
+        yield "lines" if lines or len(lined) > 1 else "table", lined
 
 
 def _read_one(
@@ -147,9 +164,11 @@ def _read_one(
 ) -> Examples:
     match kind:
         case "folder":
-            return _folder(sources, bad)
+            return _folder(_of_classes(sources, bad), reading, bad)
+        case "pictures":
+            return _pictures(_of_classes(sources, bad) if labelled else sources, reading, bad)
         case "lines":
-            return _lines(sources, bad)
+            return _lines(sources, reading, bad, labelled)
         case "idx":
             return _idx(sources[0], reading, labelled)
         case "npz":
@@ -159,15 +178,16 @@ def _read_one(
 
 
 def _joined(parts: Sequence[Examples]) -> Examples:
-    if len({bool(part.texts) for part in parts}) > 1 or len({bool(p.labels) for p in parts}) > 1:
-        raise UserError("the data holds texts and vectors, or parts without labels; give one kind")
+    if len({bool(part.texts) for part in parts if len(part)}) > 1:
+        raise UserError("the data holds texts and vectors; give one kind")
+    whole = all(part.labels for part in parts if len(part))
     return Examples(
         [t for p in parts for t in p.texts],
         [v for p in parts for v in p.vectors],
-        [label for p in parts for label in p.labels],
+        [label for p in parts for label in p.labels if whole],
         [w for p in parts for w in p.where],
         tuple(dict.fromkeys(fact for p in parts for fact in p.facts)),
-        parts[0].reading,
+        parts[-1].reading,
     )
 
 
@@ -177,27 +197,28 @@ def _joined(parts: Sequence[Examples]) -> Examples:
 def _table(one: Source, reading: Reading, bad: BadRows, labelled: bool) -> Examples:
     opened = table.open_table(one, header=reading.header, encoding=reading.encoding)
     reading, facts = settle(opened, reading, labelled=labelled)
-    read_input = reader(opened, reading)
+    content = reader(opened, reading)
     result = Examples(facts=facts, reading=reading)
     for row in opened.rows(bad):
-        label = "" if reading.label_column is None else _label(row, reading.label_column)
-        if reading.label_column is not None and not label and labelled:
-            bad.add(row.where, f'"{reading.label_column}" is empty')
+        try:
+            sequence = content(row)
+            label = "" if reading.label_column is None else _label(row, reading.label_column)
+            if labelled and not label:
+                raise ValueError(f'"{reading.label_column}" is empty')
+        except ValueError as error:
+            bad.add(row.where, str(error))
             continue
-        content = read_input(row)
-        if isinstance(content, str) and not content:
-            bad.add(row.where, f'"{reading.text_column}" is empty')
-        elif content is None:
-            bad.add(row.where, _what_is_no_number(row, reading))
+        if isinstance(sequence, str):
+            result.texts.append(sequence)
         else:
-            (result.texts if isinstance(content, str) else result.vectors).append(content)  # type: ignore[arg-type]
-            result.labels.append(label)
-            result.where.append(row.where)
+            result.vectors.append(sequence)
+        result.labels.append(label)
+        result.where.append(row.where)
     if result.texts and result.vectors:
         raise UserError(
             f'{one.shown}: "{reading.text_column}" holds texts and lists; give one kind'
         )
-    if not labelled and not all(result.labels):
+    if not all(result.labels):
         result.labels.clear()
     return result
 
@@ -209,52 +230,90 @@ def settle(
 
     Without `labelled` a label's column may be absent.
     """
-    text, label = reading.text_column, reading.label_column
-    for name in (text, label):
+    text, label, columns = reading.text_column, reading.label_column, reading.columns
+    for name in (text, label, *(columns or ())):
         if name is not None and (labelled or name != label):
             opened.column(name)
-    if label is not None and label not in opened.columns:
+    if label not in opened.columns:
         label = None
-    quiet = BadRows(skip=True)
-    rows = [row for row, _ in zip(opened.rows(quiet), range(GUESSED_FROM), strict=False)]
-    if not rows:
-        raise UserError(f"{opened.shown}: holds no rows")
     guessed = []
+    rows = _spread(opened.rows(BadRows(skip=True)), GUESSED_FROM)
+    if not rows:
+        raise UserError(f"{opened.shown}: holds no rows{' but its header' * opened.header}")
     if label is None and labelled:
         label = _guess_label(opened, rows, text)
         guessed.append(f'labels from column "{label}"')
-    if text is None:
+    if text is None and columns is None:
         text = _guess_text(opened, rows, label)
-        what = f'column "{text}"' if text else "all other columns, as numbers"
+        columns = None if text is not None else tuple(_others(opened, label))
+        what = f'column "{text}"' if text is not None else "all other columns, as numbers"
         guessed.append(f"sequences from {what}")
-    settled = replace(reading, text_column=text, label_column=label, header=opened.header)
-    if opened.form != "json" and reading.header is None:
+    settled = replace(
+        reading, text_column=text, label_column=label, columns=columns, header=opened.header
+    )
+    if opened.form in ("csv", "tsv") and reading.header is None:
         guessed.append("with a header" if opened.header else "without a header")
     return settled, (f"taken: {', '.join(guessed)}",) if guessed else ()
 
 
-def reader(opened: Table, reading: Reading) -> Callable[[Row], str | Vectors | None]:
-    """From a row to its sequence; None where a number is none."""
-    text = reading.text_column
-    columns = [c for c in opened.columns if c != reading.label_column and c.lower() not in IDS]
+def reader(opened: Table, reading: Reading) -> Callable[[Row], str | Vectors]:
+    """From a row to its sequence; it raises ValueError, with what is wrong, where there is none."""
+    text, columns = reading.text_column, reading.columns or ()
+    for name in columns if text is None else (text,):
+        opened.column(name)
 
-    def content(row: Row) -> str | Vectors | None:
-        if text:
-            value = row.values.get(text, "")
-            return _vectors(value) if isinstance(value, list) else str(value).strip()
-        return _vectors([row.values[name] for name in columns])
+    def content(row: Row) -> str | Vectors:
+        if text is None:
+            return _numbers({name: row.values.get(name) for name in columns})
+        value = row.values.get(text)
+        if isinstance(value, list):
+            return _vectors(text, value)
+        if isinstance(value, dict):
+            raise ValueError(f'"{text}" is neither a text nor a list of numbers')
+        return _checked("" if value is None else str(value).strip(), f'"{text}"')
 
     return content
 
 
+def _checked(text: str, name: str) -> str:
+    if not text:
+        raise ValueError(f"{name} is empty")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"{name} has {len(text):,} characters; cut it into parts")
+    return text
+
+
+def _spread(rows: Iterable[Row], count: int) -> list[Row]:
+    """`count` rows or more from all over a table, which may be sorted; all where there are less."""
+    kept: list[Row] = []
+    every = 1
+    for k, row in enumerate(rows):
+        if k % every == 0:
+            kept.append(row)
+        if len(kept) == 2 * count:
+            del kept[1::2]
+            every *= 2
+    return kept
+
+
+def _others(opened: Table, label: str | None) -> list[str]:
+    return [name for name in opened.columns if name != label and name.lower() not in IDS]
+
+
+def _usual(names: Sequence[str], usual: Sequence[str]) -> str | None:
+    """Of these columns the one whose name comes first among the usual ones."""
+    named = {name.lower(): name for name in names}
+    return next((named[name] for name in usual if name in named), None)
+
+
 def _guess_label(opened: Table, rows: Sequence[Row], text: str | None) -> str:
-    for name in opened.columns:
-        if name.lower() in LABELS:
-            return name
+    others = _others(opened, text)
+    if (name := _usual(others, LABELS)) is not None:
+        return name
     best: tuple[int, str] | None = None
-    for name in opened.columns:
+    for name in others:
         values = {str(row.values.get(name, "")) for row in rows}
-        if name != text and name.lower() not in IDS and 2 <= len(values) <= max(2, len(rows) // 2):
+        if 2 <= len(values) <= max(2, len(rows) // 2):
             best = min(best or (len(values), name), (len(values), name))
     if best is None:
         raise UserError(
@@ -266,78 +325,148 @@ def _guess_label(opened: Table, rows: Sequence[Row], text: str | None) -> str:
 
 def _guess_text(opened: Table, rows: Sequence[Row], label: str | None) -> str | None:
     """The column of sequences; None where all other columns are numbers, one sequence a row."""
-    others = [name for name in opened.columns if name != label and name.lower() not in IDS]
+    others = _others(opened, label)
+    if (usual := _usual(others, TEXTS)) is not None:
+        return usual
     for name in others:
-        if name.lower() in TEXTS or any(isinstance(row.values.get(name), list) for row in rows):
+        if any(isinstance(row.values.get(name), list) for row in rows):
             return name
-    numbers = all(table.is_number(row.values.get(name)) for row in rows[:20] for name in others)
-    if numbers and len(others) > 1:
+    if len(others) > 1 and all(_mostly_numbers(rows, name) for name in others):
         return None
     if not others:
         raise UserError(f"{opened.shown}: one column only; give text and label")
     return max(others, key=lambda name: sum(len(str(row.values.get(name, ""))) for row in rows))
 
 
+def _mostly_numbers(rows: Sequence[Row], name: str) -> bool:
+    """Not all need be: of a cell that is none the line is to be told."""
+    return sum(table.is_number(row.values.get(name)) for row in rows) > NUMERIC * len(rows)
+
+
 def _label(row: Row, column: str) -> str:
-    value = row.values.get(column, "")
+    value = row.values.get(column)
+    if isinstance(value, list | dict):
+        raise ValueError(f'"{column}" is no label but {str(value)[:40]}')
     return "" if value is None else str(value).strip()
 
 
-def _vectors(values: Sequence[object]) -> Vectors | None:
-    """Numbers, or lists of equally many, as [T, I]; None where one is no finite number."""
-    try:
-        array = np.array(values, dtype=np.float32)
-    except (TypeError, ValueError):
-        return None
-    if array.ndim not in (1, 2) or not array.size or not np.isfinite(array).all():
-        return None
+def _numbers(cells: Mapping[str, object]) -> Vectors:
+    """The numbers of a row's cells as [T, 1]."""
+    for name, value in cells.items():
+        if value is None or value == "":
+            raise ValueError(f'"{name}" is empty')
+        if not table.is_number(value):
+            raise ValueError(f'"{name}" is {str(value)[:40]!r}, not a number')
+    array = _finite(list(cells.values()))
+    if array is None:
+        name = next(name for name, value in cells.items() if _finite([value]) is None)
+        raise ValueError(f'"{name}" is {str(cells[name])[:40]}, not a finite number')
+    return array[:, None]
+
+
+def _vectors(name: str, values: Sequence[object]) -> Vectors:
+    """A list of numbers, or of lists of equally many, as [T, I]."""
+    array = _finite(values)
+    if array is None or array.ndim not in (1, 2) or not array.size:
+        raise ValueError(f'"{name}" is no list of finite numbers, or of equally long lists of them')
     return array[:, None] if array.ndim == 1 else array
 
 
-def _what_is_no_number(row: Row, reading: Reading) -> str:
-    for name, value in row.values.items():
-        if name != reading.label_column and name.lower() not in IDS:
-            if isinstance(value, str) and not table.is_number(value):
-                return f'"{name}" is {value[:40]!r}, not a number'
-            if isinstance(value, str) and not np.isfinite(float(value)):
-                return f'"{name}" is {value}, not a finite number'
-    return f'"{reading.text_column}" is no list of finite numbers, or of equally long lists of them'
+def _finite(values: Sequence[object]) -> Vectors | None:
+    """As float32; None where one is no number, or one that float32 cannot hold."""
+    try:
+        with np.errstate(over="ignore"):
+            array = np.array(values, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return array if np.isfinite(array).all() else None
 
 
-# ---- Texts in folders and lines ------------------------------------------------------------
+# ---- Files for each class ------------------------------------------------------------------
 
 
-def _folder(sources: Sequence[Source], bad: BadRows) -> Examples:
-    """A folder for each class, a text in each file."""
-    result = Examples(facts=("taken: the folder of each file as its class",))
+def _of_classes(sources: Sequence[Source], bad: BadRows) -> list[Source]:
+    """Those files that lie in the folder of a class, not above such folders."""
+    above = {folder for one in sources for folder in one.path.parent.parents}
+    found = []
     for one in sources:
-        text = "".join(source.read_text([one], instead="another folder")).strip()
-        if not text:
-            bad.add(one.shown, "holds no text")
-            continue
-        result.texts.append(text)
-        result.labels.append(one.path.parent.name)
-        result.where.append(one.shown)
+        if one.path.parent in above:
+            bad.add(one.shown, "lies beside the folders of the classes, in none of them")
+        else:
+            found.append(one)
+    return found
+
+
+def _class(one: Source) -> str:
+    return one.path.absolute().parent.name
+
+
+def _folder(sources: Sequence[Source], reading: Reading, bad: BadRows) -> Examples:
+    """A folder for each class, a text in each file."""
+    result = Examples(facts=("taken: the folder of each file as its class",), reading=reading)
+    for one in sources:
+        try:
+            blocks = source.read_text([one], encoding=reading.encoding, instead=table.ENCODING)
+            result.texts.append(_checked("".join(blocks).strip(), "the text"))
+        except UserError as error:
+            bad.refuse(str(error))
+        except ValueError as error:
+            bad.add(one.shown, str(error))
+        else:
+            result.labels.append(_class(one))
+            result.where.append(one.shown)
     return result
 
 
-def _lines(sources: Sequence[Source], bad: BadRows) -> Examples:
+def _pictures(sources: Sequence[Source], reading: Reading, bad: BadRows) -> Examples:
+    """A folder for each class, an image in each file, all of one size."""
+    labels: list[str] = []
+    where: list[str] = []
+    pictures: list[images.Bytes] = []
+    for one in sources:
+        try:
+            picture = images.read_picture(one.path)
+            if pictures and picture.shape != pictures[0].shape:
+                raise ValueError(
+                    f"{images.size(picture)} pixels, where {where[0]} has "
+                    f"{images.size(pictures[0])}"
+                )
+        except ValueError as error:
+            bad.add(one.shown, str(error))
+        else:
+            if picture.size * (len(pictures) + 1) > images.LARGEST:
+                raise UserError(f"{one.shown}: more than {images.LARGEST:,} pixels in all")
+            pictures.append(picture)
+            labels.append(_class(one))
+            where.append(one.shown)
+    if not pictures:
+        return Examples(reading=reading)
+    made = _arrays(sources[0], np.stack(pictures), labels, reading)
+    facts = ("taken: the folder of each image as its class, its brightness alone", *made.facts)
+    return replace(made, where=where, facts=facts)
+
+
+def _lines(sources: Sequence[Source], reading: Reading, bad: BadRows, labelled: bool) -> Examples:
     """A file for each class, named by its ending or else by its name, a text in each line."""
     names = [table.ending(one).lstrip(".") for one in sources]
     if len(set(names)) < len(names):
         names = [one.path.name.split(".")[0] for one in sources]
-    if len(set(names)) < len(names):
+    if labelled and len(set(names)) < len(names):
         raise UserError("files of lines, one for each class, must differ in name or ending")
-    result = Examples(facts=(f"taken: a class for each file: {', '.join(names)}",))
+    facts = (f"taken: a class for each file: {', '.join(names)}",)
+    result = Examples(facts=facts if labelled else (), reading=reading)
     for one, name in zip(sources, names, strict=True):
-        lines = "".join(source.read_text([one], instead="a table with --encoding")).split("\n")
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                result.texts.append(line.strip())
+        for number, line in enumerate(table.text_lines(one, reading.encoding), start=1):
+            if not (text := line.strip()):
+                continue
+            where = f"{one.shown}, line {number:,}"
+            try:
+                result.texts.append(_checked(text, "the line"))
+            except ValueError as error:
+                bad.add(where, str(error))
+            else:
                 result.labels.append(name)
-                result.where.append(f"{one.shown}, line {number:,}")
-            elif number < len(lines):
-                bad.add(f"{one.shown}, line {number:,}", "is empty")
+                result.where.append(where)
     return result
 
 
@@ -351,19 +480,28 @@ def _idx(one: Source, reading: Reading, labelled: bool) -> Examples:
             f"{one.shown}: labels, not images; give the file of images, its labels beside it"
         )
     beside = images.labels_beside(one)
-    labels: list[str] = []
-    if beside is not None and Path(beside).is_file():
-        labels = [str(value) for value in images.read_idx(Source(beside, Path(beside)))]
-    elif labelled:
-        raise UserError(f"{one.shown}: no labels beside it; looked for {beside}")
-    return _arrays(one, pictures, labels, reading)
+    if beside is None or not beside.path.is_file():
+        if labelled:
+            looked = f"looked for {beside.shown}" if beside else 'its name must hold "images"'
+            raise UserError(f"{one.shown}: no labels beside it; {looked}")
+        return _arrays(one, pictures, [], reading)
+    labels = images.read_idx(beside)
+    if labels.ndim != 1:
+        raise UserError(f"{beside.shown}: images, not labels")
+    return _arrays(one, pictures, [str(value) for value in labels], reading)
 
 
 def _npz(one: Source, reading: Reading, labelled: bool) -> Examples:
     x, y = images.read_npz(one)
-    if y is None and labelled:
-        raise UserError(f"{one.shown}: holds no labels; name their array y")
-    return _arrays(one, x, [] if y is None else [str(value) for value in y.reshape(-1)], reading)
+    if y is None:
+        if labelled:
+            raise UserError(f"{one.shown}: holds no labels; name their array y")
+        return _arrays(one, x, [], reading)
+    if y.dtype.kind == "S":
+        y = np.char.decode(y, "utf-8", "replace")
+    if y.dtype.kind not in "biufU":
+        raise UserError(f"{one.shown}: labels of type {y.dtype}; needs numbers or texts")
+    return _arrays(one, x, [str(value).strip() for value in y.reshape(-1)], reading)
 
 
 def _arrays(one: Source, x: NDArray[Any], labels: list[str], reading: Reading) -> Examples:
@@ -376,9 +514,13 @@ def _arrays(one: Source, x: NDArray[Any], labels: list[str], reading: Reading) -
             f"{one.shown}: inputs of shape {list(x.shape)} and type {x.dtype}; needs numbers "
             "[N, T], [N, T, I] or images [N, height, width]"
         )
-    sequences = images.as_sequences(x, reading.scan)
-    if not np.isfinite(sequences).all():
-        raise UserError(f"{one.shown}: holds values that are no finite numbers")
+    with np.errstate(over="ignore"):
+        sequences = images.as_sequences(x, reading.scan)
+    finite = np.isfinite(sequences).all((1, 2))
+    if not finite.all():
+        raise UserError(
+            f"{one.shown}, number {int(finite.argmin())}: holds values that are no finite numbers"
+        )
     where = [f"{one.shown}, number {k}" for k in range(len(x))]
     return Examples(
         vectors=list(sequences), labels=labels, where=where,
@@ -388,25 +530,25 @@ def _arrays(one: Source, x: NDArray[Any], labels: list[str], reading: Reading) -
 
 def split(examples: Examples, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The numbers for training and for validation: about `share` of each class, equal sequences
-    on one side. Always the same for the same data.
-
-    UserError: fewer than two sequences of a class, or none left for training.
+    on one side. Every class is there in training. Always the same for the same data.
     """
     if share == 0:
         return np.arange(len(examples)), np.arange(0)
-    contents = examples.contents()
-    classes = Counter(examples.labels)
+    # In the order of their contents, so that it does not matter how the rows are sorted.
+    alike: dict[bytes, list[int]] = {}
+    for k, content in enumerate(examples.contents()):
+        alike.setdefault(content, []).append(k)
     kept: list[int] = []
     held: list[int] = []
-    wanted, had = dict.fromkeys(classes, 0.0), dict.fromkeys(classes, 0)
-    seen: dict[bytes, bool] = {}
-    # By content, not by place: rows that are added or sorted leave the others where they are.
-    for k in sorted(range(len(examples)), key=lambda k: (contents[k], k)):
-        label = examples.labels[k]
-        wanted[label] += share
-        if contents[k] not in seen:
-            seen[contents[k]] = had[label] + 0.5 < wanted[label]
-        here = seen[contents[k]]
-        had[label] += here
-        (held if here else kept).append(k)
+    wanted, had, trained = defaultdict[str, float](float), Counter[str](), set[str]()
+    for _, group in sorted(alike.items()):
+        labels = sorted(examples.labels[k] for k in group)
+        for label in labels:
+            wanted[label] += share
+        if trained.issuperset(labels) and had[labels[0]] + 0.5 < wanted[labels[0]]:
+            had.update(labels)
+            held += group
+        else:
+            trained.update(labels)
+            kept += group
     return np.sort(np.array(kept, dtype=np.int64)), np.sort(np.array(held, dtype=np.int64))

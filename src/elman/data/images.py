@@ -1,4 +1,4 @@
-"""Images and arrays as sequences of vectors: IDX files as MNIST ships them, and .npz.
+"""Images and arrays as sequences of vectors: IDX files as MNIST ships them, .npz, picture files.
 
 IDX: two zero bytes, the type (8: unsigned bytes), the number of axes, each axis as four bytes, the
 highest first, then the values. 00 00 08 03, 00 00 EA 60, 00 00 00 1C, 00 00 00 1C, … for MNIST.
@@ -6,9 +6,15 @@ highest first, then the values. 00 00 08 03, 00 00 EA 60, 00 00 00 1C, 00 00 00 
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import math
+import os
 import struct
+import warnings
 import zipfile
+import zlib
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,13 +26,17 @@ from elman.errors import UserError
 Scan: TypeAlias = Literal["rows", "columns", "pixels"]
 Bytes: TypeAlias = NDArray[np.uint8]
 
-LARGEST = 4 << 30  # bytes that a file may unpack to
+LARGEST = 1 << 30  # bytes that a file may unpack to; as float32 a byte takes four
+LARGEST_SIDE = 4096  # pixels of a picture
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 IDX_BYTES = 8  # the type code of unsigned bytes
 INPUTS, LABELS = ("x", "X", "images", "data", "sequences"), ("y", "Y", "labels", "targets")
 
 
 def is_idx(source: Source) -> bool:
-    """Whether a file begins as IDX files do."""
+    """Whether a file begins as IDX files do, or is named as they are."""
+    if any(part in source.path.name for part in ("-ubyte", "idx1", "idx3")):
+        return True
     start = next(source.blocks(), b"")
     return len(start) >= 4 and start[:2] == b"\0\0" and start[2] in range(8, 15) and start[3] > 0
 
@@ -35,10 +45,10 @@ def read_idx(source: Source) -> Bytes:
     """The array of an IDX file of unsigned bytes. UserError: not such a file, or not its length."""
     blocks = source.blocks()
     data = bytearray(next(blocks, b""))
-    if len(data) < 4 or data[:2] != b"\0\0":
-        raise UserError(f"{source.shown}: no IDX file (it must begin with two zero bytes)")
+    if len(data) < 4:
+        raise UserError(f"{source.shown}: too few bytes: an IDX file begins with four")
     kind, axes = data[2], data[3]
-    if kind != IDX_BYTES or not 1 <= axes <= 3:
+    if data[:2] != b"\0\0" or kind != IDX_BYTES or axes not in (1, 3):
         raise UserError(
             f"{source.shown}: wrong magic number 0x{int.from_bytes(data[:4], 'big'):08x}; "
             "an IDX file of images has 0x00000803, one of labels 0x00000801"
@@ -64,11 +74,14 @@ def read_idx(source: Source) -> Bytes:
     return np.frombuffer(data, dtype=np.uint8, offset=head).reshape(shape)
 
 
-def labels_beside(source: Source) -> str | None:
-    """The name that the labels of a file of images usually have; None if it has no such name."""
+def labels_beside(source: Source) -> Source | None:
+    """Where the labels of a file of images usually are; None if it is not named as one."""
     name = source.path.name
     other = name.replace("images", "labels").replace("idx3", "idx1")
-    return str(source.path.with_name(other)) if other != name else None
+    if other == name:
+        return None
+    shown = source.shown.removesuffix(name) + other
+    return Source(shown, source.path.with_name(other))
 
 
 def read_npz(source: Source) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -78,21 +91,76 @@ def read_npz(source: Source) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """
     try:
         with zipfile.ZipFile(source.path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > LARGEST:
-            raise UserError(f"{source.shown}: unpacks to {size:,} bytes, more than {LARGEST:,}")
-        with np.load(source.path, allow_pickle=False) as arrays:
-            names = list(arrays.keys())
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
             x = next((name for name in INPUTS if name in names), None)
             y = next((name for name in LABELS if name in names), None)
             if x is None:
                 raise UserError(
-                    f"{source.shown}: holds the arrays {', '.join(names)}; the inputs must be "
+                    f"{source.shown}: holds the arrays {', '.join(names[:10])}; the inputs must be "
                     f"named one of {', '.join(INPUTS)}"
                 )
-            return arrays[x], None if y is None else arrays[y]
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+            return _array(archive, x, source), None if y is None else _array(archive, y, source)
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, zlib.error) as error:
         raise UserError(f"{source.shown}: cannot be read as .npz ({error})") from None
+
+
+def _array(archive: zipfile.ZipFile, name: str, source: Source) -> NDArray[Any]:
+    """An array of an archive. Its header is not believed: memory is taken as bytes are found."""
+    with archive.open(f"{name}.npy") as member:
+        data = member.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise UserError(f"{source.shown}: its array {name} unpacks to more than {LARGEST:,} bytes")
+    file = io.BytesIO(data)
+    version_1 = np.lib.format.read_magic(file) == (1, 0)
+    head = np.lib.format.read_array_header_1_0 if version_1 else np.lib.format.read_array_header_2_0
+    shape, by_column, kind = head(file)
+    if kind.hasobject:
+        raise UserError(f"{source.shown}: its array {name} holds objects; save it as numbers")
+    if math.prod(shape) * kind.itemsize != len(data) - file.tell():
+        raise UserError(f"{source.shown}: its array {name} is not as long as its header tells")
+    array: NDArray[Any] = np.frombuffer(data, dtype=kind, offset=file.tell())
+    return array.reshape(shape, order="F" if by_column else "C")
+
+
+def pictures_below(folder: Path) -> list[Source]:
+    """The picture files in a folder and below it, sorted, if they outnumber its other files."""
+    found, others = [], 0
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith("."):
+                is_one = name.lower().endswith(PICTURES)
+                others += not is_one
+                if is_one:
+                    found.append(Path(parent, name))
+    return [Source(str(path), path) for path in sorted(found)] if len(found) > others else []
+
+
+def read_picture(path: Path) -> Bytes:
+    """The brightness of a picture's pixels [height, width]. ValueError: none, or too large.
+
+    UserError where Pillow is not installed.
+    """
+    if importlib.util.find_spec("PIL") is None:
+        raise UserError(f"{path}: to read pictures, pip install 'elman[plot]' (for Pillow)")
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(), Image.open(path) as picture:
+            warnings.simplefilter("ignore")  # of what may be wrong in a picture that can be read
+            if max(picture.size) > LARGEST_SIDE:
+                raise ValueError(
+                    f"{picture.width} × {picture.height} pixels; make it smaller than "
+                    f"{LARGEST_SIDE} × {LARGEST_SIDE}"
+                )
+            return np.asarray(picture.convert("L"))
+    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot be read as a picture ({error})") from None
+
+
+def size(picture: Bytes) -> str:
+    """Width and height, as people write them."""
+    return f"{picture.shape[1]} × {picture.shape[0]}"
 
 
 def as_sequences(images: NDArray[Any], scan: Scan) -> NDArray[np.float32]:

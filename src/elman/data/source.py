@@ -105,12 +105,25 @@ def read_text(
     """
     empty = True
     for source in sources:
-        for text in _decoded(source, note, encoding, instead):
+        for text in _decoded(source.shown, source.blocks(), note, encoding, instead):
             if text:
                 empty = False
                 yield text
     if empty:
         raise holds_no_text(sources)
+
+
+def stream_text(
+    shown: str, stream: BinaryIO, *, encoding: str = "utf-8", instead: str
+) -> Iterator[str]:
+    """The text of a stream as it comes: a block is whatever has arrived. UserError as above."""
+
+    def blocks() -> Iterator[bytes]:
+        with _told(shown):
+            read = getattr(stream, "read1", stream.read)  # what is there, without waiting for more
+            yield from iter(lambda: read(BLOCK), b"")
+
+    return _decoded(shown, blocks(), lambda block: None, encoding, instead)
 
 
 def holds_no_text(sources: Sequence[Source]) -> UserError:
@@ -124,41 +137,44 @@ def _names(sources: Sequence[Source]) -> str:
 
 
 def _decoded(
-    source: Source, note: Callable[[bytes], object], encoding: str, instead: str
-) -> Iterator[str]:
+    shown: str, blocks: Iterable[bytes], note: Callable[[bytes], object], encoding: str,
+    instead: str,
+) -> Iterator[str]:  # fmt: skip
     decoder = codecs.getincrementaldecoder(encoding)()
     position = 0  # of the next byte to decode; what the decoder still holds lies before it
-    for block in source.blocks():
+    begun = False
+    for block in blocks:
         note(block)
-        first = position == 0
-        if encoding == "utf-8" and first and block[:2] in BOM_UTF16:
+        if encoding == "utf-8" and not position and block[:2] in BOM_UTF16:
             raise UserError(
-                f"{source.shown}: UTF-16, not UTF-8; convert it (iconv -f utf-16 -t utf-8) "
+                f"{shown}: UTF-16, not UTF-8; convert it (iconv -f utf-16 -t utf-8) "
                 f"or give {instead}"
             )
         if encoding == "utf-8" and (nul := block.find(0)) >= 0:
             raise UserError(
-                f"{source.shown}, byte {position + nul:,}: a zero byte, so this is no text; "
+                f"{shown}, byte {position + nul:,}: a zero byte, so this is no text; "
                 f"give a text file or {instead}"
             )
-        text = _decode(decoder, block, False, source, position, instead)
+        text = _decode(decoder, block, False, shown, position, instead)
         position += len(block)
-        yield text.removeprefix("\ufeff") if first else text
-    _decode(decoder, b"", True, source, position, instead)
+        yield text if begun else text.removeprefix("\ufeff")
+        begun = begun or bool(text)
+    _decode(decoder, b"", True, shown, position, instead)
 
 
 def _decode(
-    decoder: codecs.IncrementalDecoder, block: bytes, final: bool, source: Source, position: int,
+    decoder: codecs.IncrementalDecoder, block: bytes, final: bool, shown: str, position: int,
     instead: str,
 ) -> str:  # fmt: skip
     held = len(decoder.getstate()[0])
     try:
         return decoder.decode(block, final)
     except UnicodeDecodeError as error:
+        name = error.encoding.upper()
+        convert = "convert it (iconv -f gb18030 -t utf-8) or " if name == "UTF-8" else ""
         raise UserError(
-            f"{source.shown}, byte {position - held + error.start:,}: not {error.encoding.upper()} "
-            f"(0x{error.object[error.start]:02x}); convert it (iconv -f gb18030 -t utf-8) "
-            f"or give {instead}"
+            f"{shown}, byte {position - held + error.start:,}: not {name} "
+            f"(0x{error.object[error.start]:02x}); {convert}give {instead}"
         ) from None
 
 

@@ -1,4 +1,5 @@
-"""Tables of one record a row: CSV, TSV and JSON lines, read as a stream and written as they came.
+"""Tables of one record a row: CSV, TSV, JSON lines and plain lines, read as a stream and written as
+they came.
 
     label,review
     1,"很快，好吃，味道足，量大"
@@ -11,17 +12,19 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import select
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TextIO, TypeAlias
+from typing import Any, BinaryIO, Literal, TextIO, TypeAlias
 
-from elman.data.source import Source, read_text
+from elman.data.source import Source, read_text, stream_text
 from elman.errors import UserError, unknown_name
 
-Form: TypeAlias = Literal["csv", "tsv", "json"]
+Form: TypeAlias = Literal["csv", "tsv", "json", "lines"]
 
 SNIFFED = 1000  # rows from whose values a header is told from a record
-LONGEST_FIELD = 1 << 24  # characters
+LONGEST_FIELD = 1 << 24  # characters, of a cell and of a line
 ENDINGS: Mapping[str, Form] = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -30,7 +33,15 @@ ENDINGS: Mapping[str, Form] = {
     ".ndjson": "json",
     ".json": "json",
 }
+LINE = "text"  # the column of a table of plain lines
 SKIP = "give --skip-bad-rows to leave such rows out"
+ENCODING = "the right --encoding"
+NO_OBJECT = "not a JSON object on one line"
+WORDS_OF_CSV = {  # what Python's reader says, in words that help
+    "unexpected end of data": "a quotation mark opens here and is never closed",
+    "new-line character seen": "a carriage return within the line; convert the ends of its lines",
+    "field larger than": f"a cell of more than {LONGEST_FIELD:,} characters",
+}
 
 csv.field_size_limit(LONGEST_FIELD)
 
@@ -50,14 +61,19 @@ class BadRows:
     skip: bool
     count: int = 0
     first: list[str] = field(default_factory=list)  # of the first few, what is wrong
+    advice: str = SKIP
 
     def add(self, where: str, what: str) -> None:
         """A row that is wrong. UserError, unless such rows are left out."""
+        self.refuse(f"{where}: {what}")
+
+    def refuse(self, told: str) -> None:
+        """The same, for a line that tells already where it is."""
         if not self.skip:
-            raise UserError(f"{where}: {what}; {SKIP}")
+            raise UserError(f"{told}; {self.advice}")
         self.count += 1
         if len(self.first) < 5:
-            self.first.append(f"{where}: {what}")
+            self.first.append(told)
 
 
 @dataclass(frozen=True)
@@ -69,29 +85,44 @@ class Table:
     columns: tuple[str, ...]
     header: bool
     lines: Callable[[], Iterator[str]]  # from the first on; of a stream only once
+    delimiter: str = ","  # of CSV: in many countries it is a semicolon
 
     def rows(self, bad: BadRows) -> Iterator[Row]:
         """Every record, in order. A row with too few or too many cells is a bad one."""
-        if self.form == "json":
-            yield from self._objects(bad)
-            return
-        for line, cells in _records(self.lines(), self.shown, self.form, skip=self.header):
-            where = f"{self.shown}, line {line:,}"
-            if len(cells) != len(self.columns):
-                bad.add(where, f"{len(cells)} cells where there should be {len(self.columns)}")
+        match self.form:
+            case "json":
+                yield from self._objects(bad)
+            case "lines":
+                for line, text in enumerate(self.lines(), start=1):
+                    if text.strip():
+                        yield Row(self.where(line), {LINE: text.strip()})
+            case _:
+                yield from self._records(bad)
+
+    def where(self, line: int) -> str:
+        """The place of a line, for messages."""
+        return f"{self.shown}, line {line:,}"
+
+    def _records(self, bad: BadRows) -> Iterator[Row]:
+        records = _records(self.lines(), self.form, self.delimiter)
+        for line, cells in itertools.islice(records, int(self.header), None):
+            if isinstance(cells, str):
+                bad.add(self.where(line), cells)
+            elif len(cells) != len(self.columns):
+                needed = len(self.columns)
+                bad.add(self.where(line), f"{len(cells)} cells where there should be {needed}")
             else:
-                yield Row(where, dict(zip(self.columns, cells, strict=True)))
+                yield Row(self.where(line), dict(zip(self.columns, cells, strict=True)))
 
     def _objects(self, bad: BadRows) -> Iterator[Row]:
         for line, text in enumerate(self.lines(), start=1):
             if not text.strip():
                 continue
-            where = f"{self.shown}, line {line:,}"
             value = _object(text)
             if value is None:
-                bad.add(where, "not a JSON object on one line")
+                bad.add(self.where(line), NO_OBJECT)
             else:
-                yield Row(where, value)
+                yield Row(self.where(line), value)
 
     def column(self, name: str) -> str:
         """The column of that name. UserError, with the near match, where there is none."""
@@ -106,17 +137,27 @@ def open_table(source: Source, *, header: bool | None = None, encoding: str = "u
     Whether the first row is a header is guessed where `header` is None: it is none if one of its
     cells is a number, or comes again in its column. UserError: no row, or no such table.
     """
-
     return _opened(
         source.shown, ENDINGS.get(ending(source)), lambda: text_lines(source, encoding), header
     )
 
 
-def open_stream(shown: str, stream: TextIO, *, header: bool) -> Table:
+def open_stream(shown: str, stream: Iterator[str], *, header: bool) -> Table:
     """Lines that come one by one as a table: nothing is read before it is needed."""
-    first = next((line for line in stream if line.strip()), "")
-    table = _opened(shown, None, lambda: iter([first]), header)
-    return replace(table, lines=lambda: itertools.chain([first], stream))
+    seen: list[str] = []
+
+    def lines() -> Iterator[str]:
+        yield from seen
+        for line in stream:
+            seen.append(line)
+            yield line
+
+    return replace(_opened(shown, None, lines, header), lines=lambda: itertools.chain(seen, stream))
+
+
+def plain_lines(shown: str, lines: Callable[[], Iterator[str]]) -> Table:
+    """Each line that is not blank as a row of one column, `LINE`."""
+    return Table(shown, "lines", (LINE,), True, lines)
 
 
 def _opened(
@@ -129,37 +170,74 @@ def _opened(
     if form == "json":
         value = _object(first)
         if not value:
-            raise UserError(f"{shown}, line 1: not a JSON object on one line")
+            raise UserError(f"{shown}, line 1: {NO_OBJECT}")
         return Table(shown, form, tuple(value), False, lines)
-    records = _records(lines(), shown, form)
-    head = next(cells for _, cells in records)
+    delimiter = ";" if form == "csv" and ";" in first and "," not in first else ","
+    records = _records(lines(), form, delimiter)
+    line, head = next(records)
+    if isinstance(head, str):
+        raise UserError(f"{shown}, line {line:,}: {head}")
     if header is None:
-        header = not _is_record(head, [cells for _, cells in itertools.islice(records, SNIFFED)])
+        others = (cells for _, cells in itertools.islice(records, SNIFFED))
+        header = not _is_record(head, [cells for cells in others if isinstance(cells, list)])
     names = [name.strip() for name in head]
     if header and len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f'{shown}, line 1: two columns are named "{twice}"; rename one')
+        raise UserError(f'{shown}, line {line:,}: two columns are named "{twice}"; rename one')
     columns = names if header else [str(k + 1) for k in range(len(head))]
-    return Table(shown, form, tuple(columns), header, lines)
+    return Table(shown, form, tuple(columns), header, lines, delimiter)
 
 
 class Writer:
-    """Writes rows in the form of a table that was read."""
+    """Writes rows in the form of a table that was read; plain lines come out as CSV."""
 
-    def __init__(self, out: TextIO, form: Form, columns: Sequence[str], *, header: bool) -> None:
+    def __init__(
+        self, out: TextIO, form: Form, columns: Sequence[str], *, header: bool, delimiter: str = ","
+    ) -> None:
         self._out, self._form, self._columns = out, form, columns
-        self._csv = csv.writer(out, delimiter=_DELIMITERS.get(form, ","), lineterminator="\n")
+        self._csv = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+        self._quoted = csv.writer(
+            out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
         if header and form != "json":
-            self._csv.writerow(columns)
+            self._cells(columns)
 
     def write(self, values: Mapping[str, Any]) -> None:
         if self._form == "json":
             self._out.write(json.dumps(dict(values), ensure_ascii=False) + "\n")
         else:
-            self._csv.writerow([values.get(name, "") for name in self._columns])
+            self._cells([values.get(name, "") for name in self._columns])
+
+    def _cells(self, cells: Sequence[object]) -> None:
+        if self._form == "tsv":
+            self._out.write("\t".join(str(cell).translate(_PARTING) for cell in cells) + "\n")
+        else:  # csv itself puts no quotation marks around a carriage return
+            returns = any("\r" in str(cell) for cell in cells)
+            (self._quoted if returns else self._csv).writerow(cells)
 
 
-_DELIMITERS: Mapping[Form, str] = {"csv": ",", "tsv": "\t"}
+_PARTING = str.maketrans("\t\n\r", "   ")  # what TSV has no way to write within a cell
+
+
+class Arriving(Iterator[str]):
+    """The lines of a stream as they arrive."""
+
+    def __init__(self, shown: str, stream: BinaryIO, encoding: str = "utf-8") -> None:
+        texts = stream_text(shown, stream, encoding=encoding, instead=ENCODING)
+        self._stream, self._blocks = stream, _blocks(shown, texts)
+        self._ready: deque[str] = deque()
+
+    def __next__(self) -> str:
+        while not self._ready:
+            self._ready.extend(next(self._blocks))
+        return self._ready.popleft()
+
+    def waiting(self) -> bool:
+        """Whether the next line is not there yet; False where that cannot be told."""
+        try:
+            return not self._ready and not select.select([self._stream], [], [], 0)[0]
+        except (OSError, ValueError):  # no file of the system's
+            return False
 
 
 def ending(source: Source) -> str:
@@ -171,42 +249,52 @@ def ending(source: Source) -> str:
 
 def text_lines(source: Source, encoding: str = "utf-8") -> Iterator[str]:
     """The lines of a text, with their ends."""
+    texts = read_text([source], encoding=encoding, instead=ENCODING)
+    return itertools.chain.from_iterable(_blocks(source.shown, texts))
+
+
+def _blocks(shown: str, texts: Iterable[str]) -> Iterator[list[str]]:
+    """The lines that end in each of these pieces of text."""
     held = ""
-    for block in read_text([source], encoding=encoding, instead="--encoding"):
-        *whole, held = (held + block).split("\n")
-        yield from (line + "\n" for line in whole)
+    for text in texts:
+        *whole, held = (held + text).split("\n")
+        yield [line + "\n" for line in whole]
+        if len(held) > LONGEST_FIELD:
+            raise UserError(f"{shown}: a line of more than {LONGEST_FIELD:,} characters")
     if held:
-        yield held
+        yield [held]
 
 
 def _records(
-    lines: Iterator[str], shown: str, form: Form, *, skip: bool = False
-) -> Iterator[tuple[int, list[str]]]:
-    """Each record that is not blank, but with `skip` the first, and the line that it begins on."""
-    reader = (
-        csv.reader(lines, strict=True)
-        if form == "csv"
-        # In TSV a quotation mark is a letter like any other.
-        else csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    )
-    line = 1
-    try:
-        for cells in reader:
-            if any(cells):
-                if not skip:
-                    yield line, cells
-                skip = False
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(f"{shown}, line {line:,}: no CSV ({error})") from None
+    lines: Iterator[str], form: Form, delimiter: str
+) -> Iterator[tuple[int, list[str] | str]]:
+    """Each record that is no empty line, as cells or as what is wrong with it, and its line."""
+    if form == "tsv":  # a quotation mark is a letter like any other
+        for line, text in enumerate(lines, start=1):
+            if text := text.removesuffix("\n").removesuffix("\r"):
+                yield line, text.split("\t")
+        return
+    reader, line = csv.reader(lines, delimiter=delimiter, strict=True), 1
+    while True:
+        try:
+            cells: list[str] | str = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            told = (words for start, words in WORDS_OF_CSV.items() if str(error).startswith(start))
+            cells = next(told, f"no CSV ({error})")
+        if cells:
+            yield line, cells
+        line = reader.line_num + 1
 
 
 def _is_record(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row is one like the others."""
-    if any(is_number(cell) or not cell.strip() for cell in head):
-        return True
-    return any(
-        cell == row[k] for row in rows if len(row) == len(head) for k, cell in enumerate(head)
+    """Whether the first row is one like the others. A header may leave a name out, of an index."""
+    return any(is_number(cell) for cell in head) or any(
+        cell.strip() and cell == row[k]
+        for row in rows
+        if len(row) == len(head)
+        for k, cell in enumerate(head)
     )
 
 

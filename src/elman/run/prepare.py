@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.options import TrainOptions
 from elman.run.train import Job
-from elman.tasks.task import Budget, Task
+from elman.tasks.task import Budget, Starts, Task
 
 Say = Callable[[str], None]
 
@@ -70,7 +71,7 @@ def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: 
         settled = dataclasses.replace(settled, epochs=plan.epochs)
     torch.manual_seed(how.seed)
     preprocessing = task.preprocessing(dataset)
-    model = task.build(preprocessing, plan.options).to(device)
+    model = _started(task, preprocessing, plan.options).to(device)
     stored, copies = task.stored(dataset, data)
     tables = {
         "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
@@ -88,6 +89,8 @@ def again(
     `epochs` or `minutes` replace what the run was planned for, so that a finished one goes on;
     `learning_rate` its highest learning rate.
     """
+    if epochs is not None and minutes is not None:
+        raise UserError("--minutes and --epochs exclude each other; give one")
     old = trained(run)
     changed: dict[str, Any] = {}
     if learning_rate is not None:
@@ -107,8 +110,19 @@ def again(
     say(old.task.examine(dataset).headline)
     clock.seconds = None if how.minutes is None else 60 * how.minutes
     torch.manual_seed(how.seed)
-    model = old.task.build(old.preprocessing, old.options).to(device)
+    build = old.task.build if old.folder.checkpoint.exists() else partial(_started, old.task)
+    model = build(old.preprocessing, old.options).to(device)
     return Job(old.task, old.data, dataset, old.options, how, old.folder, model, device, clock)
+
+
+def _started(
+    task: Task[Any, Any, Any], preprocessing: Mapping[str, Any], options: Any
+) -> nn.Module:
+    """A new model as training finds it."""
+    model = task.build(preprocessing, options)
+    if isinstance(task, Starts):
+        task.start(model, preprocessing, options)
+    return model
 
 
 def _check_longer(run: RunFolder, epochs: int | None, minutes: float | None) -> None:

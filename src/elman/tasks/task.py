@@ -195,3 +195,11 @@ class Predicts(Protocol):
 
         `-` is read as a stream. UserError as in `read`, for what is not left out by `bad`.
         """
+
+
+@runtime_checkable
+class Starts(Protocol):
+    """What a task has, beyond `Task`, whose models may start from weights found elsewhere."""
+
+    def start(self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any) -> None:
+        """Puts them into a new model, one that no checkpoint will be loaded into."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from elman.data.examples import Examples, Reading
 from elman.data.table import BadRows
 from elman.data.vocabulary import Vocabulary
 from elman.errors import UserError
+from elman.options import plain
 
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
@@ -69,6 +70,8 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
         inputs = int(data["inputs"])
         if longest < 1 or inputs < 1 or not {mean.shape, scale.shape} <= {(1,), (inputs,)}:
             raise ValueError("sizes that do not fit")
+        if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
+            raise ValueError("a scale that is none")
         return Encoder(None, mean, scale, inputs, longest)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"preprocessing.json: damaged ({error})") from None
@@ -135,7 +138,7 @@ class Labelled:
         return {
             "classes": list(self.classes),
             "encoder": self.encoder.to_json(),
-            "reading": asdict(self.reading),
+            "reading": plain(self.reading),
             "sha256": [self.train.digest(), self.check.digest()],
         }
 

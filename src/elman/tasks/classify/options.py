@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -78,6 +77,8 @@ class ClassifyOptions(NetworkOptions):
         require_range(self, ("embedding",), 0, 16_384)
         require_range(self, ("token_dropout", "label_smoothing"), 0, 1, open_end=True)
         try:
-            codecs.lookup(self.encoding)
-        except LookupError:
+            b"text".decode(self.encoding)
+        except UnicodeError:
+            pass  # an encoding, if not of these bytes
+        except (LookupError, ValueError):
             require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,15 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman import metrics
-from elman.data import doctor, examples, source, table, vectors
+from elman.data import doctor, examples, vectors
 from elman.data.batching import Buckets, padded
 from elman.data.doctor import Page
 from elman.data.examples import Examples, Reading
-from elman.data.table import BadRows, Row, Table
+from elman.data.table import BadRows
 from elman.data.vocabulary import Words
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import make
+from elman.tasks import prediction
 from elman.tasks.classify import pictures
 from elman.tasks.classify.data import (
     Encoder,
@@ -39,9 +39,11 @@ from elman.tasks.classify.data import (
 )
 from elman.tasks.classify.model import Classifier
 from elman.tasks.classify.options import ClassifyOptions
+from elman.tasks.prediction import Answer
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 
 SCORED = 256  # sequences at once, where none is trained on
+SCORED_STEPS = 1 << 18  # steps at once, padding included
 WORST = 5  # confident mistakes shown in the report
 
 
@@ -84,20 +86,26 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
     def read(self, data: Sequence[str], options: ClassifyOptions, validation: float) -> Labelled:
         bad = BadRows(options.skip_bad_rows)
         asked = Reading(
-            options.text_column, options.label_column, options.header, options.encoding,
-            options.scan,
+            text_column=options.text_column, label_column=options.label_column,
+            header=options.header, encoding=options.encoding, scan=options.scan,
         )  # fmt: skip
         train = examples.read(data, asked, bad)
         if options.validation_data is not None:
             check = examples.read([str(options.validation_data)], train.reading, bad)
         else:
+            if validation:
+                train = _without_single(train, bad)
             kept, held = examples.split(train, validation)
             train, check = train.pick(kept), train.pick(held)
-        if not len(train):
-            raise UserError(f"{data[0]}: nothing left for training; give more data")
         classes = classes_of(train.labels)
         if len(classes) < 2:
-            raise UserError(f'{data[0]}: one class only, "{classes[0]}"; nothing to learn')
+            told = f'one class only, "{classes[0]}"' if classes else "no class left"
+            raise UserError(f"{data[0]}: {told}; nothing to learn")
+        if validation and not len(check):
+            raise UserError(
+                f"{data[0]}: {len(train)} sequences are too few to hold {validation:.0%} of them "
+                "back; give more, a larger --validation, or --validation 0"
+            )
         for part in (train, check):
             check_widths(part)
         encoder = make_encoder(
@@ -108,7 +116,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Labelled:
         classes, encoder, reading = _settled(preprocessing)
-        bad = BadRows(False)
+        bad = BadRows(False, advice="mend it")
         check = examples.read(data, reading, bad)
         return _labelled(_named(data), Examples(), check, classes, encoder, reading, bad)
 
@@ -150,6 +158,8 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             weight_drop=options.weight_drop or 0.0,
             token_dropout=_or(options.token_dropout, 0.1 if texts else 0.0),
             pooling=options.pooling or ("max" if texts else "last"),
+            validation_data=_lasting(options.validation_data),
+            vectors=_lasting(options.vectors),
         )
         epochs = budget.epochs
         if epochs is None:
@@ -173,10 +183,21 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             raise UserError("options.toml: damaged (no pooling in it)")
         classes, encoder, _ = _settled(preprocessing)
         known = encoder.vocabulary
-        model = Classifier(options, len(classes), encoder.inputs, known.size if known else 0)
-        if options.vectors is not None and not model.output.weight.is_meta:
-            _start_from(options.vectors, model, encoder)
-        return model
+        return Classifier(options, len(classes), encoder.inputs, known.size if known else 0)
+
+    def start(
+        self, model: nn.Module, preprocessing: Mapping[str, Any], options: ClassifyOptions
+    ) -> None:
+        """Word vectors in the place of the embedding's random start, where their file has them."""
+        if options.vectors is None:
+            return
+        known = _settled(preprocessing)[1].vocabulary
+        assert isinstance(model, Classifier) and isinstance(known, Words)  # by the plan
+        embedding = model.reader.embedding
+        assert embedding is not None
+        values, found = vectors.read_vectors(options.vectors, known.symbols)
+        with torch.no_grad():
+            embedding.weight[torch.from_numpy(found)] = torch.from_numpy(values[found])
 
     def epoch(
         self, dataset: Labelled, options: ClassifyOptions, batch_size: int, seed: int, epoch: int
@@ -261,20 +282,13 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         device: str, data: Sequence[str], out: TextIO, bad: BadRows,
     ) -> None:  # fmt: skip
         classes, encoder, reading = _settled(preprocessing)
-        if len(data) == 1 and (opened := _as_table(data[0], reading)) is not None:
-            _predict_rows(opened, reading, encoder, model, device, classes, out, bad)
-            return
-        read = examples.read(data, reading, bad, labelled=False)
-        writer = table.Writer(out, "csv", ("where", *ANSWER), header=True)
-        for start in range(0, len(read), SCORED):
-            chosen = range(start, min(start + SCORED, len(read)))
-            sequences = [(read.texts or read.vectors)[k] for k in chosen]
-            answers = _answers(sequences, encoder, model, device, classes)
-            for k, answer in zip(chosen, answers, strict=True):
-                if isinstance(answer, str):
-                    bad.add(read.where[k], answer)
-                else:
-                    writer.write({"where": read.where[k], **answer})
+        answer = Answering(model, encoder, classes, device)
+        tables = prediction.tables(data, reading, texts=encoder.vocabulary is not None)
+        if tables:
+            prediction.answer_rows(tables, answer, out, bad)
+        else:
+            read = examples.read(data, reading, bad, labelled=False)
+            prediction.answer_examples(read, answer, out, bad)
 
     def _epoch_seconds(
         self, dataset: Labelled, options: ClassifyOptions, batch_size: int, device: str
@@ -301,30 +315,62 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         return 1.2 * each * len(epoch)
 
 
+@dataclass(frozen=True)
+class Answering:
+    """A trained model and what it needs to answer."""
+
+    model: nn.Module
+    encoder: Encoder
+    classes: Sequence[str]
+    device: str
+    columns = ("predicted", "probability")
+
+    def __call__(self, sequences: Sequence[Any]) -> list[Answer]:
+        answers: list[Answer] = []
+        inputs, places = [], []
+        for k, sequence in enumerate(sequences):
+            try:
+                inputs.append(self.encoder.encode(sequence))
+                places.append(k)
+                answers.append("")
+            except ValueError as error:
+                answers.append(str(error))
+        if inputs:
+            found = probabilities(self.model, inputs, self.device)
+            for k, chances in zip(places, found, strict=True):
+                best = int(chances.argmax())
+                rounded = math.floor(float(chances[best]) * 1e6) / 1e6
+                answers[k] = {"predicted": self.classes[best], "probability": rounded}
+        return answers
+
+
 TASK = Classify()
-ANSWER = ("predicted", "probability")
 
 
 def probabilities(
     model: nn.Module, inputs: Sequence[NDArray[Any]], device: str
 ) -> NDArray[np.float64]:
     """The probability of each class [N, C], for encoded sequences in any order of length."""
-    lengths = np.array([len(x) for x in inputs], dtype=np.int64)
     parts, order = [], []
     with torch.no_grad():
-        for chosen in (b for b in _all(Buckets(lengths, SCORED, seed=None))):
-            x, sizes = padded([inputs[k] for k in chosen])
-            scores = model(x.to(device), sizes)
+        for chosen in _scored_together([len(x) for x in inputs]):
+            x, lengths = padded([inputs[k] for k in chosen])
+            scores = model(x.to(device), lengths)
             parts.append(torch.softmax(scores.double(), -1).cpu().numpy())
-            order.append(chosen)
+            order += chosen
     found = np.concatenate(parts)
     result = np.empty_like(found)
-    result[np.concatenate(order)] = found
+    result[order] = found
     return result
 
 
-def _all(batches: Buckets) -> Iterator[NDArray[np.int64]]:
-    return (batches[k] for k in range(len(batches)))
+def _scored_together(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The numbers of sequences of about one length, as many as memory surely holds."""
+    order, start = sorted(range(len(lengths)), key=lambda k: -lengths[k]), 0
+    while start < len(order):
+        count = max(1, min(SCORED, SCORED_STEPS // lengths[order[start]]))
+        yield order[start : start + count]
+        start += count
 
 
 def confusion_of(chances: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -379,6 +425,21 @@ def _named(data: Sequence[str]) -> str:
     return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
 
 
+def _lasting(path: Path | None) -> Path | None:
+    """The same file, wherever the run is read again."""
+    return path if path is None or str(path).startswith("name:") else path.absolute()
+
+
+def _without_single(read: Examples, bad: BadRows) -> Examples:
+    """The same without sequences that are alone in their class: learnt, they could not be scored,
+    and scored, they would not have been learnt."""
+    counts = Counter(read.labels)
+    single = [k for k, label in enumerate(read.labels) if counts[label] == 1]
+    for k in single:
+        bad.add(read.where[k], f'the only sequence of the class "{read.labels[k]}"')
+    return read.pick([k for k in range(len(read)) if k not in set(single)]) if single else read
+
+
 def _or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
@@ -393,78 +454,3 @@ def _embedding(dataset: Labelled, options: ClassifyOptions) -> int:
     if options.embedding is not None:
         return options.embedding
     return 0 if known is None or known.size <= 64 else 128
-
-
-def _start_from(path: Path, model: Classifier, encoder: Encoder) -> None:
-    """Puts word vectors in the place of the embedding's random start, where the file has them."""
-    known, embedding = encoder.vocabulary, model.reader.embedding
-    assert isinstance(known, Words) and embedding is not None
-    if not path.is_file():  # the weights of a trained model follow at once
-        return
-    values, found = vectors.read_vectors(path, known.symbols)
-    with torch.no_grad():
-        embedding.weight[torch.from_numpy(found)] = torch.from_numpy(values[found])
-
-
-# ---- Prediction ----------------------------------------------------------------------------
-
-
-def _as_table(item: str, reading: Reading) -> Table | None:
-    """The item as a table to be read row by row, if it is one."""
-    header = True if reading.header is None else reading.header
-    if item == "-":
-        return table.open_stream("standard input", sys.stdin, header=header)
-    (first, *others) = source.resolve([item])
-    if others or (table.ending(first) not in table.ENDINGS and not item.startswith("name:")):
-        return None
-    return table.open_table(first, header=header, encoding=reading.encoding)
-
-
-def _predict_rows(
-    opened: Table, reading: Reading, encoder: Encoder, model: nn.Module, device: str,
-    classes: Sequence[str], out: TextIO, bad: BadRows,
-) -> None:  # fmt: skip
-    """Each row again, with the answer in columns after its own."""
-    if reading.text_column is not None:
-        opened.column(reading.text_column)
-    content = examples.reader(opened, reading)
-    writer = table.Writer(out, opened.form, (*opened.columns, *ANSWER), header=opened.header)
-    rows = opened.rows(bad)
-    at_once = 1 if opened.shown == "standard input" and sys.stdin.isatty() else SCORED
-    while block := list(itertools.islice(rows, at_once)):
-        read: list[tuple[Row, Any]] = []
-        for row in block:
-            sequence = content(row)
-            if sequence is None or (isinstance(sequence, str) and not sequence):
-                bad.add(row.where, "holds no sequence")
-            else:
-                read.append((row, sequence))
-        answers = _answers([s for _, s in read], encoder, model, device, classes)
-        for (row, _), answer in zip(read, answers, strict=True):
-            if isinstance(answer, str):
-                bad.add(row.where, answer)
-            else:
-                writer.write({**row.values, **answer})
-        out.flush()
-
-
-def _answers(
-    sequences: Sequence[Any], encoder: Encoder, model: nn.Module, device: str,
-    classes: Sequence[str],
-) -> list[dict[str, Any] | str]:  # fmt: skip
-    """For each sequence the answer, or what is wrong with it."""
-    answers: list[dict[str, Any] | str] = []
-    inputs, places = [], []
-    for k, sequence in enumerate(sequences):
-        try:
-            inputs.append(encoder.encode(sequence))
-            places.append(k)
-            answers.append("")
-        except ValueError as error:
-            answers.append(str(error))
-    if inputs:
-        for k, chances in zip(places, probabilities(model, inputs, device), strict=True):
-            best = int(chances.argmax())
-            rounded = math.floor(float(chances[best]) * 1e6) / 1e6
-            answers[k] = {"predicted": classes[best], "probability": rounded}
-    return answers
