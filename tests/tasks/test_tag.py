@@ -191,6 +191,11 @@ def test_a_file_a_stream_and_json_are_answered_alike(run: elman.Run, tmp_path: P
     table = "# first\n" + "\n\n".join("\n".join(s) for s in drawn) + "\n"
     path = tmp_path / "new.conll"
     path.write_text(table, encoding="utf-8")
+    widths: list[int] = []
+    hook = run.model.register_forward_pre_hook(lambda _, x: widths.append(x[0].tokens.shape[1]))
+    run.predict(path, out=io.StringIO())
+    hook.remove()
+    assert max(widths) == 6
     from_file = call("predict", run.path, path)
     from_stream = call("predict", run.path, "-", stdin=table.encode())
     assert from_file.code == 0 and from_file == from_stream, from_file.err

@@ -14,9 +14,9 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, TextIO, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from elman.data import source
 from elman.data.source import Source
@@ -32,6 +32,7 @@ LABELS = ("label", "labels", "tag", "tags", "ner", "ner_tags", "pos", "pos_tags"
 CONLLU = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 NO_WORD = re.compile(r"\d+[-.]\d+")  # the ID of several words together, or of an empty one
 DOCUMENT = "-DOCSTART-"
+BLANK = " \t"  # other white space, such as the wide space of Chinese texts, may be a token
 OUTSIDE = "O"
 PREDICTED = "predicted"
 LONGEST = 65_536  # lines held at once of a sentence that does not end
@@ -118,7 +119,7 @@ def open_file(one: Source, reading: Reading, *, labelled: bool) -> Opened:
     return _opened(one.shown, form, lambda: text_lines(one, reading.encoding), reading, labelled)
 
 
-def open_stream(shown: str, stream: TextIO, reading: Reading) -> Opened:
+def open_stream(shown: str, stream: Iterable[str], reading: Reading) -> Opened:
     """Lines that come one by one, without labels: nothing is read before it is needed."""
     lines, begun = _told(shown, stream), list[str]()
     for line in lines:
@@ -128,7 +129,7 @@ def open_stream(shown: str, stream: TextIO, reading: Reading) -> Opened:
     return _opened(shown, None, lambda: itertools.chain(begun, lines), reading, False)
 
 
-def _told(shown: str, stream: TextIO) -> Iterator[str]:
+def _told(shown: str, stream: Iterable[str]) -> Iterator[str]:
     try:
         yield from stream
     except UnicodeDecodeError as error:
@@ -152,7 +153,7 @@ def _opened(
 
 def _speaks(line: str) -> bool:
     """Whether a line surely holds a token or an object."""
-    return bool(line.strip()) and not line.startswith(("#", DOCUMENT))
+    return bool(line.strip(BLANK + "\r\n")) and not line.startswith(("#", DOCUMENT))
 
 
 def _parsed(text: str) -> Any:
@@ -197,7 +198,7 @@ class _Conll:
         ends: list[str | int] = []  # of each line: what is written after it, or which answer
         for number, text in block:
             cells = _cells(text, self.tabs)
-            if not text.strip(" \t") or (text[0] == "#" and len(cells) != len(self.columns)):
+            if not text.strip(BLANK) or (text[0] == "#" and len(cells) != len(self.columns)):
                 ends.append("")
             elif cells[0] == DOCUMENT:
                 ends.append(OUTSIDE)
@@ -238,7 +239,7 @@ class _Conll:
 def _open_conll(
     shown: str, first: str, lines: Callable[[], Iterator[str]], reading: Reading, labelled: bool
 ) -> Opened:
-    tabs = "\t" in first.strip()
+    tabs = "\t" in first.strip(BLANK + "\r\n")
     head = _cells(first.rstrip("\r\n"), tabs)
     columns = tuple(str(k + 1) for k in range(len(head)))
     if tabs and len(head) == len(CONLLU) and (head[0].isdecimal() or NO_WORD.fullmatch(head[0])):
@@ -279,7 +280,7 @@ def _blocks(lines: Iterator[str]) -> Iterator[list[Line]]:
     for number, line in enumerate(lines, start=1):
         text = line.rstrip("\r\n")
         held.append((number, text))
-        if not text.strip(" \t") or len(held) == LONGEST:
+        if not text.strip(BLANK) or len(held) == LONGEST:
             yield held
             held = []
     if held:
@@ -287,10 +288,9 @@ def _blocks(lines: Iterator[str]) -> Iterator[list[Line]]:
 
 
 def _cells(text: str, tabs: bool) -> list[str]:
-    # Other white space, such as the wide space of Chinese texts, may be a token.
     if tabs:
         return [cell.strip(" ") for cell in text.split("\t")]
-    return re.split("[ \t]+", text.strip(" \t"))
+    return re.split("[ \t]+", text.strip(BLANK))
 
 
 def _is_header(head: Sequence[str], reading: Reading) -> bool:
