@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from torch import Tensor
 
 from elman.run import checkpoint
 from elman.run.train import Job, Progress, train
+from elman.tasks.task import Epoch
 
 
 class MakeJob(Protocol):
@@ -27,3 +29,39 @@ def final(run: Path) -> dict[str, Tensor]:
     state, _ = checkpoint.read(run / "checkpoint/state.safetensors")
     best, _ = checkpoint.read(run / "model.safetensors")
     return state | {f"best.{name}": tensor for name, tensor in best.items()}
+
+
+class PowerCut(Exception):
+    """What ends a run at any instant."""
+
+
+def fails_after(job: Job, batches: int) -> Job:
+    """The same job, whatever its task, without power once so many batches were read."""
+    return dataclasses.replace(job, task=cast(Any, _Failing(job.task, batches)))
+
+
+class _Failing:
+    """A task whose data can be read so many times."""
+
+    def __init__(self, task: Any, batches: int) -> None:
+        self.task, self.left = task, batches
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.task, name)
+
+    def epoch(self, *arguments: Any) -> Epoch[Any]:
+        return _FailingEpoch(self, self.task.epoch(*arguments))
+
+
+class _FailingEpoch:
+    def __init__(self, task: _Failing, epoch: Epoch[Any]) -> None:
+        self.task, self.epoch = task, epoch
+
+    def __len__(self) -> int:
+        return len(self.epoch)
+
+    def __getitem__(self, k: int) -> Any:
+        self.task.left -= 1
+        if self.task.left < 0:
+            raise PowerCut
+        return self.epoch[k]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from jobs import PowerCut, fails_after, final, finish
 from torch import Tensor
 
 import elman
@@ -98,6 +100,27 @@ def test_network_and_baseline_are_scored_by_the_same_names(job: Job) -> None:
     found = job.task.validate(job.model.eval(), job.dataset, job.options, "cpu")
     name, baseline = job.task.baseline(job.dataset, job.options, job.dataset)
     assert name and list(baseline) == list(found.scores)
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_run_cut_off_and_resumed_ends_as_one_that_was_left_alone(
+    name: str, tmp_path: Path
+) -> None:
+    options = TRAINED | SMALL.get(name, {}) | {"dropout": 0.3, "sample": 0, "save_every": 0.0}
+
+    def new(run: str) -> Job:
+        own, how = parse(name, options | {"run": tmp_path / run})
+        return prepare.new(name, [], own, how, Clock(None), lambda line: None)
+
+    finish(new("alone"))
+    job = new("cut")
+    batches = len(job.task.epoch(job.dataset, job.options, job.how.batch_size, job.how.seed, 0))
+    with pytest.raises(PowerCut):
+        finish(fails_after(job, random.Random().randrange(1, batches)))
+    finish(prepare.again(tmp_path / "cut", None, None, Clock(None), lambda line: None))
+    alone, resumed = final(tmp_path / "alone"), final(tmp_path / "cut")
+    assert alone.keys() == resumed.keys()
+    assert [name for name in alone if not torch.equal(alone[name], resumed[name])] == []
 
 
 def test_one_epoch_from_built_in_data_to_a_model_that_is_scored(tmp_path: Path) -> None:
