@@ -187,17 +187,16 @@ def test_what_holds_no_labelled_sentences_is_told(text: str, told: str, tmp_path
         tagged.read([str(path)], Reading(), BadRows(False))
 
 
-class Endless:
+class Endless(Iterator[str]):
     """Words without end, each `every`-th line blank, and how many were taken of them."""
 
     def __init__(self, every: int) -> None:
         self.taken, self._every = 0, every
 
-    def __iter__(self) -> Iterator[str]:
-        while True:
-            self.taken += 1
-            assert self.taken < 4 * tagged.LONGEST
-            yield "\n" if self._every and self.taken % self._every == 0 else "word\n"
+    def __next__(self) -> str:
+        self.taken += 1
+        assert self.taken < 4 * tagged.LONGEST
+        return "\n" if self._every and self.taken % self._every == 0 else "word\n"
 
 
 def test_of_a_stream_no_more_is_read_than_a_sentence() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elman
-from elman.data.tagged import Sentence
+from elman.data import tagged
+from elman.data.table import Arriving, BadRows
+from elman.data.tagged import Reading, Sentence
 from elman.errors import UserError
+from elman.tasks import prediction
 from elman.tasks.tag.baseline import MostFrequent
 from elman.tasks.tag.data import make_encoder, split
 from elman.tasks.tag.model import Tagger
@@ -216,6 +221,28 @@ def test_a_file_a_stream_and_json_are_answered_alike(run: elman.Run, tmp_path: P
         one.write_text("\n".join(s), encoding="utf-8")
         run.predict(one, out=alone)
     assert [line.split()[1] for line in alone.getvalue().splitlines()] == said
+
+
+def test_who_sends_sentences_and_waits_gets_answers() -> None:
+    reader, writer = os.pipe()
+    ended = threading.Event()
+
+    def end() -> None:  # after a while without an answer, so that this fails and does not wait
+        ended.wait(5)
+        os.close(writer)
+
+    ending = threading.Thread(target=end)
+    with os.fdopen(reader, "rb") as stream:
+        arriving = Arriving("a pipe", stream)
+        os.write(writer, b"Ebb\ncab\n\nfee\n\n")
+        opened = tagged.open_stream("a pipe", arriving, Reading())
+        ending.start()
+        first = next(prediction.together(opened.pieces(BadRows(False)), arriving))
+        in_time = ending.is_alive()
+        ended.set()
+        ending.join()
+    assert in_time
+    assert [p.sentence.tokens for p in first if p.sentence] == [["Ebb", "cab"], ["fee"]]
 
 
 def test_bad_sentences_are_told_or_left_out(run: elman.Run, tmp_path: Path) -> None:

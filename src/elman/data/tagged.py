@@ -14,7 +14,7 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -119,21 +119,14 @@ def open_file(one: Source, reading: Reading, *, labelled: bool) -> Opened:
     return _opened(one.shown, form, lambda: text_lines(one, reading.encoding), reading, labelled)
 
 
-def open_stream(shown: str, stream: Iterable[str], reading: Reading) -> Opened:
+def open_stream(shown: str, lines: Iterator[str], reading: Reading) -> Opened:
     """Lines that come one by one, without labels: nothing is read before it is needed."""
-    lines, begun = _told(shown, stream), list[str]()
+    begun: list[str] = []
     for line in lines:
         begun.append(line)
         if _speaks(line):
             break
     return _opened(shown, None, lambda: itertools.chain(begun, lines), reading, False)
-
-
-def _told(shown: str, stream: Iterable[str]) -> Iterator[str]:
-    try:
-        yield from stream
-    except UnicodeDecodeError as error:
-        raise UserError(f"{shown}: not {error.encoding.upper()}; convert it with iconv") from None
 
 
 def _opened(

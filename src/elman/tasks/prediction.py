@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TextIO, TypeAlias
+from typing import Any, Protocol, TextIO, TypeAlias, TypeVar
 
 from elman.data import examples, source, table
 from elman.data.examples import Examples, Reading
 from elman.data.table import Arriving, BadRows, Row, Table, Writer, text_lines
 from elman.errors import UserError
+
+Item = TypeVar("Item")
 
 AT_ONCE = 256  # rows answered together
 
@@ -99,7 +101,7 @@ def answer_rows(tables: Sequence[Rows], answers: Answers, out: TextIO, bad: BadR
         delimiter=first.delimiter,
     )  # fmt: skip
     for rows, content in zip(tables, contents, strict=True):
-        for block in _blocks(rows.table.rows(bad), rows.arriving):
+        for block in together(rows.table.rows(bad), rows.arriving):
             read: list[tuple[Row, Any]] = []
             for row in block:
                 try:
@@ -127,12 +129,15 @@ def answer_examples(read: Examples, answers: Answers, out: TextIO, bad: BadRows)
                 writer.write({"where": read.where[k], **answer})
 
 
-def _blocks(rows: Iterator[Row], arriving: Arriving | None) -> Iterator[list[Row]]:
-    """The rows, so many at once as are there: who sends a row and waits gets its answer."""
-    block: list[Row] = []
-    for row in rows:
-        block.append(row)
-        if len(block) == AT_ONCE or (arriving is not None and arriving.waiting()):
+def together(
+    items: Iterator[Item], arriving: Arriving | None, most: int = AT_ONCE
+) -> Iterator[list[Item]]:
+    """Rows, or whatever is answered, so many at once as are there: who sends one and waits gets
+    its answer."""
+    block: list[Item] = []
+    for item in items:
+        block.append(item)
+        if len(block) == most or (arriving is not None and arriving.waiting()):
             yield block
             block = []
     if block:

@@ -24,18 +24,23 @@ def examine(data: Tagged) -> Page:
     """What was read, on one page; what matters first."""
     counts = Counter(label for s in (*data.train, *data.check) for label in s.labels)
     warnings, facts = [], [*data.facts]
+    if data.reading.encoding != "utf-8":
+        facts.append(f"read as {data.reading.encoding}")
     if data.bad.count:
         first = "; ".join(data.bad.first[:3])
         warnings.append(f"{data.bad.count:,} sentences or lines left out, such as {first}")
-    trained = [tuple(s.tokens) for s in data.train]
-    known = set(trained)
+    known: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for s in data.train:
+        known.setdefault(tuple(s.tokens), set()).add(tuple(s.labels))
     if shared := sum(tuple(s.tokens) in known for s in data.check):
         (warnings if shared > 0.05 * len(data.check) else facts).append(
             f"{shared:,} of {len(data.check):,} sentences for validation stand in the training "
             "data too: the scores flatter"
         )
-    if repeated := len(trained) - len(known):
-        facts.append(f"{repeated:,} of {len(trained):,} sentences for training are repeats")
+    if torn := sum(len(labels) > 1 for labels in known.values()):
+        facts.append(f"{torn:,} sentences come with different labels")
+    if repeated := len(data.train) - len(known):
+        facts.append(f"{repeated:,} of {len(data.train):,} sentences for training are repeats")
     labels = counts.most_common()
     if rare := [f"{label} ({count})" for label, count in labels if count < RARE]:
         warnings.append(f"labels of less than {RARE} tokens: {_listed(rare)}")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, final
+from typing import Any, NamedTuple, TextIO, TypeVar, final
 
 import numpy as np
 import torch
@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from elman.data import source, tagged
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
-from elman.data.table import BadRows
+from elman.data.table import Arriving, BadRows
 from elman.data.tagged import Opened, Reading, Sentence
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import make
+from elman.tasks import prediction
 from elman.tasks.pace import epoch_seconds
 from elman.tasks.tag import page, spans
 from elman.tasks.tag.baseline import MostFrequent
@@ -41,7 +42,10 @@ from elman.tasks.tag.model import Inputs, Tagger
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 
+V = TypeVar("V")
+
 SCORED = 64  # sentences at once, where none is trained on
+SCORED_TOKENS = 1 << 16  # tokens at once, padding included
 WORST = 8  # confident mistakes shown in the report
 MOST_EPOCHS = 20
 
@@ -103,7 +107,7 @@ class Tag(Task[TagOptions, Tagged, Batch]):
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Tagged:
         labels, encoder, reading = _settled(preprocessing)
-        bad = BadRows(False)
+        bad = BadRows(False, advice="mend it")
         found = tagged.read(data, reading, bad)
         return _tagged(data, [], found.all, labels, encoder, reading, found.facts, bad)
 
@@ -134,6 +138,7 @@ class Tag(Task[TagOptions, Tagged, Batch]):
             dropout=_or(options.dropout, 0.3),
             weight_drop=_or(options.weight_drop, 0.0),
             token_dropout=_or(options.token_dropout, 0.1),
+            validation_data=_lasting(options.validation_data),
         )
         epochs = budget.epochs
         if epochs is None:
@@ -239,15 +244,17 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         data: Sequence[str], out: TextIO, bad: BadRows,
     ) -> None:  # fmt: skip
         labels, encoder, reading = _settled(preprocessing)
-        for item in data:
-            if item == "-":
-                stream = tagged.open_stream("standard input", sys.stdin, reading)
-                at_once = 1 if sys.stdin.isatty() else SCORED
-                _predict(stream, encoder, model, device, labels, out, bad, at_once)
-                continue
-            for one in source.resolve([item]):
-                opened = tagged.open_file(one, reading, labelled=False)
-                _predict(opened, encoder, model, device, labels, out, bad, SCORED)
+        if list(data) == ["-"]:
+            shown = "standard input"
+            arriving = Arriving(shown, sys.stdin.buffer, reading.encoding)
+            opened = tagged.open_stream(shown, arriving, reading)
+            _predict(opened, arriving, encoder, model, device, labels, out, bad)
+            return
+        for k, one in enumerate(source.resolve(data)):
+            opened = tagged.open_file(one, reading, labelled=False)
+            if k and opened.reading.form == "conll":
+                out.write("\n")  # else the sentence before would go on
+            _predict(opened, None, encoder, model, device, labels, out, bad)
 
 
 TASK = Tag()
@@ -267,7 +274,8 @@ def answered(
 ) -> list[Answer]:  # fmt: skip
     """The answers for these sentences, in their order."""
     lengths = np.array([len(encoded.tokens[k]) for k in chosen], dtype=np.int64)
-    batches = Buckets(lengths, SCORED, seed=None)
+    most = max(1, SCORED_TOKENS // int(lengths.max(initial=1)))
+    batches = Buckets(lengths, min(SCORED, most), seed=None)
     result: dict[int, Answer] = {}
     with torch.no_grad():
         for k in range(len(batches)):
@@ -337,7 +345,12 @@ def _settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder
     return tuple(labels), encoder_from_json(encoder), made
 
 
-def _or(value: Any, otherwise: Any) -> Any:
+def _lasting(path: Path | None) -> Path | None:
+    """The same file, wherever the run is read again."""
+    return path if path is None or str(path).startswith("name:") else path.absolute()
+
+
+def _or(value: V | None, otherwise: V) -> V:
     return otherwise if value is None else value
 
 
@@ -345,12 +358,11 @@ def _or(value: Any, otherwise: Any) -> Any:
 
 
 def _predict(
-    opened: Opened, encoder: Encoder, model: nn.Module, device: str, labels: Sequence[str],
-    out: TextIO, bad: BadRows, at_once: int,
+    opened: Opened, arriving: Arriving | None, encoder: Encoder, model: nn.Module, device: str,
+    labels: Sequence[str], out: TextIO, bad: BadRows,
 ) -> None:  # fmt: skip
     """The file again, with the answers beside its tokens."""
-    pieces = opened.pieces(bad)
-    while block := list(itertools.islice(pieces, at_once)):
+    for block in prediction.together(opened.pieces(bad), arriving, SCORED):
         sentences = [piece.sentence for piece in block if piece.sentence is not None]
         parts = encoder.cut(sentences)
         encoded = encoder.encode([part.tokens for part in parts])
