@@ -21,7 +21,7 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-def curves(count: int = 60) -> tuple[list[np.ndarray], list[str]]:
+def curves(count: int = 60) -> tuple[list[Any], Any]:
     """Noise of unequal length around 1 or -1."""
     draw = np.random.default_rng(0)
     up = [k % 2 == 0 for k in range(count)]
@@ -29,7 +29,7 @@ def curves(count: int = 60) -> tuple[list[np.ndarray], list[str]]:
     return X, ["up" if u else "down" for u in up]
 
 
-def texts(count: int = 60) -> tuple[list[str], np.ndarray]:
+def texts(count: int = 60) -> tuple[list[Any], Any]:
     draw = random.Random(0)
     words = (("dull", "poor"), ("fine", "great"))
     y = np.arange(count) % 2 + 10
@@ -42,12 +42,12 @@ def test_it_learns_texts_and_arrays_and_leaves_nothing_behind(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     for X, y in (curves(), texts()):
-        model = elman.SequenceClassifier(**SMALL).fit(X, y)  # type: ignore[arg-type]
+        model = elman.SequenceClassifier(**SMALL).fit(X, y)
         assert model.classes_.tolist() == sorted(set(y))
-        assert model.score(X, y) > 0.95  # type: ignore[arg-type]
-        chances = model.predict_proba(X)  # type: ignore[arg-type]
+        assert model.score(X, y) > 0.95
+        chances = model.predict_proba(X)
         assert chances.shape == (60, 2) and np.allclose(chances.sum(1), 1)
-        assert (model.classes_[chances.argmax(1)] == model.predict(X)).all()  # type: ignore[arg-type]
+        assert (model.classes_[chances.argmax(1)] == model.predict(X)).all()
         alone = model.predict_proba(X[:1])
         assert np.abs(alone - chances[:1]).max() < 1e-6
         for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
@@ -59,7 +59,7 @@ def test_it_learns_texts_and_arrays_and_leaves_nothing_behind(
 def test_equal_random_states_give_equal_models() -> None:
     X, y = texts()
 
-    def fitted(random_state: Any) -> np.ndarray:
+    def fitted(random_state: Any) -> Any:
         options = SMALL | {"random_state": random_state, "epochs": 1}
         return elman.SequenceClassifier(**options).fit(X, y).predict_proba(X)
 
@@ -71,7 +71,8 @@ def test_equal_random_states_give_equal_models() -> None:
 
 def test_classes_keep_their_type_and_order() -> None:
     X, _ = texts(40)
-    for y in ([10.5, 9.0] * 20, [10, 9] * 20, [True, False] * 20, ["10", "9"] * 20):
+    kinds: list[list[Any]] = [[10.5, 9.0], [10, 9], [True, False], ["10", "9"]]
+    for y in (pair * 20 for pair in kinds):
         model = elman.SequenceClassifier(**SMALL | {"epochs": 6}).fit(X, y)
         assert model.classes_.tolist() == sorted(set(y))
         assert model.predict(X).dtype == np.asarray(y).dtype

@@ -116,7 +116,8 @@ class SequenceClassifier:
 
     def predict(self, X: Iterable[Any]) -> NDArray[Any]:
         """The most probable class of each sequence, [N]."""
-        found: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(1)]
+        best = self.predict_proba(X).argmax(1)
+        found: NDArray[Any] = self.classes_[best]
         return found
 
     def score(self, X: Iterable[Any], y: Iterable[Any]) -> float:
