@@ -106,7 +106,9 @@ def test_network_and_baseline_are_scored_by_the_same_names(job: Job) -> None:
 def test_a_run_cut_off_and_resumed_ends_as_one_that_was_left_alone(
     name: str, tmp_path: Path
 ) -> None:
-    options = TRAINED | SMALL.get(name, {}) | {"dropout": 0.3, "sample": 0, "save_every": 0.0}
+    options = TRAINED | SMALL.get(name, {}) | {
+        "dropout": 0.3, "sample": 0, "save_every": 0.0, "batch_size": 512,
+    }  # fmt: skip
 
     def new(run: str) -> Job:
         own, how = parse(name, options | {"run": tmp_path / run})
@@ -114,7 +116,9 @@ def test_a_run_cut_off_and_resumed_ends_as_one_that_was_left_alone(
 
     finish(new("alone"))
     job = new("cut")
-    batches = len(job.task.epoch(job.dataset, job.options, job.how.batch_size, job.how.seed, 0))
+    batches = len(
+        job.task.epoch(job.dataset, job.options, job.how.batch_size or 1, job.how.seed, 0)
+    )
     with pytest.raises(PowerCut):
         finish(fails_after(job, random.Random().randrange(1, batches)))
     finish(prepare.again(tmp_path / "cut", None, None, Clock(None), lambda line: None))

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from elman import nn
+    from elman.estimators import SequenceClassifier
     from elman.layers.fuse import fuse, fused, unfuse
     from elman.run.api import Run, load, resume, train
 
-__all__ = ["Run", "fuse", "fused", "load", "nn", "resume", "train", "unfuse"]
+__all__ = ["Run", "SequenceClassifier", "fuse", "fused", "load", "nn", "resume", "train", "unfuse"]
 __version__ = "0.1.0"
 
 
@@ -24,6 +25,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("elman.nn")
     if name in ("fuse", "fused", "unfuse"):
         return getattr(importlib.import_module("elman.layers.fuse"), name)
+    if name == "SequenceClassifier":
+        return getattr(importlib.import_module("elman.estimators"), name)
     if name in __all__:
         return getattr(importlib.import_module("elman.run.api"), name)
     raise AttributeError(f"module 'elman' has no attribute '{name}'")

@@ -33,7 +33,7 @@ def bomb() -> bytes:
     """An archive of some hundred bytes whose array says that it is of 4 TB."""
     head, out = io.BytesIO(), io.BytesIO()
     what = {"descr": "<f4", "fortran_order": False, "shape": (10**12,)}
-    np.lib.format.write_array_header_1_0(head, what)  # type: ignore[arg-type]
+    np.lib.format.write_array_header_1_0(head, what)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", head.getvalue() + bytes(10_000))
     return out.getvalue()
@@ -84,12 +84,13 @@ def test_training_refuses_what_is_wrong(words: str, tmp_path: Path) -> None:
     for name, content in files.items():
         data = content.encode() if isinstance(content, str) else content
         (tmp_path / name).write_bytes(data)
-    before = snapshot(tmp_path)
+    there = snapshot(tmp_path)
     ended = call("train", "classify", *words.split(" "), *SMALL)
     assert ended.code == 2 and ended.out == ""
-    assert ended.err.startswith("elman: ") and ended.err.count("\n") == 1, ended.err
-    assert told in ended.err and len(ended.err) < 400
-    assert snapshot(tmp_path) == before
+    *before, last = ended.err.splitlines()
+    assert last.startswith("elman: ") and told in last and len(last) < 400, ended.err
+    assert before == [] or "--vectors" in words  # which are looked into for the words of the data
+    assert snapshot(tmp_path) == there
 
 
 def test_a_process_ends_the_same_way(tmp_path: Path) -> None:
@@ -110,7 +111,10 @@ def test_bad_rows_are_left_out_counted_and_reported(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(rows, encoding="utf-8")
     ended = call("train", "classify", "a.csv", "--skip-bad-rows", "--run", "run", *SMALL)
     assert ended.code == 0, ended.err
-    told = "WARNING: 4 rows left out, such as a.csv, line 43: 1 cells where there should be 2"
+    told = (
+        'WARNING: 4 rows left out, such as a.csv, line 42: "text" is empty; '
+        "a.csv, line 43: 1 cells where there should be 2; a.csv, line 44: no CSV"
+    )
     assert told in ended.err
     assert told in (tmp_path / "run/report.md").read_text(encoding="utf-8")
     assert call("resume", "run", "--epochs", "2").code == 0

@@ -13,12 +13,12 @@ from elman.data.examples import Examples, Reading
 def page(
     train: Sequence[tuple[str, str]], check: Sequence[tuple[str, str]] = (), longest: int = 100
 ) -> doctor.Page:
-    parts = [
+    one, other = (
         Examples(texts=[text for text, _ in rows], labels=[label for _, label in rows])
         for rows in (train, check)
-    ]
-    lengths = [len(text) for part in parts for text in part.texts]
-    return doctor.labelled("it", *parts, lengths, longest)
+    )
+    lengths = [len(text) for text in (*one.texts, *other.texts)]
+    return doctor.labelled("it", one, other, lengths, longest)
 
 
 GOOD = [(f"text {k:03}", "ab"[k % 2]) for k in range(40)]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
 import random
 import struct
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import examples
 from elman.data.examples import Examples, Reading, read, split
 from elman.data.table import BadRows
 from elman.errors import UserError
@@ -24,11 +25,11 @@ LABELLED = (("a fine film", "pos"), ("dull, dull", "neg"), ("很好看", "pos"),
 draws = settings(max_examples=60, deadline=None)
 
 
-def of(path: Path | str, *more: Path | str, skip: bool = False, **reading: object) -> Examples:
-    return read([str(path), *map(str, more)], Reading(**reading), BadRows(skip))  # type: ignore[arg-type]
+def of(path: Path | str, *more: Path | str, skip: bool = False, **reading: Any) -> Examples:
+    return read([str(path), *map(str, more)], Reading(**reading), BadRows(skip))
 
 
-def refusal(path: Path | str, *more: Path | str, **reading: object) -> str:
+def refusal(path: Path | str, *more: Path | str, **reading: Any) -> str:
     with pytest.raises(UserError) as caught:
         of(path, *more, **reading)
     assert "\n" not in str(caught.value)
@@ -257,7 +258,7 @@ def test_pictures_without_pillow_name_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "p/a/1.png", b"")
-    monkeypatch.setattr(examples.images.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "pip install 'elman[plot]'" in refusal(tmp_path / "p")
 
 

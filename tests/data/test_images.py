@@ -87,7 +87,7 @@ def zipped(path: Path, name: str, content: bytes) -> Source:
 def header(shape: tuple[int, ...]) -> bytes:
     out = io.BytesIO()
     what = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(out, what)  # type: ignore[arg-type]
+    np.lib.format.write_array_header_1_0(out, what)
     return out.getvalue()
 
 

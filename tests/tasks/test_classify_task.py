@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 import elman
 from elman.errors import UserError
@@ -22,6 +21,7 @@ from elman.run.options import parse
 from elman.run.train import Job
 from elman.tasks.classify import task as classify
 from elman.tasks.classify.data import classes_of
+from elman.tasks.classify.model import Classifier
 from elman.tasks.classify.task import TASK, Batch, probabilities
 
 SMALL: dict[str, Any] = {
@@ -104,8 +104,9 @@ def test_word_vectors_are_where_the_embedding_starts_and_are_read_once(tmp_path:
     options: dict[str, Any] = {"vectors": str(vectors), "embedding": None, "level": "words"}
     made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", **options)
     known = made.dataset.encoder.vocabulary
+    assert isinstance(made.model, Classifier)
     table = made.model.reader.embedding
-    assert isinstance(table, nn.Embedding) and table.weight.shape == (known.size, 3)
+    assert table is not None and table.weight.shape == (known.size, 3)
     for word, values in (("fine", [1, 2, 3]), ("dull", [4, 5, 6])):
         assert table.weight[known.symbols.index(word)].tolist() == values
 
@@ -189,13 +190,14 @@ def test_damaged_preprocessing_is_told(tmp_path: Path) -> None:
     run = elman.train("classify", reviews(tmp_path / "a.csv"), run=tmp_path / "run", **SMALL)
     path = run.path / "preprocessing.json"
     good = json.loads(path.read_text(encoding="utf-8"))
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"classes": "ab"}, {"classes": [1, 2]}, {"encoder": []}, {"encoder": {}}, {"reading": None},
         {"reading": {"scan": "diagonal"}}, {"encoder": {"vocabulary": 3, "longest": 5}},
         {"encoder": {"mean": [0], "scale": [0], "inputs": 1, "longest": 5}},
         {"encoder": {"mean": [0], "scale": [1, 1], "inputs": 1, "longest": 5}},
         {"classes": ["a"]},
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for change in changes:
         path.write_text(json.dumps(good | change), encoding="utf-8")
         with pytest.raises(UserError):
             elman.load(run.path).predict(tmp_path / "a.csv", out=(tmp_path / "out").open("w"))

@@ -35,7 +35,7 @@ def networks() -> list[dict[str, Any]]:
 
 def make(options: dict[str, Any], pooling: Pooling, symbols: int, embedding: int) -> Any:
     torch.manual_seed(1)
-    settled = {"hidden_size": (7,), "dropout": 0.4, "weight_drop": 0.0} | options
+    settled: dict[str, Any] = {"hidden_size": (7,), "dropout": 0.4, "weight_drop": 0.0} | options
     reader = Reader(NetworkOptions(**settled), 4, symbols, embedding).eval()
     pool = Pool(pooling, reader.output_size, both_ways=reader.both_ways).eval()
     for parameter in reader.parameters():  # a learned initial state would else be zero

@@ -49,7 +49,7 @@ class TrainOptions:
     patience
         Stop after so many validations without a better score; 0 never.
     validation
-        Share of the data, at its end, kept for validation; 0 for none.
+        Share of the data kept for validation, of a text its end; 0 for none.
     seed
         Seed of every random choice.
     device

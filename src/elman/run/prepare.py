@@ -36,11 +36,14 @@ class Trained:
     preprocessing: Mapping[str, Any]
 
 
-def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: Clock, say: Say
-        ) -> Job:  # fmt: skip
+def new(
+    name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: Clock, say: Say,
+    dataset: Any = None,
+) -> Job:  # fmt: skip
     """Read the data, settle what was left open, build the model and make the run folder.
 
     Nothing is written before all of the input has proved good. `say` receives lines for the user.
+    A `dataset` in memory is taken as it is; its run can be loaded, but not resumed.
     """
     task = tasks.get(name)
     if how.run is not None:
@@ -49,7 +52,8 @@ def new(name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: 
     if how.threads is not None:
         torch.set_num_threads(how.threads)
     data = tuple(data) or task.built_in
-    dataset = task.read(data, options, how.validation)
+    if dataset is None:
+        dataset = task.read(data, options, how.validation)
     for line in task.examine(dataset).lines():
         say(line)
     torch.manual_seed(how.seed)

@@ -21,7 +21,8 @@ class ClassifyOptions(NetworkOptions):
     label_column
         Column of the classes, in tables; guessed and told if not given.
     header
-        Whether tables begin with the names of their columns; guessed and told if not given.
+        Whether tables begin with the names of their columns (--header=false: they do not); guessed
+        and told if not given.
     encoding
         Encoding of texts and tables: utf-8, gb18030, latin-1.
     scan

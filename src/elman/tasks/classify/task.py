@@ -90,9 +90,17 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             header=options.header, encoding=options.encoding, scan=options.scan,
         )  # fmt: skip
         train = examples.read(data, asked, bad)
+        check = None
         if options.validation_data is not None:
             check = examples.read([str(options.validation_data)], train.reading, bad)
-        else:
+        return self.dataset(_named(data), train, check, options, validation, bad)
+
+    def dataset(
+        self, name: str, train: Examples, check: Examples | None, options: ClassifyOptions,
+        validation: float, bad: BadRows,
+    ) -> Labelled:  # fmt: skip
+        """A data set of sequences in memory; without `check` a share is held back to validate."""
+        if check is None:
             if validation:
                 train = _without_single(train, bad)
             kept, held = examples.split(train, validation)
@@ -100,10 +108,10 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         classes = classes_of(train.labels)
         if len(classes) < 2:
             told = f'one class only, "{classes[0]}"' if classes else "no class left"
-            raise UserError(f"{data[0]}: {told}; nothing to learn")
+            raise UserError(f"{name}: {told}; nothing to learn")
         if validation and not len(check):
             raise UserError(
-                f"{data[0]}: {len(train)} sequences are too few to hold {validation:.0%} of them "
+                f"{name}: {len(train)} sequences are too few to hold {validation:.0%} of them "
                 "back; give more, a larger --validation, or --validation 0"
             )
         for part in (train, check):
@@ -112,7 +120,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             train, level=options.level, limit=options.vocabulary, lowercase=options.lowercase,
             longest=options.longest,
         )  # fmt: skip
-        return _labelled(_named(data), train, check, classes, encoder, train.reading, bad)
+        return _labelled(name, train, check, classes, encoder, train.reading, bad)
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Labelled:
         classes, encoder, reading = _settled(preprocessing)
