@@ -223,7 +223,7 @@ def é(self, width=len(LIMIT), *rest):
     """What it
     is."""
     return self.run(rest, key=width)[other]
-x = 1  # not a token
+rest = 1  # no parameter any more
 '''
 
 
@@ -231,7 +231,7 @@ def test_python_is_tagged_by_its_syntax_tree() -> None:
     first, function, last = labelled(CODE)
     known = [label for _, label in first]
     assert known == ["keyword", "import", "O", "import", "keyword", "import", "O"]
-    assert last == [("x", "variable"), ("=", "O"), ("1", "O"), ("<newline>", "O")]
+    assert last == [("rest", "variable"), ("=", "O"), ("1", "O"), ("<newline>", "O")]
     assert [pair for pair in function if pair[1] != "O"] == [
         ("wraps", "call"), ("f", "variable"), ("def", "keyword"), ("é", "function"),
         ("self", "parameter"), ("width", "parameter"), ("len", "builtin"), ("LIMIT", "variable"),
