@@ -126,7 +126,7 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         return page.examine(dataset)
 
     def plan(self, dataset: Tagged, options: TagOptions, budget: Budget) -> Plan[TagOptions]:
-        batch = budget.batch_size or max(4, min(32, dataset.trained // 50))
+        batch = budget.batch_size or max(4, min(16, dataset.trained // 50))
         rate = budget.learning_rate or 3e-3
         letters = dataset.encoded.letters
         spelt = bool(letters) and np.mean([len(token) for token in letters]) > 2
