@@ -61,7 +61,7 @@ class Reader(nn.Module):
     def forward(
         self, x: Tensor, lengths: Tensor, state: State | None = None
     ) -> tuple[Tensor, Tensor]:
-        """`x` as above, `lengths` [B] on the CPU, each from 1 to T, `state` as `Recurrent` takes it.
+        """`x` as above, `lengths` [B] on the CPU, each from 1 to T, `state` as for `Recurrent`.
 
         → outputs [B, T, D*H], zero where there is padding, and which steps are none, bool [B, T].
         """
