@@ -171,9 +171,9 @@ def has_lists(row: Row) -> bool:
 def _holds_numbers(rows: Sequence[Row], name: str) -> bool:
     values = [row.values.get(name) for row in rows]
     there = [value for value in values if not is_empty(value)]
-    return bool(there) and all(
-        table.is_number(value) or isinstance(value, list | np.ndarray) for value in there
-    )
+    # Most, not all: a word among numbers is a mistake, to be told where it is read.
+    numbers = sum(table.is_number(v) or isinstance(v, list | np.ndarray) for v in there)
+    return numbers > len(there) / 2
 
 
 def is_empty(value: object) -> bool:

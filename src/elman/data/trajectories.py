@@ -42,7 +42,8 @@ REMEMBERED = 1_000_000  # names of sequences that must not come again
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One sequence. `where` says where it came from, `empty` which of its targets is missing first.
+    """One sequence. `where` says where it came from; `empty` where its first missing target is, and
+    what is missing.
 
     While it is read, `y` is as it stands in the data; `settled` makes it [T, O], or [O].
     """
@@ -53,7 +54,7 @@ class Trajectory:
     y: Values
     state: Values  # [S], at the first step
     static: Values  # [K]
-    empty: str = ""
+    empty: tuple[str, str] | None = None
 
     def digest(self) -> bytes:
         """Equal for equal inputs, first states and targets."""
@@ -101,6 +102,9 @@ def read(data: Sequence[str], columns: Columns, bad: BadRows) -> Trajectories:
         facts.append(f"a target at every step: {'yes' if columns.every_step else 'no'}")
     kept: list[Trajectory] = []
     for item in items:
+        if columns.every_step and item.empty:
+            bad.add(*item.empty)
+            continue
         try:
             fitting = settled(item, every_step=bool(columns.every_step))
             _check_widths(fitting, kept[0] if kept else fitting)
@@ -124,15 +128,13 @@ def tables(data: Sequence[str], columns: Columns) -> Iterator[Table]:
 def settled(item: Trajectory, *, every_step: bool) -> Trajectory:
     """The same with `y` as [T, O], or with one value for the sequence, [O]: the last one told.
 
-    ValueError: a target that is missing, or not as many as there are steps.
+    ValueError: not as many targets as there are steps, or none at all.
     """
     y = item.y
     if every_step:
         y = y[:, None] if y.ndim == 1 else y
         if y.ndim != 2 or len(y) != len(item.x):
             raise ValueError(f"targets of shape {list(item.y.shape)} for {len(item.x):,} steps")
-        if item.empty:
-            raise ValueError(item.empty)
         return replace(item, y=y)
     if y.ndim == 2:
         known = [column[~np.isnan(column)] for column in y.T]
@@ -156,18 +158,21 @@ def split(items: Sequence[Trajectory], share: float) -> tuple[list[int], list[in
     """
     if share == 0:
         return list(range(len(items))), []
-    digests = [item.digest() for item in items]
-    # By content, not by place: sequences that are added leave the others where they are.
-    order = sorted(range(len(items)), key=lambda k: digests[k])
-    wanted = min(max(1, round(share * len(items))), len(items) - 1)
-    while 0 < wanted < len(items) and digests[order[wanted]] == digests[order[wanted - 1]]:
-        wanted += 1
-    if not 0 < wanted < len(items):
+    equal: dict[bytes, list[int]] = {}
+    for k, item in enumerate(items):
+        equal.setdefault(item.digest(), []).append(k)
+    if len(equal) < 2:
         raise UserError(
             f"{items[0].where}: one sequence only, so none is left to validate on; name the column "
             "that tells sequences apart (--sequence-column), or give --validation 0"
         )
-    return sorted(order[wanted:]), sorted(order[:wanted])
+    held: list[int] = []
+    # By content, not by place: sequences that are added leave the others where they are.
+    for digest in sorted(equal)[:-1]:
+        if len(held) >= max(1, round(share * len(items))):
+            break
+        held += equal[digest]
+    return sorted(set(range(len(items))) - set(held)), sorted(held)
 
 
 # ---- Sequences -----------------------------------------------------------------------------
@@ -240,7 +245,7 @@ def _of_rows(
     rows: Sequence[Row], name: str, columns: Columns, bad: BadRows, targets: bool
 ) -> Trajectory | None:
     """A sequence from its steps; None where one of them is bad."""
-    empty = ""
+    empty: tuple[str, str] | None = None
     x, y = [], []
     for row in rows:
         try:
@@ -248,9 +253,9 @@ def _of_rows(
             if targets:
                 told = [_number(row, column, or_empty=True) for column in columns.targets]
                 y.append(told)
-                if not empty and any(map(math.isnan, told)):
-                    missing = columns.targets[[math.isnan(v) for v in told].index(True)]
-                    empty = f'"{missing}" holds no number' + _at(row, rows[0])
+                for column, value in zip(columns.targets, told, strict=True):
+                    if empty is None and math.isnan(value):
+                        empty = row.where, f'"{column}" holds no number'
             if row is rows[0]:
                 state = [_number(row, column) for column in columns.states]
                 static = [_number(row, column) for column in columns.statics]
@@ -261,10 +266,6 @@ def _of_rows(
         name, rows[0].where, np.array(x).reshape(len(rows), len(columns.inputs)),
         np.array(y).reshape(len(y), len(columns.targets)), np.array(state), np.array(static), empty,
     )  # fmt: skip
-
-
-def _at(row: Row, first: Row) -> str:
-    return "" if row is first else f" at {row.where}"
 
 
 def _number(row: Row, column: str, *, or_empty: bool = False) -> float:

@@ -85,13 +85,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             kept, held = trajectories.split(train.items, validation)
             train, check = train.pick(kept), train.pick(held)
         columns = train.columns
-        if options.feedback and not columns.every_step:
-            raise UserError("--feedback: needs a target at every step; there is one a sequence")
-        if not columns.inputs and not options.feedback:
-            raise UserError(
-                f"{data[0]}: no column is left for an input; name some with --input-columns, or "
-                "give --feedback"
-            )
+        _check(options, columns, data[0])
         encoder = Encoder.of(train.items, every_step=bool(columns.every_step))
         return measured(_named(data), train, check, encoder, columns, bad)
 
@@ -121,10 +115,6 @@ class Regress(Task[RegressOptions, Measured, Batch]):
     ) -> Plan[RegressOptions]:
         states, statics = dataset.columns.states, dataset.columns.statics
         start = options.initial_state or ("given" if states else "encoded" if statics else "zero")
-        if start == "given" and not states:
-            raise UserError("--initial-state given: name its columns with --state-columns")
-        if start == "encoded" and not statics:
-            raise UserError("--initial-state encoded: name what from with --static-columns")
         batch = budget.batch_size or max(4, min(64, dataset.trained // 16))
         rate = budget.learning_rate or 5e-3
         settled = replace(
@@ -260,6 +250,21 @@ class Regress(Task[RegressOptions, Measured, Batch]):
 
 
 TASK = Regress()
+
+
+def _check(options: RegressOptions, columns: Columns, shown: str) -> None:
+    """UserError for options that these columns do not serve."""
+    if options.feedback and not columns.every_step:
+        raise UserError("--feedback: needs a target at every step; there is one a sequence")
+    if not columns.inputs and not options.feedback:
+        raise UserError(
+            f"{shown}: no column is left for an input; name some with --input-columns, or give "
+            "--feedback"
+        )
+    if options.initial_state == "given" and not columns.states:
+        raise UserError("--initial-state given: name what holds it with --state-columns")
+    if options.initial_state == "encoded" and not columns.statics:
+        raise UserError("--initial-state encoded: name what it is made of with --static-columns")
 
 
 def _named(data: Sequence[str]) -> str:
