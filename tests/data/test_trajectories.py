@@ -144,6 +144,7 @@ Wrong: TypeAlias = tuple[str, dict[str, Any], list[str]]  # a text, how it is re
 BAD: dict[str, Wrong] = {
     "a word": (GOOD.replace("a,2,3", "a,two,3"), {}, ["line 3", '"u"', "'two'", "not a number"]),
     "infinite": (GOOD.replace("b,3", "b,inf"), {}, ["line 4", '"u"', "not a finite number"]),
+    "too large": (GOOD.replace("b,3", "b,4e30"), {}, ["line 4", "up to 1e+30"]),
     "empty input": (GOOD.replace("a,2,3", "a,,3"), {}, ["line 3", '"u" holds no number']),
     "empty target": (GOOD.replace("3,4,5,5", "3,,5,5"), {}, ["line 3:", '"y_1" holds no number']),
     "too few cells": (GOOD.replace("b,3,4", "b,3"), {}, ["line 4", "6 cells"]),

@@ -77,12 +77,17 @@ def settle(
         columns.sequence_column, columns.input_columns, columns.target_columns,
         columns.state_columns, columns.static_columns,
     ):  # fmt: skip
-        return replace(columns, header=opened.header), ()
+        return replace(columns, header=_header(opened, columns)), ()
     quiet = BadRows(skip=True)
     rows = [row for row, _ in zip(opened.rows(quiet), range(GUESSED_FROM), strict=False)]
     if not rows:
         raise UserError(f"{opened.shown}: holds no rows")
     return _Guess(opened, rows, columns).settle()
+
+
+def _header(opened: Table, columns: Columns) -> bool | None:
+    """Whether tables have one; objects and arrays say nothing of that."""
+    return columns.header if opened.form == "json" else opened.header
 
 
 class _Guess:
@@ -116,7 +121,7 @@ class _Guess:
             inputs = inputs or tuple(name for name in self.free if name not in targets)
         settled = replace(
             given, sequence_column=self.sequence, input_columns=inputs, target_columns=targets,
-            state_columns=states, static_columns=statics, header=self.opened.header,
+            state_columns=states, static_columns=statics, header=_header(self.opened, given),
         )  # fmt: skip
         return settled, self._told(settled)
 

@@ -37,6 +37,7 @@ from elman.errors import UserError
 Values = NDArray[np.float64]
 
 LONGEST = 65_536  # steps of a sequence
+LARGEST = 1e30  # its square still fits a sum of float64, and itself float32
 REMEMBERED = 1_000_000  # names of sequences that must not come again
 
 
@@ -279,8 +280,8 @@ def _number(row: Row, column: str, *, or_empty: bool = False) -> float:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ValueError(f'"{column}" is {str(value)[:40]!r}, not a number') from None
-    if not math.isfinite(number):
-        raise ValueError(f'"{column}" is {value}, not a finite number')
+    if not abs(number) <= LARGEST:
+        raise ValueError(f'"{column}" is {value}, not a finite number up to {LARGEST:g}')
     return number
 
 
@@ -341,8 +342,8 @@ def _array(row: Row, column: str) -> Values:
         raise ValueError(
             f'"{column}" is no list of numbers, or of equally long lists of them'
         ) from None
-    if not np.isfinite(array).all():
-        raise ValueError(f'"{column}" holds a number that is not finite')
+    if not (np.abs(array) <= LARGEST).all():
+        raise ValueError(f'"{column}" holds a number that is not finite, or not up to {LARGEST:g}')
     return array
 
 

@@ -227,7 +227,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             "",
         ]  # fmt: skip
         shown = len(held) if not dataset.encoder.every_step else pictures.SEQUENCES
-        names = [item.name or item.where for item in dataset.check.items[:shown]]
+        names = [item.name or Path(item.where).name for item in dataset.check.items[:shown]]
         drawn = pictures.draw(
             dataset.targets,
             [scale.back(values) for values in told[:shown]],
