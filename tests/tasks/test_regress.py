@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -307,6 +308,28 @@ def test_what_is_told_does_not_depend_on_how_many_sequences_are_held_at_once(
         for a, b in zip(whole, alone, strict=True)
     ]
     assert max(gaps) < 2e-3  # the target goes in thousands, its six digits are shown
+
+
+def test_a_stream_is_answered_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = steps(tmp_path / "a.csv", 30)
+    run = trained(path)
+    out, ahead = io.StringIO(), []
+
+    class Slow(io.StringIO):
+        """Notes at each line how many have been read and not been answered."""
+
+        read = 0
+
+        def __next__(self) -> str:
+            ahead.append(self.read - out.getvalue().count("\n"))
+            self.read += 1
+            return super().__next__()
+
+    monkeypatch.setattr("elman.tasks.regress.predict.AT_ONCE", 2)
+    monkeypatch.setattr("sys.stdin", Slow(path.read_text()))
+    run.predict("-", out=out)
+    assert out.getvalue().count("\n") == path.read_text().count("\n")
+    assert max(ahead) <= 3 * 6 + 1  # two sequences held, and a third that has not ended
 
 
 def test_sequences_in_lists_are_answered_in_lists(tmp_path: Path) -> None:
