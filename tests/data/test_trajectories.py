@@ -235,6 +235,17 @@ def test_whole_sequences_are_split_and_equal_ones_stay_together(
     assert {kinds[k] for k in held} == {kinds[::-1][k] for k in again}
 
 
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.integers(1, 9))
+def test_parts_side_by_side_are_the_sequence(lengths: list[int], steps: int) -> None:
+    items = [Trajectory("a", "b", p["x"], p["y"], *[np.zeros(0)] * 2) for p in drawn(lengths)]
+    parts = trajectories.cut(items, steps)
+    assert max(len(part.x) for part in parts) <= steps
+    for what in ("x", "y"):
+        whole, again = (np.concatenate([getattr(i, what) for i in some]) for some in (items, parts))
+        assert np.array_equal(whole, again)
+    assert len(parts) == sum(-(-length // steps) for length in lengths)
+
+
 def test_the_pendulum_moves_by_its_equation() -> None:
     data = pendulum()
     assert data == pendulum()

@@ -315,18 +315,25 @@ def test_a_stream_is_answered_as_it_comes(tmp_path: Path, monkeypatch: pytest.Mo
     run = trained(path)
     out, ahead = io.StringIO(), []
 
-    class Slow(io.StringIO):
-        """Notes at each line how many have been read and not been answered."""
+    class Slow:
+        """Lines that come one by one; notes how many have been read and not been answered."""
 
-        read = 0
+        def __init__(self) -> None:
+            self.lines = enumerate(path.read_text().splitlines(keepends=True))
+
+        def __iter__(self) -> Slow:
+            return self
 
         def __next__(self) -> str:
-            ahead.append(self.read - out.getvalue().count("\n"))
-            self.read += 1
-            return super().__next__()
+            number, line = next(self.lines)
+            ahead.append(number - out.getvalue().count("\n"))
+            return line
+
+        def isatty(self) -> bool:
+            return False
 
     monkeypatch.setattr("elman.tasks.regress.predict.AT_ONCE", 2)
-    monkeypatch.setattr("sys.stdin", Slow(path.read_text()))
+    monkeypatch.setattr("sys.stdin", Slow())
     run.predict("-", out=out)
     assert out.getvalue().count("\n") == path.read_text().count("\n")
     assert max(ahead) <= 3 * 6 + 1  # two sequences held, and a third that has not ended
@@ -402,6 +409,41 @@ def test_options_that_do_not_fit_are_refused_before_anything_is_written(
     ended = call("train", "regress", path, "--run", tmp_path / "run", *REFUSED[told])
     assert ended.code == 2 and told.split(" --")[0] in ended.err and ended.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_damaged_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = steps(tmp_path / "a.csv", 6)
+    run = trained(path)
+    kept = run.folder.preprocessing()
+    nowhere = {"mean": [float("nan")], "deviation": [1.0]}
+    wrong: list[tuple[str, Any]] = [
+        ("columns", None), ("columns", {"inputs": 3}), ("columns", {"input_columns": 3}),
+        ("encoder", None), ("encoder", [1]), ("encoder", kept["encoder"] | {"y": nowhere}),
+        ("encoder", kept["encoder"] | {"x": {"mean": [1, 2], "deviation": [1]}}),
+        ("encoder", kept["encoder"] | {"x": {"mean": [1, 2], "deviation": [1, 1]}}),
+    ]  # fmt: skip
+    for name, value in wrong:
+        (run.path / "preprocessing.json").write_text(json.dumps(kept | {name: value}))
+        ended = call("predict", run.path, path)
+        assert ended.code == 2 and ended.err.count("\n") == 1, (name, value, ended.err)
+
+
+def test_one_long_record_is_cut_and_its_last_parts_are_for_validation(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    draw = np.random.default_rng(4)
+    u = draw.normal(size=100)
+    rows = [f"{k},{v:.4f},{y:.4f}" for k, (v, y) in enumerate(zip(u, u.cumsum(), strict=True))]
+    path.write_text("\n".join(["t,u,y", *rows]) + "\n")
+    whole = call("train", "regress", path, "--run", tmp_path / "run")
+    assert whole.code == 2 and "one sequence only" in whole.err and "--cut" in whole.err
+    task = elman.tasks.get("regress")
+    dataset = task.read([str(path)], make(RegressOptions, {"cut": 15}), 0.3)
+    assert [len(item.x) for item in dataset.train.items] == [15] * 5
+    assert [len(item.x) for item in dataset.check.items] == [15, 10]
+    assert dataset.check.items[0].x[0, 0] == round(u[75], 4)
+    trained(path, cut=15)
+    given = call("train", "regress", path, "--cut", "15", "--state-columns", "y")
+    assert given.code == 2 and "--cut" in given.err
 
 
 def test_feedback_needs_a_target_at_every_step(tmp_path: Path) -> None:

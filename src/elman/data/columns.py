@@ -161,6 +161,8 @@ class _Guess:
         if given.sequence_column is None and not self.lists:
             name = settled.sequence_column
             told.append(f'sequences by "{name}"' if name else "all rows as one sequence")
+        if given.header is None and settled.header is False:
+            told.append("no header")
         for what in ("input", "target", "state", "static"):
             names = getattr(settled, f"{what}_columns")
             if getattr(given, f"{what}_columns") is None and (names or what == "input"):

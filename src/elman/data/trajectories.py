@@ -164,8 +164,9 @@ def split(items: Sequence[Trajectory], share: float) -> tuple[list[int], list[in
         equal.setdefault(item.digest(), []).append(k)
     if len(equal) < 2:
         raise UserError(
-            f"{items[0].where}: one sequence only, so none is left to validate on; name the column "
-            "that tells sequences apart (--sequence-column), or give --validation 0"
+            f"{items[0].where}: one sequence only, so none is left to validate on; cut it into "
+            "parts (--cut 200), name the column that tells sequences apart (--sequence-column), or "
+            "give --validation 0"
         )
     held: list[int] = []
     # By content, not by place: sequences that are added leave the others where they are.
@@ -174,6 +175,22 @@ def split(items: Sequence[Trajectory], share: float) -> tuple[list[int], list[in
             break
         held += equal[digest]
     return sorted(set(range(len(items))) - set(held)), sorted(held)
+
+
+def cut(items: Sequence[Trajectory], steps: int) -> list[Trajectory]:
+    """Each in parts of so many steps; the last part of a sequence may be shorter.
+
+    For targets at every step, without first states: those of later parts are not known.
+    """
+    return [
+        replace(
+            item, name=f"{item.name} from step {start + 1:,}".strip(),
+            where=f"{item.where}, from step {start + 1:,}",
+            x=item.x[start : start + steps], y=item.y[start : start + steps],
+        )
+        for item in items
+        for start in range(0, len(item.x), steps)
+    ]  # fmt: skip
 
 
 # ---- Sequences -----------------------------------------------------------------------------

@@ -110,7 +110,8 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
         for name in ("x", "y", "state", "static"):
             mean = np.array(data[name]["mean"], dtype=np.float64)
             deviation = np.array(data[name]["deviation"], dtype=np.float64)
-            if mean.ndim != 1 or mean.shape != deviation.shape or not (deviation > 0).all():
+            fits = mean.ndim == 1 and mean.shape == deviation.shape
+            if not fits or not np.isfinite([*mean, *deviation]).all() or (deviation <= 0).any():
                 raise ValueError(f"{name} is scaled by no numbers that fit")
             scales.append(Scale(mean, deviation))
         return Encoder(scales[0], scales[1], scales[2], scales[3], bool(data["every_step"]))

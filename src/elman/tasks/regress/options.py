@@ -37,6 +37,9 @@ class RegressOptions(StackOptions):
         Leave out sequences with rows that cannot be read, and count them.
     validation_data
         Data to validate on, instead of a share of the sequences.
+    cut
+        Cut sequences into parts of so many steps, each begun anew. Of a single sequence, the last
+        parts are for validation.
     every_step
         Tell a value at every step, rather than one a sequence; guessed and told if not given.
     initial_state
@@ -63,6 +66,7 @@ class RegressOptions(StackOptions):
     encoding: str = "utf-8"
     skip_bad_rows: bool = False
     validation_data: Path | None = None
+    cut: int | None = None
     every_step: bool | None = None
     initial_state: Literal["zero", "given", "learned", "encoded"] | None = None
     loss: Literal["mse", "mae", "huber"] = "mse"
@@ -72,6 +76,7 @@ class RegressOptions(StackOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_range(self, ("cut",), 1, 65_536)
         require_range(self, ("feedback_noise",), 0, 1_000)
         noisy = self.feedback_noise > 0
         require(self, "feedback_noise", self.feedback or not noisy, "--feedback beside it")

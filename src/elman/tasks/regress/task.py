@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO, cast, final
+from typing import Any, Literal, TextIO, cast, final
 
 import numpy as np
 import torch
@@ -79,13 +79,13 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             options.every_step,
         )  # fmt: skip
         train = trajectories.read(data, asked, bad)
-        if options.validation_data is not None:
-            check = trajectories.read([str(options.validation_data)], train.columns, bad)
-        else:
-            kept, held = trajectories.split(train.items, validation)
-            train, check = train.pick(kept), train.pick(held)
         columns = train.columns
         _check(options, columns, data[0])
+        if options.validation_data is not None:
+            check = trajectories.read([str(options.validation_data)], columns, bad)
+            train, check = _cut(train, options), _cut(check, options)
+        else:
+            train, check = _split(train, options, validation)
         encoder = Encoder.of(train.items, every_step=bool(columns.every_step))
         return measured(_named(data), train, check, encoder, columns, bad)
 
@@ -113,8 +113,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
     def plan(
         self, dataset: Measured, options: RegressOptions, budget: Budget
     ) -> Plan[RegressOptions]:
-        states, statics = dataset.columns.states, dataset.columns.statics
-        start = options.initial_state or ("given" if states else "encoded" if statics else "zero")
+        start = _start(options, dataset.columns)
         batch = budget.batch_size or max(4, min(64, dataset.trained // 16))
         rate = budget.learning_rate or 5e-3
         settled = replace(
@@ -134,7 +133,8 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             epochs = max(1, min(MOST_EPOCHS, int(0.8 * budget.seconds / each)))
         assert settled.hidden_size
         units = ", ".join(map(str, settled.hidden_size))
-        from_ = {"given": states, "encoded": statics}.get(start, ())
+        columns = dataset.columns
+        from_ = {"given": columns.states, "encoded": columns.statics}.get(start, ())
         why = (
             f"{'/'.join(settled.cell)} of {units} units, first state {start}"
             f"{' from ' + ', '.join(from_) if from_ else ''}: {epochs} epochs"
@@ -261,10 +261,47 @@ def _check(options: RegressOptions, columns: Columns, shown: str) -> None:
             f"{shown}: no column is left for an input; name some with --input-columns, or give "
             "--feedback"
         )
-    if options.initial_state == "given" and not columns.states:
+    start = _start(options, columns)
+    if options.cut and not columns.every_step:
+        raise UserError("--cut: needs a target at every step; there is one a sequence")
+    if options.cut and start == "given":
+        raise UserError(
+            "--cut: a first state is given for the first part of a sequence alone; give "
+            "--initial-state zero or learned"
+        )
+    if start == "given" and not columns.states:
         raise UserError("--initial-state given: name what holds it with --state-columns")
-    if options.initial_state == "encoded" and not columns.statics:
+    if start == "encoded" and not columns.statics:
         raise UserError("--initial-state encoded: name what it is made of with --static-columns")
+
+
+def _start(
+    options: RegressOptions, columns: Columns
+) -> Literal["zero", "given", "learned", "encoded"]:
+    """What sequences start from, chosen by what there is where nobody says."""
+    if options.initial_state is not None:
+        return options.initial_state
+    return "given" if columns.states else "encoded" if columns.statics else "zero"
+
+
+def _cut(whole: Trajectories, options: RegressOptions) -> Trajectories:
+    if options.cut is None:
+        return whole
+    return replace(whole, items=trajectories.cut(whole.items, options.cut))
+
+
+def _split(
+    whole: Trajectories, options: RegressOptions, share: float
+) -> tuple[Trajectories, Trajectories]:
+    """Training and validation part: by whole sequences, or, of a single one, by its parts."""
+    if len(whole) == 1 and options.cut:
+        parts = _cut(whole, options)
+        held = max(1, round(share * len(parts))) if share else 0
+        if held < len(parts):
+            train = range(len(parts) - held)
+            return parts.pick(train), parts.pick(range(len(train), len(parts)))
+    kept, checked = trajectories.split(whole.items, share)
+    return _cut(whole.pick(kept), options), _cut(whole.pick(checked), options)
 
 
 def _named(data: Sequence[str]) -> str:
