@@ -110,6 +110,9 @@ def test_columns_that_are_named_are_taken_and_no_others(tmp_path: Path) -> None:
     # A state is what stands in the first row of its sequence.
     states = [item.state.tolist() for item in found.items]
     assert states == [p["y"][0, ::-1].tolist() for p in parts]
+    # It may be the first value of a target, which stays one.
+    found = read(path, state_columns=("y_1",))
+    assert found.columns.targets == ("y_1", "y_2") and found.columns.inputs[:2] == ("u", "v")
 
 
 ONE_VALUE = {
@@ -237,7 +240,8 @@ def test_whole_sequences_are_split_and_equal_ones_stay_together(
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=4), st.integers(1, 9))
 def test_parts_side_by_side_are_the_sequence(lengths: list[int], steps: int) -> None:
-    items = [Trajectory("a", "b", p["x"], p["y"], *[np.zeros(0)] * 2) for p in drawn(lengths)]
+    none = np.zeros(0)
+    items = [Trajectory("a", "b", p["x"], p["y"], none, none) for p in drawn(lengths)]
     parts = trajectories.cut(items, steps)
     assert max(len(part.x) for part in parts) <= steps
     for what in ("x", "y"):

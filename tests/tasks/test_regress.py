@@ -420,7 +420,7 @@ def test_a_run_that_is_damaged_is_refused_in_one_line(tmp_path: Path) -> None:
         ("columns", None), ("columns", {"inputs": 3}), ("columns", {"input_columns": 3}),
         ("encoder", None), ("encoder", [1]), ("encoder", kept["encoder"] | {"y": nowhere}),
         ("encoder", kept["encoder"] | {"x": {"mean": [1, 2], "deviation": [1]}}),
-        ("encoder", kept["encoder"] | {"x": {"mean": [1, 2], "deviation": [1, 1]}}),
+        ("encoder", kept["encoder"] | {"x": {"mean": [1, 2, 3], "deviation": [1, 1, 1]}}),
     ]  # fmt: skip
     for name, value in wrong:
         (run.path / "preprocessing.json").write_text(json.dumps(kept | {name: value}))

@@ -135,19 +135,18 @@ class _Guess:
 
     def _take(self, names: Sequence[str], starts: tuple[str, ...]) -> tuple[str, ...]:
         """The free columns of these names, or that begin so; they are free no longer."""
-        taken = [n for n in self.free if n.lower() in names or n.lower().startswith(starts)]
+        taken = _named(self.free, names, starts)
         if not starts:
             taken = taken[:1]
         self.free = [name for name in self.free if name not in taken]
-        return tuple(taken)
+        return taken
 
     def _targets(self, states: Sequence[str]) -> tuple[str, ...]:
         begun = [name[len(STATE_START) :] for name in states if name.startswith(STATE_START)]
-        found = tuple(name for name in self.free if name in begun)
-        if found:
-            self.free = [name for name in self.free if name not in found]
-            return found
-        found = self._take(TARGETS, TARGET_STARTS) or tuple(self.free[-1:])
+        # The first state may be the first value of a target.
+        pool = [n for n in self.opened.columns if n in self.free or n in self.given.states]
+        found = tuple(name for name in pool if name in begun)
+        found = found or _named(pool, TARGETS, TARGET_STARTS) or tuple(self.free[-1:])
         if not found:
             raise UserError(
                 f"{self.opened.shown}: no column of numbers is left for a target among "
@@ -168,6 +167,11 @@ class _Guess:
             if getattr(given, f"{what}_columns") is None and (names or what == "input"):
                 told.append(f"{what}s {', '.join(names) or 'none'}")
         return (f"taken: {'; '.join(told)}",) if told else ()
+
+
+def _named(pool: Sequence[str], names: Sequence[str], starts: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of these names, or that begin so."""
+    return tuple(n for n in pool if n.lower() in names or n.lower().startswith(starts))
 
 
 def has_lists(row: Row) -> bool:
