@@ -191,9 +191,9 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     wrong = {
         "unequal numbers": {"x": np.zeros((3, 2)), "y": np.zeros((2, 2))},
         "no numbers": {"x": np.array([["a"]]), "y": np.zeros(1)},
-        "looked for": {"a": np.zeros((3, 2))},
+        "must be named": {"a": np.zeros((3, 2))},
         "not finite": {"x": np.full((2, 2), np.inf), "y": np.zeros((2, 2))},
-        "cannot be read": {"x": np.array([[1], None], dtype=object), "y": np.zeros(2)},
+        "holds objects": {"x": np.array([[1], None], dtype=object), "y": np.zeros(2)},
     }
     for told, arrays in wrong.items():
         np.savez(tmp_path / "a.npz", **arrays)  # type: ignore[arg-type]
@@ -268,4 +268,7 @@ def test_the_pendulum_moves_by_its_equation() -> None:
         rest = np.diff(at) / 0.05 - (rate[:, : at.shape[1] - 1] + rate[:, 1 : at.shape[1]]) / 2
         if at is not angle:
             rest = rest - whole[:, : rest.shape[1], 1]
+        # Nor is there a part of it that goes with the velocity: the damping is as said.
+        speed = (velocity[:, : rest.shape[1]] + velocity[:, 1 : rest.shape[1] + 1]) / 2
+        assert abs((rest * speed).sum() / (speed**2).sum()) < 0.02
         assert abs(rest.mean()) < 0.02 and rest[:, 1:].std() < 1.1 * np.sqrt(2) * 0.03 / 0.05

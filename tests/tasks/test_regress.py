@@ -335,25 +335,15 @@ def test_a_stream_is_answered_as_it_comes(tmp_path: Path, monkeypatch: pytest.Mo
     run = trained(path)
     out, ahead = io.StringIO(), []
 
-    class Slow:
+    class Slow(io.BytesIO):
         """Lines that come one by one; notes how many have been read and not been answered."""
 
-        def __init__(self) -> None:
-            self.lines = enumerate(path.read_text().splitlines(keepends=True))
-
-        def __iter__(self) -> Slow:
-            return self
-
-        def __next__(self) -> str:
-            number, line = next(self.lines)
-            ahead.append(number - out.getvalue().count("\n"))
-            return line
-
-        def isatty(self) -> bool:
-            return False
+        def read1(self, size: int | None = -1, /) -> bytes:
+            ahead.append(self.getvalue()[: self.tell()].count(b"\n") - out.getvalue().count("\n"))
+            return self.readline()
 
     monkeypatch.setattr("elman.tasks.regress.predict.AT_ONCE", 2)
-    monkeypatch.setattr("sys.stdin", Slow())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Slow(path.read_bytes())))
     run.predict("-", out=out)
     assert out.getvalue().count("\n") == path.read_text().count("\n")
     assert max(ahead) <= 3 * 6 + 1  # two sequences held, and a third that has not ended

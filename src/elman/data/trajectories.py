@@ -371,7 +371,7 @@ def _together(parts: Iterable[Values]) -> Values:
 
 def _of_arrays(one: Source) -> Table:
     """The arrays of an .npz as a table of one sequence a row."""
-    arrays = images.read_arrays(one, (*INPUTS, *TARGETS, *STATES, *STATICS))
+    arrays = images.read_arrays(one, (*INPUTS, *TARGETS, *STATES, *STATICS), INPUTS)
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu" or array.ndim < 1:
             raise UserError(
@@ -381,14 +381,14 @@ def _of_arrays(one: Source) -> Table:
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         raise UserError(f"{one.shown}: arrays of unequal numbers of sequences: {told}")
-    return _Arrays(one.shown, "json", tuple(arrays), False, lambda: iter(()), arrays)
+    return Arrays(one.shown, "json", tuple(arrays), False, lambda: iter(()), arrays=arrays)
 
 
 @dataclass(frozen=True)
-class _Arrays(Table):
+class Arrays(Table):
     """Arrays [N, …] read as a table of N rows."""
 
-    arrays: Mapping[str, NDArray[Any]]
+    arrays: Mapping[str, NDArray[Any]] = field(kw_only=True)
 
     def rows(self, bad: BadRows) -> Iterator[Row]:
         for k in range(len(next(iter(self.arrays.values())))):

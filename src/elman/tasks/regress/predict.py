@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from elman.data import columns as naming
 from elman.data import table, trajectories
 from elman.data.columns import Columns, has_lists
-from elman.data.table import BadRows, Row, Table
-from elman.data.trajectories import Trajectory
+from elman.data.table import Arriving, BadRows, Row, Table, Writer
+from elman.data.trajectories import Arrays, Trajectory
+from elman.errors import UserError
 from elman.tasks.regress.data import Encoded, Encoder
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.options import RegressOptions
@@ -43,23 +44,51 @@ class Answering:
         return tuple(f"predicted_{n}" for n in trajectories.target_names(self.columns, width))
 
     def write(self, data: Sequence[str], out: TextIO, bad: BadRows) -> None:
-        """A table's rows again with columns more; of other data a row for each step."""
-        opened = table.open_item(data, self.columns.header, self.columns.encoding)
-        if opened is not None:
-            self._write_rows(opened, out, bad)
-            return
-        writer = table.Writer(out, "csv", (*WHERE, *self.answers), header=True)
-        for one in trajectories.tables(data, self.columns):
-            for rows, values in self._told(one, bad):
-                for step, value in enumerate(np.atleast_2d(values)):
-                    writer.write(
-                        {"sequence": rows[0].where, "step": step + 1, **self._cells(value)}
-                    )
+        """The rows of tables again with columns more; of arrays a row for each step.
 
-    def _write_rows(self, opened: Table, out: TextIO, bad: BadRows) -> None:
-        own = [name for name in opened.columns if name not in self.answers]
-        writer = table.Writer(out, opened.form, (*own, *self.answers), header=opened.header)
-        for rows, values in self._told(opened, bad):
+        UserError: tables that differ in form or columns, or that have columns of those names.
+        """
+        if list(data) == ["-"]:
+            shown = "standard input"
+            arriving = Arriving(shown, sys.stdin.buffer, self.columns.encoding)
+            header = self.columns.header is not False
+            stream = table.open_stream(shown, arriving, header=header)
+            self._write_rows(stream, self._writer(stream, out), out, bad, arriving)
+            return
+        found = list(trajectories.tables(data, self.columns))
+        if any(isinstance(one, Arrays) for one in found):
+            writer = Writer(out, "csv", (*WHERE, *self.answers), header=True)
+            for one in found:
+                self._write_steps(one, writer, bad)
+            return
+        writer = self._writer(found[0], out)
+        for one in found:
+            if (one.form, one.columns) != (found[0].form, found[0].columns):
+                raise UserError(
+                    f"{one.shown}: has other columns than {found[0].shown}; give one after the "
+                    "other"
+                )
+        for one in found:
+            self._write_rows(one, writer, out, bad, None)
+
+    def _writer(self, opened: Table, out: TextIO) -> Writer:
+        for name in self.answers:
+            if name in opened.columns:
+                raise UserError(f'{opened.shown}: has a column "{name}" already; rename it')
+        return Writer(
+            out, opened.form, (*opened.columns, *self.answers), header=opened.header,
+            delimiter=opened.delimiter,
+        )  # fmt: skip
+
+    def _write_steps(self, opened: Table, writer: Writer, bad: BadRows) -> None:
+        for rows, values in self._told(opened, bad, None):
+            for step, value in enumerate(np.atleast_2d(values), start=1):
+                writer.write({"sequence": rows[0].where, "step": step, **self._cells(value)})
+
+    def _write_rows(
+        self, opened: Table, writer: Writer, out: TextIO, bad: BadRows, arriving: Arriving | None
+    ) -> None:
+        for rows, values in self._told(opened, bad, arriving):
             if has_lists(rows[0]):
                 columns = values.T if values.ndim == 2 else values
                 told = {n: _plain(v) for n, v in zip(self.answers, columns, strict=True)}
@@ -73,10 +102,15 @@ class Answering:
     def _cells(self, value: NDArray[np.float64]) -> dict[str, Any]:
         return {n: _plain(v) for n, v in zip(self.answers, value, strict=True)}
 
-    def _told(self, opened: Table, bad: BadRows) -> Iterator[tuple[list[Row], NDArray[np.float64]]]:
-        """Each sequence with what is told of it, [T, O] or [O], in the data's units."""
+    def _told(
+        self, opened: Table, bad: BadRows, arriving: Arriving | None
+    ) -> Iterator[tuple[list[Row], NDArray[np.float64]]]:
+        """Each sequence with what is told of it, [T, O] or [O], in the data's units.
+
+        As many at once as are there: who sends some and waits gets their answers. A sequence of
+        rows has ended when the next begins.
+        """
         columns, _ = naming.settle(opened, self.columns, targets=False)
-        at_once = 1 if opened.shown == "standard input" and sys.stdin.isatty() else AT_ONCE
         held: list[tuple[list[Row], Encoded]] = []
         steps = 0
         for rows, trajectory in trajectories.sequences(opened, columns, bad, targets=False):
@@ -85,7 +119,8 @@ class Answering:
                 continue
             held.append((rows, encoded))
             steps += len(trajectory.x)
-            if steps >= STEPS or len(held) >= at_once:
+            waiting = arriving is not None and arriving.waiting()
+            if steps >= STEPS or len(held) >= AT_ONCE or waiting:
                 yield from self._answer(held)
                 held, steps = [], 0
         if held:
