@@ -14,6 +14,7 @@ import struct
 import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -89,17 +90,27 @@ def read_npz(source: Source) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
     UserError: no such arrays, arrays of objects, or more bytes than a file may unpack to.
     """
+    arrays = read_arrays(source, (*INPUTS, *LABELS), INPUTS)
+    x = next(arrays[name] for name in INPUTS if name in arrays)
+    return x, next((arrays[name] for name in LABELS if name in arrays), None)
+
+
+def read_arrays(
+    source: Source, wanted: Sequence[str], needed: Sequence[str]
+) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file that bear one of the wanted names, in the order of these.
+
+    UserError: none of those needed, arrays of objects, or more bytes than a file may unpack to.
+    """
     try:
         with zipfile.ZipFile(source.path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
-            x = next((name for name in INPUTS if name in names), None)
-            y = next((name for name in LABELS if name in names), None)
-            if x is None:
+            if not set(names) & set(needed):
                 raise UserError(
                     f"{source.shown}: holds the arrays {', '.join(names[:10])}; the inputs must be "
-                    f"named one of {', '.join(INPUTS)}"
+                    f"named one of {', '.join(needed)}"
                 )
-            return _array(archive, x, source), None if y is None else _array(archive, y, source)
+            return {name: _array(archive, name, source) for name in wanted if name in names}
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, zlib.error) as error:
         raise UserError(f"{source.shown}: cannot be read as .npz ({error})") from None
 

@@ -62,6 +62,14 @@ NAMED = {
             path=None,
         ),
         Named(
+            name="pendulum",
+            summary="a driven pendulum, simulated: torque in, angle and velocity out, to regress",
+            size=1_640_385,
+            licence="Apache-2.0 (made by this package)",
+            sha256=None,
+            path=None,
+        ),
+        Named(
             name="tinyshakespeare",
             summary="40,000 lines from the plays of Shakespeare",
             size=1_115_394,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from elman import cells
 from elman.options import require, require_range
 
+InitialState: TypeAlias = Literal["zero", "given", "learned", "encoded"]
+
 
 @dataclass(frozen=True)
-class NetworkOptions:
-    """Options of a stack of recurrent layers.
+class StackOptions:
+    """Options of a stack of recurrent layers, whatever their first state is.
+
+    A class of options that goes on from these says which of them `initial_state` may be.
 
     Parameters
     ----------
@@ -28,8 +32,6 @@ class NetworkOptions:
         Add the input of a layer to its output where the widths allow it.
     layer_norm
         Normalise the gates inside the recurrence.
-    initial_state
-        Start sequences from zeros or from a learned state.
     dropout
         Share of units dropped between layers and before the output.
     input_dropout
@@ -50,7 +52,7 @@ class NetworkOptions:
     bidirectional: tuple[bool, ...] = (False,)
     residual: bool = False
     layer_norm: bool = False
-    initial_state: Literal["zero", "learned"] = "zero"
+    initial_state: InitialState | None = "zero"
     dropout: float | None = None
     input_dropout: float = 0.0
     locked_dropout: bool = False
@@ -76,3 +78,16 @@ class NetworkOptions:
         require(
             self, "num_layers", len(depths) < 2, f"lists of one length; got layers for {listed}"
         )
+
+
+@dataclass(frozen=True)
+class NetworkOptions(StackOptions):
+    """Options of a stack of recurrent layers that starts from zeros or from a learned state.
+
+    Parameters
+    ----------
+    initial_state
+        Start sequences from zeros or from a learned state.
+    """
+
+    initial_state: Literal["zero", "learned"] = "zero"

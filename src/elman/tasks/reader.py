@@ -11,15 +11,16 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import locked_dropout
-from elman.tasks.networks import NetworkOptions
+from elman.tasks.networks import StackOptions
 from elman.tasks.task import State
 
 V = TypeVar("V")
 Pooling: TypeAlias = Literal["last", "mean", "max", "attention"]
 
 
-def recurrent(options: NetworkOptions, input_size: int) -> Recurrent:
-    """The stack of layers that settled options ask for."""
+def recurrent(options: StackOptions, input_size: int) -> Recurrent:
+    """The stack of layers that settled options ask for; a first state that is given or encoded is
+    handed to its calls."""
     assert options.hidden_size and options.num_layers  # resolved by the task's plan
     assert options.dropout is not None and options.weight_drop is not None
     return Recurrent(
@@ -47,7 +48,7 @@ class Reader(nn.Module):
     """
 
     def __init__(
-        self, options: NetworkOptions, inputs: int = 0, symbols: int = 0, embedding: int = 0
+        self, options: StackOptions, inputs: int = 0, symbols: int = 0, embedding: int = 0
     ) -> None:
         super().__init__()
         self.input_dropout, self.locked = options.input_dropout, options.locked_dropout
@@ -60,7 +61,7 @@ class Reader(nn.Module):
     def forward(
         self, x: Tensor, lengths: Tensor, state: State | None = None
     ) -> tuple[Tensor, Tensor]:
-        """`x` as above, `lengths` [B] on the CPU, each from 1 to T.
+        """`x` as above, `lengths` [B] on the CPU, each from 1 to T, `state` as for `Recurrent`.
 
         → outputs [B, T, D*H], zero where there is padding, and which steps are none, bool [B, T].
         """

@@ -1,0 +1,148 @@
+"""Rows answered with what a trained regressor tells, sequence by sequence, as they come."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data import columns as naming
+from elman.data import table, trajectories
+from elman.data.columns import Columns, has_lists
+from elman.data.table import Arriving, BadRows, Row, Table, Writer
+from elman.data.trajectories import Arrays, Trajectory
+from elman.errors import UserError
+from elman.tasks.regress.data import Encoded, Encoder
+from elman.tasks.regress.model import Regressor
+from elman.tasks.regress.options import RegressOptions
+from elman.tasks.regress.scoring import AT_ONCE, tell
+
+STEPS = 20_000  # held at once, and one sequence more
+WHERE = ("sequence", "step")
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A trained model with all that it needs to answer data."""
+
+    model: Regressor
+    encoder: Encoder
+    columns: Columns
+    options: RegressOptions
+    device: str
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The columns of what is told."""
+        width = len(self.encoder.y.mean)
+        if width == 1:
+            return ("predicted",)
+        return tuple(f"predicted_{n}" for n in trajectories.target_names(self.columns, width))
+
+    def write(self, data: Sequence[str], out: TextIO, bad: BadRows) -> None:
+        """The rows of tables again with columns more; of arrays a row for each step.
+
+        UserError: tables that differ in form or columns, or that have columns of those names.
+        """
+        if list(data) == ["-"]:
+            shown = "standard input"
+            arriving = Arriving(shown, sys.stdin.buffer, self.columns.encoding)
+            header = self.columns.header is not False
+            stream = table.open_stream(shown, arriving, header=header)
+            self._write_rows(stream, self._writer(stream, out), out, bad, arriving)
+            return
+        found = list(trajectories.tables(data, self.columns))
+        if any(isinstance(one, Arrays) for one in found):
+            writer = Writer(out, "csv", (*WHERE, *self.answers), header=True)
+            for one in found:
+                self._write_steps(one, writer, bad)
+            return
+        writer = self._writer(found[0], out)
+        for one in found:
+            if (one.form, one.columns) != (found[0].form, found[0].columns):
+                raise UserError(
+                    f"{one.shown}: has other columns than {found[0].shown}; give one after the "
+                    "other"
+                )
+        for one in found:
+            self._write_rows(one, writer, out, bad, None)
+
+    def _writer(self, opened: Table, out: TextIO) -> Writer:
+        for name in self.answers:
+            if name in opened.columns:
+                raise UserError(f'{opened.shown}: has a column "{name}" already; rename it')
+        return Writer(
+            out, opened.form, (*opened.columns, *self.answers), header=opened.header,
+            delimiter=opened.delimiter,
+        )  # fmt: skip
+
+    def _write_steps(self, opened: Table, writer: Writer, bad: BadRows) -> None:
+        for rows, values in self._told(opened, bad, None):
+            for step, value in enumerate(np.atleast_2d(values), start=1):
+                writer.write({"sequence": rows[0].where, "step": step, **self._cells(value)})
+
+    def _write_rows(
+        self, opened: Table, writer: Writer, out: TextIO, bad: BadRows, arriving: Arriving | None
+    ) -> None:
+        for rows, values in self._told(opened, bad, arriving):
+            if has_lists(rows[0]):
+                columns = values.T if values.ndim == 2 else values
+                told = {n: _plain(v) for n, v in zip(self.answers, columns, strict=True)}
+                writer.write({**rows[0].values, **told})
+            else:
+                each = np.broadcast_to(values, (len(rows), values.shape[-1]))
+                for row, value in zip(rows, each, strict=True):
+                    writer.write({**row.values, **self._cells(value)})
+            out.flush()
+
+    def _cells(self, value: NDArray[np.float64]) -> dict[str, Any]:
+        return {n: _plain(v) for n, v in zip(self.answers, value, strict=True)}
+
+    def _told(
+        self, opened: Table, bad: BadRows, arriving: Arriving | None
+    ) -> Iterator[tuple[list[Row], NDArray[np.float64]]]:
+        """Each sequence with what is told of it, [T, O] or [O], in the data's units.
+
+        As many at once as are there: who sends some and waits gets their answers. A sequence of
+        rows has ended when the next begins.
+        """
+        columns, _ = naming.settle(opened, self.columns, targets=False)
+        held: list[tuple[list[Row], Encoded]] = []
+        steps = 0
+        for rows, trajectory in trajectories.sequences(opened, columns, bad, targets=False):
+            encoded = self._encoded(trajectory, bad)
+            if encoded is None:
+                continue
+            held.append((rows, encoded))
+            steps += len(trajectory.x)
+            waiting = arriving is not None and arriving.waiting()
+            if steps >= STEPS or len(held) >= AT_ONCE or waiting:
+                yield from self._answer(held)
+                held, steps = [], 0
+        if held:
+            yield from self._answer(held)
+
+    def _encoded(self, trajectory: Trajectory, bad: BadRows) -> Encoded | None:
+        try:
+            return self.encoder.encode(trajectory, targets=False)
+        except ValueError as error:
+            bad.add(trajectory.where, str(error))
+            return None
+
+    def _answer(
+        self, held: Sequence[tuple[list[Row], Encoded]]
+    ) -> Iterator[tuple[list[Row], NDArray[np.float64]]]:
+        told = tell(self.model, [encoded for _, encoded in held], self.options, self.device)
+        for (rows, _), values in zip(held, told, strict=True):
+            yield rows, self.encoder.y.back(values)
+
+
+def _plain(value: NDArray[np.float64] | np.float64) -> Any:
+    """A number, or a list of them, of six digits."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return [_plain(v) for v in value]
+    return float(f"{float(value):.6g}")

@@ -1,0 +1,308 @@
+"""The task `regress`: read a sequence, tell a value at every step or one at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TextIO, cast, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elman.data import trajectories
+from elman.data.batching import Buckets
+from elman.data.columns import Columns
+from elman.data.doctor import Page
+from elman.data.table import BadRows
+from elman.data.trajectories import Trajectories
+from elman.errors import UserError
+from elman.metrics import Loss
+from elman.tasks.pace import epoch_seconds
+from elman.tasks.regress import doctor, pictures, predict
+from elman.tasks.regress.data import (
+    Batch,
+    Encoder,
+    Measured,
+    batch_of,
+    columns_from_json,
+    encoder_from_json,
+    measured,
+)
+from elman.tasks.regress.model import Regressor
+from elman.tasks.regress.options import RegressOptions
+from elman.tasks.regress.scoring import (
+    baseline_of,
+    errors,
+    persistence_of,
+    summed_loss,
+    tell,
+)
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+
+MOST_EPOCHS = 300  # where the time is given
+ONE_STEP = "one_step_"
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training batches of one epoch."""
+
+    dataset: Measured
+    order: Buckets
+    options: RegressOptions
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, k: int) -> Batch:
+        return batch_of([self.dataset.inputs[n] for n in self.order[k]], self.options)
+
+
+@final
+class Regress(Task[RegressOptions, Measured, Batch]):
+    """The validation part is drawn by whole sequences, the same for the same data.
+
+    With feedback, the errors without a prefix are those of the network that reads its own values;
+    those of `ONE_STEP` are of the one that reads the true values of the step before.
+    """
+
+    name = "regress"
+    built_in = ("name:pendulum",)
+
+    def read(self, data: Sequence[str], options: RegressOptions, validation: float) -> Measured:
+        bad = BadRows(options.skip_bad_rows)
+        asked = Columns(
+            options.sequence_column, options.input_columns, options.target_columns,
+            options.state_columns, options.static_columns, options.header, options.encoding,
+            options.every_step,
+        )  # fmt: skip
+        train = trajectories.read(data, asked, bad)
+        columns = train.columns
+        _check(options, columns, data[0])
+        if options.validation_data is not None:
+            check = trajectories.read([str(options.validation_data)], columns, bad)
+            train, check = _cut(train, options), _cut(check, options)
+        else:
+            train, check = _split(train, options, validation)
+        encoder = Encoder.of(train.items, every_step=bool(columns.every_step))
+        return measured(_named(data), train, check, encoder, columns, bad)
+
+    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Measured:
+        columns = columns_from_json(preprocessing.get("columns"))
+        encoder = encoder_from_json(preprocessing.get("encoder") or {})
+        bad = BadRows(False)
+        check = trajectories.read(data, columns, bad)
+        return measured(_named(data), Trajectories(), check, encoder, columns, bad)
+
+    def stored(self, dataset: Measured, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
+        if "-" in data:
+            raise UserError("standard input cannot be read again to go on: give a file")
+        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
+
+    def stem(self, data: Sequence[str]) -> str:
+        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "regress"
+
+    def preprocessing(self, dataset: Measured) -> dict[str, Any]:
+        return dataset.preprocessing()
+
+    def examine(self, dataset: Measured) -> Page:
+        return doctor.examine(dataset)
+
+    def plan(
+        self, dataset: Measured, options: RegressOptions, budget: Budget
+    ) -> Plan[RegressOptions]:
+        start = _start(options, dataset.columns)
+        batch = budget.batch_size or max(4, min(64, dataset.trained // 16))
+        rate = budget.learning_rate or 5e-3
+        settled = replace(
+            options,
+            hidden_size=options.hidden_size or (64,),
+            dropout=options.dropout or 0.0,
+            weight_drop=options.weight_drop or 0.0,
+            initial_state=start,
+        )
+        epochs = budget.epochs
+        if epochs is None:
+            assert budget.seconds is not None
+            model = Regressor(settled, dataset.encoder)
+            each = epoch_seconds(
+                self, model, self.epoch(dataset, settled, batch, 0, 0), budget.device
+            )
+            epochs = max(1, min(MOST_EPOCHS, int(0.8 * budget.seconds / each)))
+        assert settled.hidden_size
+        units = ", ".join(map(str, settled.hidden_size))
+        columns = dataset.columns
+        from_ = {"given": columns.states, "encoded": columns.statics}.get(start, ())
+        why = (
+            f"{'/'.join(settled.cell)} of {units} units, first state {start}"
+            f"{' from ' + ', '.join(from_) if from_ else ''}: {epochs} epochs"
+        )
+        return Plan(settled, batch, rate, why, epochs)
+
+    def build(self, preprocessing: Mapping[str, Any], options: RegressOptions) -> Regressor:
+        for name in ("hidden_size", "dropout", "weight_drop", "initial_state"):
+            if getattr(options, name) is None:
+                raise UserError(f"options.toml: damaged (no {name} in it)")
+        return Regressor(options, encoder_from_json(preprocessing.get("encoder") or {}))
+
+    def epoch(
+        self, dataset: Measured, options: RegressOptions, batch_size: int, seed: int, epoch: int
+    ) -> Epoch[Batch]:
+        draw = int(np.random.default_rng((seed, epoch)).integers(2**62))
+        order = Buckets(dataset.lengths[: dataset.trained], batch_size, seed=draw)
+        return Batches(dataset, order, options)
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: Carry, device: str
+    ) -> tuple[Tensor, int, Carry]:
+        model = cast(Regressor, model)
+        x = batch.with_past() if model.feedback else batch.x
+        told = model(x.to(device), batch.lengths, batch.known.to(device))
+        true = batch.y.to(device)
+        if told.dim() == 3:
+            alive = torch.arange(x.shape[1]) < batch.lengths[:, None]
+            told, true = told[alive.to(device)], true[alive.to(device)]
+        return summed_loss(told, true, batch.loss), true.numel(), None
+
+    def validate(
+        self, model: nn.Module, dataset: Measured, options: RegressOptions, device: str
+    ) -> Validation:
+        model, held = cast(Regressor, model), dataset.held
+        true = [item.y for item in held]
+        told = tell(model, held, options, device)
+        scores = errors(told, true, dataset.encoder.y).scores()
+        if options.feedback:
+            near = tell(model, held, options, device, one_step=True)
+            scores |= errors(near, true, dataset.encoder.y).scores(ONE_STEP)
+        pairs = [
+            (torch.from_numpy(a), torch.from_numpy(b)) for a, b in zip(told, true, strict=True)
+        ]
+        total = sum(summed_loss(a, b, options.loss).item() for a, b in pairs)
+        return Validation(Loss(total, sum(y.size for y in true)), scores)
+
+    def baseline(
+        self, dataset: Measured, options: RegressOptions, training: Measured
+    ) -> tuple[str, Scores]:
+        held, scale = dataset.held, dataset.encoder.y
+        mean = scale.scaled(training.encoder.y.mean)
+        true = [item.y for item in held]
+        scores = errors(baseline_of(held, mean), true, scale).scores()
+        name = "always the mean of the training part"
+        if options.feedback:
+            scores |= errors(persistence_of(held, mean), true, scale).scores(ONE_STEP)
+            name += "; for one step, the value before"
+        known = {item.digest() for item in training.train.items}
+        seen = sum(item.digest() in known for item in dataset.check.items)
+        if dataset is not training and seen:
+            name += f"; WARNING: {seen:,} of {len(held):,} sequences were trained on"
+        return name, scores
+
+    def sample(
+        self, model: nn.Module, dataset: Measured, options: RegressOptions, length: int,
+        seed: int, device: str,
+    ) -> str:  # fmt: skip
+        return ""
+
+    def remarks(
+        self, model: nn.Module, dataset: Measured, options: RegressOptions, device: str,
+        sample: str, folder: Path,
+    ) -> list[str]:  # fmt: skip
+        model, held, scale = cast(Regressor, model), dataset.held, dataset.encoder.y
+        if not held:
+            return []
+        true = [item.y for item in held]
+        told = tell(model, held, options, device)
+        one_step = None
+        if options.feedback:
+            near = tell(model, held, options, device, one_step=True)
+            one_step = errors(near, true, scale)
+        lines = [
+            "Errors in the units of each target"
+            + (", the network reading its own values, and for one step the true ones:"
+               if options.feedback else ":"),
+            "",
+            *pictures.target_table(dataset.targets, errors(told, true, scale), one_step),
+            "",
+        ]  # fmt: skip
+        shown = len(held) if not dataset.encoder.every_step else pictures.SEQUENCES
+        names = [item.name or Path(item.where).name for item in dataset.check.items[:shown]]
+        drawn = pictures.draw(
+            dataset.targets,
+            [scale.back(values) for values in told[:shown]],
+            [scale.back(values) for values in true[:shown]],
+            names,
+            folder,
+        )
+        if drawn:
+            lines += ["![true values and predicted ones](predictions.png)", ""]
+        return lines
+
+    def predict(
+        self, model: nn.Module, preprocessing: Mapping[str, Any], options: RegressOptions,
+        device: str, data: Sequence[str], out: TextIO, bad: BadRows,
+    ) -> None:  # fmt: skip
+        columns = columns_from_json(preprocessing.get("columns"))
+        encoder = encoder_from_json(preprocessing.get("encoder") or {})
+        answering = predict.Answering(cast(Regressor, model), encoder, columns, options, device)
+        answering.write(data, out, bad)
+
+
+TASK = Regress()
+
+
+def _check(options: RegressOptions, columns: Columns, shown: str) -> None:
+    """UserError for options that these columns do not serve."""
+    if options.feedback and not columns.every_step:
+        raise UserError("--feedback: needs a target at every step; there is one a sequence")
+    if not columns.inputs and not options.feedback:
+        raise UserError(
+            f"{shown}: no column is left for an input; name some with --input-columns, or give "
+            "--feedback"
+        )
+    start = _start(options, columns)
+    if options.cut and not columns.every_step:
+        raise UserError("--cut: needs a target at every step; there is one a sequence")
+    if options.cut and start == "given":
+        raise UserError(
+            "--cut: a first state is given for the first part of a sequence alone; give "
+            "--initial-state zero or learned"
+        )
+    if start == "given" and not columns.states:
+        raise UserError("--initial-state given: name what holds it with --state-columns")
+    if start == "encoded" and not columns.statics:
+        raise UserError("--initial-state encoded: name what it is made of with --static-columns")
+
+
+def _start(
+    options: RegressOptions, columns: Columns
+) -> Literal["zero", "given", "learned", "encoded"]:
+    """What sequences start from, chosen by what there is where nobody says."""
+    if options.initial_state is not None:
+        return options.initial_state
+    return "given" if columns.states else "encoded" if columns.statics else "zero"
+
+
+def _cut(whole: Trajectories, options: RegressOptions) -> Trajectories:
+    if options.cut is None:
+        return whole
+    return replace(whole, items=trajectories.cut(whole.items, options.cut))
+
+
+def _split(
+    whole: Trajectories, options: RegressOptions, share: float
+) -> tuple[Trajectories, Trajectories]:
+    """Training and validation part: by whole sequences, or, of a single one, by its parts."""
+    if len(whole) == 1 and options.cut:
+        parts = _cut(whole, options)
+        held = max(1, round(share * len(parts))) if share else 0
+        if held < len(parts):
+            train = range(len(parts) - held)
+            return parts.pick(train), parts.pick(range(len(train), len(parts)))
+    kept, checked = trajectories.split(whole.items, share)
+    return _cut(whole.pick(kept), options), _cut(whole.pick(checked), options)
+
+
+def _named(data: Sequence[str]) -> str:
+    return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
