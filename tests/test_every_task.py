@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "text": {"hidden_size": 4, "counted": 5_000, "scored": 2_000},
     "classify": {"hidden_size": 4, "embedding": 3, "vocabulary": 50, "batch_size": 512},
     "tag": {"hidden_size": 4, "embedding": 3, "characters": 2, "batch_size": 64},
+    "forecast": {"hidden_size": 4, "look_back": 8},
 }
 """Options that make the built-in data of a task quick to learn; none are needed."""
 
