@@ -286,30 +286,28 @@ def _from_row(row: Row, opened: Table, reading: Reading, bad: BadRows) -> Series
 def _records(opened: Table, reading: Reading, pattern: str, bad: BadRows) -> dict[str, Rows]:
     """The rows of every series, by its name, bad ones left out."""
     assert reading.target is not None
+    targets = reading.target if reading.layout == "wide" else reading.target[:1]
     found: dict[str, Rows] = {}
-    counts: dict[str, int] = {}
     for row in opened.rows(bad):
         names = reading.target
         if reading.layout == "long":
             names = (str(row.values.get(reading.id_column or "", "")),)
-        group = names[0]
-        if not pattern:
-            counts[group] = counts.get(group, 0) + 1
-            moment: int | None = counts[group]
-        else:
+        before = found[names[0]].records if names[0] in found else []
+        moment: int | None = before[-1].moment + 1 if before else 1
+        if pattern:
             cell = str(row.values.get(reading.time_column or "", ""))
             moment = calendar.parse(cell, pattern)
             if moment is None:
                 what = f'"{reading.time_column}" is {cell[:40]!r}; needs {calendar.FITS}'
                 bad.add(row.where, f"{what}, all alike")
                 continue
-        before = found.get(group)
-        if before and moment <= (last := before.records[-1]).moment:
-            cell = row.values.get(reading.time_column or "")
-            told = "comes twice" if moment == last.moment else f"comes after {last.where}"
-            bad.add(row.where, f"{cell} {told}; sort the rows of a series by time, each time once")
-            continue
-        targets = reading.target if reading.layout == "wide" else reading.target[:1]
+            if before and moment <= before[-1].moment:
+                twice = moment == before[-1].moment
+                told = "comes twice" if twice else f"comes after {before[-1].where}"
+                advice = "sort the rows of a series by time, each time once"
+                bad.add(row.where, f"{cell} {told}; {advice}")
+                continue
+        assert moment is not None
         cells = _cells(row, (*targets, *reading.past_columns, *reading.future_columns), bad)
         if cells is None:
             continue
@@ -368,12 +366,12 @@ def _regular(
         bad.add(there, f'"{name}" is {grid.name}, but no such time follows {here}')
         return None
     y = np.array([r.y for r in records])
-    there = np.flatnonzero(np.isfinite(y))
-    if not there.size:
+    present = np.flatnonzero(np.isfinite(y))
+    if not present.size:
         bad.add(records[0].where, f'"{name}" holds no values')
         return None
     # What is missing at its start is no gap: the series begins later. At its end it is the future.
-    first, last = int(there[0]), int(there[-1])
+    first, last = int(present[0]), int(present[-1])
     if not reading.future_columns:
         records, places, y = records[: last + 1], places[: last + 1], y[: last + 1]
     records, places, y = records[first:], places[first:], y[first:]
@@ -390,7 +388,9 @@ def _regular(
     inside = index < known
     missing = int(np.isnan(y[inside]).sum() + np.isnan(past[inside]).sum() + np.isnan(future).sum())
     if holes + missing and reading.fill is None:
-        bad.add(*_gap(name, records, index, np.column_stack([y, past, future]), known, grid, places))
+        bad.add(
+            *_gap(name, records, index, np.column_stack([y, past, future]), known, grid, places)
+        )
         return None
     spread = np.full((total, 1 + past.shape[1] + future.shape[1]), np.nan)
     spread[index] = np.column_stack([y, past, future])
@@ -419,7 +419,9 @@ def _gap(
         k = int(jumps[0])
         missing = int(index[k + 1] - index[k]) - 1
         before = grid.text(int(places[k])) if grid is not None else str(int(places[k]))
-        return records[k + 1].where, f'{missing:,} rows of "{name}" missing after {before}; {advice}'
+        return records[
+            k + 1
+        ].where, f'{missing:,} rows of "{name}" missing after {before}; {advice}'
     k = int(empty[0]) if empty.size else int(np.flatnonzero(np.isnan(values[:, 1:]).any(1))[0])
     return records[k].where, f'a value of "{name}" is missing; {advice}'
 
@@ -493,7 +495,9 @@ def cut(collection: Collection, lengths: Sequence[int]) -> Collection:
     return replace(
         collection,
         series=[
-            replace(one, y=one.y[:n], places=one.places[:n], past=one.past[:n], future=one.future[:n])
+            replace(
+                one, y=one.y[:n], places=one.places[:n], past=one.past[:n], future=one.future[:n]
+            )
             for one, n in zip(collection.series, lengths, strict=True)
         ],
     )
@@ -510,9 +514,12 @@ def place_of(collection: Collection, one: Series, when: str, flag: str) -> int:
         pattern = calendar.pattern_of(when)
         moment = None if pattern in (None, calendar.NUMBER) else calendar.parse(when, pattern or "")
     if moment is None:
-        what = "the number of a value" if grid is None else f"a date as {grid.text(int(one.places[0]))}"
+        what = (
+            "the number of a value"
+            if grid is None
+            else f"a date as {grid.text(int(one.places[0]))}"
+        )
         raise UserError(f"{flag} {when}: needs {what}")
     place = moment if grid is None else int(grid.of(np.array([moment]))[0])
     step = 1 if grid is None else grid.step
     return -((int(one.places[0]) - place) // step)
-

@@ -53,7 +53,7 @@ class Network(nn.Module, ABC):
 
     def answers(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What is trained: forecasts [B, S, Q] of S steps, and what they should be, [B, S]."""
-        return self(batch.inputs) + batch.base[..., None], batch.target
+        return self(batch.inputs), batch.target
 
     def told(self, inputs: Inputs) -> Tensor:
         """Static columns and identity [B, A], A of `always`."""
@@ -88,7 +88,7 @@ class Direct(Network):
         self.output = nn.Linear(2 * self.CONTEXT, self.outputs)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        before, ahead = inputs.known.split([self.look_back, self.horizon], 1)
+        before, ahead = inputs.known[:, : self.look_back], inputs.known[:, self.look_back :]
         x = self.at_every_step(torch.cat([inputs.values, before], -1), inputs)
         y, _ = self.recurrent(x.transpose(0, 1))  # [L, B, D*H]
         last = y[-1]
@@ -166,7 +166,7 @@ class Segments(Network):
 
     def forward(self, inputs: Inputs) -> Tensor:
         B, W, M = len(inputs.values), self.segment, self.ahead
-        before, ahead = inputs.known.split([self.look_back, self.horizon], 1)
+        before, ahead = inputs.known[:, : self.look_back], inputs.known[:, self.look_back :]
         x = torch.cat([inputs.values, before], -1).reshape(B, self.look_back // W, -1)
         x = F.relu(self.embed(F.dropout(x, self.input_dropout, self.training)))
         _, state = self.recurrent(x.transpose(0, 1))  # N steps
@@ -213,6 +213,7 @@ def loss(network: Network, batch: Batch, made: Tensor, y: Tensor) -> tuple[Tenso
             errors = F.huber_loss(made, y, reduction="none")
         case _:
             level, spread = batch.level[:, None, None], batch.spread[:, None, None]
+            level = level + batch.base[:, -made.shape[1] :, None]
             y, made = level + spread * y, level + spread * made
             if network.log:
                 y, made = y.exp(), made.exp()

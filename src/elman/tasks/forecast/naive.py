@@ -33,7 +33,8 @@ def drift(panel: Panel, windows: Ints) -> Floats:
     start, origin = panel.starts[windows[:, 0]], windows[:, 1]
     first, last = panel.raw[start], panel.raw[start + origin - 1]
     slope = (last - first) / np.maximum(origin - 1, 1)
-    return last[:, None] + slope[:, None] * np.arange(1, panel.settings.horizon + 1)
+    ahead: Floats = last[:, None] + slope[:, None] * np.arange(1, panel.settings.horizon + 1)
+    return ahead
 
 
 NAIVE: Mapping[str, Callable[[Panel, Ints], Floats]] = {

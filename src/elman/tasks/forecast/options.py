@@ -48,9 +48,9 @@ class ForecastOptions(NetworkOptions):
     validation_from
         Validate from this time on, instead of on a share of the data.
     test_from
-        Keep what follows from this time on from training and validation; the final scores are of it.
+        Keep what follows from this time on for testing: the final scores of the run are of it.
     test_data
-        A file in which every series goes on: kept like what follows --test-from.
+        A file in which every series goes on, kept for testing.
     horizon
         How many values to forecast; a season, at most a tenth of a series, if not given.
     look_back
@@ -70,7 +70,7 @@ class ForecastOptions(NetworkOptions):
         What the network reads: values by the mean and deviation of their series, by those of the
         window read, or as the difference from its last value.
     seasonal
-        Forecast what differs from the season before.
+        Read and forecast the difference from the season before.
     steps_ahead
         Forecast all values at once, or each from the one before.
     segment

@@ -39,6 +39,26 @@ class Settings:
     seasonal: bool
     stride: int | None = None
 
+    @property
+    def reads(self) -> int:
+        """How many values a forecast needs before it."""
+        return self.look_back + (self.season if self.seasonal else 0)
+
+    @property
+    def needs(self) -> str:
+        """What a window is made of, for messages."""
+        season = f", season {self.season}" if self.seasonal else ""
+        return f"look-back {self.look_back}{season} and horizon {self.horizon}"
+
+    def transformed(self, y: Floats) -> tuple[Floats, Floats]:
+        """Values or their logarithms, z, and what the network reads: z, or with `seasonal` its
+        difference from the season before, NaN in the first season."""
+        z = np.log(y) if self.log else y
+        if not self.seasonal:
+            return z, z
+        before = np.concatenate([np.full(min(self.season, len(z)), np.nan), z[: -self.season]])
+        return z, z - before
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -109,14 +129,14 @@ class Inputs(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Windows with what follows them. A value is level + spread * its scaled one."""
+    """Windows with what follows them. A value is base + level + spread * its scaled one."""
 
     values: Tensor
     known: Tensor
     static: Tensor
     which: Tensor
     target: Tensor  # [B, H], scaled
-    base: Tensor  # [B, H], scaled: what the forecast is added to
+    base: Tensor  # [B, L + H]: the season before, or 0
     level: Tensor  # [B]
     spread: Tensor  # [B]
 
@@ -134,7 +154,8 @@ class Panel:
     settings: Settings
     fitted: Fitted
     raw: Floats  # values as they were given; NaN after the last one of a series
-    y: Floats  # the same, or their logarithms
+    z: Floats  # the same, or their logarithms
+    y: Floats  # what is read of them: `Settings.transformed`
     starts: Ints  # [S], where each series begins
     lengths: Ints  # [S]
     known: NDArray[np.float32]
@@ -146,7 +167,6 @@ class Panel:
     check: Ints  # the same, of the part that is scored
     test: Ints | None = None  # of a part kept from every choice
     bad: BadRows = field(default_factory=lambda: BadRows(False))
-    reach: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # rows known, [S]
 
     def preprocessing(self) -> dict[str, Any]:
         grid = self.collection.grid
@@ -164,7 +184,12 @@ class Panel:
         number, origin = windows[:, 0], windows[:, 1]
         rows = (self.starts[number] + origin)[:, None]
         before, ahead = rows + np.arange(-how.look_back, 0), rows + np.arange(how.horizon)
-        past, future = self.y[before], self.y[ahead]
+        past, base = self.y[before], np.zeros((len(windows), how.look_back + how.horizon))
+        if how.seasonal:
+            base[:, : how.look_back] = self.z[before - how.season]
+            # Ahead of the present the last season known is repeated.
+            repeated = np.arange(how.horizon) % how.season - how.season
+            base[:, how.look_back :] = self.z[rows + repeated]
         spread = self.scales.spread[number]
         if how.scaling == "series":
             level = self.scales.mean[number]
@@ -175,11 +200,7 @@ class Panel:
             # A window that hardly moves would be blown up to the size of the others.
             spread = np.maximum(past.std(1), 0.01 * spread)
         x = (past - level[:, None]) / spread[:, None]
-        target = (future - level[:, None]) / spread[:, None]
-        base = np.zeros_like(target)
-        if how.seasonal:
-            steps = how.look_back - how.season + np.arange(how.horizon) % how.season
-            base = x[:, steps]
+        target = (self.z[ahead] - base[:, how.look_back :] - level[:, None]) / spread[:, None]
         values = np.concatenate([x[..., None].astype(np.float32), self.past[before]], -1)
         parts = (values, self.known[np.concatenate([before, ahead], 1)], self.static[number],
                  self.which[number], target, base, level, spread)  # fmt: skip
@@ -198,8 +219,11 @@ class Panel:
 
     def unscaled(self, forecast: Floats, batch: Batch) -> Floats:
         """Scaled forecasts [B, H, Q] in the units of the data."""
-        level, spread = (part.double().numpy()[:, None, None] for part in (batch.level, batch.spread))
-        values = level + spread * forecast
+        level, spread = (
+            part.double().numpy()[:, None, None] for part in (batch.level, batch.spread)
+        )
+        base = batch.base.double().numpy()[:, self.settings.look_back :, None]
+        values: Floats = base + level + spread * forecast
         return np.exp(values) if self.settings.log else values
 
 
@@ -226,7 +250,9 @@ def read(data: Sequence[str], options: ForecastOptions, share: float) -> Panel:
     found = series.read(data, asked, bad)
     if options.until is not None:
         ends = [series.place_of(found, one, options.until, "--until") for one in found.series]
-        found = series.cut(found, [min(max(e, 0), len(s)) for e, s in zip(ends, found.series)])
+        found = series.cut(
+            found, [min(max(e, 0), len(s)) for e, s in zip(ends, found.series, strict=True)]
+        )
     ends = [len(one) for one in found.series]
     if options.test_data is not None:
         more = series.read([str(options.test_data)], found.reading, bad)
@@ -262,15 +288,15 @@ def settle(
     kept = shortest - (max(horizon, math.ceil(share * shortest)) if share else 0)
     look_back = options.look_back
     if look_back is None:
-        fits = max(1, (kept - horizon) // 2)
+        fits = max(1, (kept - horizon - (season if options.seasonal else 0)) // 2)
         look_back = min(max(2 * season, horizon, SHORTEST), fits)
-        if options.seasonal:
-            look_back = max(look_back, season)
         if options.segment:
             look_back = max(1, look_back // options.segment) * options.segment
         told.append(f"look-back {look_back}")
-    if options.seasonal and look_back < season:
-        raise UserError(f"--look-back {look_back}: --seasonal needs a season of {season} or more")
+    if options.seasonal and options.steps_ahead == "recursive" and horizon > season:
+        raise UserError(
+            f"--horizon {horizon}: --seasonal, one step after the other, reaches a season, {season}"
+        )
     if options.segment and look_back % options.segment:
         raise UserError(
             f"--segment {options.segment}: the look-back {look_back} is no multiple of it"
@@ -293,7 +319,7 @@ def _cut_up(
     ends: Sequence[int], share: float, bad: BadRows,
 ) -> Panel:  # fmt: skip
     """Training, validation and test part of every series; those too short are bad ones."""
-    horizon, look_back = settings.horizon, settings.look_back
+    horizon, reads = settings.horizon, settings.reads
     kept, limits = [], []
     for one, end in zip(found.series, ends, strict=True):
         begin = end
@@ -302,14 +328,13 @@ def _cut_up(
             begin = min(max(begin, 0), end)
         elif share:
             begin = end - max(horizon, math.ceil(share * end))
-        if begin < look_back + horizon:
-            for_check = end - begin
+        if begin < reads + horizon:
+            beside = f" beside {end - begin:,} for validation" if end > begin else ""
             bad.add(
                 one.where,
-                f'"{one.name}" has {max(begin, 0):,} values for training'
-                + (f" beside {for_check:,} for validation" if for_check else "")
-                + f"; look-back {look_back} and horizon {horizon} need "
-                f"{look_back + horizon:,}: give a smaller --look-back or --horizon",
+                f'"{one.name}" has {max(begin, 0):,} values for training{beside}; '
+                f"{settings.needs} need {reads + horizon:,}: "
+                "give a smaller --look-back or --horizon",
             )
             continue
         kept.append(one)
@@ -326,7 +351,7 @@ def _cut_up(
                     f"is {one.y[low[0]]:g}"
                 )
     fitted = _fit(found, settings, [begin for begin, _ in limits])
-    train = _windows([(look_back, begin - horizon) for begin, _ in limits], 1)
+    train = _windows([(reads, begin - horizon) for begin, _ in limits], 1)
     check: Ints = np.zeros((0, 2), dtype=np.int64)
     if share:
         spans = [(begin, end - horizon) for begin, end in limits]
@@ -345,11 +370,7 @@ def _cut_up(
 
 def _fit(found: Collection, settings: Settings, begins: Sequence[int]) -> Fitted:
     """Scales from the training part alone, which ends at `begins`."""
-    parts = [one.y[:begin] for one, begin in zip(found.series, begins, strict=True)]
-    parts = [np.log(part) for part in parts] if settings.log else parts
-    means = np.array([part.mean() for part in parts])
-    spreads = np.array([part.std() for part in parts])
-    spreads = np.where(spreads > 1e-12 * np.maximum(1, abs(means)), spreads, 1.0)
+    scales = [_level(s.y[:end], settings) for s, end in zip(found.series, begins, strict=True)]
     known, past = [], []
     for one, begin in zip(found.series, begins, strict=True):
         known.append(_known(one.places[:begin], one.future[:begin], found.grid, settings))
@@ -363,10 +384,20 @@ def _fit(found: Collection, settings: Settings, begins: Sequence[int]) -> Fitted
             words.append(tuple(sorted(set(column))))
     static = np.array(numbers, dtype=np.float64).reshape(len(numbers), len(found.series)).T
     return Fitted(
-        tuple(one.name for one in found.series), Scale(means, spreads),
+        tuple(one.name for one in found.series), Scale(*np.array(scales).T.copy()),
         Scale.of(np.concatenate(known)), Scale.of(np.concatenate(past)), Scale.of(static),
         tuple(words),
     )  # fmt: skip
+
+
+def _level(y: Floats, settings: Settings) -> tuple[float, float]:
+    """Mean and deviation of what is read of values."""
+    read = settings.transformed(y)[1]
+    read = read[np.isfinite(read)]
+    if not len(read):
+        return 0.0, 1.0
+    mean, spread = float(read.mean()), float(read.std())
+    return mean, spread if spread > 1e-12 * max(1.0, abs(mean)) else 1.0
 
 
 def _known(places: Ints, future: Floats, grid: Grid | None, settings: Settings) -> Floats:
@@ -384,29 +415,30 @@ def _panel(
     numbers = {n: k for k, n in enumerate(fitted.names)}
     which = np.array([numbers.get(one.name, -1) for one in found.series], dtype=np.int64)
     H = settings.horizon
-    raw, known, past, reach = [], [], [], []
-    means, spreads = [], []
+    raw: list[Floats] = []
+    logs: list[Floats] = []
+    read: list[Floats] = []
+    scales, known, past = [], [], []
     step = 1 if found.grid is None else found.grid.step
     for one, k in zip(found.series, which, strict=True):
         raw += [one.y, np.full(H, np.nan)]
         places = one.places[0] + step * np.arange(len(one) + H)
         ahead = one.future[: len(one) + H]
-        reach.append(len(ahead))
         ahead = np.concatenate([ahead, np.full((len(places) - len(ahead), ahead.shape[1]), np.nan)])
         known.append(fitted.known(_known(places, ahead, found.grid, settings)))
         past.append(fitted.past(np.concatenate([one.past, np.zeros((H, one.past.shape[1]))])))
-        own = one.y[:first]
-        own = np.log(own) if settings.log else own
-        means.append(fitted.values.mean[k] if k >= 0 else own.mean())
-        spreads.append(fitted.values.spread[k] if k >= 0 else (own.std() or 1.0))
+        of = fitted.values
+        own = (of.mean[k], of.spread[k]) if k >= 0 else _level(one.y[:first], settings)
+        scales.append(own)
+        for parts, part in zip((logs, read), settings.transformed(one.y), strict=True):
+            parts += [part, np.full(H, np.nan)]
     lengths = np.array([len(one) for one in found.series], dtype=np.int64)
-    flat = np.concatenate(raw)
     return Panel(
-        name, found, settings, fitted, flat, np.log(flat) if settings.log else flat,
+        name, found, settings, fitted, np.concatenate(raw), np.concatenate(logs),
+        np.concatenate(read),
         np.concatenate([[0], np.cumsum(lengths + H)[:-1]]).astype(np.int64), lengths,
         np.concatenate(known), np.concatenate(past), _static(found, fitted), which,
-        Scale(np.array(means), np.array(spreads)), train, check, test, bad,
-        np.array(reach, dtype=np.int64),
+        Scale(*np.array(scales).T.copy()), train, check, test, bad,
     )  # fmt: skip
 
 
@@ -422,7 +454,9 @@ def _static(found: Collection, fitted: Fitted) -> NDArray[np.float32]:
             try:
                 numbers.append(float(cell))
             except ValueError:
-                raise UserError(f'{one.where}: {cell[:40]!r} of "{one.name}", not a number') from None
+                raise UserError(
+                    f'{one.where}: {cell[:40]!r} of "{one.name}", not a number'
+                ) from None
         rows.append([*fitted.static(np.array(numbers)), *seen])
     return np.array(rows, dtype=np.float32).reshape(len(rows), -1)
 
@@ -473,13 +507,12 @@ def unseen(
             )
     elif (found.grid is None) != (grid is None):
         raise UserError(f"{_named(data)}: with times or without, as the data of the training was")
-    need = settings.look_back + (0 if ahead else settings.horizon)
+    need = settings.reads + (0 if ahead else settings.horizon)
     kept = []
     for one in found.series:
         what = ""
         if len(one) < need:
-            beside = "" if ahead else f" and horizon {settings.horizon}"
-            what = f"has {len(one):,} values; look-back {settings.look_back}{beside} need {need:,}"
+            what = f"has {len(one):,} values, where the model needs {need:,}"
         elif settings.log and (one.y <= 0).any():
             what = "holds values that are not above 0, and the model reads logarithms"
         elif ahead and reading.future_columns and len(one.places) < len(one) + settings.horizon:
@@ -498,11 +531,11 @@ def unseen(
     if ahead:
         check = np.stack([np.arange(len(kept)), [len(one) for one in kept]], 1).astype(np.int64)
     else:
-        spans = [(settings.look_back, len(one) - settings.horizon) for one in kept]
+        spans = [(settings.reads, len(one) - settings.horizon) for one in kept]
         count = sum(last - first + 1 for first, last in spans)
         check = _windows(spans, settings.stride or -(-count // MOST_SCORED))
     none = np.zeros((0, 2), dtype=np.int64)
-    first = None if ahead else settings.look_back
+    first = None if ahead else settings.reads
     return _panel(_named(data), found, settings, fitted, none, check, None, bad, first)
 
 

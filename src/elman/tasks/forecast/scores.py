@@ -73,10 +73,10 @@ def mase_scales(panel: Panel, windows: Ints) -> Floats:
 
 def spreads(panel: Panel) -> Floats:
     """The deviation of each series in its training part, in the units of the data."""
-    if not panel.settings.log:
+    if not panel.settings.log and not panel.settings.seasonal:
         return panel.scales.spread
-    # The scales are of logarithms: those of the values are taken from what lies before scoring.
-    ends = np.full(len(panel.lengths), panel.settings.look_back)
+    # Those scales are of logarithms or differences.
+    ends = np.full(len(panel.lengths), panel.settings.reads)
     np.maximum.at(ends, panel.train[:, 0], panel.train[:, 1] + panel.settings.horizon)
     return np.array([panel.history(k, int(end)).std() or 1.0 for k, end in enumerate(ends)])
 

@@ -259,7 +259,7 @@ def forecasts(
         for start in range(0, len(windows), SCORED):
             batch = dataset.batch(windows[start : start + SCORED])
             there = Batch(*(part.to(device) for part in batch))
-            made = model(there.inputs) + there.base[..., None]
+            made = model(there.inputs)
             total, count = networks.loss(model, there, made, there.target)
             loss = loss + Loss(float(total), count)
             parts.append(dataset.unscaled(made.double().cpu().numpy(), batch))
