@@ -214,8 +214,13 @@ def _guess_time(free: Sequence[str], rows: Sequence[Row], id_column: str | None)
             if id_column is None or row.values.get(id_column) == rows[0].values.get(id_column)
         ]  # fmt: skip
         pattern = calendar.pattern_of(cells[0])
-        dated = pattern is not None and (pattern != calendar.NUMBER or name.lower() in TIMES)
-        if dated and len(set(cells)) == len(cells) and not _fraction(cells[0]):
+        if pattern is None or (table.is_number(cells[0]) and "." in cells[0]):
+            continue
+        different = len(set(cells))
+        if pattern == calendar.NUMBER:
+            if name.lower() in TIMES and different == len(cells):
+                return name
+        elif different > 1 or len(cells) == 1:
             return name
     return None
 
@@ -305,6 +310,8 @@ def _records(opened: Table, reading: Reading, pattern: str, bad: BadRows) -> dic
                 twice = moment == before[-1].moment
                 told = "comes twice" if twice else f"comes after {before[-1].where}"
                 advice = "sort the rows of a series by time, each time once"
+                if twice and reading.layout == "wide":
+                    advice += "; of several series, name their --id-column"
                 bad.add(row.where, f"{cell} {told}; {advice}")
                 continue
         assert moment is not None
@@ -448,10 +455,6 @@ def _number(cell: Any) -> float | None:
         return float(cell)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _fraction(cell: str) -> bool:
-    return "." in cell and table.is_number(cell)
 
 
 def joined(first: Collection, after: Collection, shown: str) -> tuple[Collection, list[int]]:

@@ -202,13 +202,14 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         named = {f"q{q:g}": k for k, q in enumerate(options.quantiles)}
         columns = (*found.columns, "forecast", *named)
         writer = table.Writer(out, found.form, columns, header=True)
+        dates = None if grid is None or grid.unit == "numbers" else grid
         step = 1 if grid is None else grid.step
         for one, steps in zip(found.series, made, strict=True):
             for k, values in enumerate(steps):
                 place = int(one.places[0]) + step * (len(one) + k)
                 row: dict[str, Any] = {
                     found.columns[0]: one.name,
-                    found.columns[1]: place if grid is None else grid.text(place),
+                    found.columns[1]: place if dates is None else dates.text(place),
                     "forecast": _rounded(float(point(values[None, None], options.quantiles)[0, 0])),
                 }
                 row |= {name: _rounded(float(values[q])) for name, q in named.items()}
