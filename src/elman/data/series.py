@@ -127,7 +127,7 @@ def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Collection:
     names = [one.name for one in result.series]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f'{data[-1]}: the series "{twice}" is in another file too')
+        raise UserError(f'{data[-1]}: the series "{twice}" comes twice')
     return result
 
 
@@ -176,6 +176,9 @@ def settle(opened: Table, reading: Reading) -> tuple[Reading, str, tuple[str, ..
         if name is None:
             raise UserError(f"{opened.shown}: no column of ids; give --id-column")
         settled = replace(settled, id_column=name)
+    if layout == "long" and len(reading.target or ()) > 1:
+        told = ",".join(reading.target or ())
+        raise UserError(f"--target {told}: series one after the other have one column of values")
     free = [c for c in opened.columns if c not in given | {settled.id_column}]
     time = reading.time_column or _guess_time(free, rows, settled.id_column)
     settled = replace(settled, time_column=time)
@@ -471,7 +474,7 @@ def joined(first: Collection, after: Collection, shown: str) -> tuple[Collection
         places = other.places
         step = first.grid.step if first.grid is not None else 1
         if first.grid is None:
-            places = one.places[-1] + places
+            places = one.places[len(one) - 1] + places
         elif other.places[0] != one.places[len(one) - 1] + step:
             raise UserError(
                 f'{other.where}: "{one.name}" does not go on after '

@@ -136,9 +136,9 @@ class Batch(NamedTuple):
     static: Tensor
     which: Tensor
     target: Tensor  # [B, H], scaled
-    base: Tensor  # [B, L + H]: the season before, or 0
-    level: Tensor  # [B]
-    spread: Tensor  # [B]
+    base: Tensor  # [B, L + H]: the season before, or 0; float64, as the values are
+    level: Tensor  # [B], float64
+    spread: Tensor  # [B], float64
 
     @property
     def inputs(self) -> Inputs:
@@ -203,8 +203,8 @@ class Panel:
         target = (self.z[ahead] - base[:, how.look_back :] - level[:, None]) / spread[:, None]
         values = np.concatenate([x[..., None].astype(np.float32), self.past[before]], -1)
         parts = (values, self.known[np.concatenate([before, ahead], 1)], self.static[number],
-                 self.which[number], target, base, level, spread)  # fmt: skip
-        return Batch(*(torch.from_numpy(_single(part)) for part in parts))
+                 self.which[number], target.astype(np.float32), base, level, spread)  # fmt: skip
+        return Batch(*map(torch.from_numpy, parts))
 
     def values(self, windows: Ints) -> Floats:
         """What came after each origin, as it was given, [N, H]."""
@@ -219,16 +219,10 @@ class Panel:
 
     def unscaled(self, forecast: Floats, batch: Batch) -> Floats:
         """Scaled forecasts [B, H, Q] in the units of the data."""
-        level, spread = (
-            part.double().numpy()[:, None, None] for part in (batch.level, batch.spread)
-        )
-        base = batch.base.double().numpy()[:, self.settings.look_back :, None]
+        level, spread = batch.level.numpy()[:, None, None], batch.spread.numpy()[:, None, None]
+        base = batch.base.numpy()[:, self.settings.look_back :, None]
         values: Floats = base + level + spread * forecast
         return np.exp(values) if self.settings.log else values
-
-
-def _single(part: NDArray[Any]) -> NDArray[Any]:
-    return part if part.dtype.kind == "i" else np.ascontiguousarray(part, dtype=np.float32)
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

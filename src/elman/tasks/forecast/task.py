@@ -295,6 +295,10 @@ def page(dataset: Panel) -> Page:
         facts.append("some values are 0: MAPE leaves them out")
     if dataset.scales.spread.max() > 100 * dataset.scales.spread.min():
         facts.append("some series vary over 100 times as much as others: MAE and RMSE see those")
+    if found.reading.future_columns:
+        reach = min(len(one.places) - len(one) for one in series)
+        names = ", ".join(found.reading.future_columns)
+        facts.append(f"{names}: known for {reach:,} steps after the last value")
     if found.grid is not None:
         first, last = series[0].places[0], series[0].places[len(series[0]) - 1]
         span = f"{found.grid.text(int(first))} to {found.grid.text(int(last))}"
