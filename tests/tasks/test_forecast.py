@@ -23,7 +23,7 @@ from elman.tasks.forecast import naive, panel, pictures
 from elman.tasks.forecast.model import Network, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Inputs, Panel
-from elman.tasks.forecast.scores import by_step, mase_scales, scores_of
+from elman.tasks.forecast.scores import by_step, mape_by_step, mase_scales, scores_of
 from elman.tasks.forecast.task import TASK, Forecast, forecasts, widths_of
 
 SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
@@ -216,6 +216,8 @@ def test_scores_are_those_of_utilsforecast(table: Path) -> None:
     assert own["crps"] == pytest.approx(2 * told)
     steps = by_step(data, data.check, made[:, :, 1])
     assert steps.mean() == pytest.approx(own["mase"])
+    percent = mape_by_step(data, data.check, made[:, :, 1])
+    assert percent.mean() == pytest.approx(own["mape"])
 
 
 def test_naive_forecasts_are_right_where_they_ought_to_be(tmp_path: Path) -> None:

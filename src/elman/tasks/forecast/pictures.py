@@ -18,14 +18,17 @@ SHOWN = 6  # series
 ROWS = 12  # steps ahead in the table
 
 
-def step_table(errors: Mapping[str, Floats]) -> list[str]:
-    """MASE of some steps ahead by name of the forecast, as lines of Markdown."""
+def step_table(errors: Mapping[str, Floats], percent: Floats) -> list[str]:
+    """MASE of some steps ahead by name of the forecast, and MAPE, as lines of Markdown."""
     count = len(next(iter(errors.values())))
     steps = np.unique(np.linspace(0, count - 1, min(count, ROWS)).round().astype(int))
-    lines = [f"| steps ahead | {' | '.join(errors)} |", "|---" * (len(errors) + 1) + "|"]
+    lines = [
+        f"| steps ahead | {' | '.join(errors)} | MAPE of the network |",
+        "|---" * (len(errors) + 2) + "|",
+    ]
     for k in steps:
         cells = " | ".join(f"{values[k]:.3f}" for values in errors.values())
-        lines.append(f"| {k + 1} | {cells} |")
+        lines.append(f"| {k + 1} | {cells} | {percent[k]:.2f} % |")
     return lines
 
 

@@ -81,6 +81,16 @@ def spreads(panel: Panel) -> Floats:
     return np.array([panel.history(k, int(end)).std() or 1.0 for k, end in enumerate(ends)])
 
 
+def mape_by_step(panel: Panel, windows: Ints, made: Floats) -> Floats:
+    """MAPE of each step ahead, [H], in percent; NaN where every value is 0."""
+    y = panel.values(windows)
+    there = y != 0
+    shares = np.where(there, 100 * np.abs(y - made) / np.where(there, np.abs(y), 1), 0.0)
+    counts = there.sum(0)
+    found: Floats = np.where(counts > 0, shares.sum(0) / np.maximum(counts, 1), np.nan)
+    return found
+
+
 def by_step(panel: Panel, windows: Ints, made: Floats) -> Floats:
     """MASE of each step ahead, [H]; of forecasts [N, H]."""
     scale = mase_scales(panel, windows)[windows[:, 0]]

@@ -23,7 +23,7 @@ from elman.tasks.forecast import naive, panel, pictures
 from elman.tasks.forecast.model import Network, Widths, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
-from elman.tasks.forecast.scores import by_step, point, scores_of
+from elman.tasks.forecast.scores import by_step, mape_by_step, point, scores_of
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 
 SCORED = 1024  # windows at once, where none is trained on
@@ -171,13 +171,14 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         if not len(windows):
             return []
         made, _ = forecasts(model, scored, windows, device)
-        errors = {"network": by_step(scored, windows, point(made, options.quantiles))}
+        middle = point(made, options.quantiles)
+        errors = {"network": by_step(scored, windows, middle)}
         for name, forecast in naive.NAIVE.items():
             errors[name] = by_step(scored, windows, forecast(scored, windows))
         part = "test" if scored is not dataset else "validation"
         lines = [
             f"Forecasts from {len(windows):,} origins in the {part} part. MASE by steps ahead:", "",
-            *pictures.step_table(errors), "",
+            *pictures.step_table(errors, mape_by_step(scored, windows, middle)), "",
         ]  # fmt: skip
         if pictures.draw(scored, windows, made, options.quantiles, errors, folder):
             lines += ["![forecasts, and error by steps ahead](forecast.png)", ""]
