@@ -78,7 +78,7 @@ def _fit(hint: Any, value: object, what: str) -> Any:
         items = value.split(",") if isinstance(value, str) else value
         items = items if isinstance(items, list | tuple) else [items]
         return tuple(_fit(arguments[0], item, what) for item in items)
-    if isinstance(value, str) and hint in (int, bool):
+    if isinstance(value, str) and hint in (int, float, bool):
         value = _from_text(hint, value.strip(), what)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         try:
@@ -99,9 +99,10 @@ def _from_text(hint: type, text: str, what: str) -> object:
             return words[text.lower()]
         raise UserError(f"{what} = {shown(text)}: needs true or false")
     try:
-        return int(text)
+        return hint(text)
     except ValueError as error:
-        raise UserError(f"{what} = {shown(text)}: needs a whole number") from error
+        kind = "whole number" if hint is int else "number"
+        raise UserError(f"{what} = {shown(text)}: needs a {kind}") from error
 
 
 def plain(options: Any) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The data sets that come with Python itself, so that every task runs without a network."""
+"""The data sets that come with Python or with Elman, so that every task runs without a network."""
 
 from __future__ import annotations
 
@@ -87,9 +87,22 @@ def pendulum() -> bytes:
     return "\n".join(rows).encode() + b"\n"
 
 
+def sunspots() -> bytes:
+    """The mean number of sunspots of each year.
+
+    year,sunspots
+    1700,5
+    """
+    from elman.data.sunspots import FIGURES, FIRST
+
+    rows = [f"{FIRST + k},{figure}" for k, figure in enumerate(FIGURES.split())]
+    return "\n".join(["year,sunspots", *rows]).encode() + b"\n"
+
+
 MADE: Mapping[str, Callable[[], bytes]] = {
     "topics": topics,
     "unicode": unicode,
     "python-tags": python_tags,
     "pendulum": pendulum,
+    "sunspots": sunspots,
 }

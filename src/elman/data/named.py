@@ -70,6 +70,14 @@ NAMED = {
             path=None,
         ),
         Named(
+            name="sunspots",
+            summary="the number of sunspots of each year from 1700 to 2008: a series to forecast",
+            size=2_937,
+            licence="public domain",
+            sha256="74b8e3acb9886b68abe9c56f6081257d522e2cb2470f17dbf597b396f4ea1706",
+            path=None,
+        ),
+        Named(
             name="tinyshakespeare",
             summary="40,000 lines from the plays of Shakespeare",
             size=1_115_394,

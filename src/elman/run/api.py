@@ -15,6 +15,7 @@ from elman.run.report import write_report
 from elman.run.train import Job, Progress
 from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
+from elman.tasks.task import scored
 
 __all__ = ["Evaluation", "Run", "complete", "load", "resume", "train"]
 
@@ -63,22 +64,26 @@ def load(run: str | Path, *, device: str = "auto") -> Run:
 def complete(job: Job, listen: Listener) -> Run:
     """Train a job to its end, then score it, report it, and give its `Run`."""
     name, baseline = "", dict[str, float]()
-    if job.how.validation:
-        name, baseline = job.task.baseline(job.dataset, job.options, job.dataset)
+    dataset = scored(job.task, job.dataset)
+    if job.how.validation or dataset is not job.dataset:
+        name, baseline = job.task.baseline(dataset, job.options, job.dataset)
     log = Log(job.folder.path / folder.METRICS)
     for event in training(job):
         log.write(event)
         listen(event)
+    run = load(job.folder.path, device=job.device)
     _, best = checkpoint.read(job.folder.weights)
+    scores = best.get("scores", {})
+    if dataset is not job.dataset:
+        scores = job.task.validate(run.model, dataset, job.options, job.device).scores
     record = {
-        "scores": best.get("scores", {}),
+        "scores": scores,
         "baseline": baseline,
         "baseline_name": name,
         "seconds": job.clock.elapsed,
     }
     folder.replace(job.folder.path / folder.SCORES, json.dumps(record, indent=1))
     samples = [r["sample"] for r in job.folder.metrics() if r.get("sample")]
-    run = load(job.folder.path, device=job.device)
     remarks = job.task.remarks(
         run.model, job.dataset, job.options, job.device, samples[-1] if samples else "", run.path
     )

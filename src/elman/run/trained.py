@@ -16,7 +16,7 @@ from elman.options import make
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
 from elman.run.report import beats, verdict
-from elman.tasks.task import Cursor, Predicts, Writer, Writes
+from elman.tasks.task import Cursor, Predicts, Writer, Writes, scored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,13 +71,11 @@ class Run:
         return dict(self.folder.scores().get("baseline", {}))
 
     def evaluate(self, *data: str | Path) -> Evaluation:
-        """Scores on other data, or, with none, on the run's own validation part.
+        """Scores on other data, or, with none, on the run's own test or validation part.
 
         Other data is scored without a baseline where the training data is no longer there.
         """
         run, task = self._trained, self._trained.task
-        if not data and not run.how.validation:
-            raise UserError(f"{self.path}: kept nothing for validation; name other data")
         other = task.unseen([str(item) for item in data], run.preprocessing) if data else None
         try:
             training = prepare.read_again(run)
@@ -86,7 +84,9 @@ class Run:
                 raise
             found = task.validate(self.model, other, run.options, self.device)
             return Evaluation(found.scores, {}, f"none, as {error}")
-        dataset = training if other is None else other
+        dataset = scored(task, training) if other is None else other
+        if dataset is training and not run.how.validation:
+            raise UserError(f"{self.path}: kept nothing for validation; name other data")
         found = task.validate(self.model, dataset, run.options, self.device)
         name, baseline = task.baseline(dataset, run.options, training)
         return Evaluation(found.scores, baseline, name)

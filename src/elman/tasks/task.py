@@ -203,3 +203,17 @@ class Starts(Protocol):
 
     def start(self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any) -> None:
         """Puts them into a new model, one that no checkpoint will be loaded into."""
+
+
+@runtime_checkable
+class HoldsOut(Protocol):
+    """What a task has, beyond `Task`, that can keep a part of the data from every choice."""
+
+    def held_out(self, dataset: Any) -> Any | None:
+        """The data set with the part held out in place of its validation part; None without one."""
+
+
+def scored(task: Task[Any, Data, Any], dataset: Data) -> Data:
+    """The data set whose validation part the final scores of a run are of."""
+    found: Data | None = task.held_out(dataset) if isinstance(task, HoldsOut) else None
+    return dataset if found is None else found

@@ -1,0 +1,1 @@
+"""Read the past of time series, forecast what comes next."""

@@ -1,0 +1,143 @@
+"""What a forecaster is made of: how series are read, what is forecast, and by which network."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from elman.errors import unknown_name
+from elman.options import require, require_range
+from elman.tasks.networks import NetworkOptions
+
+CALENDAR = ("year", "month", "yearday", "weekday", "hour")
+
+
+@dataclass(frozen=True)
+class ForecastOptions(NetworkOptions):
+    """Options of the task `forecast`. Those left at None are chosen from the data and the time.
+
+    Parameters
+    ----------
+    layout
+        How tables hold series: a column each, one after the other, or a row each; guessed and told
+        if not given.
+    time_column
+        Column of the times; guessed and told if not given.
+    id_column
+        Column of the series' names, where they stand one after the other; guessed and told.
+    target
+        Columns to forecast, each a series; guessed and told if not given.
+    past_columns
+        Columns that help, known up to the present.
+    future_columns
+        Columns that help and are known ahead: rows without a value may follow with them.
+    static_columns
+        Columns that help and say one thing of a whole series: numbers or words.
+    header
+        Whether tables begin with the names of their columns; guessed and told if not given.
+    encoding
+        Encoding of tables: utf-8, gb18030, latin-1.
+    fill
+        Fill what is missing: with the value before, on a line, or with zero. An error otherwise.
+    skip_bad_rows
+        Leave out rows and series that cannot be read, and count them.
+    until
+        Read nothing from this time on; without times, from the value of this number.
+    validation_from
+        Validate from this time on, instead of on a share of the data.
+    test_from
+        Keep what follows from this time on for testing: the final scores of the run are of it.
+    test_data
+        A file in which every series goes on, kept for testing.
+    horizon
+        How many values to forecast; a season, at most a tenth of a series, if not given.
+    look_back
+        How many values the network reads before it forecasts.
+    season
+        After how many values the series repeat themselves; guessed and told if not given.
+    stride
+        Values from one forecast of the back-test to the next; 1, or more if those were too many.
+    windows
+        Train on so many places of the series in an epoch, drawn at random; on all if not given.
+    calendar
+        What is read of the times: year, month, yearday, weekday, hour, or none; by the frequency
+        if not given.
+    log
+        Take the logarithm of the values first: for what grows by shares of itself.
+    scaling
+        What the network reads: values by the mean and deviation of their series, by those of the
+        window read, or as the difference from its last value.
+    seasonal
+        Read and forecast the difference from the season before.
+    steps_ahead
+        Forecast all values at once, or each from the one before.
+    segment
+        Read and forecast so many values at each step (SegRNN); 0 for one.
+    identity
+        Width of what is learnt of each series by its name; 0 for nothing.
+    loss
+        Error to make small: squared, absolute, squared and then absolute, or by shares.
+    quantiles
+        Forecast these too, 0.5 among them: 0.1,0.5,0.9. Their loss replaces the other.
+    """
+
+    layout: Literal["wide", "long", "rows"] | None = None
+    time_column: str | None = None
+    id_column: str | None = None
+    target: tuple[str, ...] | None = None
+    past_columns: tuple[str, ...] = ()
+    future_columns: tuple[str, ...] = ()
+    static_columns: tuple[str, ...] = ()
+    header: bool | None = None
+    encoding: str = "utf-8"
+    fill: Literal["previous", "linear", "zero"] | None = None
+    skip_bad_rows: bool = False
+    until: str | None = None
+    validation_from: str | None = None
+    test_from: str | None = None
+    test_data: Path | None = None
+    horizon: int | None = None
+    look_back: int | None = None
+    season: int | None = None
+    stride: int | None = None
+    windows: int | None = None
+    calendar: tuple[str, ...] | None = None
+    log: bool = False
+    scaling: Literal["series", "window", "last"] | None = None
+    seasonal: bool = False
+    steps_ahead: Literal["direct", "recursive"] = "direct"
+    segment: int = 0
+    identity: int | None = None
+    loss: Literal["mse", "mae", "huber", "smape"] = "mae"
+    quantiles: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range(self, ("horizon", "look_back", "season", "stride", "windows"), 1, 1_000_000)
+        require_range(self, ("segment",), 0, 100_000)
+        require_range(self, ("identity",), 0, 4096)
+        require_range(self, ("quantiles",), 0, 1)
+        for q in self.quantiles:
+            require(self, "quantiles", 0 < q < 1, "values between 0 and 1")
+        known = not self.quantiles or 0.5 in self.quantiles
+        rising = list(self.quantiles) == sorted(set(self.quantiles))
+        require(self, "quantiles", known and rising, "rising values, 0.5 among them")
+        for name in self.calendar or ():
+            if name != "none" and name not in CALENDAR:
+                raise unknown_name("calendar", name, (*CALENDAR, "none"))
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+        require(
+            self, "test_from", self.test_from is None or self.test_data is None,
+            "no --test-data beside it",
+        )  # fmt: skip
+        recursive = self.steps_ahead == "recursive"
+        for name in ("past_columns", "quantiles", "segment"):
+            alone = not (recursive and getattr(self, name))
+            require(self, name, alone, "--steps-ahead direct")
+        one_way = not any(self.bidirectional) or not (recursive or self.segment)
+        require(self, "bidirectional", one_way, "--steps-ahead direct and no --segment")

@@ -1,0 +1,89 @@
+"""Forecasts beside what came, and the error by how far ahead it was forecast."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.tasks.forecast.panel import Panel
+from elman.tasks.forecast.scores import point
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+SHOWN = 6  # series
+ROWS = 12  # steps ahead in the table
+
+
+def step_table(errors: Mapping[str, Floats], percent: Floats) -> list[str]:
+    """MASE of some steps ahead by name of the forecast, and MAPE, as lines of Markdown."""
+    count = len(next(iter(errors.values())))
+    steps = np.unique(np.linspace(0, count - 1, min(count, ROWS)).round().astype(int))
+    lines = [
+        f"| steps ahead | {' | '.join(errors)} | MAPE of the network |",
+        "|---" * (len(errors) + 2) + "|",
+    ]
+    for k in steps:
+        cells = " | ".join(f"{values[k]:.3f}" for values in errors.values())
+        lines.append(f"| {k + 1} | {cells} | {percent[k]:.2f} % |")
+    return lines
+
+
+def draw(
+    panel: Panel, windows: Ints, made: Floats, quantiles: Sequence[float],
+    errors: Mapping[str, Floats], folder: Path,
+) -> bool:  # fmt: skip
+    """The last forecast of some series, and errors by step, forecast.png; False without matplotlib.
+
+    `made` is [N, H, Q].
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        return False
+    from matplotlib.figure import Figure
+
+    numbers = np.unique(windows[:, 0])
+    numbers = numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), SHOWN)).astype(int)]
+    rows = -(-(len(numbers) + 1) // 2)
+    figure = Figure(figsize=(11, 2.6 * rows), layout="constrained")
+    places = figure.subplots(rows, 2, squeeze=False).ravel()
+    for axes, number in zip(places, numbers, strict=False):
+        row = int(np.flatnonzero(windows[:, 0] == number)[-1])
+        origin = int(windows[row, 1])
+        ahead = np.arange(panel.settings.horizon)
+        shown = min(origin, max(3 * panel.settings.horizon, 2 * panel.settings.season))
+        past = panel.history(int(number), origin)[-shown:]
+        axes.plot(np.arange(-shown, 0), past, color="tab:gray", lw=1)
+        axes.plot(ahead, panel.values(windows[row : row + 1])[0], color="black", lw=1, label="came")
+        middle = point(made[row : row + 1], quantiles)[0]
+        axes.plot(ahead, middle, color="tab:blue", lw=1.5, label="forecast")
+        for low, high in pairs(quantiles):
+            axes.fill_between(
+                ahead, made[row, :, low], made[row, :, high], color="tab:blue", alpha=0.2, lw=0,
+                label=f"{quantiles[high] - quantiles[low]:.0%} interval",
+            )  # fmt: skip
+        name = panel.collection.series[int(number)].name
+        axes.set_title(name if name.isascii() else ascii(name)[1:-1], fontsize=9)
+        axes.axvline(-0.5, color="lightgray", lw=0.8)
+    places[0].legend(frameon=False, fontsize=8)
+    last = places[len(numbers)]
+    for name, values in errors.items():
+        last.plot(np.arange(1, len(values) + 1), values, label=name, lw=1.5)
+    last.set_xlabel("steps ahead")
+    last.set_ylabel("MASE")
+    last.set_ylim(bottom=0)
+    last.legend(frameon=False, fontsize=8)
+    for axes in places[len(numbers) + 1 :]:
+        axes.remove()
+    fresh = folder / ".forecast.new.png"
+    figure.savefig(fresh, dpi=110)
+    fresh.replace(folder / "forecast.png")
+    return True
+
+
+def pairs(quantiles: Sequence[float]) -> list[tuple[int, int]]:
+    """The numbers of quantiles that bound an interval about the median, the widest first."""
+    count = len(quantiles)
+    return [(k, count - 1 - k) for k in range(count // 2)]

@@ -1,0 +1,102 @@
+"""How far forecasts lie from what came, in the measures that forecasters use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.tasks.forecast.panel import Panel
+from elman.tasks.task import Scores
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def scores_of(panel: Panel, windows: Ints, made: Floats, quantiles: Sequence[float] = ()) -> Scores:
+    """Means over all forecast values of all windows; `made` is [N, H, Q], without quantiles Q = 1.
+
+    mase: absolute error over that of the season before, one step ahead, in the values before the
+    first origin of the series (Hyndman and Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001).
+    smape: 200 |y - f| / (|y| + |f|), in percent, as in the M4 competition; 0 where both are 0.
+    mape: in percent, over values that are not 0. mae, rmse: in the units of the data.
+    mse_scaled, mae_scaled: by the deviation of each series in its training part.
+    crps: twice the mean quantile loss, which goes to the continuous ranked probability score as
+    quantiles are added. A score that no value allows is left out.
+    """
+    y = panel.values(windows)
+    f = point(made, quantiles)
+    error = np.abs(y - f)
+    scores: Scores = {}
+    scale = mase_scales(panel, windows)[windows[:, 0]]
+    fair = scale > 0
+    if fair.any():
+        scores["mase"] = float((error[fair] / scale[fair, None]).mean())
+    both = np.abs(y) + np.abs(f)
+    scores["smape"] = float((200 * error / np.where(both > 0, both, 1)).mean())
+    if (there := y != 0).any():
+        scores["mape"] = float((100 * error[there] / np.abs(y[there])).mean())
+    scores["mae"] = float(error.mean())
+    scores["rmse"] = float(np.sqrt((error**2).mean()))
+    spread = spreads(panel)[windows[:, 0], None]
+    scores["mse_scaled"] = float(((error / spread) ** 2).mean())
+    scores["mae_scaled"] = float((error / spread).mean())
+    if quantiles:
+        all_made = made if made.shape[2] == len(quantiles) else np.repeat(made, len(quantiles), 2)
+        short = y[..., None] - all_made
+        q = np.array(quantiles)
+        scores["crps"] = float(2 * np.maximum(q * short, (q - 1) * short).mean())
+    return scores
+
+
+def point(made: Floats, quantiles: Sequence[float]) -> Floats:
+    """The one forecast among quantiles [N, H, Q]: the median."""
+    middle = list(quantiles).index(0.5) if quantiles and made.shape[2] > 1 else 0
+    return made[:, :, middle]
+
+
+def mase_scales(panel: Panel, windows: Ints) -> Floats:
+    """The mean absolute difference from the season before, of each series; 0 where it never moves.
+
+    Of the values before its first origin; from the value before where they hold no two seasons.
+    """
+    scales = np.zeros(len(panel.lengths))
+    for number in np.unique(windows[:, 0]):
+        origin = int(windows[windows[:, 0] == number, 1].min())
+        y, season = panel.history(int(number), origin), panel.settings.season
+        season = season if origin > season else 1
+        if origin > 1:
+            scales[number] = np.abs(y[season:] - y[:-season]).mean()
+    return scales
+
+
+def spreads(panel: Panel) -> Floats:
+    """The deviation of each series in its training part, in the units of the data."""
+    if not panel.settings.log and not panel.settings.seasonal:
+        return panel.scales.spread
+    # Those scales are of logarithms or differences.
+    ends = np.full(len(panel.lengths), panel.settings.reads)
+    np.maximum.at(ends, panel.train[:, 0], panel.train[:, 1] + panel.settings.horizon)
+    return np.array([panel.history(k, int(end)).std() or 1.0 for k, end in enumerate(ends)])
+
+
+def mape_by_step(panel: Panel, windows: Ints, made: Floats) -> Floats:
+    """MAPE of each step ahead, [H], in percent; NaN where every value is 0."""
+    y = panel.values(windows)
+    there = y != 0
+    shares = np.where(there, 100 * np.abs(y - made) / np.where(there, np.abs(y), 1), 0.0)
+    counts = there.sum(0)
+    found: Floats = np.where(counts > 0, shares.sum(0) / np.maximum(counts, 1), np.nan)
+    return found
+
+
+def by_step(panel: Panel, windows: Ints, made: Floats) -> Floats:
+    """MASE of each step ahead, [H]; of forecasts [N, H]."""
+    scale = mase_scales(panel, windows)[windows[:, 0]]
+    fair = scale > 0
+    if not fair.any():
+        return np.full(made.shape[1], np.nan)
+    error = np.abs(panel.values(windows)[fair] - made[fair]) / scale[fair, None]
+    found: Floats = error.mean(0)
+    return found

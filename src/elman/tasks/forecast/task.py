@@ -1,0 +1,325 @@
+"""The task `forecast`: read the past of series, forecast what comes next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TextIO, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from elman.data import table
+from elman.data.doctor import Page
+from elman.data.table import BadRows
+from elman.errors import UserError
+from elman.metrics import Loss
+from elman.tasks.forecast import model as networks
+from elman.tasks.forecast import naive, panel, pictures
+from elman.tasks.forecast.model import Network, Widths, make_network
+from elman.tasks.forecast.options import ForecastOptions
+from elman.tasks.forecast.panel import Batch, Fitted, Panel
+from elman.tasks.forecast.scores import by_step, mape_by_step, point, scores_of
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+
+SCORED = 1024  # windows at once, where none is trained on
+STEPS = 6000  # updates after which a small data set has been learnt
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training batches of one epoch: windows in random order."""
+
+    dataset: Panel
+    order: NDArray[np.int64]
+    batch_size: int
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, k: int) -> Batch:
+        if not 0 <= k < len(self):
+            raise IndexError(k)
+        chosen = self.order[k * self.batch_size : (k + 1) * self.batch_size]
+        return self.dataset.batch(self.dataset.train[chosen])
+
+
+@final
+class Forecast(Task[ForecastOptions, Panel, Batch]):
+    """The validation part is the last in time; forecasts of it start wherever they fit.
+
+    A test part, where one is named, follows it; the final scores of a run are of that part.
+    """
+
+    name = "forecast"
+    built_in = ("name:sunspots",)
+
+    def read(self, data: Sequence[str], options: ForecastOptions, validation: float) -> Panel:
+        return panel.read(data, options, validation)
+
+    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Panel:
+        return panel.unseen(data, preprocessing, BadRows(False), ahead=False)
+
+    def held_out(self, dataset: Panel) -> Panel | None:
+        return None if dataset.test is None else replace(dataset, check=dataset.test)
+
+    def stored(self, dataset: Panel, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
+        if "-" in data:
+            raise UserError("standard input cannot be read again to go on: give a file")
+        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
+
+    def stem(self, data: Sequence[str]) -> str:
+        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "forecast"
+
+    def preprocessing(self, dataset: Panel) -> dict[str, Any]:
+        return dataset.preprocessing()
+
+    def examine(self, dataset: Panel) -> Page:
+        return page(dataset)
+
+    def plan(
+        self, dataset: Panel, options: ForecastOptions, budget: Budget
+    ) -> Plan[ForecastOptions]:
+        how = dataset.settings
+        count = min(len(dataset.train), options.windows or len(dataset.train))
+        batch = budget.batch_size or int(np.clip(count // 20, 8, 256))
+        several = len(dataset.lengths) > 1
+        hidden = options.hidden_size or ((256,) if options.segment else (64,))
+        identity = options.identity
+        if identity is None:
+            identity = hidden[0] // 2 if options.segment and several else 0
+        if options.segment and identity >= hidden[0]:
+            raise UserError(f"--identity {identity}: needs less than --hidden-size {hidden[0]}")
+        settled = replace(
+            options,
+            hidden_size=hidden,
+            dropout=0.1 if options.dropout is None else options.dropout,
+            weight_drop=options.weight_drop or 0.0,
+            horizon=how.horizon,
+            look_back=how.look_back,
+            season=how.season,
+            calendar=how.calendar or ("none",),
+            scaling=how.scaling,
+            identity=identity,
+            test_data=None if options.test_data is None else options.test_data.absolute(),
+        )
+        epochs, batches = budget.epochs, -(-count // batch)
+        if epochs is None:
+            assert budget.seconds is not None
+            most = max(10, STEPS // batches)
+            each = self._epoch_seconds(dataset, settled, batch, budget.device)
+            epochs = max(1, min(most, int(0.8 * budget.seconds / each)))
+        shape = f"{'/'.join(settled.cell)} of {', '.join(map(str, hidden))} units"
+        steps = f", segments of {options.segment}" if options.segment else ""
+        why = (
+            f"{shape}{steps}, from {how.look_back} values to the next {how.horizon}, "
+            f"{count:,} windows, dropout {settled.dropout:g}: {epochs} epochs"
+        )
+        return Plan(settled, batch, budget.learning_rate or 2e-3, why, epochs)
+
+    def build(self, preprocessing: Mapping[str, Any], options: ForecastOptions) -> Network:
+        for name in ("hidden_size", "dropout", "weight_drop", "identity"):
+            if getattr(options, name) is None:
+                raise UserError(f"options.toml: damaged (no {name} in it)")
+        reading, _, settings, fitted = panel.settled(preprocessing)
+        return make_network(options, settings, widths_of(fitted, len(reading.past_columns)))
+
+    def epoch(
+        self, dataset: Panel, options: ForecastOptions, batch_size: int, seed: int, epoch: int
+    ) -> Epoch[Batch]:
+        order = np.random.default_rng((seed, epoch)).permutation(len(dataset.train))
+        return Batches(dataset, order[: options.windows], batch_size)
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: Carry, device: str
+    ) -> tuple[Tensor, int, Carry]:
+        assert isinstance(model, Network)
+        there = Batch(*(part.to(device) for part in batch))
+        return *networks.loss(model, there, *model.answers(there)), None
+
+    def validate(
+        self, model: nn.Module, dataset: Panel, options: ForecastOptions, device: str
+    ) -> Validation:
+        made, loss = forecasts(model, dataset, dataset.check, device)
+        return Validation(loss, scores_of(dataset, dataset.check, made, options.quantiles))
+
+    def baseline(
+        self, dataset: Panel, options: ForecastOptions, training: Panel
+    ) -> tuple[str, Scores]:
+        name = naive.baseline(dataset)
+        made = naive.NAIVE[name](dataset, dataset.check)[:, :, None]
+        season = dataset.settings.season
+        told = f"{name} repeated" + (f" (season {season})" if season > 1 else "")
+        return told, scores_of(dataset, dataset.check, made, options.quantiles)
+
+    def sample(
+        self, model: nn.Module, dataset: Panel, options: ForecastOptions, length: int, seed: int,
+        device: str,
+    ) -> str:  # fmt: skip
+        return ""
+
+    def remarks(
+        self, model: nn.Module, dataset: Panel, options: ForecastOptions, device: str, sample: str,
+        folder: Path,
+    ) -> list[str]:  # fmt: skip
+        scored = self.held_out(dataset) or dataset
+        windows = scored.check
+        if not len(windows):
+            return []
+        made, _ = forecasts(model, scored, windows, device)
+        middle = point(made, options.quantiles)
+        errors = {"network": by_step(scored, windows, middle)}
+        for name, forecast in naive.NAIVE.items():
+            errors[name] = by_step(scored, windows, forecast(scored, windows))
+        part = "test" if scored is not dataset else "validation"
+        lines = [
+            f"Forecasts from {len(windows):,} origins in the {part} part. MASE by steps ahead:", "",
+            *pictures.step_table(errors, mape_by_step(scored, windows, middle)), "",
+        ]  # fmt: skip
+        if pictures.draw(scored, windows, made, options.quantiles, errors, folder):
+            lines += ["![forecasts, and error by steps ahead](forecast.png)", ""]
+        y = scored.values(windows)
+        for low, high in pictures.pairs(options.quantiles):
+            inside = ((made[:, :, low] <= y) & (y <= made[:, :, high])).mean()
+            wanted = options.quantiles[high] - options.quantiles[low]
+            lines.append(f"- The {wanted:.0%} interval held {inside:.1%} of the values.")
+        best = min(naive.NAIVE, key=lambda name: float(errors[name].mean()))
+        if errors[best].mean() < errors["network"].mean():
+            lines.append(f"- WARNING: {best} repeats are nearer than the network, by MASE.")
+        return lines
+
+    def predict(
+        self, model: nn.Module, preprocessing: Mapping[str, Any], options: ForecastOptions,
+        device: str, data: Sequence[str], out: TextIO, bad: BadRows,
+    ) -> None:  # fmt: skip
+        there = panel.unseen(data, preprocessing, bad, ahead=True)
+        made, _ = forecasts(model, there, there.check, device)
+        found = there.collection
+        grid = found.grid
+        named = {f"q{q:g}": k for k, q in enumerate(options.quantiles)}
+        columns = (*found.columns, "forecast", *named)
+        writer = table.Writer(out, found.form, columns, header=True)
+        dates = None if grid is None or grid.unit == "numbers" else grid
+        step = 1 if grid is None else grid.step
+        for one, steps in zip(found.series, made, strict=True):
+            for k, values in enumerate(steps):
+                place = int(one.places[0]) + step * (len(one) + k)
+                row: dict[str, Any] = {
+                    found.columns[0]: one.name,
+                    found.columns[1]: place if dates is None else dates.text(place),
+                    "forecast": _rounded(float(point(values[None, None], options.quantiles)[0, 0])),
+                }
+                row |= {name: _rounded(float(values[q])) for name, q in named.items()}
+                writer.write(row)
+
+    def _epoch_seconds(
+        self, dataset: Panel, options: ForecastOptions, batch_size: int, device: str
+    ) -> float:
+        """How long one epoch takes, by a few of its batches."""
+        past = len(dataset.collection.reading.past_columns)
+        model = make_network(options, dataset.settings, widths_of(dataset.fitted, past))
+        model.to(device).train()
+        epoch = self.epoch(dataset, options, batch_size, 0, 0)
+        steps, began, first = 0, time.perf_counter(), 0.0
+        for k in range(min(len(epoch), 12)):
+            total, _, _ = self.loss(model, epoch[k], None, device)
+            torch.autograd.backward(total)
+            model.zero_grad()
+            if k == 0:
+                first, began = time.perf_counter() - began, time.perf_counter()
+                continue
+            steps += 1
+            if time.perf_counter() - began > 1.0:
+                break
+        each = (time.perf_counter() - began) / steps if steps else first
+        return 1.2 * each * len(epoch)
+
+
+TASK = Forecast()
+
+
+def widths_of(fitted: Fitted, past: int) -> Widths:
+    """How many numbers a network reads of each kind."""
+    static = len(fitted.static.mean) + sum(map(len, fitted.words))
+    return Widths(past, len(fitted.known.mean), static, len(fitted.names))
+
+
+def forecasts(
+    model: nn.Module, dataset: Panel, windows: NDArray[np.int64], device: str
+) -> tuple[NDArray[np.float64], Loss]:
+    """Forecasts [N, H, Q] in the units of the data, quantiles rising, and their loss.
+
+    The loss is not finite where a window ends in the future.
+    """
+    assert isinstance(model, Network)
+    parts, loss = [], Loss(0.0, 0)
+    with torch.no_grad():
+        for start in range(0, len(windows), SCORED):
+            batch = dataset.batch(windows[start : start + SCORED])
+            there = Batch(*(part.to(device) for part in batch))
+            made = model(there.inputs)
+            total, count = networks.loss(model, there, made, there.target)
+            loss = loss + Loss(float(total), count)
+            parts.append(dataset.unscaled(made.double().cpu().numpy(), batch))
+    return np.sort(np.concatenate(parts), 2), loss
+
+
+def page(dataset: Panel) -> Page:
+    """What the data doctor says of series."""
+    found, how = dataset.collection, dataset.settings
+    warnings, facts = [], [*found.facts]
+    if dataset.bad.count:
+        first = "; ".join(dataset.bad.first[:3])
+        warnings.append(f"{dataset.bad.count:,} rows or series left out, such as {first}")
+    series = found.series
+    values = sum(len(one) for one in series)
+    if found.filled:
+        told = f"{found.filled:,} missing values filled: {found.reading.fill}"
+        (warnings if found.filled > 0.05 * values else facts).append(told)
+    still = [one.name for one in series if not np.ptp(one.y)]
+    if still:
+        warnings.append(f"series that never change: {_some(still)}")
+    contents: dict[bytes, str] = {}
+    twins = [o.name for o in series if contents.setdefault(o.y.tobytes(), o.name) != o.name]
+    if twins:
+        warnings.append(f"series that repeat others: {_some(twins)}")
+    lengths = sorted(len(one) for one in series)
+    if lengths[0] < lengths[-1]:
+        middle = lengths[len(lengths) // 2]
+        facts.append(f"lengths: {lengths[0]:,} to {lengths[-1]:,}, half up to {middle:,}")
+    low = min(float(one.y.min()) for one in series)
+    if low == 0:
+        facts.append("some values are 0: MAPE leaves them out")
+    if dataset.scales.spread.max() > 100 * dataset.scales.spread.min():
+        facts.append("some series vary over 100 times as much as others: MAE and RMSE see those")
+    if found.reading.future_columns:
+        reach = min(len(one.places) - len(one) for one in series)
+        names = ", ".join(found.reading.future_columns)
+        facts.append(f"{names}: known for {reach:,} steps after the last value")
+    if found.grid is not None:
+        first, last = series[0].places[0], series[0].places[len(series[0]) - 1]
+        span = f"{found.grid.text(int(first))} to {found.grid.text(int(last))}"
+        facts.append(f'"{series[0].name}" goes from {span}')
+    facts.append(
+        f"season {how.season}, horizon {how.horizon}, look-back {how.look_back}"
+        + (f"; read of the times: {', '.join(how.calendar)}" if how.calendar else "")
+    )
+    test = "" if dataset.test is None else f", {len(dataset.test):,} for testing"
+    headline = (
+        f"{dataset.name}: {len(series):,} series, {values:,} values; {len(dataset.train):,} "
+        f"windows for training, {len(dataset.check):,} for validation{test}"
+    )
+    return Page(headline, tuple(warnings), tuple(facts))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+
+
+def _rounded(value: float) -> float:
+    """Seven digits, as many as a network has."""
+    return float(f"{value:.7g}")

@@ -1,0 +1,154 @@
+"""Series read from every layout; gaps, and everything else that is wrong, told by line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elman.data import series
+from elman.data.series import Collection, Reading
+from elman.data.table import BadRows
+from elman.errors import UserError
+
+MONTHS = [f"{1990 + k // 12}-{k % 12 + 1:02}" for k in range(30)]
+VALUES = {"north": [float(k % 7 + 0.5) for k in range(30)], "süd": [3.0 - k for k in range(30)]}
+
+
+def _read(path: Path, text: str, reading: Reading | None = None, *, skip: bool = False
+          ) -> Collection:  # fmt: skip
+    path.write_text(text, encoding="utf-8")
+    return series.read([str(path)], reading or Reading(), BadRows(skip))
+
+
+def _table(rows: Sequence[Sequence[object]]) -> str:
+    return "\n".join(",".join(map(str, row)) for row in rows) + "\n"
+
+
+def _wide() -> list[list[object]]:
+    return [["month", *VALUES], *[[m, *[v[k] for v in VALUES.values()]] for k, m in
+                                  enumerate(MONTHS)]]  # fmt: skip
+
+
+def test_wide_long_rows_and_json_hold_the_same_series(tmp_path: Path) -> None:
+    long = [["unique_id", "ds", "y"]]
+    long += [[n, m, str(v)] for n, vs in VALUES.items() for m, v in zip(MONTHS, vs, strict=True)]
+    rows = [["V1", *[f"V{k + 2}" for k in range(33)]]]
+    rows += [[n, *map(str, vs), "", "", ""] for n, vs in VALUES.items()]
+    objects = "\n".join(json.dumps(dict(zip(long[0], row, strict=True))) for row in long[1:])
+    found = [
+        _read(tmp_path / "wide.csv", _table(_wide())),
+        _read(tmp_path / "long.csv", _table(long)),
+        _read(tmp_path / "rows.csv", _table(rows)),
+        _read(tmp_path / "long.jsonl", objects),
+    ]
+    for one in found:
+        assert {s.name: s.y.tolist() for s in one.series} == VALUES
+    assert found[0].grid == found[1].grid == found[3].grid and found[2].grid is None
+    assert found[0].grid is not None and found[0].grid.name == "monthly"
+    assert found[1].series[0].places.tolist() == found[0].series[0].places.tolist()
+    assert [one.form for one in found] == ["csv", "csv", "csv", "json"]
+    assert found[0].columns == ("unique_id", "month")
+
+
+def test_a_column_alone_and_numbers_without_a_header_are_series(tmp_path: Path) -> None:
+    alone = _read(tmp_path / "one.csv", "Y\n3\n1\n2\n")
+    assert [(s.name, s.y.tolist()) for s in alone.series] == [("Y", [3, 1, 2])]
+    bare = _read(tmp_path / "bare.csv", "3.5,1\n1.5,2\n2.5,1\n")
+    assert [s.name for s in bare.series] == ["1", "2"] and alone.grid is bare.grid is None
+
+
+def test_covariates_go_with_their_series_and_may_reach_ahead(tmp_path: Path) -> None:
+    rows = [["day", "y", "rain", "holiday", "shop"]]
+    rows += [[f"2024-01-{k:02}", str(k), str(10 - k), str(k % 2), "north"] for k in range(1, 9)]
+    rows += [[f"2024-01-{k:02}", "", "", str(k % 2), ""] for k in (9, 10)]
+    how = Reading(
+        past_columns=("rain",), future_columns=("holiday",), static_columns=("shop",)
+    )  # fmt: skip
+    (one,) = _read(tmp_path / "d.csv", _table(rows), how).series
+    assert len(one) == 8 and len(one.places) == 10
+    assert one.past[:, 0].tolist() == [10.0 - k for k in range(1, 9)]
+    assert one.future[:, 0].tolist() == [float(k % 2) for k in range(1, 11)]
+    assert one.static == ("north",)
+
+
+@pytest.mark.parametrize(
+    ("fill", "filled"),
+    [
+        ("previous", [1, 1, 1, 4, 4, 6]),
+        ("linear", [1, 2, 3, 4, 5, 6]),
+        ("zero", [1, 0, 0, 4, 0, 6]),
+    ],
+)
+def test_gaps_are_filled_as_asked_and_refused_otherwise(
+    tmp_path: Path, fill: series.Fill, filled: list[float]
+) -> None:
+    # Two days are missing, one value is; what is empty at both ends is no gap.
+    text = (
+        "ds,y\n2024-01-01,\n2024-01-02,1\n2024-01-05,4\n2024-01-06,NA\n2024-01-07,6\n2024-01-08,\n"
+    )
+    found = _read(tmp_path / "g.csv", text, Reading(fill=fill))
+    assert found.series[0].y.tolist() == filled and found.filled == 3
+    assert (
+        found.grid is not None and found.grid.text(int(found.series[0].places[0])) == "2024-01-02"
+    )
+    with pytest.raises(UserError, match=r'line 4: 2 rows of "y" missing after 2024-01-02; give --'):
+        _read(tmp_path / "g.csv", text)
+
+
+WRONG = {
+    "comes twice": "ds,y\n2024-01-01,1\n2024-01-02,2\n2024-01-02,3\n",
+    "comes after": "ds,y\n2024-01-01,1\n2024-01-03,2\n2024-01-02,3\n",
+    "'x', not a number": "ds,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,x\n",
+    "'inf', not a finite number": "ds,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,inf\n",
+    "needs dates as": "ds,y\n2024-01-01,1\n2024-01-02,2\n3 Jan 2024,3\n",
+    "no such time follows": "ds,y\n2024-01-01 00:00,1\n2024-01-01 01:00,2\n2024-01-01 02:07,3\n"
+    "2024-01-01 03:07,3\n2024-01-01 04:07,3\n",
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_row_that_is_wrong_is_told_by_its_line_or_left_out(tmp_path: Path, what: str) -> None:
+    with pytest.raises(UserError, match=rf"w\.csv, line 4: .*{what}.*--skip-bad-rows"):
+        _read(tmp_path / "w.csv", WRONG[what])
+    if what != "no such time follows":
+        bad = BadRows(skip=True)
+        found = series.read([str(tmp_path / "w.csv")], Reading(fill="linear"), bad)
+        assert bad.count == 1 and len(found.series[0]) in (2, 3)
+
+
+def test_a_missing_column_is_told_with_its_near_match(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r'unknown column "nort"; did you mean "north"'):
+        _read(tmp_path / "w.csv", _table(_wide()), Reading(target=("nort",)))
+    with pytest.raises(UserError, match="no column of numbers"):
+        _read(tmp_path / "t.csv", "word,other\nup,left\ndown,right\n")
+    with pytest.raises(UserError, match="give --target"):
+        _read(tmp_path / "l.csv", "unique_id,ds,a,b\nn,2024-01,1,2\nn,2024-02,1,3\n")
+
+
+def test_a_continuation_follows_where_its_series_ends(tmp_path: Path) -> None:
+    first = _read(tmp_path / "a.csv", _table(_wide()[:21]))
+    after = _read(tmp_path / "b.csv", _table([_wide()[0], *_wide()[21:]]))
+    whole, lengths = series.joined(first, after, "b.csv")
+    assert {s.name: s.y.tolist() for s in whole.series} == VALUES and lengths == [20, 20]
+    assert (np.diff(whole.series[0].places) == 1).all()
+    with pytest.raises(UserError, match="does not go on after 1991-08"):
+        series.joined(first, _read(tmp_path / "c.csv", _table([_wide()[0], *_wide()[23:]])), "c")
+    alone = Reading(target=("north",))
+    with pytest.raises(UserError, match='does not continue the series "süd"'):
+        series.joined(
+            first, _read(tmp_path / "b.csv", (tmp_path / "b.csv").read_text(), alone), "b"
+        )
+
+
+def test_a_time_is_found_in_a_series_by_date_or_by_number(tmp_path: Path) -> None:
+    found = _read(tmp_path / "a.csv", _table(_wide()))
+    assert series.place_of(found, found.series[0], "1990-01", "--until") == 0
+    assert series.place_of(found, found.series[0], "1991-02-01", "--until") == 13
+    with pytest.raises(UserError, match="--until 7: needs a date as 1990-01"):
+        series.place_of(found, found.series[0], "7", "--until")
+    bare = _read(tmp_path / "one.csv", "Y\n3\n1\n2\n")
+    assert series.place_of(bare, bare.series[0], "3", "--until") == 2
