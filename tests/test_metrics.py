@@ -18,7 +18,7 @@ def test_the_mean_of_a_sum_weighs_every_token_alike(parts: list[tuple[int, int]]
 
 
 def test_nothing_counted_has_no_mean() -> None:
-    with pytest.raises(ValueError, match="no token was counted"):
+    with pytest.raises(ValueError, match="nothing was counted"):
         _ = Loss(0.0, 0).mean
     with pytest.raises(ValueError, match="0 characters"):
         bits_per_character(1.0, 0)

@@ -49,7 +49,7 @@ def check_told(ended: Ended) -> None:
     *before, last = ended.err.splitlines()
     assert last.startswith("elman: ")
     assert 20 < len(last) < 700
-    assert len(before) <= 2  # what was said of the data and of the plan
+    assert len(before) <= 8  # what was said of the data and of the plan
     assert not any(line.startswith("elman: ") for line in before)
     assert "Traceback" not in ended.err
 
@@ -480,7 +480,8 @@ def test_runs_with_one_flipped_byte(
         ("text.tie_weights", True), ("text.layer_norm", True), ("text.initial_state", "learned"),
         ("text.sequence_length", 0), ("text.dropout", 7.0), ("text.level", "runes"), ("text.new",
         1),
-        ("train.epochs", -1), ("train.minutes", 1.0), ("train.seed", -1), ("train.validation", 2.0),
+        ("train.epochs", -1), ("train.minutes", -1.0), ("train.seed", -1),
+        ("train.validation", 2.0),
         ("train.device", "tpu"), ("train.threads", 0), ("train.new", 1), ("train.optimizer",
         "none"),
     ],

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -150,6 +150,21 @@ class Problem:
         stepwise, leaves = self._leaves(torch.float64)
         return self._with_gradients(stepwise(*cast(Any, leaves)), leaves)
 
+    def check(self, instruction_set: str, bound: float = BOUND) -> None:
+        """The sweep against the reference.
+
+        relu's slope jumps at zero: where the exact gradients themselves jump with a change as small
+        as float32's rounding, there is nothing to compare.
+        """
+        exact = self.reference()
+        ours = self.run(instruction_set)
+        if self.cell == "rnn-relu" and not _is_close(ours, exact, bound):
+            g = torch.Generator().manual_seed(0)
+            for _ in range(8):
+                shift = 1 + 4e-7 * torch.randn(self.R.shape, generator=g)
+                assume(_is_close(replace(self, R=self.R * shift).reference(), exact, bound))
+        close(ours, exact, bound)
+
     def _leaves(self, dtype: torch.dtype) -> tuple[Stepwise, list[Tensor | None]]:
         x, W, ids = self.input
         mask, norm, keep = self.inside
@@ -182,6 +197,14 @@ class Problem:
         return *results[: 2 + count], *results[-count:]
 
 
+def _is_close(ours: tuple[Tensor, ...], exact: tuple[Tensor, ...], bound: float) -> bool:
+    try:
+        close(ours, exact, bound)
+    except AssertionError:
+        return False
+    return True
+
+
 def close(ours: tuple[Tensor, ...], exact: tuple[Tensor, ...], bound: float = BOUND) -> None:
     assert len(ours) == len(exact)
     for a, b in zip(ours, exact, strict=True):
@@ -204,7 +227,7 @@ def test_a_sweep_is_the_reference(
     form: str,
 ) -> None:
     problem = Problem.draw(cell, size, seed, packed, reverse, form)
-    close(problem.run(instruction_set), problem.reference())
+    problem.check(instruction_set)
 
 
 @every_cell
@@ -226,7 +249,7 @@ def test_with_anything_inside_it_is_the_reference(
     problem = Problem.draw(cell, size, seed, packed, reverse, form, inside)
     # Few values may lie close together by chance: then layer norm amplifies their rounding.
     few = "norm" in inside and size[2] < 33
-    close(problem.run(instruction_set), problem.reference(), 1e-3 if few else BOUND)
+    problem.check(instruction_set, 1e-3 if few else BOUND)
 
 
 @every_cell

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elman
+from elman import tasks
+from elman.run import prepare
 from elman.run.report import verdict, write_report
 
 COUNTS = st.integers(4, 40)
@@ -117,5 +119,6 @@ def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
 def test_a_report_can_be_written_again(text: Path, tmp_path: Path) -> None:
     run = elman.train("text", text, run=tmp_path / "run", epochs=1, hidden_size=3, sample=0)
     before = (run.path / "report.md").read_text(encoding="utf-8")
-    write_report(run.folder, [], [])
+    page = tasks.get("text").examine(prepare.read_again(prepare.trained(run.path)))
+    write_report(run.folder, page.lines(), [])
     assert (run.path / "report.md").read_text(encoding="utf-8") == before
