@@ -31,7 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "forecast": {"hidden_size": 4, "look_back": 8},
 }
 """Options that make the built-in data of a task quick to learn; none are needed."""
-CUT = {"regress": 32, "forecast": 32}
+CUT = {"forecast": 8, "regress": 32}
 """Batch sizes that give an epoch two batches at least, where few sequences are built in."""
 
 

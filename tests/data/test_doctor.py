@@ -22,7 +22,7 @@ def page(
 
 
 GOOD = [(f"text {k:03}", "ab"[k % 2]) for k in range(40)]
-OTHER = [(f"other {k:03}", "ab"[k % 2]) for k in range(10)]
+OTHER = [(f"more {k:03}", "ab"[k % 2]) for k in range(10)]
 
 
 def test_of_good_data_it_tells_and_does_not_warn() -> None:
@@ -30,6 +30,11 @@ def test_of_good_data_it_tells_and_does_not_warn() -> None:
     assert found.warnings == ()
     assert found.headline == "it: 40 sequences for training, 10 for validation, 2 classes"
     assert "classes: a 50.0%, b 50.0%" in found.facts
+    assert "every sequence has 8 steps" in found.facts
+    assert (
+        "lengths in steps: 8 to 20, half below 9, 95 % up to 8"
+        in page([*GOOD, ("t" * 20, "a")]).facts
+    )
     assert found.lines() == [found.headline, *found.facts]
 
 
@@ -40,7 +45,7 @@ def test_each_thing_that_spoils_a_score_is_a_warning() -> None:
     )
     assert "4 of 44 sequences for training are repeats" in str(page(GOOD + GOOD[:4]).warnings)
     assert "1 of 41 sequences for training are repeats" in str(page(GOOD + GOOD[:1]).facts)
-    assert "less than 10 sequences: c (2)" in str(page([*GOOD, ("x", "c"), ("y", "c")]).warnings)
+    assert "fewer than 10 sequences: c (2)" in str(page([*GOOD, ("x", "c"), ("y", "c")]).warnings)
     many = [(f"more {k}", "a") for k in range(100)]
     assert "a is 6 times as frequent as b" in str(page(GOOD + many).warnings)
     assert "1 sequences are longer than 9 steps and are cut" in str(

@@ -456,6 +456,8 @@ def _print_scores(
         }  # fmt: skip
         print(json.dumps(record))
         return
+    if not scores:  # nothing was kept for validation
+        return
     rows = [
         (name, f"{value:.4f}", f"{baseline[name]:.4f}" if name in baseline else "")
         for name, value in scores.items()

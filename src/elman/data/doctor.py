@@ -104,7 +104,7 @@ def labelled(
         )
     rare = [f"{label} ({count})" for label, count in classes if count < RARE]
     if rare:
-        warnings.append(f"classes with less than {RARE} sequences: {', '.join(rare[:SHOWN])}")
+        warnings.append(f"classes with fewer than {RARE} sequences: {', '.join(rare[:SHOWN])}")
     if classes[0][1] > SKEWED * classes[-1][1]:
         warnings.append(
             f"{classes[0][0]} is {classes[0][1] / classes[-1][1]:.0f} times as frequent as "
@@ -116,6 +116,8 @@ def labelled(
     facts.append(
         f"lengths in steps: {spread[0]:,} to {spread[3]:,}, half below {spread[1] + 1:,}, "
         f"95 % up to {spread[2]:,}"
+        if spread[0] < spread[3]
+        else f"every sequence has {spread[0]:,} steps"
     )
     total = sum(counts.values())
     told = ", ".join(f"{label} {count / total:.1%}" for label, count in classes[:SHOWN])

@@ -123,6 +123,7 @@ def card(scores: Mapping[str, Any], tables: Mapping[str, Any]) -> str:
     front = ["---", "library_name: elman", f"tags: [elman, recurrent-network, {task}]"]
     if task == "text":
         front.append("pipeline_tag: text-generation")
+    used = "`elman generate FOLDER`" if task == "text" else "`elman predict FOLDER DATA`"
     own = scores.get("scores", {})
     numbers = ", ".join(f"{name} {value:.4f}" for name, value in own.items()) or "not scored"
     options = tables[task]
@@ -137,7 +138,7 @@ def card(scores: Mapping[str, Any], tables: Mapping[str, Any]) -> str:
             f"# A recurrent network for {task}", "",
             f"{shape.capitalize()}. Validation: {numbers}.", "",
             f"Trained with Elman on {', '.join(Path(d).name for d in tables['data'])}. "
-            "Load it with `elman.load(FOLDER)`, or `elman generate FOLDER`.", "",
+            f"Load it with `elman.load(FOLDER)`, or {used}.", "",
         ]
     )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from elman.tasks.classify.data import (
 )
 from elman.tasks.classify.model import Classifier
 from elman.tasks.classify.options import ClassifyOptions
+from elman.tasks.pace import epoch_seconds
 from elman.tasks.prediction import Answer
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 
@@ -173,7 +173,12 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         if epochs is None:
             assert budget.seconds is not None
             most = 20 if texts else 60
-            each = self._epoch_seconds(dataset, settled, batch, budget.device)
+            known = dataset.encoder.vocabulary
+            model = Classifier(
+                settled, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0
+            )
+            epoch = self.epoch(dataset, settled, batch, 0, 0)
+            each = epoch_seconds(self, model, epoch, budget.device)
             epochs = max(1, min(most, int(0.8 * budget.seconds / each)))
         assert settled.hidden_size
         units = ", ".join(map(str, settled.hidden_size))
@@ -297,30 +302,6 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         else:
             read = examples.read(data, reading, bad, labelled=False)
             prediction.answer_examples(read, answer, out, bad)
-
-    def _epoch_seconds(
-        self, dataset: Labelled, options: ClassifyOptions, batch_size: int, device: str
-    ) -> float:
-        """How long one epoch takes, by a few of its batches."""
-        known = dataset.encoder.vocabulary
-        model = Classifier(
-            options, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0
-        )
-        model.to(device).train()
-        epoch = self.epoch(dataset, options, batch_size, 0, 0)
-        steps, began, first = 0, time.perf_counter(), 0.0
-        for k in range(min(len(epoch), 12)):
-            total, _, _ = self.loss(model, epoch[k], None, device)
-            torch.autograd.backward(total)
-            model.zero_grad()
-            if k == 0:
-                first, began = time.perf_counter() - began, time.perf_counter()
-                continue
-            steps += 1
-            if time.perf_counter() - began > 1.0:
-                break
-        each = (time.perf_counter() - began) / steps if steps else first
-        return 1.2 * each * len(epoch)
 
 
 @dataclass(frozen=True)
