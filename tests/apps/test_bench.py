@@ -127,8 +127,10 @@ def test_ctrl_c_ends_every_process_and_keeps_what_was_measured(tmp_path: Path) -
     kept = tmp_path / "b"
     command = [*BENCH, "--quick", *SMALL[:-1], "8", "--rows", "tokens,busy"]
     with subprocess.Popen(
-        [*command, "--output", str(kept)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
+        [*command, "--output", str(kept)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        # Tests started in the background of a shell hand on that SIGINT is to be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
         family = spinning_family(process)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
