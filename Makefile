@@ -41,7 +41,7 @@ memory: .venv/installed
 	cp -r src/elman $(SANITIZED)/ && cp $(SANITIZED)/_native*.so $(SANITIZED)/elman/kernels/
 	LD_PRELOAD=$$($(CXX) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	  PYTHONPATH=$(SANITIZED):$$($(RUN)/python -c "import sysconfig as s; print(s.get_path('purelib'))") \
-	  $(PYTHON) -m pytest -n 2 tests/kernels -k "not fork"
+	  PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest -p xdist.plugin -n 2 tests/kernels -k "not fork"
 
 races:
 	mkdir -p build
