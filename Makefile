@@ -39,9 +39,9 @@ memory: .venv/installed
 	  -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"
 	cmake --build $(SANITIZED) --parallel
 	cp -r src/elman $(SANITIZED)/ && cp $(SANITIZED)/_native*.so $(SANITIZED)/elman/kernels/
-	LD_PRELOAD=$$($(CXX) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
-	  PYTHONPATH=$(SANITIZED):$$($(RUN)/python -c "import sysconfig as s; print(s.get_path('purelib'))") \
-	  PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest -p xdist.plugin -n 2 tests/kernels -k "not fork"
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(abspath $(SANITIZED)):$$($(RUN)/python -c "import sysconfig as s; print(s.get_path('purelib'))") \
+	  PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest -p xdist.plugin -n 2 tests/kernels -k "not fork and not freed"
 
 races:
 	mkdir -p build

@@ -27,6 +27,7 @@ constexpr int ACCUMULATORS = 12;
 
 typedef float vec __attribute__((vector_size(W * 4)));
 typedef int32_t ivec __attribute__((vector_size(W * 4)));
+typedef uint32_t uvec __attribute__((vector_size(W * 4)));
 
 #define INLINE inline __attribute__((always_inline))
 
@@ -106,7 +107,7 @@ INLINE Exponential exponential(vec a) {
     q = fma(q, r, splat(0.041666556f));
     q = fma(q, r, splat(0.16666576f));
     q = fma(q, r, splat(0.5f));
-    return {(vec)(((ivec)rounded << 23) + (ivec)splat(1.0f)), fma(r * r, q, r)};
+    return {(vec)(((uvec)rounded << 23) + (uvec)splat(1.0f)), fma(r * r, q, r)};  // wraps round
 }
 
 // 1 / (1 + e^-a). Below a = -87.3 the result is no normal number, and may be zero.
