@@ -49,7 +49,7 @@ def check_told(ended: Ended) -> None:
     *before, last = ended.err.splitlines()
     assert last.startswith("elman: ")
     assert 20 < len(last) < 700
-    assert len(before) <= 8  # what was said of the data and of the plan
+    assert len(before) <= 5  # what was said of the data, its doctor included, and of the plan
     assert not any(line.startswith("elman: ") for line in before)
     assert "Traceback" not in ended.err
 
