@@ -1,0 +1,1 @@
+"""Read a sentence, write another: translation and every other N-to-M job."""

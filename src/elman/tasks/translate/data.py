@@ -1,0 +1,133 @@
+"""Pairs as a network reads them: ids of both sides, each closed by an end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data import pairs, vocabulary
+from elman.data.pairs import Pairs
+from elman.data.table import BadRows
+from elman.data.vocabulary import UNKNOWN, WORD, Vocabulary, Words
+from elman.errors import UserError
+from elman.tasks.translate.options import Level
+
+Ints = NDArray[np.int64]
+RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
+ONCE = 0.06  # share of words that come once, from which a side is read by characters
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """From the two texts of a pair to ids; the last id of each side, `size`, is the end."""
+
+    source: Vocabulary
+    target: Vocabulary
+    longest: int  # tokens of a side
+    cut: bool  # what is longer is cut there
+
+    def source_ids(self, text: str) -> Ints | str:
+        """The ids [S], the end among them, or why there are none."""
+        return self._ids(self.source, text)
+
+    def target_ids(self, text: str) -> Ints | str:
+        """The ids [T], the end among them, or why there are none."""
+        return self._ids(self.target, text)
+
+    def _ids(self, side: Vocabulary, text: str) -> Ints | str:
+        ids = side.encode(text).astype(np.int64)
+        if not len(ids):
+            return "nothing but white space"
+        if len(ids) > self.longest:
+            if not self.cut:
+                return f"{len(ids):,} tokens, more than --longest {self.longest:,}"
+            ids = ids[: self.longest]
+        return np.append(ids, side.size)
+
+    def to_json(self) -> dict[str, Any]:
+        same = self.target is self.source
+        return {
+            "source": self.source.to_json(),
+            "target": None if same else self.target.to_json(),
+            "longest": self.longest,
+            "cut": self.cut,
+        }
+
+
+def make_encoder(
+    sources: Sequence[str], targets: Sequence[str], levels: tuple[Level | None, Level | None], *,
+    limit: int | None, shared: bool, lowercase: bool, longest: int, cut: bool,
+) -> Encoder:  # fmt: skip
+    """An encoder that fits these pairs, those for training. A level that is None is guessed."""
+    made = [
+        _vocabulary(texts, level or guessed(texts), limit, lowercase)
+        for texts, level in (
+            [([*sources, *targets], levels[0])] if shared
+            else [(sources, levels[0]), (targets, levels[1])]
+        )
+    ]  # fmt: skip
+    return Encoder(made[0], made[-1], longest, cut)
+
+
+def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
+    """The encoder that gave this `to_json`. UserError where it is damaged."""
+    try:
+        source = vocabulary.from_json(data["source"])
+        target = source if data["target"] is None else vocabulary.from_json(data["target"])
+        longest, cut = int(data["longest"]), data["cut"]
+        if longest < 1 or not isinstance(cut, bool):
+            raise ValueError("no length")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"preprocessing.json: damaged ({error})") from None
+    return Encoder(source, target, longest, cut)
+
+
+def guessed(texts: Sequence[str]) -> Level:
+    """Words, but characters where too many words come once for their meaning to be learnt."""
+    counts = Counter(word for text in texts for word in WORD.findall(text))
+    once = sum(count for count in counts.values() if count == 1)
+    return "characters" if once > ONCE * counts.total() else "words"
+
+
+def _vocabulary(
+    texts: Sequence[str], level: Level, limit: int | None, lowercase: bool
+) -> Vocabulary:
+    if level != "words":
+        return vocabulary.build(level, texts, limit=limit, lowercase=lowercase)
+    counts = Counter(
+        word for text in texts for word in WORD.findall(text.lower() if lowercase else text)
+    )
+    counts.pop(UNKNOWN, None)
+    ordered = sorted(counts, key=lambda word: (-counts[word], word))
+    often = [word for word in ordered if counts[word] >= RARE] or ordered
+    return Words((UNKNOWN, *often[: None if limit is None else limit - 1]), lowercase)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A data set: training and validation part, each encoded, and how that was done."""
+
+    name: str
+    train: Pairs
+    check: Pairs
+    sources: list[Ints]  # of training, then those of validation
+    targets: list[Ints]
+    encoder: Encoder
+    bad: BadRows
+
+    @property
+    def trained(self) -> int:
+        """How many of the pairs are for training; the others are for validation."""
+        return len(self.train.sources)
+
+    def preprocessing(self) -> dict[str, Any]:
+        return {
+            "encoder": self.encoder.to_json(),
+            "reading": asdict(self.train.reading),
+            "sha256": [pairs.digest(self.train), pairs.digest(self.check)],
+        }

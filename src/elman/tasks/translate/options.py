@@ -1,0 +1,126 @@
+"""What a translator is made of: how pairs are read, encoder, decoder, what passes between them."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from elman import cells
+from elman.options import require, require_range
+from elman.tasks.networks import NetworkOptions
+
+Level: TypeAlias = Literal["words", "characters", "bytes", "bpe"]
+Context: TypeAlias = Literal["first", "each", "attention"]
+Scoring: TypeAlias = Literal["additive", "multiplicative"]
+
+
+@dataclass(frozen=True)
+class TranslateOptions(NetworkOptions):
+    """Options of the task `translate`. Those left at None are chosen from the data and the time.
+
+    The options of the stack of layers are those of the encoder; the decoder has them too, in one
+    direction, but for what is given for it alone.
+
+    Parameters
+    ----------
+    source_column
+        Column of the source, of a table, by name or number; guessed and told if not given.
+    target_column
+        Column of the target, by name or number; guessed and told if not given.
+    encoding
+        Encoding of the data: utf-8, gb18030, latin-1.
+    skip_bad_rows
+        Leave out pairs that cannot be read or are too long, and count them.
+    validation_data
+        Data to validate on, instead of a share of DATA; two files with a comma between.
+    level
+        What a token is, on both sides; guessed and told if not given.
+    source_level
+        What a token of the source is, where the sides differ.
+    target_level
+        What a token of the target is, where the sides differ.
+    vocabulary
+        Keep at most so many tokens of each side; of words those that come once are dropped anyhow.
+    shared_vocabulary
+        One vocabulary and one embedding for both sides.
+    lowercase
+        Turn everything into lower case.
+    longest
+        Refuse pairs of which a side has more tokens than this.
+    cut
+        Cut sides that are too long instead.
+    context
+        What the decoder is given of the source: the encoder's last state as its own first state,
+        the same at every step as well, or attention to all of the encoder's steps.
+    attention
+        How attention scores a step: additive, or multiplicative.
+    input_feeding
+        Give each step what attention found at the step before.
+    decoder_cell
+        Cell of each layer of the decoder, where it differs.
+    decoder_hidden_size
+        Units of each layer of the decoder, where they differ.
+    embedding
+        Width of the embeddings of both sides, and of what the output is made from.
+    tied
+        Take the embedding of the target as the weights of the output.
+    token_dropout
+        Share of the tokens read as <unk> in training, on both sides.
+    label_smoothing
+        Share of the probability that training gives to all tokens alike.
+    scheduled_sampling
+        Share of the decoder's inputs that are its own guesses in training.
+    """
+
+    bidirectional: tuple[bool, ...] = (True,)
+    source_column: str | None = None
+    target_column: str | None = None
+    encoding: str = "utf-8"
+    skip_bad_rows: bool = False
+    validation_data: tuple[Path, ...] | None = None
+    level: Level | None = None
+    source_level: Level | None = None
+    target_level: Level | None = None
+    vocabulary: int | None = None
+    shared_vocabulary: bool = False
+    lowercase: bool = False
+    longest: int = 200
+    cut: bool = False
+    context: Context = "attention"
+    attention: Scoring = "multiplicative"
+    input_feeding: bool = False
+    decoder_cell: tuple[str, ...] | None = None
+    decoder_hidden_size: tuple[int, ...] | None = None
+    embedding: int | None = None
+    tied: bool = True
+    token_dropout: float | None = None
+    label_smoothing: float = 0.1
+    scheduled_sampling: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range(self, ("vocabulary",), 2, 1_000_000)
+        require_range(self, ("longest",), 1, 65_536)
+        require_range(self, ("embedding",), 1, 16_384)
+        require_range(self, ("decoder_hidden_size",), 1, 16_384)
+        shares = ("token_dropout", "label_smoothing", "scheduled_sampling")
+        require_range(self, shares, 0, 1, open_end=True)
+        for name in self.decoder_cell or ():
+            cells.get(name)
+        for name in ("decoder_cell", "decoder_hidden_size"):
+            value = getattr(self, name)
+            require(self, name, value is None or len(value) > 0, "at least one value")
+        depths = {len(v) for v in (self.decoder_cell, self.decoder_hidden_size) if v} - {1}
+        require(self, "decoder_cell", len(depths) < 2, "as many as --decoder-hidden-size")
+        apart = self.level is None or (self.source_level is None and self.target_level is None)
+        require(self, "level", apart, "no --source-level and no --target-level beside it")
+        alike = self.source_level == self.target_level
+        require(self, "shared_vocabulary", alike or not self.shared_vocabulary, "one level")
+        fits = "--context attention"
+        require(self, "input_feeding", self.context == "attention" or not self.input_feeding, fits)
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
