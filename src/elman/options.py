@@ -116,6 +116,11 @@ def plain(options: Any) -> dict[str, object]:
     }  # fmt: skip
 
 
+def given(value: T | None, otherwise: T) -> T:
+    """An option's value, or what takes its place where it was left open."""
+    return otherwise if value is None else value
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises UserError when it is absent, not UTF-8 or not TOML."""
     try:

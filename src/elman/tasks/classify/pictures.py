@@ -1,4 +1,4 @@
-"""What a classifier gets wrong, as a table and as a picture."""
+"""What a classifier gets wrong, as a picture."""
 
 from __future__ import annotations
 
@@ -9,19 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-SHOWN = 30  # classes in the table and in the picture
-
-
-def class_table(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
-    """Precision, recall and F1 of the most frequent classes, as lines of Markdown."""
-    lines = ["| class | sequences | precision | recall | F1 |", "|---|---|---|---|---|"]
-    true, said, hits = confusion.sum(1), confusion.sum(0), confusion.diagonal()
-    for k in np.argsort(-true, kind="stable")[:SHOWN]:
-        precision, recall = hits[k] / max(said[k], 1), hits[k] / max(true[k], 1)
-        f1 = 2 * hits[k] / max(true[k] + said[k], 1)
-        name = classes[k].replace("|", "\\|")
-        lines.append(f"| {name} | {true[k]:,} | {precision:.3f} | {recall:.3f} | {f1:.3f} |")
-    return lines
+SHOWN = 30  # classes
 
 
 def draw(

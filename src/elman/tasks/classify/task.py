@@ -24,8 +24,8 @@ from elman.data.table import BadRows
 from elman.data.vocabulary import Words
 from elman.errors import UserError
 from elman.metrics import Loss
-from elman.options import make
-from elman.tasks import prediction
+from elman.options import given
+from elman.tasks import labelling, naming, prediction
 from elman.tasks.classify import pictures
 from elman.tasks.classify.data import (
     Encoder,
@@ -38,6 +38,7 @@ from elman.tasks.classify.data import (
 )
 from elman.tasks.classify.model import Classifier
 from elman.tasks.classify.options import ClassifyOptions
+from elman.tasks.labelling import Counted
 from elman.tasks.pace import epoch_seconds
 from elman.tasks.prediction import Answer
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
@@ -93,7 +94,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         check = None
         if options.validation_data is not None:
             check = examples.read([str(options.validation_data)], train.reading, bad)
-        return self.dataset(_named(data), train, check, options, validation, bad)
+        return self.dataset(naming.shown(data), train, check, options, validation, bad)
 
     def dataset(
         self, name: str, train: Examples, check: Examples | None, options: ClassifyOptions,
@@ -126,7 +127,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         classes, encoder, reading = _settled(preprocessing)
         bad = BadRows(False, advice="mend it")
         check = examples.read(data, reading, bad)
-        return _labelled(_named(data), Examples(), check, classes, encoder, reading, bad)
+        return _labelled(naming.shown(data), Examples(), check, classes, encoder, reading, bad)
 
     def stored(self, dataset: Labelled, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
         if "-" in data:
@@ -162,12 +163,12 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             options,
             hidden_size=options.hidden_size or (128,),
             embedding=_embedding(dataset, options),
-            dropout=_or(options.dropout, 0.5 if texts else 0.2),
+            dropout=given(options.dropout, 0.5 if texts else 0.2),
             weight_drop=options.weight_drop or 0.0,
-            token_dropout=_or(options.token_dropout, 0.1 if texts else 0.0),
+            token_dropout=given(options.token_dropout, 0.1 if texts else 0.0),
             pooling=options.pooling or ("max" if texts else "last"),
-            validation_data=_lasting(options.validation_data),
-            vectors=_lasting(options.vectors),
+            validation_data=naming.lasting(options.validation_data),
+            vectors=naming.lasting(options.vectors),
         )
         epochs = budget.epochs
         if epochs is None:
@@ -273,7 +274,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         targets = dataset.targets[dataset.trained :]
         chances = probabilities(model, dataset.inputs[dataset.trained :], device)
         confusion = confusion_of(chances, targets)
-        lines = [*pictures.class_table(confusion, dataset.classes), ""]
+        lines = [*labelling.table(_counted(confusion, dataset.classes), "class", "sequences"), ""]
         hit = chances.argmax(1) == targets
         if pictures.draw(confusion, dataset.classes, chances.max(1), hit, folder):
             lines += ["![true classes by predicted ones, and calibration](confusion.png)", ""]
@@ -370,6 +371,12 @@ def confusion_of(chances: NDArray[np.float64], targets: NDArray[np.int64]) -> ND
     )
 
 
+def _counted(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[Counted]:
+    """Each class with its counts."""
+    there, said, hit = confusion.sum(1), confusion.sum(0), confusion.diagonal()
+    return [Counted(*each) for each in zip(classes, there, said, hit, strict=True)]
+
+
 def scores_of(chances: NDArray[np.float64], targets: NDArray[np.int64]) -> Scores:
     """Accuracy, macro F1, nats and calibration error of probabilities [N, C]."""
     accuracy, macro_f1 = metrics.from_confusion(confusion_of(chances, targets))
@@ -397,26 +404,7 @@ def _labelled(
 
 def _settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder, Reading]:
     """Classes, encoder and reading of a trained model. UserError where they are damaged."""
-    classes, encoder = preprocessing.get("classes"), preprocessing.get("encoder")
-    reading = preprocessing.get("reading")
-    if (
-        not isinstance(classes, list)
-        or not all(isinstance(label, str) for label in classes)
-        or not isinstance(encoder, dict)
-        or not isinstance(reading, dict)
-    ):
-        raise UserError("preprocessing.json: damaged (no classes, encoder or reading in it)")
-    made = make(Reading, {k: v for k, v in reading.items() if v is not None}, where="reading")
-    return tuple(classes), encoder_from_json(encoder), made
-
-
-def _named(data: Sequence[str]) -> str:
-    return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
-
-
-def _lasting(path: Path | None) -> Path | None:
-    """The same file, wherever the run is read again."""
-    return path if path is None or str(path).startswith("name:") else path.absolute()
+    return labelling.settled(preprocessing, "classes", encoder_from_json, Reading)
 
 
 def _without_single(read: Examples, bad: BadRows) -> Examples:
@@ -427,10 +415,6 @@ def _without_single(read: Examples, bad: BadRows) -> Examples:
     for k in single:
         bad.add(read.where[k], f'the only sequence of the class "{read.labels[k]}"')
     return read.pick([k for k in range(len(read)) if k not in set(single)]) if single else read
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
 
 
 def _embedding(dataset: Labelled, options: ClassifyOptions) -> int:

@@ -18,6 +18,7 @@ from elman.data.series import Collection, Reading
 from elman.data.table import BadRows
 from elman.errors import UserError
 from elman.options import make
+from elman.tasks import naming
 from elman.tasks.forecast.options import ForecastOptions
 
 Floats = NDArray[np.float64]
@@ -258,7 +259,7 @@ def read(data: Sequence[str], options: ForecastOptions, share: float) -> Panel:
         ends = [min(max(e, 0), len(one)) for e, one in zip(ends, found.series, strict=True)]
     settings, told = settle(found, options, ends, share)
     found = replace(found, facts=(*found.facts, *told))
-    return _cut_up(_named(data), found, options, settings, ends, share, bad)
+    return _cut_up(naming.shown(data), found, options, settings, ends, share, bad)
 
 
 def settle(
@@ -497,10 +498,13 @@ def unseen(
         if (found.grid.unit, found.grid.step) != (grid.unit, grid.step):
             # A series of one or two values does not show its frequency.
             raise UserError(
-                f"{_named(data)}: {found.grid.name}, where the model was trained on {grid.name}"
+                f"{naming.shown(data)}: {found.grid.name}, where the model was trained on "
+                f"{grid.name}"
             )
     elif (found.grid is None) != (grid is None):
-        raise UserError(f"{_named(data)}: with times or without, as the data of the training was")
+        raise UserError(
+            f"{naming.shown(data)}: with times or without, as the data of the training was"
+        )
     need = settings.reads + (0 if ahead else settings.horizon)
     kept = []
     for one in found.series:
@@ -520,7 +524,7 @@ def unseen(
         else:
             kept.append(one)
     if not kept:
-        raise UserError(f"{_named(data)}: no series can be forecast")
+        raise UserError(f"{naming.shown(data)}: no series can be forecast")
     found = replace(found, series=kept)
     if ahead:
         check = np.stack([np.arange(len(kept)), [len(one) for one in kept]], 1).astype(np.int64)
@@ -530,8 +534,4 @@ def unseen(
         check = _windows(spans, settings.stride or -(-count // MOST_SCORED))
     none = np.zeros((0, 2), dtype=np.int64)
     first = None if ahead else settings.reads
-    return _panel(_named(data), found, settings, fitted, none, check, None, bad, first)
-
-
-def _named(data: Sequence[str]) -> str:
-    return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
+    return _panel(naming.shown(data), found, settings, fitted, none, check, None, bad, first)

@@ -18,6 +18,8 @@ from elman.data.doctor import Page
 from elman.data.table import BadRows
 from elman.errors import UserError
 from elman.metrics import Loss
+from elman.options import given
+from elman.tasks import naming
 from elman.tasks.forecast import model as networks
 from elman.tasks.forecast import naive, panel, pictures
 from elman.tasks.forecast.model import Network, Widths, make_network
@@ -97,7 +99,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         settled = replace(
             options,
             hidden_size=hidden,
-            dropout=0.1 if options.dropout is None else options.dropout,
+            dropout=given(options.dropout, 0.1),
             weight_drop=options.weight_drop or 0.0,
             horizon=how.horizon,
             look_back=how.look_back,
@@ -105,7 +107,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
             calendar=how.calendar or ("none",),
             scaling=how.scaling,
             identity=identity,
-            test_data=None if options.test_data is None else options.test_data.absolute(),
+            test_data=naming.lasting(options.test_data),
         )
         epochs, batches = budget.epochs, -(-count // batch)
         if epochs is None:

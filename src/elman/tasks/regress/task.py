@@ -19,6 +19,7 @@ from elman.data.table import BadRows
 from elman.data.trajectories import Trajectories
 from elman.errors import UserError
 from elman.metrics import Loss
+from elman.tasks import naming
 from elman.tasks.pace import epoch_seconds
 from elman.tasks.regress import doctor, pictures, predict
 from elman.tasks.regress.data import (
@@ -87,14 +88,14 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         else:
             train, check = _split(train, options, validation)
         encoder = Encoder.of(train.items, every_step=bool(columns.every_step))
-        return measured(_named(data), train, check, encoder, columns, bad)
+        return measured(naming.shown(data), train, check, encoder, columns, bad)
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Measured:
         columns = columns_from_json(preprocessing.get("columns"))
         encoder = encoder_from_json(preprocessing.get("encoder") or {})
         bad = BadRows(False)
         check = trajectories.read(data, columns, bad)
-        return measured(_named(data), Trajectories(), check, encoder, columns, bad)
+        return measured(naming.shown(data), Trajectories(), check, encoder, columns, bad)
 
     def stored(self, dataset: Measured, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
         if "-" in data:
@@ -122,6 +123,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             dropout=options.dropout or 0.0,
             weight_drop=options.weight_drop or 0.0,
             initial_state=start,
+            validation_data=naming.lasting(options.validation_data),
         )
         epochs = budget.epochs
         if epochs is None:
@@ -302,7 +304,3 @@ def _split(
             return parts.pick(train), parts.pick(range(len(train), len(parts)))
     kept, checked = trajectories.split(whole.items, share)
     return _cut(whole.pick(kept), options), _cut(whole.pick(checked), options)
-
-
-def _named(data: Sequence[str]) -> str:
-    return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")

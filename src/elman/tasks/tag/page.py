@@ -11,9 +11,8 @@ import numpy as np
 from elman.data.doctor import Page
 from elman.data.tagged import Sentence
 from elman.tasks.tag.data import Tagged
-from elman.tasks.tag.spans import Found, prefixed
+from elman.tasks.tag.spans import prefixed
 
-SHOWN = 30  # labels in a table
 LISTED = 12  # labels in a line
 PAIRS = 8  # labels taken for one another
 RARE = 10  # tokens below which a label is hardly learnt
@@ -73,20 +72,6 @@ def spans_told(labels: Sequence[str]) -> str:
     if prefixed(labels):
         return "exact spans by the prefixes of the labels (B-, I-, …)"
     return "exact runs of one label other than O, as the labels have no prefixes (B-, I-, …)"
-
-
-def table(found: Found, unit: str) -> list[str]:
-    """Precision, recall and F1 of the most frequent kinds, as lines of Markdown."""
-    lines = [f"| label | {unit} | precision | recall | F1 |", "|---|---|---|---|---|"]
-    for kind in sorted(found.there | found.said, key=lambda k: (-found.there[k], k))[:SHOWN]:
-        there, said, hit = found.there[kind], found.said[kind], found.hit[kind]
-        f1 = 2 * hit / (there + said)
-        name = kind.replace("|", "\\|")
-        lines.append(
-            f"| {name} | {there:,} | {hit / max(said, 1):.3f} | {hit / max(there, 1):.3f} "
-            f"| {f1:.3f} |"
-        )
-    return lines
 
 
 def confused(true: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from elman.data.tagged import OUTSIDE
+from elman.tasks.labelling import Counted
 
 # B, I, O; also E or L for the last token of a span, S or U for the only one, M for inner ones.
 PREFIXED = re.compile(r"([BIMELSU])(?:[-_](.+))?")
@@ -37,6 +38,11 @@ class Found(NamedTuple):
         """2 hits / (there + said), of all kinds together; 1 where there was nothing to find."""
         both = self.there.total() + self.said.total()
         return 2 * self.hit.total() / both if both else 1.0
+
+    def each(self) -> list[Counted]:
+        """Each kind with its counts, in the order of their names."""
+        kinds = sorted(self.there | self.said)
+        return [Counted(k, self.there[k], self.said[k], self.hit[k]) for k in kinds]
 
 
 def prefixed(labels: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, TypeVar, final
+from typing import Any, NamedTuple, TextIO, final
 
 import numpy as np
 import torch
@@ -23,8 +23,8 @@ from elman.data.table import Arriving, BadRows
 from elman.data.tagged import Opened, Reading, Sentence
 from elman.errors import UserError
 from elman.metrics import Loss
-from elman.options import make
-from elman.tasks import prediction
+from elman.options import given
+from elman.tasks import labelling, naming, prediction
 from elman.tasks.pace import epoch_seconds
 from elman.tasks.tag import page, spans
 from elman.tasks.tag.baseline import MostFrequent
@@ -41,8 +41,6 @@ from elman.tasks.tag.data import (
 from elman.tasks.tag.model import Inputs, Tagger
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
-
-V = TypeVar("V")
 
 SCORED = 64  # sentences at once, where none is trained on
 SCORED_TOKENS = 1 << 16  # tokens at once, padding included
@@ -134,11 +132,11 @@ class Tag(Task[TagOptions, Tagged, Batch]):
             options,
             hidden_size=options.hidden_size or (128,),
             embedding=options.embedding or 64,
-            characters=_or(options.characters, 32 if spelt else 0),
-            dropout=_or(options.dropout, 0.3),
-            weight_drop=_or(options.weight_drop, 0.0),
-            token_dropout=_or(options.token_dropout, 0.1),
-            validation_data=_lasting(options.validation_data),
+            characters=given(options.characters, 32 if spelt else 0),
+            dropout=given(options.dropout, 0.3),
+            weight_drop=given(options.weight_drop, 0.0),
+            token_dropout=given(options.token_dropout, 0.1),
+            validation_data=naming.lasting(options.validation_data),
         )
         epochs = budget.epochs
         if epochs is None:
@@ -223,9 +221,11 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         said = [[dataset.labels[k] for k in a.best] for a in answers]
         true = [s.labels for s in dataset.check]
         if spans.prefixed(dataset.labels):
-            lines = page.table(spans.count(true, said, by_prefix=True), "spans")
+            lines = labelling.table(
+                spans.count(true, said, by_prefix=True).each(), "label", "spans"
+            )
         else:
-            lines = page.table(_tokens(true, said), "tokens")
+            lines = labelling.table(_tokens(true, said).each(), "label", "tokens")
         lines += ["", *page.confused(true, said)]
         known = np.concatenate([dataset.encoded.ids[dataset.encoded.tokens[k]] > 0 for k in held])
         hit = np.concatenate([answers[k - held.start].best == dataset.targets[k] for k in held])
@@ -326,32 +326,13 @@ def _tagged(
     train, check = encoder.cut(train), encoder.cut(check)
     targets = numbers([*train, *check], labels)
     encoded = encoder.encode([s.tokens for s in (*train, *check)])
-    name = data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
+    name = naming.shown(data)
     return Tagged(name, train, check, encoded, targets, labels, encoder, reading, facts, cut, bad)
 
 
 def _settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder, Reading]:
     """Labels, encoder and reading of a trained model. UserError where they are damaged."""
-    labels, encoder = preprocessing.get("labels"), preprocessing.get("encoder")
-    reading = preprocessing.get("reading")
-    if (
-        not isinstance(labels, list)
-        or not all(isinstance(label, str) for label in labels)
-        or not isinstance(encoder, dict)
-        or not isinstance(reading, dict)
-    ):
-        raise UserError("preprocessing.json: damaged (no labels, encoder or reading in it)")
-    made = make(Reading, {k: v for k, v in reading.items() if v is not None}, where="reading")
-    return tuple(labels), encoder_from_json(encoder), made
-
-
-def _lasting(path: Path | None) -> Path | None:
-    """The same file, wherever the run is read again."""
-    return path if path is None or str(path).startswith("name:") else path.absolute()
-
-
-def _or(value: V | None, otherwise: V) -> V:
-    return otherwise if value is None else value
+    return labelling.settled(preprocessing, "labels", encoder_from_json, Reading)
 
 
 # ---- Prediction ----------------------------------------------------------------------------
