@@ -1,0 +1,359 @@
+"""Pairs of a source and a target text: two files aligned line by line, or tables.
+
+train.de train.en    line 3 of the one is line 3 of the other
+cmn.txt              I'm fine.	我很好。	CC-BY 2.0 (France) Attribution: …
+pairs.jsonl          {"source": "I'm fine.", "target": "我很好。"}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal, TypeAlias
+
+from elman.data import examples, source, table
+from elman.data.source import Source
+from elman.data.table import BadRows, Row, Table, text_lines
+from elman.errors import UserError, unknown_name
+
+Form: TypeAlias = Literal["lines", "table"]
+
+# The usual names of columns, the likeliest first.
+SOURCES = ("source", "src", "source_text", "input", "question", "from", "原文", "源文", "问")
+TARGETS = ("target", "tgt", "target_text", "output", "answer", "to", "译文", "目标", "答")
+LANGUAGES = (
+    "ar bg bn cs da de el en eo es et fa fi fr he hi hr hu id is it ja ka ko la lt lv mk mr ms nl "
+    "no pl pt ro ru sk sl sr sv sw ta th tr uk ur vi yue zh ara ces cmn deu eng fra hun ita jpn "
+    "kor nld pol por rus spa swe tur ukr vie zho arabic chinese czech danish dutch english finnish "
+    "french german greek hebrew hindi hungarian italian japanese korean polish portuguese russian "
+    "spanish swedish turkish ukrainian vietnamese 中文 汉语 英文 英语 德语 法语 日语"
+)
+GUESSED_FROM = 1000  # rows
+NUMERIC = 0.9  # share of cells that are numbers from which a column is no text
+FILES = ("1", "2")  # the columns of two aligned files
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which column is what, by name or number; None is guessed. Kept with a model.
+
+    Of two aligned files the first is column 1, the second column 2. Columns of one form say nothing
+    of the other, and are guessed there.
+    """
+
+    source_column: str | None = None
+    target_column: str | None = None
+    encoding: str = "utf-8"
+    form: Form | None = None
+    header: bool | None = None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Sources and targets, in order; `where` says of each pair where it came from."""
+
+    sources: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    where: list[str] = field(default_factory=list)
+    facts: tuple[str, ...] = ()  # what was guessed, for the user
+    reading: Reading = Reading()
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def pick(self, numbers: Sequence[int]) -> Pairs:
+        """Those of these numbers."""
+        return replace(
+            self,
+            sources=[self.sources[k] for k in numbers],
+            targets=[self.targets[k] for k in numbers],
+            where=[self.where[k] for k in numbers],
+        )
+
+    def contents(self) -> list[bytes]:
+        """Of each pair a digest, equal for equal ones."""
+        return [_digest(f"{s}\0{t}") for s, t in zip(self.sources, self.targets, strict=True)]
+
+    def digest(self) -> str:
+        """Of all pairs together."""
+        whole = hashlib.sha256()
+        for content in self.contents():
+            whole.update(content)
+        return whole.hexdigest()
+
+
+def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Pairs:
+    """All pairs that the items of data hold. A pair with an empty side is a bad row.
+
+    UserError: none at all, files of different length, no such columns, not `encoding`.
+    """
+    sources = source.resolve(data)
+    tables = [_is_table(one, reading) for one in sources]
+    if all(tables):
+        reading = _of_form(reading, "table")
+        parts = []
+        for one in sources:
+            parts.append(_table(one, reading, bad))
+            reading = parts[-1].reading  # what was guessed of one table holds for the next
+        pairs = _joined(parts)
+    elif len(sources) == 2:
+        pairs = _aligned(sources[0], sources[1], _of_form(reading, "lines"), bad)
+    else:
+        raise UserError(
+            f"{sources[tables.index(False)].shown}: lines of one text; give two files whose lines "
+            "belong together, source and target, or tables with a column for each"
+        )
+    if not len(pairs):
+        raise UserError(f"{data[0]}: holds no pairs")
+    return pairs
+
+
+def split(pairs: Pairs, share: float) -> tuple[list[int], list[int]]:
+    """The numbers for training and for validation, about `share` of all.
+
+    Pairs with the same source or the same target, and pairs joined through others, are on one side.
+    Drawn by the contents, so that the order does not matter.
+    """
+    if share == 0:
+        return list(range(len(pairs))), []
+    groups: dict[int, list[int]] = {}
+    for k, root in enumerate(_components(pairs)):
+        groups.setdefault(root, []).append(k)
+    contents = pairs.contents()
+    kept, held = list[int](), list[int]()
+    wanted = 0.0
+    for group in sorted(groups.values(), key=lambda group: min(contents[k] for k in group)):
+        wanted += share * len(group)
+        (held if len(held) + len(group) / 2 < wanted else kept).extend(group)
+    return sorted(kept), sorted(held)
+
+
+def open_sources(one: Source, reading: Reading) -> tuple[Table, examples.Reading]:
+    """A file of sources to be answered row by row, and where in it they stand.
+
+    A table as in `read`, which may lack the column of targets, or plain lines. UserError as there.
+    """
+    if not _is_table(one, reading):
+        opened = table.plain_lines(one.shown, partial(text_lines, one, reading.encoding))
+        column = table.LINE
+    else:
+        opened = _open_table(one, reading := _of_form(reading, "table"))
+        column = _settle(opened, reading, targets=False)[0].source_column or ""
+    return opened, examples.Reading(
+        text_column=column, header=opened.header, encoding=reading.encoding
+    )
+
+
+# ---- Two aligned files ---------------------------------------------------------------------
+
+
+def _aligned(first: Source, second: Source, reading: Reading, bad: BadRows) -> Pairs:
+    columns = (reading.source_column, reading.target_column)
+    for name in columns:
+        if name not in (None, *FILES):
+            raise UserError(
+                f"{first.shown} and {second.shown} are columns 1 and 2; there is no column {name}"
+            )
+    if columns[0] == columns[1] is not None:
+        raise UserError(f"source and target both from column {columns[0]}")
+    swapped = columns[0] == FILES[1] or columns[1] == FILES[0]
+    ours, theirs = (second, first) if swapped else (first, second)
+    sources, targets = (
+        [line.strip() for line in text_lines(one, reading.encoding)] for one in (ours, theirs)
+    )
+    if len(sources) != len(targets):
+        raise UserError(
+            f"{ours.shown} has {len(sources):,} lines, {theirs.shown} {len(targets):,}; "
+            "the lines of two aligned files must belong together, one to one"
+        )
+    settled = replace(
+        reading, source_column=FILES[swapped], target_column=FILES[not swapped], form="lines"
+    )
+    facts = (
+        () if any(columns) else (f"taken: sources from {ours.shown}, targets from {theirs.shown}",)
+    )
+    pairs = Pairs(facts=facts, reading=settled)
+    for number, pair in enumerate(zip(sources, targets, strict=True), start=1):
+        if all(pair):
+            _append(pairs, *pair, f"{ours.shown}, line {number:,}")
+        else:
+            empty = theirs if pair[0] else ours
+            bad.add(f"{empty.shown}, line {number:,}", "is empty")
+    return pairs
+
+
+def _append(pairs: Pairs, source_text: str, target_text: str, where: str) -> None:
+    pairs.sources.append(source_text)
+    pairs.targets.append(target_text)
+    pairs.where.append(where)
+
+
+# ---- Tables --------------------------------------------------------------------------------
+
+
+def _is_table(one: Source, reading: Reading) -> bool:
+    """By its name, else by its first line: with a tab in it, or an object of JSON."""
+    if table.ending(one) in table.ENDINGS:
+        return True
+    lines = text_lines(one, reading.encoding)
+    first = next((line.strip("\r\n") for line in lines if line.strip()), "")
+    return "\t" in first or (first.startswith("{") and first.rstrip().endswith("}"))
+
+
+def _of_form(reading: Reading, form: Form) -> Reading:
+    if reading.form in (None, form):
+        return reading
+    return Reading(encoding=reading.encoding, header=reading.header)
+
+
+def _table(one: Source, reading: Reading, bad: BadRows) -> Pairs:
+    opened = _open_table(one, reading)
+    reading, facts = _settle(opened, reading)
+    pairs = Pairs(facts=facts, reading=reading)
+    names = [name for name in (reading.source_column, reading.target_column) if name is not None]
+    for row in opened.rows(bad):
+        try:
+            ours, theirs = (_text(row, name) for name in names)
+        except ValueError as error:
+            bad.add(row.where, str(error))
+        else:
+            _append(pairs, ours, theirs, row.where)
+    return pairs
+
+
+def _joined(parts: Sequence[Pairs]) -> Pairs:
+    return Pairs(
+        list(itertools.chain.from_iterable(part.sources for part in parts)),
+        list(itertools.chain.from_iterable(part.targets for part in parts)),
+        list(itertools.chain.from_iterable(part.where for part in parts)),
+        tuple(dict.fromkeys(fact for part in parts for fact in part.facts)),
+        parts[-1].reading,
+    )
+
+
+def _open_table(one: Source, reading: Reading) -> Table:
+    """Its first row is a header if it holds names that are asked for, or usual ones.
+
+    `open_table` takes a first row that never comes again for a header, as no sentence may.
+    """
+    header = reading.header
+    if header is None:
+        bare = table.open_table(one, header=False, encoding=reading.encoding)
+        first = next(bare.rows(BadRows(skip=True)), None)
+        header = first is not None and _is_header([str(v) for v in first.values.values()], reading)
+    return table.open_table(one, header=header, encoding=reading.encoding)
+
+
+def _is_header(head: Sequence[str], reading: Reading) -> bool:
+    names = [name.strip() for name in head]
+    asked = (reading.source_column, reading.target_column)
+    if any(name in names for name in asked if name is not None and not name.isdecimal()):
+        return True
+    return _usual(names) is not None
+
+
+def _usual(names: Sequence[str]) -> tuple[str, str] | None:
+    """Those of source and target among the names of columns; two languages in their order."""
+    lower = {name.lower(): name for name in reversed(names)}
+    ours, theirs = (
+        next((lower[name] for name in known if name in lower), None) for known in (SOURCES, TARGETS)
+    )
+    if ours is not None and theirs is not None:
+        return ours, theirs
+    languages = [name for name in names if _is_language(name)]
+    return (languages[0], languages[1]) if len(set(languages)) > 1 else None
+
+
+def _is_language(name: str) -> bool:
+    """`en`, `English`, `en_GB`, `zh-Hans`."""
+    return name.lower().replace("_", "-").split("-")[0] in LANGUAGES.split()
+
+
+def _settle(
+    opened: Table, reading: Reading, *, targets: bool = True
+) -> tuple[Reading, tuple[str, ...]]:
+    """The columns of source and target by name, guessed where not given; and what was guessed."""
+    ours = _column(opened, reading.source_column)
+    theirs = _column(opened, reading.target_column) if targets else None
+    if ours is not None and (theirs is not None or not targets):
+        if ours == theirs:
+            raise UserError(f'{opened.shown}: source and target both from column "{ours}"')
+        return replace(reading, source_column=ours, target_column=theirs, form="table"), ()
+    if targets and len(opened.columns) < 2:
+        raise UserError(
+            f"{opened.shown}: one column only; give a source and a target in each row, or two "
+            "files whose lines belong together"
+        )
+    usual = _usual(opened.columns) or ()
+    free = [*usual, *_texts(opened), *opened.columns]
+    guessed = []
+    if ours is None:
+        ours = next(name for name in free if name != theirs)
+        guessed.append(f'sources from column "{ours}"')
+    if theirs is None and targets:
+        theirs = next(name for name in free if name != ours)
+        guessed.append(f'targets from column "{theirs}"')
+    if opened.form != "json" and reading.header is None:
+        guessed.append("with a header" if opened.header else "without a header")
+    unused = [f'"{name}"' for name in opened.columns if name not in (ours, theirs)]
+    if unused and targets:
+        guessed.append(f"not used: {', '.join(unused[:10])}")
+    settled = replace(reading, source_column=ours, target_column=theirs, form="table")
+    return settled, (f"taken: {', '.join(guessed)}",)
+
+
+def _column(opened: Table, asked: str | None) -> str | None:
+    if asked is None or asked in opened.columns:
+        return asked
+    if not asked.isdecimal():
+        raise UserError(f"{opened.shown}: {unknown_name('column', asked, opened.columns)}")
+    if not 1 <= int(asked) <= len(opened.columns):
+        raise UserError(f"{opened.shown}: column {asked}, where there are {len(opened.columns)}")
+    return opened.columns[int(asked) - 1]
+
+
+def _texts(opened: Table) -> Iterator[str]:
+    """The columns that hold no numbers, in order."""
+    rows = list(itertools.islice(opened.rows(BadRows(skip=True)), GUESSED_FROM))
+    for name in opened.columns:
+        numbers = sum(table.is_number(row.values.get(name)) for row in rows)
+        if numbers <= NUMERIC * len(rows):
+            yield name
+
+
+def _text(row: Row, name: str) -> str:
+    """A cell's text. ValueError, with what is wrong, where there is none."""
+    value = row.values.get(name)
+    if isinstance(value, list | dict):
+        raise ValueError(f'"{name}" is no text but {str(value)[:40]}')
+    text = "" if value is None else str(value).strip()
+    if not text:
+        raise ValueError(f'"{name}" is empty')
+    return text
+
+
+# ---- Groups --------------------------------------------------------------------------------
+
+
+def _components(pairs: Pairs) -> list[int]:
+    """Of each pair the number of its group: pairs are joined by sides that are equal."""
+    root = list(range(len(pairs)))
+
+    def find(k: int) -> int:
+        while root[k] != k:
+            root[k] = root[root[k]]
+            k = root[k]
+        return k
+
+    for side in (pairs.sources, pairs.targets):
+        first: dict[str, int] = {}
+        for k, text in enumerate(side):
+            root[find(k)] = find(first.setdefault(text, k))
+    return [find(k) for k in range(len(pairs))]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=16).digest()
