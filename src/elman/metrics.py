@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Scores of which more is better; of every other score less is.
-HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "r2", "one_step_r2"})
+HIGHER = frozenset(
+    {"accuracy", "macro_f1", "span_f1", "r2", "one_step_r2", "bleu", "chrf", "exact"}
+)
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,14 @@ class _Listed(Vocabulary):
     def unknown(self) -> int:
         return 0
 
+    @abstractmethod
+    def cut(self, text: str) -> list[str]:
+        """The symbols of a text, those too that are unknown; as many as it has ids."""
+
+    def join(self, symbols: Iterable[str]) -> str:
+        """The text of symbols, known or not."""
+        return "".join(symbols)
+
     def look_up(self, symbols: Iterable[str]) -> Ids:
         """The ids of symbols that need no cutting, such as the tokens of a table."""
         index = self._index
@@ -181,6 +189,9 @@ class Characters(_Listed):
     def decoder(self) -> Decoder:
         return _CharacterDecoder(self.symbols)
 
+    def cut(self, text: str) -> list[str]:
+        return list(self.clean(text))
+
     def covers(self, text: str) -> list[str]:
         letters = dict.fromkeys(self.clean(text))
         return [letter for letter in letters if letter not in self._index]
@@ -211,6 +222,16 @@ class Words(_Listed):
 
     def decoder(self) -> Decoder:
         return _WordDecoder(self.symbols)
+
+    def cut(self, text: str) -> list[str]:
+        return WORD.findall(self.clean(text))
+
+    def join(self, symbols: Iterable[str]) -> str:
+        parts, before = [], "\n"
+        for word in symbols:
+            parts.append(" " + word if _spaced(before, word) else word)
+            before = word
+        return "".join(parts)
 
     def covers(self, text: str) -> list[str]:
         words = dict.fromkeys(WORD.findall(self.clean(text)))

@@ -137,6 +137,10 @@ def scan(
         raise RuntimeError("a sequence needs at least one time step, got none")
     rows = x.shape[0] * x.shape[1] if batch_sizes is None else x.shape[0]
     steps = x.shape[0] if batch_sizes is None else len(batch_sizes)
+    embedding = directions[0].embedding
+    if not x.is_floating_point() and embedding is not None and len(embedding) > rows:
+        # The table of all W x would be larger than what is read of it.
+        x = vectors(x, directions[0].weight_ih, embedding)
     kernel, _ = choose(cell, directions, steps, rows)
     if kernel is None:
         return reference(cell, x, batch_sizes, state, directions)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import pairs, vocabulary
+from elman.data import vocabulary
 from elman.data.pairs import Pairs
 from elman.data.table import BadRows
-from elman.data.vocabulary import UNKNOWN, WORD, Vocabulary, Words
+from elman.data.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
 from elman.tasks.translate.options import Level
 
@@ -43,11 +44,31 @@ class Encoder:
         ids = side.encode(text).astype(np.int64)
         if not len(ids):
             return "nothing but white space"
+        if strange := self._strange(side, text):
+            return f'written in letters that the model has never seen, such as "{strange}"'
         if len(ids) > self.longest:
             if not self.cut:
                 return f"{len(ids):,} tokens, more than --longest {self.longest:,}"
             ids = ids[: self.longest]
         return np.append(ids, side.size)
+
+    @cached_property
+    def _letters(self) -> dict[int, frozenset[str]]:
+        """The letters that a vocabulary of symbols knows, by whose vocabulary it is."""
+        return {
+            id(side): frozenset("".join(side.symbols[1:]))
+            for side in (self.source, self.target)
+            if isinstance(side, Words | Characters)
+        }
+
+    def _strange(self, side: Vocabulary, text: str) -> str:
+        """A letter of a text of which most letters are unknown, as in another script."""
+        known = self._letters.get(id(side))
+        letters = [letter for letter in side.clean(text) if letter.isalpha()]
+        if known is None or known.issuperset(letters):
+            return ""
+        strange = [letter for letter in letters if letter not in known]
+        return strange[0] if 2 * len(strange) > len(letters) else ""
 
     def to_json(self) -> dict[str, Any]:
         same = self.target is self.source
@@ -118,6 +139,7 @@ class Paired:
     sources: list[Ints]  # of training, then those of validation
     targets: list[Ints]
     encoder: Encoder
+    written: int  # tokens that a translation has at most
     bad: BadRows
 
     @property
@@ -129,5 +151,6 @@ class Paired:
         return {
             "encoder": self.encoder.to_json(),
             "reading": asdict(self.train.reading),
-            "sha256": [pairs.digest(self.train), pairs.digest(self.check)],
+            "written": self.written,
+            "sha256": [self.train.digest(), self.check.digest()],
         }

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import locked_dropout
+from elman.search import Step
 from elman.tasks.reader import recurrent
 from elman.tasks.task import State
 from elman.tasks.translate.options import Scoring, TranslateOptions
@@ -36,14 +37,6 @@ class Written(NamedTuple):
     state: State
     found: Tensor  # [N, E], what the last step was read out as; [N, 0] without input feeding
     sentences: Tensor  # [N], which sentence each belongs to
-
-
-class Step(NamedTuple):
-    """One step of N hypotheses."""
-
-    log_p: Tensor  # [N, V + 1], of the next token
-    state: Written
-    attention: Tensor | None  # [N, S], the share of each source token
 
 
 class Attention(nn.Module):
@@ -174,7 +167,7 @@ class Translator(nn.Module):
         found = source.memory.new_zeros(len(source.memory), self.fed)
         return Written(source, source.state, found, torch.arange(len(found), device=found.device))
 
-    def step(self, tokens: Tensor, state: Written) -> Step:
+    def step(self, tokens: Tensor, state: Written) -> Step[Written]:
         """After one more token [N] of every hypothesis."""
         source, before, found, sentences = state
         x = self._beside(self._input(self.target, tokens[:, None]), source, found)

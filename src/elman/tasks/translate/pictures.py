@@ -1,0 +1,1 @@
+"""Where attention looks: a matrix for each of a few sentences."""

@@ -1,0 +1,111 @@
+"""Translations: the sentences that a search finds, with what became of unknown words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from elman.data.batching import padded
+from elman.data.vocabulary import Characters, Vocabulary, Words
+from elman.errors import UserError
+from elman.search import Hypothesis, search
+from elman.tasks.translate.data import Encoder, Ints
+from elman.tasks.translate.model import UNKNOWN, Translator
+from elman.tasks.translate.options import Decoding
+
+HYPOTHESES = 320  # side by side
+STEPS = 1 << 15  # of hypotheses times source tokens side by side, at most
+
+
+class Translation(NamedTuple):
+    """One sentence found. `score` is by which it was chosen; `tokens` without the end."""
+
+    text: str
+    score: float
+    tokens: tuple[int, ...]
+    attention: Tensor | None  # [tokens, S], the share of each source token, the end among them
+
+
+@dataclass(frozen=True)
+class Translating:
+    """A trained model and what it needs to translate."""
+
+    model: Translator
+    encoder: Encoder
+    longest: int  # tokens of a translation, unless asked for others
+    decoding: Decoding
+    device: str
+
+    def __call__(
+        self, texts: Sequence[str], sources: Sequence[Ints], *, keep_attention: bool = False
+    ) -> list[list[Translation]]:
+        """Of each text, given with its ids, the best translations, best first."""
+        how = self.decoding
+        attentive = self.model.attention is not None
+        unknown = how.unknown or ("copy" if attentive else "avoid")
+        if unknown == "copy" and not attentive:
+            raise UserError("--unknown copy: needs a model with --context attention")
+        copies = unknown == "copy"
+        target = self.encoder.target
+        never = () if unknown != "avoid" or target.unknown is None else (target.unknown,)
+        required, forbidden = self._phrases("require"), self._phrases("forbid")
+        found: dict[int, list[Translation]] = {}
+        with torch.no_grad():
+            for chosen in self._together(sources):
+                x, lengths = padded([sources[k] for k in chosen])
+                source = self.model.encode(x.to(self.device), lengths)
+                hypotheses = search(
+                    self.model, self.model.start(source), len(chosen), target.size, target.size,
+                    how,
+                    max_lengths=[how.max_length or self.longest] * len(chosen),
+                    forbidden_tokens=never,
+                    required=[required] * len(chosen) if required else (),
+                    forbidden=forbidden,
+                    keep_attention=copies or keep_attention,
+                    streams=chosen,
+                )  # fmt: skip
+                for k, best in zip(chosen, hypotheses, strict=True):
+                    found[k] = [self._told(h, texts[k], copies) for h in best]
+        return [found[k] for k in range(len(texts))]
+
+    def _together(self, sources: Sequence[Ints]) -> Iterator[list[int]]:
+        """The numbers of sentences of about one length, as many as memory surely holds."""
+        wide = self.decoding.beam if self.decoding.temperature == 0 else self.decoding.n_best
+        order, start = sorted(range(len(sources)), key=lambda k: -len(sources[k])), 0
+        while start < len(order):
+            most = min(HYPOTHESES, STEPS // len(sources[order[start]])) // wide
+            yield order[start : start + max(1, most)]
+            start += max(1, most)
+
+    def _told(self, found: Hypothesis, text: str, copies: bool) -> Translation:
+        target, tokens = self.encoder.target, found.tokens
+        written = target.decode(tokens)
+        if copies and isinstance(target, Words | Characters) and UNKNOWN in tokens:
+            assert found.attention is not None
+            symbols = _symbols(self.encoder.source, text)[: found.attention.shape[1] - 1]
+            at = found.attention[:, : len(symbols)].argmax(1).tolist()
+            written = target.join(
+                symbols[at[t]] if token == UNKNOWN else target.symbols[token]
+                for t, token in enumerate(tokens)
+            )
+        return Translation(written, found.score, tokens, found.attention)
+
+    def _phrases(self, which: str) -> list[tuple[int, ...]]:
+        """The phrases to be required or forbidden, as ids. UserError: a word that is unknown."""
+        target, phrases = self.encoder.target, []
+        for text in getattr(self.decoding, which):
+            if unknown := target.covers(text):
+                raise UserError(f'--{which} "{text}": the model has never seen "{unknown[0]}"')
+            phrases.append(tuple(target.encode(text).tolist()))
+        return [phrase for phrase in phrases if phrase]
+
+
+def _symbols(source: Vocabulary, text: str) -> list[str]:
+    """What stands at each id of a text."""
+    if isinstance(source, Words | Characters):
+        return source.cut(text)
+    return [source.decode([token]) for token in source.encode(text)]
