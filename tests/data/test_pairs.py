@@ -78,7 +78,7 @@ def test_pairs_read_the_same_from_every_kind_of_file(
         json.dumps({"id": k, "zh": t, "en": s}, ensure_ascii=False) + "\n"
         for k, (s, t) in enumerate(PAIRS)
     )
-    tables: dict[str, tuple[str, dict[str, str]]] = {
+    tables: dict[str, tuple[str, dict[str, Any]]] = {
         "cmn.txt": (tatoeba, {}),
         "detailed.tsv": (detailed, {}),
         "named.tsv": ("tgt\tid\tsrc\n" + "".join(f"{t}\t1\t{s}\n" for s, t in PAIRS), {}),
@@ -124,8 +124,7 @@ def test_a_first_pair_that_never_comes_again_is_no_header(tmp_path: Path) -> Non
 
 def test_columns_turn_the_direction(tmp_path: Path) -> None:
     files = aligned(tmp_path, "eins\nzwei\n", "one\ntwo\n")
-    for reading in ({"source_column": "2"}, {"target_column": "1"}):
-        turned = of(*files, **reading)
+    for turned in (of(*files, source_column="2"), of(*files, target_column="1")):
         assert both(turned) == (("one", "eins"), ("two", "zwei"))
         assert turned.where[0].endswith("train.en, line 1")
         assert (turned.reading.source_column, turned.reading.target_column) == ("2", "1")
@@ -224,9 +223,8 @@ def test_sources_to_be_answered_need_no_targets(tmp_path: Path) -> None:
         "d.txt": ("one\ntwo\n", "text"),
     }
     for name, (content, column) in files.items():
-        opened, reading = open_sources(
-            *source.resolve([str(write(tmp_path / name, content))]), kept
-        )
+        [one] = source.resolve([str(write(tmp_path / name, content))])
+        opened, reading = open_sources(one, kept)
         assert reading.text_column == column
         take = reader(opened, reading)
         assert [take(row) for row in opened.rows(BadRows(False))] == ["one", "two"]

@@ -29,7 +29,8 @@ LANGUAGES = (  # but Indonesian's id, which is mostly a number for each row
     "no pl pt ro ru sk sl sr sv sw ta th tr uk ur vi yue zh ara ces cmn deu eng fra hun ita jpn "
     "kor nld pol por rus spa swe tur ukr vie zho arabic chinese czech danish dutch english "
     "finnish french german greek hebrew hindi hungarian indonesian italian japanese korean polish "
-    "portuguese russian spanish swedish turkish ukrainian vietnamese 中文 汉语 英文 英语 德语 法语 日语"
+    "portuguese russian spanish swedish turkish ukrainian vietnamese "
+    "中文 汉语 英文 英语 德语 法语 日语"
 )
 GUESSED_FROM = 1000  # rows
 NUMERIC = 0.9  # share of cells that are numbers from which a column is no text
