@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from elman.data import named
-from elman.data.named import NAMED, fetch
+from elman.data.named import NAMED, fetch, members
+from elman.data.source import read_bytes, resolve
 from elman.errors import UserError
 
 TEXT = b"To be, or not to be.\n"
@@ -114,3 +116,29 @@ def test_the_table_is_read_without_heavy_imports() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_packed_file_is_kept_packed_and_read_unpacked(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("multi30k-val.de", "multi30k-val.en"):
+        entry, packed = NAMED[name], gzip.compress(f"{name}\n".encode())
+        assert entry.path is not None
+        file = tmp_path / "mirror" / entry.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(packed)
+        known = replace(entry, sha256=hashlib.sha256(packed).hexdigest())
+        monkeypatch.setitem(named.NAMED, name, known)
+    sources = resolve(["name:multi30k-val"])
+    assert [one.shown for one in sources] == ["name:multi30k-val.de", "name:multi30k-val.en"]
+    assert [one.path.name for one in sources] == [f"multi30k-val.{x}.txt.gz" for x in ("de", "en")]
+    assert b"".join(read_bytes(sources)) == b"multi30k-val.de\nmulti30k-val.en\n"
+    assert [one.shown for one in resolve(["name:multi30k-val.en"])] == ["name:multi30k-val.en"]
+
+
+def test_a_name_stands_for_itself_or_for_all_that_go_on_with_a_dot() -> None:
+    assert members("hamlet") == ("hamlet",)
+    assert members("multi30k-val") == ("multi30k-val.de", "multi30k-val.en")
+    assert members("multi30k") == ("multi30k",), "a dot, not any letter"
+    with pytest.raises(UserError, match="unknown data set"):
+        resolve(["name:multi30k"])

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from elman.data.numbers import numbers
 from elman.data.python_tags import python_tags
 
 if TYPE_CHECKING:
@@ -105,4 +106,5 @@ MADE: Mapping[str, Callable[[], bytes]] = {
     "python-tags": python_tags,
     "pendulum": pendulum,
     "sunspots": sunspots,
+    "numbers": numbers,
 }

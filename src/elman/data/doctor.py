@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.data.examples import Examples
+from elman.data.pairs import Pairs
 
 READ = 5_000_000  # characters of a text that the doctor reads, from its start
 LINE = 20  # characters from which a line that comes again is no chance
@@ -18,6 +21,10 @@ GARBLED = re.compile("Ã[\x80-\xbf]|â€|ï»¿|锟斤拷")  # UTF-8 that was r
 SHOWN = 12  # classes listed by name
 RARE = 10  # sequences below which a class is hardly learnt
 SKEWED = 5  # times more of the most frequent class than of the rarest
+UNALIKE = 4  # times longer or shorter, beside its source, than most targets are
+TELLING = 20  # characters of the longer side from which that tells something
+MISTAKES = 0.05  # share of such pairs up to which they are mistakes, not what the data is like
+SCRIPT = 0.01  # share of the letters from which a script is named
 
 
 @dataclass(frozen=True)
@@ -131,3 +138,104 @@ def labelled(
         f"{len(classes):,} classes"
     )
     return Page(headline, tuple(warnings), tuple(facts))
+
+
+def paired(
+    name: str, train: Pairs, check: Pairs, source_lengths: Sequence[int],
+    target_lengths: Sequence[int], unit: str = "tokens", left_out: Sequence[str] = (),
+    left_out_count: int = 0,
+) -> Page:  # fmt: skip
+    """A page on pairs of texts; lengths are those of all, in `unit`."""
+    warnings, facts = [], [*train.facts]
+    if train.reading.encoding != "utf-8":
+        facts.append(f"read as {train.reading.encoding}")
+    if left_out_count:
+        warnings.append(f"{left_out_count:,} pairs left out, such as {'; '.join(left_out[:3])}")
+    sources, targets = [*train.sources, *check.sources], [*train.targets, *check.targets]
+    known, known_sources = set(train.contents()), set(train.sources)
+    if shared := sum(content in known for content in check.contents()):
+        warnings.append(
+            f"{shared:,} of {len(check):,} pairs for validation stand in the training data too: "
+            "the scores flatter"
+        )
+    if (again := sum(text in known_sources for text in check.sources)) > shared:
+        facts.append(f"{again:,} of {len(check):,} sources for validation are sources in training")
+    if repeated := len(train) - len(known):
+        (warnings if repeated > 0.05 * len(train) else facts).append(
+            f"{repeated:,} of {len(train):,} pairs for training are repeats of others"
+        )
+    if several := len(known) - len(known_sources):
+        facts.append(f"{several:,} pairs give another target for a source that came before")
+    if same := sum(s == t for s, t in zip(sources, targets, strict=True)):
+        (warnings if same > 0.05 * len(sources) else facts).append(
+            f"in {same:,} of {len(sources):,} pairs the target is the source"
+        )
+    where = [*train.where, *check.where]
+    odd = _misaligned(sources, targets)
+    if 0 < len(odd) <= MISTAKES * len(sources):
+        warnings.append(
+            f"in {len(odd):,} pairs one side is {UNALIKE} times as long as the other lets expect, "
+            f"so they may not belong together: {'; '.join(where[k] for k in odd[:3])}"
+        )
+    scripts = [[_script(text) for text in side] for side in (sources, targets)]
+    usual = [Counter(filter(None, side)).most_common(1) for side in scripts]
+    if all(usual) and usual[0][0][0] != usual[1][0][0]:
+        ours, theirs = usual[0][0][0], usual[1][0][0]
+        turned = [k for k, both in enumerate(zip(*scripts, strict=True)) if both == (theirs, ours)]
+        if 0 < len(turned) <= MISTAKES * len(sources):
+            warnings.append(
+                f"in {len(turned):,} pairs source and target have changed places, as their scripts "
+                f"show: {'; '.join(where[k] for k in turned[:3])}"
+            )
+    for side, texts, lengths in (
+        ("sources", sources, source_lengths), ("targets", targets, target_lengths)
+    ):  # fmt: skip
+        joined = "".join(texts)
+        if lost := joined.count("\ufffd"):
+            warnings.append(f"{lost:,} replacement characters in the {side}: letters were lost")
+        if garbled := len(GARBLED.findall(joined)):
+            warnings.append(
+                f"{garbled:,} garbled letters in the {side}: UTF-8 that was read as another "
+                "encoding"
+            )
+        spread = np.quantile(lengths, [0.5, 0.95, 1]).astype(int)
+        facts.append(
+            f"{side}: half of up to {spread[0]:,} {unit}, 95 % up to {spread[1]:,}, the longest "
+            f"{spread[2]:,}; {_scripts(joined)}"
+        )
+    headline = f"{name}: {len(train):,} pairs for training, {len(check):,} for validation"
+    return Page(headline, tuple(warnings), tuple(facts))
+
+
+def _misaligned(sources: Sequence[str], targets: Sequence[str]) -> list[int]:
+    """The pairs whose lengths in characters differ far more, or far otherwise, than most."""
+    lengths = np.array([[len(s), len(t)] for s, t in zip(sources, targets, strict=True)])
+    ratios = np.log(lengths[:, 1] / lengths[:, 0])
+    unalike = np.abs(ratios - np.median(ratios)) > np.log(UNALIKE)
+    return [int(k) for k in np.flatnonzero(unalike & (lengths.max(1) >= TELLING))]
+
+
+def _scripts(text: str) -> str:
+    """The scripts of a text by their share of its letters."""
+    counts = Counter[str]()
+    for letter, count in Counter(text).items():
+        if script := _script_of(letter):
+            counts[script] += count
+    total = counts.total()
+    named = [f"{s} {n / total:.0%}" for s, n in counts.most_common(4) if n >= SCRIPT * total]
+    return ", ".join(named) or "no letters"
+
+
+def _script(text: str) -> str:
+    """That of most of a text's letters; empty where it has none."""
+    counts = Counter(filter(None, map(_script_of, text)))
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+@functools.cache
+def _script_of(letter: str) -> str:
+    """The first word of a letter's name in Unicode: Latin, Cyrillic, CJK; empty for no letter."""
+    if not letter.isalpha():
+        return ""
+    word = unicodedata.name(letter, "").replace("-", " ").split(" ")[0]
+    return word if word == "CJK" else word.capitalize()

@@ -17,13 +17,17 @@ HOST = "https://raw.githubusercontent.com"
 
 @dataclass(frozen=True)
 class Named:
-    """One known data set. `path` is its address below the host; None means built in."""
+    """One known data set, one file. `path` is its address below the host; None means built in.
+
+    Files that belong together have names that differ after a dot: `multi30k-val.de` and
+    `multi30k-val.en`, in the order of the table, are `multi30k-val`.
+    """
 
     name: str
     summary: str
     size: int  # bytes, uncompressed
     licence: str
-    sha256: str | None  # of the uncompressed bytes; None where they depend on the Python version
+    sha256: str | None  # of the file as it is kept; None where it depends on the Python version
     path: str | None
 
     @property
@@ -32,6 +36,18 @@ class Named:
         if self.path is None:
             return None
         return f"{os.environ.get('ELMAN_DATA_URL', HOST).rstrip('/')}/{self.path}"
+
+
+def _multi30k(name: str, file: str, what: str, size: int, sha256: str) -> Named:
+    return Named(
+        name=f"multi30k-{name}",
+        summary=f"captions of photographs, {what}",
+        size=size,
+        licence="none stated (of the photographs: research and education only)",
+        sha256=sha256,
+        path="multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw"
+        f"/{file}.{name.rpartition('.')[2]}.gz",
+    )
 
 
 NAMED = {
@@ -78,6 +94,14 @@ NAMED = {
             path=None,
         ),
         Named(
+            name="numbers",
+            summary="numbers and dates in English and Chinese words, in digits, and back: pairs",
+            size=604_014,
+            licence="Apache-2.0 (made by this package)",
+            sha256="54a1d152648302b1598f71d68703a48ba92ba7252cc063519442d20e7548e1f2",
+            path=None,
+        ),
+        Named(
             name="tinyshakespeare",
             summary="40,000 lines from the plays of Shakespeare",
             size=1_115_394,
@@ -95,8 +119,66 @@ NAMED = {
             path="martin-gorner/tensorflow-rnn-shakespeare/25946cd6486e8a8f96d84edb200a8b8b6e961c27"
             "/shakespeare/hamlet.txt",
         ),
+        Named(
+            name="cmn",
+            summary="29,155 short sentences in English and Chinese, by the users of Tatoeba: pairs",
+            size=4_151_383,
+            licence="CC BY 2.0 France (in each line, with the authors)",
+            sha256="aa264a2447b26ab7c9d413f8321f9e2a779fd134b5118306b6e26a3499b3926e",
+            path="13luoyu/Transformer-machine-translation/aa43963320ccfacebd1d3542deae559bbca58d03"
+            "/cmn.txt",
+        ),
+        _multi30k(
+            "train.de",
+            "train",
+            "29,000 lines of German, aligned with .en",
+            2_110_398,
+            "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",
+        ),
+        _multi30k(
+            "train.en",
+            "train",
+            "29,000 lines of English",
+            1_801_238,
+            "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f",
+        ),
+        _multi30k(
+            "val.de",
+            "val",
+            "1,014 lines of German, to validate on",
+            75_981,
+            "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a",
+        ),
+        _multi30k(
+            "val.en",
+            "val",
+            "1,014 lines of English",
+            63_297,
+            "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28",
+        ),
+        _multi30k(
+            "test2016.de",
+            "test_2016_flickr",
+            "1,000 lines of German, to test on",
+            70_649,
+            "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8",
+        ),
+        _multi30k(
+            "test2016.en",
+            "test_2016_flickr",
+            "1,000 lines of English",
+            62_076,
+            "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9",
+        ),
     )
 }
+
+
+def members(name: str) -> tuple[str, ...]:
+    """The names of the files that a name stands for: itself, or all that go on with a dot."""
+    if name in NAMED:
+        return (name,)
+    return tuple(known for known in NAMED if known.startswith(f"{name}.")) or (name,)
 
 
 def data_folder() -> Path:
@@ -116,7 +198,7 @@ def fetch(name: str) -> Path:
     entry = NAMED[name]
     if entry.url is None:
         return _built_in(entry)
-    path = data_folder() / f"{name}.txt"
+    path = data_folder() / f"{name}.txt{'.gz' if entry.url.endswith('.gz') else ''}"
     if _sha256(path) == entry.sha256:
         return path
     try:

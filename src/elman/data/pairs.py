@@ -24,12 +24,13 @@ Form: TypeAlias = Literal["lines", "table"]
 # The usual names of columns, the likeliest first.
 SOURCES = ("source", "src", "source_text", "input", "question", "from", "原文", "源文", "问")
 TARGETS = ("target", "tgt", "target_text", "output", "answer", "to", "译文", "目标", "答")
-LANGUAGES = (
-    "ar bg bn cs da de el en eo es et fa fi fr he hi hr hu id is it ja ka ko la lt lv mk mr ms nl "
+LANGUAGES = (  # but Indonesian's id, which is mostly a number for each row
+    "ar bg bn cs da de el en eo es et fa fi fr he hi hr hu is it ja ka ko la lt lv mk mr ms nl "
     "no pl pt ro ru sk sl sr sv sw ta th tr uk ur vi yue zh ara ces cmn deu eng fra hun ita jpn "
-    "kor nld pol por rus spa swe tur ukr vie zho arabic chinese czech danish dutch english finnish "
-    "french german greek hebrew hindi hungarian italian japanese korean polish portuguese russian "
-    "spanish swedish turkish ukrainian vietnamese 中文 汉语 英文 英语 德语 法语 日语"
+    "kor nld pol por rus spa swe tur ukr vie zho arabic chinese czech danish dutch english "
+    "finnish french german greek hebrew hindi hungarian indonesian italian japanese korean polish "
+    "portuguese russian spanish swedish turkish ukrainian vietnamese "
+    "中文 汉语 英文 英语 德语 法语 日语"
 )
 GUESSED_FROM = 1000  # rows
 NUMERIC = 0.9  # share of cells that are numbers from which a column is no text

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from elman.data.named import NAMED, fetch
+from elman.data.named import NAMED, fetch, members
 from elman.errors import UserError
 
 BLOCK = 1 << 20  # bytes
@@ -182,7 +182,8 @@ def _expand(item: str) -> Iterable[Source]:
     if item == "-":
         return [_spooled("standard input", sys.stdin.buffer)]
     if item.startswith("name:"):
-        return [Source(item, fetch(item.removeprefix("name:")))]
+        names = members(item.removeprefix("name:"))
+        return [Source(f"name:{name}", fetch(name)) for name in names]
     path, shown = Path(item), _printable(item)
     mode = _mode(path, shown) if item else None
     if mode is None:
@@ -221,7 +222,7 @@ def _matches(item: str, shown: str) -> list[Source]:
 
 
 def _advice(item: str) -> str:
-    if item in NAMED:
+    if set(members(item)) <= NAMED.keys():
         return f'did you mean the known data set "name:{item}"?'
     folder = Path(item).parent
     try:
