@@ -34,6 +34,7 @@ from elman.decode import Sampling, Weights
 from elman.errors import ElmanError, UserError
 from elman.options import make, read_toml, shown
 from elman.run.options import TrainOptions, parse
+from elman.tasks.decoding import Decoding
 
 if TYPE_CHECKING:
     from elman.run.clock import Clock
@@ -157,6 +158,7 @@ def evaluate(
             allow_leading_hyphen=True,
         ),
     ],
+    decoding: Any = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -166,7 +168,7 @@ def evaluate(
 
     began = time.perf_counter()
     trained = api.load(run, device=device)
-    result = trained.evaluate(*data)
+    result = trained.evaluate(*data, **given(decoding))
     if result.beats_baseline is False:
         warn("WARNING: the network loses to its baseline")
     _print_scores(
@@ -233,6 +235,7 @@ def predict(
     skip_bad_rows: Annotated[
         bool, Parameter(negative="", show_default=False, help="Leave out rows that are wrong.")
     ] = False,
+    decoding: Any = None,
     device: Device = "auto",
 ) -> None:
     """Answer DATA row by row, in its own form, on standard output."""
@@ -242,11 +245,17 @@ def predict(
     from elman.run import api
 
     bad = BadRows(skip_bad_rows)
-    api.load(run, device=device).predict(*data, out=sys.stdout, bad=bad)
+    api.load(run, device=device).predict(*data, out=sys.stdout, bad=bad, **given(decoding))
     for line in bad.first:
         warn(f"left out: {line}")
     if bad.count:
         warn(f"{bad.count:,} rows left out")
+
+
+for _command in (evaluate, predict):
+    _command.__annotations__["decoding"] = (
+        flags(Decoding, Group("For models that write sentences", sort_key=4)) | None
+    )
 
 
 @app.command(sort_key=5)

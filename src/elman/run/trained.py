@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO, get_args
 
@@ -16,7 +16,8 @@ from elman.options import make
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
 from elman.run.report import beats, verdict
-from elman.tasks.task import Cursor, Predicts, Writer, Writes, scored
+from elman.tasks.decoding import Decoding
+from elman.tasks.task import Cursor, Decodes, Predicts, Task, Writer, Writes, scored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +71,14 @@ class Run:
         """The baseline's scores on the same validation part."""
         return dict(self.folder.scores().get("baseline", {}))
 
-    def evaluate(self, *data: str | Path) -> Evaluation:
+    def evaluate(self, *data: str | Path, **decoding: Any) -> Evaluation:
         """Scores on other data, or, with none, on the run's own test or validation part.
 
         Other data is scored without a baseline where the training data is no longer there.
+        `decoding`: beam, length_penalty and the other options of `elman.tasks.decoding`, for a
+        model that writes sentences.
         """
-        run, task = self._trained, self._trained.task
+        run, task = self._trained, self._decoding(decoding)
         other = task.unseen([str(item) for item in data], run.preprocessing) if data else None
         try:
             training = prepare.read_again(run)
@@ -91,16 +94,18 @@ class Run:
         name, baseline = task.baseline(dataset, run.options, training)
         return Evaluation(found.scores, baseline, name)
 
-    def predict(self, *data: str | Path, out: TextIO, bad: BadRows | None = None) -> None:
+    def predict(
+        self, *data: str | Path, out: TextIO, bad: BadRows | None = None, **decoding: Any
+    ) -> None:
         """One row written to `out` for each row of `data`, with the model's answer.
 
         `bad` says what becomes of rows that cannot be read, and counts them; by default the first
-        raises UserError.
+        raises UserError. `decoding` as in `evaluate`.
         """
-        run = self._trained
-        if not isinstance(run.task, Predicts):
+        run, task = self._trained, self._decoding(decoding)
+        if not isinstance(task, Predicts):
             raise UserError(f"{self.path}: the task {self.task} does not predict")
-        run.task.predict(
+        task.predict(
             self.model, run.preprocessing, run.options, self.device,
             [str(item) for item in data], out, bad or BadRows(skip=False),
         )  # fmt: skip
@@ -153,6 +158,16 @@ class Run:
     def load_state(self, path: str | Path) -> Cursor:
         """A place that `save_state` kept. UserError where it is damaged or of another model."""
         return place.load(Path(path), self.read(), self.device)
+
+    def _decoding(self, values: Mapping[str, Any]) -> Task[Any, Any, Any]:
+        """The task by these options of decoding. UserError where it has none."""
+        task = self._trained.task
+        if isinstance(task, Decodes):
+            return task.decoded(make(Decoding, values))
+        for name in values:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(f"{flag}: for models that write sentences; the task is {self.task}")
+        return task
 
     def _writer(self) -> Writer:
         run = self._trained

@@ -23,6 +23,7 @@ from elman import decode
 from elman.data.doctor import Page
 from elman.data.table import BadRows
 from elman.metrics import Loss
+from elman.tasks.decoding import Decoding
 
 Options = TypeVar("Options")
 Data = TypeVar("Data")  # what `read` gives
@@ -211,6 +212,14 @@ class HoldsOut(Protocol):
 
     def held_out(self, dataset: Any) -> Any | None:
         """The data set with the part held out in place of its validation part; None without one."""
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    """What a task has, beyond `Task`, whose models answer with sentences that are searched for."""
+
+    def decoded(self, how: Decoding) -> Task[Any, Any, Any]:
+        """The task, so that it validates and predicts by this decoding."""
 
 
 def scored(task: Task[Any, Data, Any], dataset: Data) -> Data:

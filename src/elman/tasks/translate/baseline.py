@@ -39,10 +39,11 @@ def _vectors(sentences: Sequence[Ints], idf: NDArray[np.float32]) -> torch.Tenso
         columns.append(ids)
         values.append(row / max(float(np.linalg.norm(row)), 1e-9))
         ends.append(ends[-1] + len(ids))
-    parts = torch.tensor(ends), *(torch.from_numpy(np.concatenate(p)) for p in (columns, values))
     return torch.sparse_csr_tensor(
-        *parts, size=(len(sentences), len(idf)), dtype=torch.float32, check_invariants=False
-    )
+        torch.tensor(ends), torch.from_numpy(np.concatenate(columns)),
+        torch.from_numpy(np.concatenate(values)), [len(sentences), len(idf)],
+        dtype=torch.float32, check_invariants=False,
+    )  # fmt: skip
 
 
 def unigram_nats(known: Sequence[Ints], asked: Sequence[Ints], symbols: int) -> float:

@@ -6,16 +6,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elman.data import vocabulary
-from elman.data.pairs import Pairs
+from elman.data.batching import Buckets, padded
+from elman.data.pairs import Pairs, Reading
 from elman.data.table import BadRows
 from elman.data.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
+from elman.options import make
 from elman.tasks.translate.options import Level
 
 Ints = NDArray[np.int64]
@@ -154,3 +158,88 @@ class Paired:
             "written": self.written,
             "sha256": [self.train.digest(), self.check.digest()],
         }
+
+    def source(self, k: int) -> str:
+        """The source of pair k, as it was read."""
+        part, k = (self.train, k) if k < self.trained else (self.check, k - self.trained)
+        return part.sources[k]
+
+    def lengths(self, chosen: Sequence[int]) -> Ints:
+        """By which pairs are batched: the target's length, and of equal ones the source's."""
+        most = max(map(len, self.sources)) + 1
+        return np.array(
+            [len(self.targets[k]) * most + len(self.sources[k]) for k in chosen], dtype=np.int64
+        )
+
+
+class Batch(NamedTuple):
+    """Pairs side by side: tokens of the source, those before each of the target's, and these."""
+
+    source: Tensor  # [B, S] int64
+    source_lengths: Tensor  # [B]
+    before: Tensor  # [B, T] int64, begins with the end's id
+    target_lengths: Tensor  # [B]
+    target: Tensor  # [N] int64, sentence after sentence
+
+
+def batch(dataset: Paired, chosen: Sequence[int]) -> Batch:
+    """These pairs."""
+    source, source_lengths = padded([dataset.sources[k] for k in chosen])
+    targets = [dataset.targets[k] for k in chosen]
+    before, target_lengths = padded([np.append(ids[-1:], ids[:-1]) for ids in targets])
+    target = torch.from_numpy(np.concatenate(targets))
+    return Batch(source, source_lengths, before, target_lengths, target)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training batches of one epoch."""
+
+    dataset: Paired
+    order: Buckets
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, k: int) -> Batch:
+        return batch(self.dataset, self.order[k].tolist())
+
+
+def encode(
+    name: str, train: Pairs, check: Pairs, encoder: Encoder, written: int | None, bad: BadRows
+) -> Paired:
+    """The pairs encoded, without those that cannot be. `written` None is that of the longest."""
+    sources, targets = list[Ints](), list[Ints]()
+
+    def encoded(part: Pairs) -> Pairs:
+        kept = []
+        for k, (ours, theirs) in enumerate(zip(part.sources, part.targets, strict=True)):
+            source, target = encoder.source_ids(ours), encoder.target_ids(theirs)
+            if isinstance(source, str) or isinstance(target, str):
+                bad.add(part.where[k], source if isinstance(source, str) else str(target))
+                continue
+            kept.append(k)
+            sources.append(source)
+            targets.append(target)
+        return part.pick(kept)
+
+    train, check = encoded(train), encoded(check)
+    if not sources:
+        raise UserError(f"{name}: no pair is left")
+    written = written or max(map(len, targets))
+    return Paired(name, train, check, sources, targets, encoder, written, bad)
+
+
+def settled(preprocessing: Mapping[str, Any]) -> tuple[Encoder, Reading, int]:
+    """Encoder, reading and longest translation of a model. UserError where they are damaged."""
+    encoder, reading = preprocessing.get("encoder"), preprocessing.get("reading")
+    written = preprocessing.get("written")
+    if (
+        not isinstance(encoder, dict)
+        or not isinstance(reading, dict)
+        or not isinstance(written, int)
+        or not 1 <= written <= 1 << 20
+    ):
+        raise UserError("preprocessing.json: damaged (no encoder, reading or length in it)")
+    made = make(Reading, {k: v for k, v in reading.items() if v is not None}, where="reading")
+    return encoder_from_json(encoder), made, written

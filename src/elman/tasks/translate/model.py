@@ -182,7 +182,8 @@ class Translator(nn.Module):
         source, now, found, sentences = state
         chosen = sentences[rows]
         if not torch.equal(chosen, sentences):  # else each goes on with the source that it has
-            source = Source(*(part[rows] for part in source[:4]), state=[])
+            memory, keys, alive, context, _ = source
+            source = Source(memory[rows], keys[rows], alive[rows], context[rows], [])
         picked = [tuple(s[:, rows] for s in part) for part in now]
         return Written(source, picked, found[rows], chosen)
 

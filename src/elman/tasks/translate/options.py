@@ -9,13 +9,11 @@ from typing import Literal, TypeAlias
 
 from elman import cells
 from elman.options import require, require_range
-from elman.search import Search
 from elman.tasks.networks import NetworkOptions
 
 Level: TypeAlias = Literal["words", "characters", "bytes", "bpe"]
 Context: TypeAlias = Literal["first", "each", "attention"]
 Scoring: TypeAlias = Literal["additive", "multiplicative"]
-Unknown: TypeAlias = Literal["copy", "keep", "avoid"]
 
 
 @dataclass(frozen=True)
@@ -126,23 +124,3 @@ class TranslateOptions(NetworkOptions):
             codecs.lookup(self.encoding)
         except LookupError:
             require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
-
-
-@dataclass(frozen=True)
-class Decoding(Search):
-    """How a trained model writes, and which words.
-
-    Parameters
-    ----------
-    require
-        Words or phrases that every sentence must hold, with commas between.
-    forbid
-        Words or phrases that no sentence may hold, with commas between.
-    unknown
-        What becomes of a word that the vocabulary lacks: the source's word at which attention
-        looks, <unk> as it is, or never written. Copied where there is attention, else avoided.
-    """
-
-    require: tuple[str, ...] = ()
-    forbid: tuple[str, ...] = ()
-    unknown: Unknown | None = None

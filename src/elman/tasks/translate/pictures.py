@@ -1,1 +1,60 @@
 """Where attention looks: a matrix for each of a few sentences."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Looked(NamedTuple):
+    """A translation, and the share of each source token at each of its tokens [T, S]."""
+
+    source: list[str]
+    target: list[str]
+    shares: NDArray[np.float32]
+
+
+def draw(sentences: Sequence[Looked], path: Path) -> bool:
+    """A picture with a matrix for each sentence; False without matplotlib.
+
+    As an SVG whose letters stay letters, so that whoever looks at it has fonts for every script.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        return False
+    import logging
+
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    heights = [0.26 * len(s.target) + 1.2 for s in sentences]
+    widest = max(len(s.source) for s in sentences)
+    figure = Figure(figsize=(0.36 * widest + 2.4, sum(heights)), layout="constrained")
+    axes = figure.subplots(len(sentences), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axis, (source, target, shares) in zip(axes, sentences, strict=True):
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axis.set_xticks(range(len(source)), source, rotation=45, ha="left")
+        axis.set_yticks(range(len(target)), target)
+        axis.xaxis.tick_top()
+        axis.tick_params(length=0)
+        axis.set_xlim(-0.5, widest - 0.5)
+        for side in axis.spines.values():
+            side.set_visible(False)
+    fresh = path.with_name(f".{path.stem}.new.svg")
+    fonts = logging.getLogger("matplotlib.font_manager")
+    level = fonts.level
+    fonts.setLevel(logging.ERROR)  # what this machine's fonts lack, the reader's may have
+    try:
+        import warnings
+
+        with mpl.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")
+            figure.savefig(fresh)
+    finally:
+        fonts.setLevel(level)
+    fresh.replace(path)
+    return True

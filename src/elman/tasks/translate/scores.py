@@ -29,33 +29,32 @@ def scores_of(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> S
     pairs = zip(said, true, strict=True)
     exact = sum(_alike(s) == _alike(t) for s, t in pairs) / len(true)
     found = {"exact": exact}
-    if bleu := metric("BLEU", true, lowercase=lowercase):
-        chrf = metric("CHRF", true, lowercase=lowercase)
-        of = {m: k.corpus_score(said, [true]).score for m, k in (("bleu", bleu), ("chrf", chrf))}
-        found = {**found, **of} if short(true) else {**of, **found}
+    if counters := _counters(true, lowercase=lowercase):
+        of = {name: c.corpus_score(said, [true]).score for name, c in counters.items()}
+        found = found | of if short(true) else of | found
     return found
 
 
-def metric(name: str, true: Sequence[str], *, lowercase: bool) -> Any | None:
-    """A metric of sacrebleu for such references; None where it is not installed."""
+def signatures(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> list[str]:
+    """How sacrebleu counts, one line a metric; empty where it is not installed."""
+    lines = []
+    for counter in _counters(true, lowercase=lowercase).values():
+        counter.corpus_score(said, [true])  # without which it has no signature
+        lines.append(str(counter.get_signature()))
+    return lines
+
+
+def _counters(true: Sequence[str], *, lowercase: bool) -> dict[str, Any]:
+    """sacrebleu's metrics for such references, by name; none where it is not installed."""
     if importlib.util.find_spec("sacrebleu") is None:
-        return None
+        return {}
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    if name == "CHRF":
-        return CHRF(lowercase=lowercase)
-    return BLEU(lowercase=lowercase, tokenize=tokenizer(true))
-
-
-def signatures(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> list[str]:
-    """How sacrebleu counted, one line a metric; empty where it is not installed."""
-    lines = []
-    for name in ("BLEU", "CHRF"):
-        if found := metric(name, true, lowercase=lowercase):
-            found.corpus_score(said, [true])
-            lines.append(str(found.get_signature()))
-    return lines
+    return {
+        "bleu": BLEU(lowercase=lowercase, tokenize=tokenizer(true)),
+        "chrf": CHRF(lowercase=lowercase),
+    }
 
 
 def tokenizer(true: Sequence[str]) -> str:

@@ -13,9 +13,9 @@ from elman.data.batching import padded
 from elman.data.vocabulary import Characters, Vocabulary, Words
 from elman.errors import UserError
 from elman.search import Hypothesis, search
+from elman.tasks.decoding import Decoding
 from elman.tasks.translate.data import Encoder, Ints
 from elman.tasks.translate.model import UNKNOWN, Translator
-from elman.tasks.translate.options import Decoding
 
 HYPOTHESES = 320  # side by side
 STEPS = 1 << 15  # of hypotheses times source tokens side by side, at most
