@@ -108,12 +108,13 @@ def _from_text(hint: type, text: str, what: str) -> object:
 def plain(options: Any) -> dict[str, object]:
     """The fields that are set, as values that TOML can hold."""
     fields = ((f.name, getattr(options, f.name)) for f in dataclasses.fields(options))
-    return {
-        name: list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path)
-        else value
-        for name, value in fields
-        if value is not None
-    }  # fmt: skip
+    return {name: _plain(value) for name, value in fields if value is not None}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def given(value: T | None, otherwise: T) -> T:

@@ -32,17 +32,18 @@ def most_similar(known: Sequence[Ints], asked: Sequence[Ints], symbols: int) -> 
 
 def _vectors(sentences: Sequence[Ints], idf: NDArray[np.float32]) -> torch.Tensor:
     """Sparse rows of length 1 [sentences, symbols]; of what has no idf at all, of length 0."""
-    ends, columns, values = [0], [], []
-    for ids in sentences:
+    rows, columns, values = [], [], []
+    for k, ids in enumerate(sentences):
         ids, counts = np.unique(ids, return_counts=True)
         row = counts * idf[ids]
+        rows.append(np.full(len(ids), k))
         columns.append(ids)
         values.append(row / max(float(np.linalg.norm(row)), 1e-9))
-        ends.append(ends[-1] + len(ids))
-    return torch.sparse_csr_tensor(
-        torch.tensor(ends), torch.from_numpy(np.concatenate(columns)),
-        torch.from_numpy(np.concatenate(values)), [len(sentences), len(idf)],
-        dtype=torch.float32, check_invariants=False,
+    places = torch.from_numpy(np.stack([np.concatenate(rows), np.concatenate(columns)]))
+    size = (len(sentences), len(idf))
+    return torch.sparse_coo_tensor(
+        places, torch.from_numpy(np.concatenate(values).astype(np.float32)), size,
+        is_coalesced=True, check_invariants=False,
     )  # fmt: skip
 
 

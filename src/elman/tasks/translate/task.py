@@ -47,6 +47,8 @@ LISTED = 10  # sentences in the report
 DRAWN = 4  # matrices of attention
 WIDEST = 40  # tokens of a side of such a matrix
 MOST_EPOCHS = 30
+SIZES = (256, 128)  # units of a layer
+WANTED = 10  # epochs at least, rather than more units
 
 
 GREEDY = Decoding(beam=1)
@@ -125,9 +127,8 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
     ) -> Plan[TranslateOptions]:
         size = budget.batch_size or max(8, min(64, dataset.trained // 100))
         rate = budget.learning_rate or 2e-3
-        chosen = replace(
+        rest = replace(
             options,
-            hidden_size=options.hidden_size or (256,),
             embedding=options.embedding or 256,
             dropout=given(options.dropout, 0.3),
             weight_drop=given(options.weight_drop, 0.0),
@@ -137,12 +138,16 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             else tuple(Path(naming.lasting(path) or "") for path in options.validation_data),
         )
         epochs = budget.epochs
-        if epochs is None:
-            assert budget.seconds is not None
+        for units in SIZES:  # the largest for which there is time
+            chosen = replace(rest, hidden_size=options.hidden_size or (units,))
+            if budget.seconds is None:
+                break
             epoch = self.epoch(dataset, chosen, size, 0, 0)
             model = self.build(dataset.preprocessing(), chosen)
             each = epoch_seconds(self, model, epoch, budget.device)
             epochs = max(1, min(MOST_EPOCHS, int(0.8 * budget.seconds / each)))
+            if options.hidden_size or epochs >= WANTED:
+                break
         assert chosen.hidden_size
         how = {
             "first": "the encoder's last state as first state",
