@@ -35,6 +35,8 @@ class TranslateOptions(NetworkOptions):
         Leave out pairs that cannot be read or are too long, and count them.
     validation_data
         Data to validate on, instead of a share of DATA; two files with a comma between.
+    test
+        Share of the pairs kept from every choice; the final scores are of these.
     level
         What a token is, on both sides; guessed and told if not given.
     source_level
@@ -80,6 +82,7 @@ class TranslateOptions(NetworkOptions):
     encoding: str = "utf-8"
     skip_bad_rows: bool = False
     validation_data: tuple[Path, ...] | None = None
+    test: float = 0.0
     level: Level | None = None
     source_level: Level | None = None
     target_level: Level | None = None
@@ -105,7 +108,7 @@ class TranslateOptions(NetworkOptions):
         require_range(self, ("longest",), 1, 65_536)
         require_range(self, ("embedding",), 1, 16_384)
         require_range(self, ("decoder_hidden_size",), 1, 16_384)
-        shares = ("token_dropout", "label_smoothing", "scheduled_sampling")
+        shares = ("test", "token_dropout", "label_smoothing", "scheduled_sampling")
         require_range(self, shares, 0, 1, open_end=True)
         for name in self.decoder_cell or ():
             cells.get(name)

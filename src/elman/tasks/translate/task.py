@@ -70,12 +70,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
     def read(self, data: Sequence[str], options: TranslateOptions, validation: float) -> Paired:
         bad = BadRows(options.skip_bad_rows)
         asked = Reading(options.source_column, options.target_column, options.encoding)
-        train = pairs.read(data, asked, bad)
+        train, test = _parted(pairs.read(data, asked, bad), options.test)
         if options.validation_data is not None:
             check = pairs.read([str(d) for d in options.validation_data], train.reading, bad)
         else:
-            kept, held = pairs.split(train, validation)
-            train, check = train.pick(kept), train.pick(held)
+            train, check = _parted(train, validation)
         if not len(train) or (validation and not len(check)):
             raise UserError(
                 f"{data[0]}: too few pairs to hold {validation:.0%} of them back; give more, a "
@@ -87,12 +86,22 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             shared=options.shared_vocabulary, lowercase=options.lowercase,
             longest=options.longest, cut=options.cut,
         )  # fmt: skip
-        return encode(naming.shown(data), train, check, encoder, None, bad)
+        dataset = encode(naming.shown(data), train, check, encoder, None, bad)
+        return (
+            replace(dataset, test=encode(dataset.name, Pairs(), test, encoder, 1, bad))
+            if options.test
+            else dataset
+        )
+
+    def held_out(self, dataset: Paired) -> Paired | None:
+        return dataset.tested()
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Paired:
         encoder, reading, written = settled(preprocessing)
         bad = BadRows(False, advice="mend it")
         check = pairs.read(data, reading, bad)
+        if strange := encoder.strange("".join(check.sources)):
+            raise UserError(f"{naming.shown(data)}: sources {strange}")
         return encode(naming.shown(data), Pairs(), check, encoder, written, bad)
 
     def stored(self, dataset: Paired, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
@@ -120,6 +129,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             fact += f" in sources, {target.size:,} in targets"
         else:
             fact += f"; targets as {target.level}, {target.size:,}"
+        if dataset.test is not None:
+            fact += (
+                f"; {len(dataset.test.check):,} pairs kept from every choice, for the final scores"
+            )
         return replace(page, facts=(*page.facts, fact))
 
     def plan(
@@ -318,3 +331,8 @@ def _looked(dataset: Paired, k: int, best: Translation) -> Looked:
     source = [*(encoder.source.symbol(int(t)) for t in dataset.sources[k][:-1]), "■"]
     target = [encoder.target.symbol(t) for t in best.tokens]
     return Looked(source, target, best.attention.numpy())
+
+
+def _parted(whole: Pairs, share: float) -> tuple[Pairs, Pairs]:
+    kept, held = pairs.split(whole, share)
+    return whole.pick(kept), whole.pick(held)
