@@ -1,0 +1,71 @@
+"""The hypotheses that are still being written, and where each came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from elman.search.pick import NEVER
+
+# Options are listed in milliseconds: what needs PyTorch loads it when it is called.
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from elman.search.pick import Picked
+
+
+class Beams:
+    """G groups of W hypotheses, t tokens each, on the CPU.
+
+    group int64 [G]: which of the groups that began each of them is. tokens int64 [G, W]: the
+    newest, at first `start`. totals float64 [G, W]: log probability in nats, -inf where there is
+    no hypothesis. history int64 [G W, t]: all tokens after `start`.
+    """
+
+    def __init__(self, count: int, start: int) -> None:
+        import torch
+
+        self.group = torch.arange(count)
+        self.tokens = torch.full((count, 1), start)
+        self.totals = torch.zeros(count, 1, dtype=torch.float64)
+        self.history = torch.empty(count, 0, dtype=torch.int64)
+        self._attention: list[Tensor] = []
+        self._came: list[Tensor] = []  # of each step the rows that were continued
+
+    @property
+    def t(self) -> int:
+        """The tokens that each has."""
+        return self.history.shape[1]
+
+    def attend(self, attention: Tensor) -> None:
+        """Keep the attention [G W, S] of the step that chooses the next tokens."""
+        self._attention.append(attention.cpu())
+
+    def attention(self, row: int) -> Tensor | None:
+        """What was kept for the tokens of a row: [t, S]."""
+        import torch
+
+        if not self._attention:
+            return None
+        kept = [self._attention[0][:0]]
+        for came, attention in zip(self._came[::-1], self._attention[: self.t][::-1], strict=True):
+            row = int(came[row])
+            kept.append(attention[row : row + 1])
+        return torch.cat(kept[::-1])
+
+    def grow(self, picked: Picked, live: Tensor, stay: Tensor) -> Tensor:
+        """Continue as `picked`, in the groups `stay`, bool [G], alone; of what is picked only
+        `live`, bool [G, W], has a future.
+
+        Returns the rows of before, int64 [M], that are continued.
+        """
+        import torch
+
+        G, W = self.totals.shape
+        rows = (picked.parents + W * torch.arange(G)[:, None])[stay].flatten()
+        self.group = self.group[stay]
+        self.tokens = picked.tokens[stay]
+        self.totals = picked.totals.where(live, NEVER)[stay]
+        self.history = torch.cat((self.history[rows], self.tokens.view(-1, 1)), 1)
+        if self._attention:
+            self._came.append(rows)
+        return rows
