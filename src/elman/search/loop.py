@@ -123,12 +123,15 @@ def _search_on(
     for k, lacks in unmet.items():
         rows = beams.rows[k]
         said = beams.history[rows].tolist()
-        ways = continuations(
-            log_p[rows.to(log_p.device)].cpu(), found[rows], ids[rows], beams.totals[k], said, lacks
-        )
+        top = found[rows], ids[rows]
+        ways = continuations(log_p, rows.tolist(), top, beams.totals[k], said, lacks)
+        chosen = make_room(ways, said, lacks, picked.tokens.shape[1])
+        # What is not filled holds no hypothesis.
+        parents, tokens, totals = zip(*chosen, strict=True) if chosen else ((), (), ())
         picked.totals[k] = NEVER
-        for w, way in enumerate(make_room(ways, said, lacks, picked.tokens.shape[1])):
-            picked.parents[k, w], picked.tokens[k, w], picked.totals[k, w] = way
+        picked.parents[k, : len(chosen)] = rows.new_tensor(parents)
+        picked.tokens[k, : len(chosen)] = rows.new_tensor(tokens)
+        picked.totals[k, : len(chosen)] = picked.totals.new_tensor(totals)
     return picked
 
 
