@@ -42,9 +42,9 @@ def search(
     the first is read before a sequence and the second ends it.
 
     max_lengths: for each sentence the tokens that its sequences have at most; after so many only
-    the end may come, and it counts at its probability. Of fewer than `options.min_length` the
-    former wins. `options.max_length` is the caller's to read.
-    forbidden_tokens: never chosen. forbidden: runs of tokens that never occur.
+    the end may come, and it counts at its probability. A maximum below `options.min_length` wins;
+    `options.max_length` is the caller's to read.
+    forbidden_tokens: never chosen. forbidden: runs of at least one token that never occur.
     required: for each sentence runs of tokens that all must occur, wherever, also one over the
     other (dynamic beam allocation, arXiv:1804.06609). None for no sentence.
     keep_attention: whether sequences come with the attention of their steps.
