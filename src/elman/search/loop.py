@@ -42,9 +42,9 @@ def search(
     the first is read before a sequence and the second ends it.
 
     max_lengths: for each sentence the tokens that its sequences have at most; after so many only
-    the end may come, and it counts at its probability. Of fewer than `options.min_length` the
-    former wins. `options.max_length` is the caller's to read.
-    forbidden_tokens: never chosen. forbidden: runs of tokens that never occur.
+    the end may come, and it counts at its probability. A maximum below `options.min_length` wins;
+    `options.max_length` is the caller's to read.
+    forbidden_tokens: never chosen. forbidden: runs of at least one token that never occur.
     required: for each sentence runs of tokens that all must occur, wherever, also one over the
     other (dynamic beam allocation, arXiv:1804.06609). None for no sentence.
     keep_attention: whether sequences come with the attention of their steps.
@@ -123,12 +123,15 @@ def _search_on(
     for k, lacks in unmet.items():
         rows = beams.rows[k]
         said = beams.history[rows].tolist()
-        ways = continuations(
-            log_p[rows.to(log_p.device)].cpu(), found[rows], ids[rows], beams.totals[k], said, lacks
-        )
+        top = found[rows], ids[rows]
+        ways = continuations(log_p, rows.tolist(), top, beams.totals[k], said, lacks)
+        chosen = make_room(ways, said, lacks, picked.tokens.shape[1])
+        # What is not filled holds no hypothesis.
+        parents, tokens, totals = zip(*chosen, strict=True) if chosen else ((), (), ())
         picked.totals[k] = NEVER
-        for w, way in enumerate(make_room(ways, said, lacks, picked.tokens.shape[1])):
-            picked.parents[k, w], picked.tokens[k, w], picked.totals[k, w] = way
+        picked.parents[k, : len(chosen)] = rows.new_tensor(parents)
+        picked.tokens[k, : len(chosen)] = rows.new_tensor(tokens)
+        picked.totals[k, : len(chosen)] = picked.totals.new_tensor(totals)
     return picked
 
 

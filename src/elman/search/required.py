@@ -45,27 +45,36 @@ def begun(said: Sequence[int], phrase: Phrase) -> int:
 
 def continuations(
     log_p: Tensor,
-    found: Tensor,
-    ids: Tensor,
+    rows: Sequence[int],
+    likeliest: tuple[Tensor, Tensor],
     totals: Tensor,
     said: Sequence[Sequence[int]],
     unmet: Sequence[Sequence[Phrase]],
 ) -> list[Candidate]:
     """The likeliest tokens of each hypothesis of a group, and those that lead on in its phrases.
 
-    log_p [W, V]; found and ids [W, k]: the likeliest of its rows; totals [W]; for each hypothesis
-    what it has said, and the phrases that are missing from it. Best first; of equals the earlier
-    hypothesis, then the lower id.
+    rows: where the W hypotheses stand in log_p [N, V]; likeliest: log probabilities and ids
+    [W, k] of these rows; totals [W]; for each hypothesis what it has said, and the phrases that
+    are missing from it. Best first; of equals the earlier hypothesis, then the lower id.
     """
-    ways: list[Candidate] = []
-    rows = zip(totals.tolist(), log_p, found.tolist(), ids.tolist(), strict=True)
-    for w, (total, row, values, tokens) in enumerate(rows):
-        wanted = {phrase[begun(said[w], phrase)] for phrase in unmet[w]}.difference(tokens)
-        leads = sorted(wanted)
-        for token, value in zip(tokens + leads, values + row[leads].tolist(), strict=True):
-            if total + value > NEVER:
-                ways.append(Candidate(w, token, total + value))
-    return sorted(ways, key=lambda way: (-way.total, way.parent, way.token))
+    values, ids = (part.tolist() for part in likeliest)
+    ways = [
+        (w, token, value)
+        for w in range(len(rows))
+        for token, value in zip(ids[w], values[w], strict=True)
+    ]
+    leads = sorted(
+        {(w, phrase[begun(said[w], phrase)]) for w in range(len(rows)) for phrase in unmet[w]}
+        - {(w, token) for w, token, _ in ways}
+    )
+    if leads:
+        at = [rows[w] for w, _ in leads], [token for _, token in leads]
+        values = log_p[at].tolist()
+        ways += [(w, token, value) for (w, token), value in zip(leads, values, strict=True)]
+    before = totals.tolist()
+    found = [Candidate(w, token, before[w] + value) for w, token, value in ways]
+    there = [way for way in found if way.total > NEVER]
+    return sorted(there, key=lambda way: (-way.total, way.parent, way.token))
 
 
 def make_room(
