@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from elman.data import series
-from elman.data.series import Collection, Reading
+from elman.data.roles import Fill, Reading
+from elman.data.series import Collection
 from elman.data.table import BadRows
 from elman.errors import UserError
 
@@ -84,7 +85,7 @@ def test_covariates_go_with_their_series_and_may_reach_ahead(tmp_path: Path) -> 
     ],
 )
 def test_gaps_are_filled_as_asked_and_refused_otherwise(
-    tmp_path: Path, fill: series.Fill, filled: list[float]
+    tmp_path: Path, fill: Fill, filled: list[float]
 ) -> None:
     # Two days are missing, one value is; what is empty at both ends is no gap.
     text = (

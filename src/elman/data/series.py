@@ -11,21 +11,19 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import calendar, source, table
 from elman.data.calendar import Grid
-from elman.data.source import Source
+from elman.data.roles import Fill, Layout, Reading
 from elman.data.table import BadRows, Form, Row, Table
 from elman.errors import UserError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Layout: TypeAlias = Literal["wide", "long", "rows"]
-Fill: TypeAlias = Literal["previous", "linear", "zero"]
 
 TIMES = ("ds", "date", "time", "datetime", "timestamp", "month", "year", "day", "日期", "时间")
 IDS = ("unique_id", "series_id", "item_id", "series", "id", "编号")
@@ -33,26 +31,6 @@ VALUES = ("y", "value", "target", "值")
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "?", "-"})
 GUESSED_FROM = 1000  # rows
 LONGEST_GAP = 1_000_000  # values put into a series to fill one gap
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a table is to be read; None is guessed. Kept with a model."""
-
-    layout: Layout | None = None
-    time_column: str | None = None
-    id_column: str | None = None
-    target: tuple[str, ...] | None = None
-    past_columns: tuple[str, ...] = ()
-    future_columns: tuple[str, ...] = ()
-    static_columns: tuple[str, ...] = ()
-    header: bool | None = None
-    encoding: str = "utf-8"
-    fill: Fill | None = None
-
-    @property
-    def covariates(self) -> tuple[str, ...]:
-        return (*self.past_columns, *self.future_columns, *self.static_columns)
 
 
 @dataclass(frozen=True)
@@ -114,7 +92,12 @@ class Rows:
 def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Collection:
     """Every series that the items of data hold. UserError: none, or no such data."""
     sources = source.resolve(data)
-    parts = [_read_one(one, reading, bad) for one in sources]
+    parts = [
+        of_table(
+            table.open_table(one, header=reading.header, encoding=reading.encoding), reading, bad
+        )
+        for one in sources
+    ]
     first = parts[0]
     for one, other in zip(sources, parts, strict=True):
         if other.grid != first.grid:
@@ -131,8 +114,8 @@ def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Collection:
     return result
 
 
-def _read_one(one: Source, reading: Reading, bad: BadRows) -> Collection:
-    opened = table.open_table(one, header=reading.header, encoding=reading.encoding)
+def of_table(opened: Table, reading: Reading, bad: BadRows) -> Collection:
+    """Every series of a table. UserError: none."""
     settled, pattern, facts = settle(opened, reading)
     if settled.layout == "rows":
         series = [s for row in opened.rows(bad) if (s := _from_row(row, opened, settled, bad))]
@@ -141,7 +124,7 @@ def _read_one(one: Source, reading: Reading, bad: BadRows) -> Collection:
         found = _from_records(_records(opened, settled, pattern, bad), settled, pattern, bad)
         found = replace(found, facts=(*facts, *found.facts))
     if not found.series:
-        raise UserError(f"{one.shown}: holds no series")
+        raise UserError(f"{opened.shown}: holds no series")
     return replace(
         found,
         form=opened.form,
@@ -277,18 +260,22 @@ def _from_row(row: Row, opened: Table, reading: Reading, bad: BadRows) -> Series
             bad.add(row.where, f"{str(cell)[:40]!r}, not a finite number")
             return None
         values.append(value)
-    y = np.array(values)
+    name = str(row.values.get(reading.id_column or "", ""))
+    return of_values(name, row.where, np.array(values), reading.fill, bad)
+
+
+def of_values(name: str, where: str, y: Floats, fill: Fill | None, bad: BadRows) -> Series | None:
+    """The series of values [T] without times, NaN for what is missing; None for a bad one."""
     if not np.isfinite(y).any():
-        bad.add(row.where, "holds no values")
+        bad.add(where, "holds no values")
         return None
     if np.isnan(y).any():
-        if reading.fill is None:
-            bad.add(row.where, f"{int(np.isnan(y).sum())} values missing; give --fill")
+        if fill is None:
+            bad.add(where, f"{int(np.isnan(y).sum())} values missing; give --fill")
             return None
-        y = _filled(y, reading.fill)
+        y = _filled(y, fill)
     none = np.zeros((len(y), 0))
-    name = str(row.values.get(reading.id_column or "", ""))
-    return Series(name, row.where, y, np.arange(1, len(y) + 1), none, none, ())
+    return Series(name, where, y, np.arange(1, len(y) + 1), none, none, ())
 
 
 def _records(opened: Table, reading: Reading, pattern: str, bad: BadRows) -> dict[str, Rows]:

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from elman.data import calendar, series
 from elman.data.calendar import Grid
-from elman.data.series import Collection, Reading
+from elman.data.roles import Reading
+from elman.data.series import Collection
 from elman.data.table import BadRows
 from elman.errors import UserError
-from elman.options import make
+from elman.options import make, part
 from elman.tasks.forecast.options import ForecastOptions
 
 Floats = NDArray[np.float64]
@@ -236,12 +237,14 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
 def read(data: Sequence[str], options: ForecastOptions, share: float) -> Panel:
     """The data set, `share` of each series kept for validation. UserError: see the options."""
     bad = BadRows(options.skip_bad_rows)
-    asked = Reading(
-        options.layout, options.time_column, options.id_column, options.target,
-        options.past_columns, options.future_columns, options.static_columns, options.header,
-        options.encoding, options.fill,
-    )  # fmt: skip
-    found = series.read(data, asked, bad)
+    found = series.read(data, part(Reading, options), bad)
+    return divided(_named(data), found, options, share, bad)
+
+
+def divided(
+    name: str, found: Collection, options: ForecastOptions, share: float, bad: BadRows
+) -> Panel:
+    """Series in memory as a data set, with its training, validation and test part."""
     if options.until is not None:
         ends = [series.place_of(found, one, options.until, "--until") for one in found.series]
         found = series.cut(
@@ -258,7 +261,7 @@ def read(data: Sequence[str], options: ForecastOptions, share: float) -> Panel:
         ends = [min(max(e, 0), len(one)) for e, one in zip(ends, found.series, strict=True)]
     settings, told = settle(found, options, ends, share)
     found = replace(found, facts=(*found.facts, *told))
-    return _cut_up(_named(data), found, options, settings, ends, share, bad)
+    return _cut_up(name, found, options, settings, ends, share, bad)
 
 
 def settle(
@@ -424,8 +427,8 @@ def _panel(
         of = fitted.values
         own = (of.mean[k], of.spread[k]) if k >= 0 else _level(one.y[:first], settings)
         scales.append(own)
-        for parts, part in zip((logs, read), settings.transformed(one.y), strict=True):
-            parts += [part, np.full(H, np.nan)]
+        for parts, values in zip((logs, read), settings.transformed(one.y), strict=True):
+            parts += [values, np.full(H, np.nan)]
     lengths = np.array([len(one) for one in found.series], dtype=np.int64)
     return Panel(
         name, found, settings, fitted, np.concatenate(raw), np.concatenate(logs),
@@ -490,17 +493,24 @@ def settled(preprocessing: Mapping[str, Any]) -> tuple[Reading, Grid | None, Set
 def unseen(
     data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows, *, ahead: bool
 ) -> Panel:
+    """Series of a file, as `resumed` gives them."""
+    reading = settled(preprocessing)[0]
+    return resumed(_named(data), series.read(data, reading, bad), preprocessing, bad, ahead=ahead)
+
+
+def resumed(
+    name: str, found: Collection, preprocessing: Mapping[str, Any], bad: BadRows, *, ahead: bool
+) -> Panel:
     """Series to be scored wherever a window fits or, with `ahead`, to be continued at their end."""
     reading, grid, settings, fitted = settled(preprocessing)
-    found = series.read(data, reading, bad)
     if found.grid is not None and grid is not None:
         if (found.grid.unit, found.grid.step) != (grid.unit, grid.step):
             # A series of one or two values does not show its frequency.
             raise UserError(
-                f"{_named(data)}: {found.grid.name}, where the model was trained on {grid.name}"
+                f"{name}: {found.grid.name}, where the model was trained on {grid.name}"
             )
     elif (found.grid is None) != (grid is None):
-        raise UserError(f"{_named(data)}: with times or without, as the data of the training was")
+        raise UserError(f"{name}: with times or without, as the data of the training was")
     need = settings.reads + (0 if ahead else settings.horizon)
     kept = []
     for one in found.series:
@@ -520,7 +530,7 @@ def unseen(
         else:
             kept.append(one)
     if not kept:
-        raise UserError(f"{_named(data)}: no series can be forecast")
+        raise UserError(f"{name}: no series can be forecast")
     found = replace(found, series=kept)
     if ahead:
         check = np.stack([np.arange(len(kept)), [len(one) for one in kept]], 1).astype(np.int64)
@@ -530,7 +540,7 @@ def unseen(
         check = _windows(spans, settings.stride or -(-count // MOST_SCORED))
     none = np.zeros((0, 2), dtype=np.int64)
     first = None if ahead else settings.reads
-    return _panel(_named(data), found, settings, fitted, none, check, None, bad, first)
+    return _panel(name, found, settings, fitted, none, check, None, bad, first)
 
 
 def _named(data: Sequence[str]) -> str:

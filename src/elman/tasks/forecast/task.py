@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from elman.data import table
 from elman.data.doctor import Page
+from elman.data.series import Collection
 from elman.data.table import BadRows
 from elman.errors import UserError
 from elman.metrics import Loss
@@ -198,23 +199,10 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     ) -> None:  # fmt: skip
         there = panel.unseen(data, preprocessing, bad, ahead=True)
         made, _ = forecasts(model, there, there.check, device)
-        found = there.collection
-        grid = found.grid
-        named = {f"q{q:g}": k for k, q in enumerate(options.quantiles)}
-        columns = (*found.columns, "forecast", *named)
-        writer = table.Writer(out, found.form, columns, header=True)
-        dates = None if grid is None or grid.unit == "numbers" else grid
-        step = 1 if grid is None else grid.step
-        for one, steps in zip(found.series, made, strict=True):
-            for k, values in enumerate(steps):
-                place = int(one.places[0]) + step * (len(one) + k)
-                row: dict[str, Any] = {
-                    found.columns[0]: one.name,
-                    found.columns[1]: place if dates is None else dates.text(place),
-                    "forecast": _rounded(float(point(values[None, None], options.quantiles)[0, 0])),
-                }
-                row |= {name: _rounded(float(values[q])) for name, q in named.items()}
-                writer.write(row)
+        rows = answers(there.collection, made, options.quantiles)
+        writer = table.Writer(out, there.collection.form, tuple(rows[0]), header=True)
+        for row in rows:
+            writer.write(row)
 
     def _epoch_seconds(
         self, dataset: Panel, options: ForecastOptions, batch_size: int, device: str
@@ -266,6 +254,27 @@ def forecasts(
             loss = loss + Loss(float(total), count)
             parts.append(dataset.unscaled(made.double().cpu().numpy(), batch))
     return np.sort(np.concatenate(parts), 2), loss
+
+
+def answers(
+    found: Collection, made: NDArray[np.float64], quantiles: Sequence[float]
+) -> list[dict[str, Any]]:
+    """A row for each forecast [S, H, Q] of what follows these series: id, time, forecast, and its
+    quantiles, as columns q0.1, …"""
+    grid, rows = found.grid, []
+    dates = None if grid is None or grid.unit == "numbers" else grid
+    step = 1 if grid is None else grid.step
+    for one, steps in zip(found.series, made, strict=True):
+        for k, values in enumerate(steps):
+            place = int(one.places[0]) + step * (len(one) + k)
+            row: dict[str, Any] = {
+                found.columns[0]: one.name,
+                found.columns[1]: place if dates is None else dates.text(place),
+                "forecast": _rounded(float(point(values[None, None], quantiles)[0, 0])),
+            }
+            told = (_rounded(float(value)) for value in values)
+            rows.append(row | dict(zip((f"q{q:g}" for q in quantiles), told, strict=False)))
+    return rows
 
 
 def page(dataset: Panel) -> Page:
