@@ -19,7 +19,7 @@ import elman
 from elman.errors import UserError
 from elman.run.options import parse
 from elman.tasks import get
-from elman.tasks.forecast import naive, panel, pictures
+from elman.tasks.forecast import naive, panel, pictures, reading
 from elman.tasks.forecast.model import Network, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Inputs, Panel
@@ -53,7 +53,7 @@ def _options(**options: Any) -> ForecastOptions:
 
 
 def _read(path: Path, share: float = 0.2, **options: Any) -> Panel:
-    return panel.read([str(path)], _options(**options), share)
+    return reading.read([str(path)], _options(**options), share)
 
 
 def _network(data: Panel, **options: Any) -> Network:

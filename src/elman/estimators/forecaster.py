@@ -16,7 +16,7 @@ from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.series import TABLES, collection_of, form_of
 from elman.options import part
-from elman.tasks.forecast import panel
+from elman.tasks.forecast import reading
 from elman.tasks.forecast.panel import Panel
 from elman.tasks.forecast.scores import point, scores_of
 from elman.tasks.forecast.task import answers, forecasts
@@ -84,7 +84,7 @@ class Forecaster(Estimator):
 
         def read(own: Any) -> Panel:
             found = collection_of(series, part(Reading, own), new=False)
-            return panel.divided("y", found, own, self.validation, bad)
+            return reading.divided("y", found, own, self.validation, bad)
 
         job = self._train("forecast", read)
         self._found, self._options, self._device = job.dataset.collection, job.options, job.device
@@ -173,7 +173,7 @@ class Forecaster(Estimator):
             same = form_of(series) == self._form == "series"
             found = collection_of(series, self._found.reading, new=not same)
         bad = BadRows(skip=False, advice="give more of it" if not ahead else "mend it")
-        return panel.resumed("y", found, self._preprocessing, bad, ahead=ahead)
+        return reading.resumed("y", found, self._preprocessing, bad, ahead=ahead)
 
 
 def _kind_of(series: Any) -> Callable[[Any], Any]:

@@ -20,7 +20,7 @@ from elman.data.table import BadRows
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.tasks.forecast import model as networks
-from elman.tasks.forecast import naive, panel, pictures
+from elman.tasks.forecast import naive, pictures, reading
 from elman.tasks.forecast.model import Network, Widths, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
@@ -60,10 +60,10 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     built_in = ("name:sunspots",)
 
     def read(self, data: Sequence[str], options: ForecastOptions, validation: float) -> Panel:
-        return panel.read(data, options, validation)
+        return reading.read(data, options, validation)
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Panel:
-        return panel.unseen(data, preprocessing, BadRows(False), ahead=False)
+        return reading.unseen(data, preprocessing, BadRows(False), ahead=False)
 
     def held_out(self, dataset: Panel) -> Panel | None:
         return None if dataset.test is None else replace(dataset, check=dataset.test)
@@ -126,8 +126,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         for name in ("hidden_size", "dropout", "weight_drop", "identity"):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
-        reading, _, settings, fitted = panel.settled(preprocessing)
-        return make_network(options, settings, widths_of(fitted, len(reading.past_columns)))
+        how, _, settings, fitted = reading.settled(preprocessing)
+        return make_network(options, settings, widths_of(fitted, len(how.past_columns)))
 
     def epoch(
         self, dataset: Panel, options: ForecastOptions, batch_size: int, seed: int, epoch: int
@@ -197,7 +197,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: ForecastOptions,
         device: str, data: Sequence[str], out: TextIO, bad: BadRows,
     ) -> None:  # fmt: skip
-        there = panel.unseen(data, preprocessing, bad, ahead=True)
+        there = reading.unseen(data, preprocessing, bad, ahead=True)
         made, _ = forecasts(model, there, there.check, device)
         rows = answers(there.collection, made, options.quantiles)
         writer = table.Writer(out, there.collection.form, tuple(rows[0]), header=True)
