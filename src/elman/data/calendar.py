@@ -103,7 +103,8 @@ class Grid:
     def cycles(self) -> tuple[str, ...]:
         """What is worth reading of a date at this frequency."""
         if self.unit == "months":
-            return ("year", "month") if self.step < 12 else ("year",)
+            # Not the year: the years to be forecast are none that a network has seen.
+            return ("month",) if self.step < 12 else ()
         if self.unit == "weekdays" or (self.unit == "seconds" and self.step >= DAY):
             return ("weekday", "yearday") if self.step % (7 * DAY) else ("yearday",)
         return ("hour", "weekday") if self.unit == "seconds" else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from elman.data import calendar, table
 from elman.data.roles import Layout, Reading
@@ -13,12 +14,22 @@ from elman.errors import UserError
 TIMES = ("ds", "date", "time", "datetime", "timestamp", "month", "year", "day", "日期", "时间")
 IDS = ("unique_id", "series_id", "item_id", "series", "id", "编号")
 VALUES = ("y", "value", "target", "值")
+MISSING = frozenset({"", "na", "nan", "n/a", "<na>", "null", "none", "?", "-"})
 GUESSED_FROM = 1000  # rows
 
 
-def settle(opened: Table, reading: Reading) -> tuple[Reading, str, tuple[str, ...]]:
-    """What every column is, guessed where it is not given; how dates are written, "" for none;
-    and what was guessed."""
+class Settled(NamedTuple):
+    """What every column is; how dates are written, "" for none; and for the user what was guessed,
+    and what may be a mistake."""
+
+    reading: Reading
+    pattern: str
+    facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def settle(opened: Table, reading: Reading) -> Settled:
+    """What every column is, guessed where it is not given. UserError: one that is not there."""
     named = (reading.time_column, reading.id_column, *(reading.target or ()), *reading.covariates)
     for name in named:
         if name is not None:
@@ -33,7 +44,7 @@ def settle(opened: Table, reading: Reading) -> tuple[Reading, str, tuple[str, ..
         if reading.covariates:
             raise UserError(f"{opened.shown}: one series a row, which leaves no columns for others")
         settled = replace(settled, id_column=reading.id_column or opened.columns[0])
-        return settled, "", _guessed(settled, reading, ())
+        return Settled(settled, "", _guessed(settled, reading, ()), ())
     given = {name for name in named if name is not None}
     if layout == "long" and reading.id_column is None:
         name = next((c for c in opened.columns if c.lower() in IDS and c not in given), None)
@@ -55,7 +66,25 @@ def settle(opened: Table, reading: Reading) -> tuple[Reading, str, tuple[str, ..
     if reading.target is None:
         settled = replace(settled, target=_guess_target(opened, rows, settled))
     unused = [c for c in free if c != time and c not in (settled.target or ())]
-    return settled, pattern, _guessed(settled, reading, unused)
+    words = [c for c in unused if any(_is_words(row.values.get(c)) for row in rows)]
+    others = [c for c in unused if c not in words]
+    return Settled(settled, pattern, _guessed(settled, reading, others), _not_used(words))
+
+
+def _is_words(cell: object) -> bool:
+    """Whether a cell holds words: no number, no date, and not nothing."""
+    text = str(cell).strip()
+    missing = cell is None or text.lower() in MISSING
+    return not (missing or table.is_number(cell) or calendar.pattern_of(text))
+
+
+def _not_used(words: Sequence[str]) -> tuple[str, ...]:
+    if not words:
+        return ()
+    return (
+        f"columns of words are not used: {_some(words)}; what says one thing of a whole series can "
+        "help by --static-columns; for texts with labels there is elman train classify",
+    )
 
 
 def _guess_layout(opened: Table, rows: Sequence[Row], reading: Reading) -> Layout:
@@ -119,8 +148,11 @@ def _guessed(settled: Reading, asked: Reading, unused: Sequence[str]) -> tuple[s
         time = settled.time_column
         words.append(f'times from column "{time}"' if time else "no column of times")
     if asked.target is None and settled.target:
-        names = ", ".join(settled.target[:8]) + (", …" if len(settled.target) > 8 else "")
-        words.append(f"values from {names}")
+        words.append(f"values from {_some(settled.target)}")
     if unused:
-        words.append(f"not used: {', '.join(unused[:8])}{', …' if len(unused) > 8 else ''}")
+        words.append(f"not used: {_some(unused)}")
     return (f"taken: {'; '.join(words)}",) if words else ()
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -25,7 +25,6 @@ from elman.errors import UserError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "?", "-"})
 LONGEST_GAP = 1_000_000  # values put into a series to fill one gap
 
 
@@ -53,6 +52,7 @@ class Collection:
     grid: Grid | None
     reading: Reading
     facts: tuple[str, ...] = ()  # what was guessed, for the user
+    warnings: tuple[str, ...] = ()  # what may be a mistake
     filled: int = 0  # values that were missing
     form: Form = "csv"
     columns: tuple[str, str] = ("unique_id", "ds")  # how the data names ids and times
@@ -112,7 +112,7 @@ def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Collection:
 
 def of_table(opened: Table, reading: Reading, bad: BadRows) -> Collection:
     """Every series of a table. UserError: none."""
-    settled, pattern, facts = layout.settle(opened, reading)
+    settled, pattern, facts, warnings = layout.settle(opened, reading)
     if settled.layout == "rows":
         series = [s for row in opened.rows(bad) if (s := _from_row(row, opened, settled, bad))]
         found = Collection(series, None, settled, facts)
@@ -123,6 +123,7 @@ def of_table(opened: Table, reading: Reading, bad: BadRows) -> Collection:
         raise UserError(f"{opened.shown}: holds no series")
     return replace(
         found,
+        warnings=warnings,
         form=opened.form,
         columns=(settled.id_column or "unique_id", settled.time_column or "ds"),
     )
@@ -229,7 +230,7 @@ def _from_records(
             series.append(made[0])
             filled += made[1]
     facts = (f"times: {grid.name}",) if grid is not None else ()
-    return Collection(series, grid, reading, facts, filled)
+    return Collection(series, grid, reading, facts, filled=filled)
 
 
 def _regular(
@@ -320,7 +321,7 @@ def _filled(values: Floats, fill: Fill) -> Floats:
 
 
 def _is_missing(cell: Any) -> bool:
-    return cell is None or str(cell).strip().lower() in MISSING
+    return cell is None or str(cell).strip().lower() in layout.MISSING
 
 
 def _number(cell: Any) -> float | None:

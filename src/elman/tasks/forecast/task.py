@@ -157,6 +157,11 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         told = f"{name} repeated" + (f" (season {season})" if season > 1 else "")
         return told, scores_of(dataset, dataset.check, made, options.quantiles)
 
+    def losses_apart(self, options: ForecastOptions) -> str:
+        if options.steps_ahead == "direct":
+            return ""
+        return "in training the network reads true values, in validation its own"
+
     def sample(
         self, model: nn.Module, dataset: Panel, options: ForecastOptions, length: int, seed: int,
         device: str,
@@ -280,7 +285,7 @@ def answers(
 def page(dataset: Panel) -> Page:
     """What the data doctor says of series."""
     found, how = dataset.collection, dataset.settings
-    warnings, facts = [], [*found.facts]
+    warnings, facts = [*found.warnings], [*found.facts]
     if dataset.bad.count:
         first = "; ".join(dataset.bad.first[:3])
         warnings.append(f"{dataset.bad.count:,} rows or series left out, such as {first}")

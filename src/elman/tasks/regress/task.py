@@ -204,6 +204,11 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             name += f"; WARNING: {seen:,} of {len(held):,} sequences were trained on"
         return name, scores
 
+    def losses_apart(self, options: RegressOptions) -> str:
+        if not options.feedback:
+            return ""
+        return "in training the network reads true values, in validation its own"
+
     def sample(
         self, model: nn.Module, dataset: Measured, options: RegressOptions, length: int,
         seed: int, device: str,
