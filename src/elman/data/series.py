@@ -273,14 +273,14 @@ def _regular(
             *_gap(name, records, index, np.column_stack([y, past, future]), known, grid, places)
         )
         return None
-    spread = np.full((total, 1 + past.shape[1] + future.shape[1]), np.nan)
+    cut = 1 + past.shape[1]
+    spread = np.full((total, cut + future.shape[1]), np.nan)
     spread[index] = np.column_stack([y, past, future])
     if holes + missing:
         assert reading.fill is not None
-        spread[:known] = np.column_stack([_filled(c, reading.fill) for c in spread[:known].T])
-        for c in range(1 + past.shape[1], spread.shape[1]):
-            spread[:, c] = _filled(spread[:, c], reading.fill)
-    cut = 1 + past.shape[1]
+        for c, column in enumerate(spread.T):  # what is known ahead over its whole length
+            end = known if c < cut else total
+            column[:end] = _filled(column[:end], reading.fill)
     made = Series(
         name, records[0].where, spread[:known, 0].copy(), places[0] + step * np.arange(total),
         spread[:known, 1:cut].copy(), spread[:, cut:].copy(), rows.static,
