@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from elman.data.table import BadRows
 from elman.run.options import parse
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.model import Direct, Network, loss, make_network
@@ -104,7 +105,7 @@ def test_a_word_that_was_never_seen_is_none_of_them(shops: Path) -> None:
     text = shops.read_text().replace("large", "medium")
     shops.write_text(text)
     other = reading.unseen(
-        [str(shops)], data.preprocessing(), reading.BadRows(False), ahead=True
+        [str(shops)], data.preprocessing(), BadRows(False), ahead=True
     )  # fmt: skip
     assert other.static[:, 1:].tolist() == [[0, 1], [0, 0], [0, 1]]
 
