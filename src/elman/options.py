@@ -52,6 +52,12 @@ def make(kind: type[T], values: Mapping[str, object], *, where: str = "") -> T:
         raise (UserError(f"{where}: {error}") if where else error) from None
 
 
+def part(kind: type[T], options: Any) -> T:
+    """Those of `options` that `kind` names: for options that go on from it."""
+    names = (field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type]
+    return kind(**{name: getattr(options, name) for name in names})
+
+
 def shown(value: object) -> str:
     """A value for a message: shortened where it is long."""
     try:

@@ -302,7 +302,7 @@ def is_number(text: object) -> bool:
     """Whether a cell holds a number."""
     try:
         float(text)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 

@@ -17,21 +17,26 @@ RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than ch
 ANNEALED = 0.05  # share of the highest learning rate below which a flat curve says nothing
 
 
-def write_report(folder: RunFolder, data: Sequence[str], remarks: Sequence[str]) -> str:
+def write_report(
+    folder: RunFolder, data: Sequence[str], remarks: Sequence[str], apart: str = ""
+) -> str:
     """Write report.md, README.md and, where matplotlib is installed, curves.png; the verdict.
 
-    `data` are lines on the data, `remarks` on what came of it.
+    `data` are lines on the data, `remarks` on what came of it; `apart` as in `verdict`.
     """
     records, scores, tables = folder.metrics(), folder.scores(), folder.options()
     drawn = draw(records, folder.path / "curves.png")
-    lines = verdict(records, scores)
+    lines = verdict(records, scores, apart)
     replace(folder.path / "report.md", page(records, scores, tables, lines, data, remarks, drawn))
     replace(folder.path / "README.md", card(scores, tables))
     return " ".join(lines)
 
 
-def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
-    """Plain sentences: does it beat the baseline, is it still learning, is it overfitting."""
+def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "") -> list[str]:
+    """Plain sentences: does it beat the baseline, is it still learning, is it overfitting.
+
+    `apart` says why training and validation loss are not to be compared, where they are not.
+    """
     lines = []
     own, baseline = scores.get("scores", {}), scores.get("baseline", {})
     if (won := beats(own, baseline)) is not None:
@@ -69,7 +74,9 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
             else "It has levelled off: more time alone will change little."
         )
         lines.append(
-            "Training loss is far below validation loss: try more --dropout or more data."
+            f"Training and validation loss do not compare: {apart}."
+            if apart
+            else "Training loss is far below validation loss: try more --dropout or more data."
             if train and sum(train) / len(train) < (1 - GAP) * last
             else "Training and validation are close: try a larger --hidden-size."
         )

@@ -222,6 +222,19 @@ class Decodes(Protocol):
         """The task, so that it validates and predicts by this decoding."""
 
 
+@runtime_checkable
+class TrainsOtherwise(Protocol):
+    """What a task has, beyond `Task`, whose training loss may not be of what is validated."""
+
+    def losses_apart(self, options: Any) -> str:
+        """Why training and validation loss do not compare; empty where they do."""
+
+
+def losses_apart(task: Task[Any, Any, Any], options: Any) -> str:
+    """Why the losses of training and validation do not compare; empty where they do."""
+    return task.losses_apart(options) if isinstance(task, TrainsOtherwise) else ""
+
+
 def scored(task: Task[Any, Data, Any], dataset: Data) -> Data:
     """The data set whose validation part the final scores of a run are of."""
     found: Data | None = task.held_out(dataset) if isinstance(task, HoldsOut) else None
