@@ -90,15 +90,6 @@ class Task(ABC, Generic[Options, Data, Batch]):
         """Other data for a trained model: all of it is validation."""
 
     @abstractmethod
-    def stored(self, dataset: Data, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        """The data items as a run remembers them: `name:…`, an absolute path, or, for what cannot
-        be read again, the name of a copy in the run folder; and those copies' present places."""
-
-    @abstractmethod
-    def stem(self, data: Sequence[str]) -> str:
-        """A name for a run on this data."""
-
-    @abstractmethod
     def preprocessing(self, dataset: Data) -> dict[str, Any]:
         """What turns raw input into tensors and back, as plain values."""
 

@@ -109,14 +109,6 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         found = tagged.read(data, reading, bad)
         return _tagged(data, [], found.all, labels, encoder, reading, found.facts, bad)
 
-    def stored(self, dataset: Tagged, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "tag"
-
     def preprocessing(self, dataset: Tagged) -> dict[str, Any]:
         return dataset.preprocessing()
 
