@@ -149,11 +149,15 @@ def test_ctrl_c_while_it_is_read_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", [("-", "more.csv"), ("more.csv", "-")])
 def test_it_keeps_its_place_among_files(order: tuple[str, str], tmp_path: Path) -> None:
     Path("more.csv").write_text("text,label\n" + "a third,n\nsome more,y\n" * 3)
-    run = tmp_path / "run"
-    options = (*SMALL, *FLAGS["classify"], "--epochs", "1", "--run", str(run))
-    ended = call("train", "classify", *order, *options, stdin=data_of("classify"))
-    assert ended.code == 0, ended.err
-    assert call("resume", run, "--epochs", "2").code == 0
+    Path("first.csv").write_bytes(data_of("classify"))
+    options = (*SMALL, *FLAGS["classify"], "--epochs", "1")
+    files = [name.replace("-", "first.csv") for name in order]
+    for run, items in (("there", files), ("piped", list(order))):
+        ended = call("train", "classify", *items, *options, "--run", run, stdin=data_of("classify"))
+        assert ended.code == 0, ended.err
+    there, piped = final(Path("there")), final(Path("piped"))
+    assert [name for name in there if not torch.equal(there[name], piped[name])] == []
+    assert call("resume", "piped", "--epochs", "2").code == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
