@@ -19,7 +19,7 @@ from typing import (
 
 from torch import Tensor, nn
 
-from elman import decode
+from elman import decode, metrics
 from elman.data.doctor import Page
 from elman.data.table import BadRows
 from elman.metrics import Loss
@@ -44,10 +44,23 @@ class Epoch(Protocol[One]):
 
 @dataclass(frozen=True)
 class Validation:
-    """How a model did on the validation part: its loss, and what users of the task know it by."""
+    """How a model did on the validation part: its loss, and what users of the task know it by.
+
+    Of two models the one with the smaller loss is better or, `by_score`, the one with the better
+    first score, and of equally good ones the one with the smaller loss. A classifier's accuracy may
+    go on rising while its loss rises too, as it grows too sure of its mistakes.
+    """
 
     loss: Loss
     scores: Scores
+    by_score: bool = False
+
+    def rank(self) -> tuple[float, ...]:
+        """The smaller the better."""
+        if not self.by_score:
+            return (self.loss.mean,)
+        name, value = next(iter(self.scores.items()))
+        return (-value if name in metrics.HIGHER else value, self.loss.mean)
 
 
 @dataclass(frozen=True)

@@ -234,7 +234,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         targets = dataset.targets[dataset.trained :]
         chances = probabilities(model, dataset.inputs[dataset.trained :], device)
         scores = scores_of(chances, targets)
-        return Validation(Loss(scores["nats"] * len(targets), len(targets)), scores)
+        return Validation(Loss(scores["nats"] * len(targets), len(targets)), scores, by_score=True)
 
     def baseline(
         self, dataset: Labelled, options: ClassifyOptions, training: Labelled

@@ -177,7 +177,8 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         tokens = sum(len(a.nats) for a in answers)
         said = [[dataset.labels[k] for k in a.best] for a in answers]
         loss = Loss(nats, tokens)
-        return Validation(loss, scores_of(dataset.check, said, loss, dataset.labels))
+        scores = scores_of(dataset.check, said, loss, dataset.labels)
+        return Validation(loss, scores, by_score=True)
 
     def baseline(
         self, dataset: Tagged, options: TagOptions, training: Tagged
