@@ -41,7 +41,7 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "
     own, baseline = scores.get("scores", {}), scores.get("baseline", {})
     if (won := beats(own, baseline)) is not None:
         name = next(iter(own))
-        told = f"{name.replace('_', ' ')} {own[name]:.4f} against {baseline[name]:.4f}"
+        told = f"{first_score(own)} {own[name]:.4f} against {baseline[name]:.4f}"
         lines.append(
             f"The network beats its baseline: {told}."
             if won
@@ -55,10 +55,15 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "
     before, last = curve[(len(curve) - 1) * 3 // 4][1], curve[-1][1]
     train = [r["loss"] for r in records if _is(r, "train")][-5:]
     if last > (1 + RISEN) * best:
+        kept = [r["step"] for r in records if _is(r, "validation") and r.get("best") is True][-1:]
         lines.append(
             f"It is overfitting: validation was best at step {best_step:,} and has risen since; "
             "the best weights were kept. Try more --dropout, a smaller --hidden-size, more data, "
             "or --patience 5."
+            if kept in ([], [best_step])
+            else f"It is overfitting: the validation loss was lowest at step {best_step:,} and has "
+            f"risen since; the weights of step {kept[0]:,} were kept, where {first_score(own)} was "
+            "best. Try more --dropout, a smaller --hidden-size, or more data."
         )
     elif last < (1 - FALLEN) * before:
         lines.append(
@@ -89,6 +94,11 @@ def beats(own: Mapping[str, float], baseline: Mapping[str, float]) -> bool | Non
     if name is None or name not in baseline:
         return None
     return metrics.better(name, own[name], baseline[name])
+
+
+def first_score(own: Mapping[str, float]) -> str:
+    """The name of the first score, in words."""
+    return next(iter(own), "the score").replace("_", " ")
 
 
 def page(

@@ -19,7 +19,7 @@ from typing import (
 
 from torch import Tensor, nn
 
-from elman import decode
+from elman import decode, metrics
 from elman.data.doctor import Page
 from elman.data.table import BadRows
 from elman.metrics import Loss
@@ -45,10 +45,23 @@ class Epoch(Protocol[One]):
 
 @dataclass(frozen=True)
 class Validation:
-    """How a model did on the validation part: its loss, and what users of the task know it by."""
+    """How a model did on the validation part: its loss, and what users of the task know it by.
+
+    Of two models the one with the smaller loss is better or, `by_score`, the one with the better
+    first score, and of equally good ones the one with the smaller loss. A classifier's accuracy may
+    go on rising while its loss rises too, as it grows too sure of its mistakes.
+    """
 
     loss: Loss
     scores: Scores
+    by_score: bool = False
+
+    def rank(self) -> tuple[float, ...]:
+        """The smaller the better."""
+        if not self.by_score:
+            return (self.loss.mean,)
+        name, value = next(iter(self.scores.items()))
+        return (-value if name in metrics.HIGHER else value, self.loss.mean)
 
 
 @dataclass(frozen=True)
@@ -89,15 +102,6 @@ class Task(ABC, Generic[Options, Data, Batch]):
     @abstractmethod
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Data:
         """Other data for a trained model: all of it is validation."""
-
-    @abstractmethod
-    def stored(self, dataset: Data, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        """The data items as a run remembers them: `name:…`, an absolute path, or, for what cannot
-        be read again, the name of a copy in the run folder; and those copies' present places."""
-
-    @abstractmethod
-    def stem(self, data: Sequence[str]) -> str:
-        """A name for a run on this data."""
 
     @abstractmethod
     def preprocessing(self, dataset: Data) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from elman.data.roles import CYCLES, Reading
 from elman.errors import unknown_name
-from elman.options import require, require_range
+from elman.options import require, require_encoding, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 
@@ -95,10 +94,8 @@ class ForecastOptions(NetworkOptions, Reading):
         for name in self.calendar or ():
             if name != "none" and name not in CYCLES:
                 raise unknown_name("calendar", name, (*CYCLES, "none"))
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+        require_files(self, ("test_data",))
+        require_encoding(self, "encoding")
         require(
             self, "test_from", self.test_from is None or self.test_data is None,
             "no --test-data beside it",

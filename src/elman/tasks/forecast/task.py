@@ -70,14 +70,6 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     def held_out(self, dataset: Panel) -> Panel | None:
         return None if dataset.test is None else replace(dataset, check=dataset.test)
 
-    def stored(self, dataset: Panel, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "forecast"
-
     def preprocessing(self, dataset: Panel) -> dict[str, Any]:
         return dataset.preprocessing()
 

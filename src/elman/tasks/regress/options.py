@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from elman.data.roles import Columns
-from elman.options import require, require_range
+from elman.options import require, require_encoding, require_files, require_range
 from elman.tasks.networks import StackOptions
 
 
@@ -57,7 +56,5 @@ class RegressOptions(StackOptions, Columns):
         require(self, "feedback_noise", self.feedback or not noisy, "--feedback beside it")
         both_ways = self.feedback and any(self.bidirectional)
         require(self, "bidirectional", not both_ways, "layers of one direction with --feedback")
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+        require_files(self, ("validation_data",))
+        require_encoding(self, "encoding")

@@ -102,14 +102,6 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         check = trajectories.read(data, columns, bad)
         return measured(naming.shown(data), Trajectories(), check, encoder, columns, bad)
 
-    def stored(self, dataset: Measured, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "regress"
-
     def preprocessing(self, dataset: Measured) -> dict[str, Any]:
         return dataset.preprocessing()
 

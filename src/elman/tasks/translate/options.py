@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from elman import cells
-from elman.options import require, require_range
+from elman.options import require, require_encoding, require_range
 from elman.tasks.networks import NetworkOptions
 
 Level: TypeAlias = Literal["words", "characters", "bytes", "bpe"]
@@ -123,7 +122,4 @@ class TranslateOptions(NetworkOptions):
         require(self, "shared_vocabulary", alike or not self.shared_vocabulary, "one level")
         fits = "--context attention"
         require(self, "input_feeding", self.context == "attention" or not self.input_feeding, fits)
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+        require_encoding(self, "encoding")

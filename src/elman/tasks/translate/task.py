@@ -93,6 +93,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             else dataset
         )
 
+    def losses_apart(self, options: TranslateOptions) -> str:
+        smoothed = "training smooths its labels" if options.label_smoothing else ""
+        return "training guesses its inputs" if options.scheduled_sampling else smoothed
+
     def held_out(self, dataset: Paired) -> Paired | None:
         return dataset.tested()
 
@@ -103,14 +107,6 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         if strange := encoder.strange("".join(check.sources)):
             raise UserError(f"{naming.shown(data)}: sources {strange}")
         return encode(naming.shown(data), Pairs(), check, encoder, written, bad)
-
-    def stored(self, dataset: Paired, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "translate"
 
     def preprocessing(self, dataset: Paired) -> dict[str, Any]:
         return dataset.preprocessing()
@@ -209,7 +205,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         said = [translations[0].text for translations in best]
         scores = scores_of(said, dataset.check.targets, lowercase=options.lowercase)
         nats = {"nats": loss.mean, "perplexity": metrics.perplexity(loss.mean)}
-        return Validation(loss, scores | nats)
+        return Validation(loss, scores | nats, by_score=True)
 
     def _loss(self, model: nn.Module, dataset: Paired, chosen: Sequence[int], device: str) -> Loss:
         order = Buckets(dataset.lengths(chosen), SCORED, seed=None)
