@@ -30,7 +30,7 @@ def weights(context: Context, units: int, symbols: tuple[int, int]) -> int:
     """How many weights such a translator has."""
     options = TranslateOptions(
         context=context, hidden_size=(units,), embedding=256, dropout=0.0, weight_drop=0.0,
-        token_dropout=0.0,
+        token_dropout=0.0, label_smoothing=0.0,
     )  # fmt: skip
     with torch.device("meta"):
         return sum(p.numel() for p in Translator(options, symbols, (0, 0)).parameters())

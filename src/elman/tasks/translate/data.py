@@ -26,6 +26,7 @@ from elman.tasks.translate.options import Level
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
 ONCE = 0.06  # share of words that come once, from which a side is read by characters
+NUMBERS = 0.05  # numbers that come once, for each sentence, from which it is too
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,13 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
 
 
 def guessed(texts: Sequence[str]) -> Level:
-    """Words, but characters where too many words come once for their meaning to be learnt."""
+    """Words, but characters where too many words come once for their meaning to be learnt, or too
+    many numbers, whose meaning is in their digits."""
     counts = Counter(word for text in texts for word in WORD.findall(text))
-    once = sum(count for count in counts.values() if count == 1)
-    return "characters" if once > ONCE * counts.total() else "words"
+    once = [word for word, count in counts.items() if count == 1]
+    numbers = sum(word.isdecimal() for word in once)
+    too_many = len(once) > ONCE * counts.total() or numbers > NUMBERS * len(texts)
+    return "characters" if too_many else "words"
 
 
 def _vocabulary(

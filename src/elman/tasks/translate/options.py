@@ -98,7 +98,7 @@ class TranslateOptions(NetworkOptions):
     embedding: int | None = None
     tied: bool = True
     token_dropout: float | None = None
-    label_smoothing: float = 0.1
+    label_smoothing: float | None = None
     scheduled_sampling: float = 0.0
 
     def __post_init__(self) -> None:

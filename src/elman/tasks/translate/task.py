@@ -136,13 +136,15 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         self, dataset: Paired, options: TranslateOptions, budget: Budget
     ) -> Plan[TranslateOptions]:
         size = budget.batch_size or max(8, min(64, dataset.trained // 100))
-        rate = budget.learning_rate or 2e-3
+        # Letters are all known and all matter: what keeps words from being learnt by heart hurts.
+        words = dataset.encoder.target.level != "characters"
         rest = replace(
             options,
-            embedding=options.embedding or 256,
-            dropout=given(options.dropout, 0.3),
+            embedding=options.embedding or (256 if words else 64),
+            dropout=given(options.dropout, 0.3 if words else 0.1),
             weight_drop=given(options.weight_drop, 0.0),
-            token_dropout=given(options.token_dropout, 0.05),
+            token_dropout=given(options.token_dropout, 0.05 if words else 0.0),
+            label_smoothing=given(options.label_smoothing, 0.1 if words else 0.0),
             validation_data=None
             if options.validation_data is None
             else tuple(Path(naming.lasting(path) or "") for path in options.validation_data),
@@ -156,9 +158,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             model = self.build(dataset.preprocessing(), chosen)
             each = epoch_seconds(self, model, epoch, budget.device)
             epochs = max(1, min(MOST_EPOCHS, int(0.8 * budget.seconds / each)))
-            if options.hidden_size or epochs >= WANTED:
+            if options.hidden_size or epochs >= (WANTED if words else 2 * WANTED):
                 break
         assert chosen.hidden_size
+        rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 4e-3)
         how = {
             "first": "the encoder's last state as first state",
             "each": "the encoder's last state at every step",
@@ -171,7 +174,14 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         return Plan(chosen, size, rate, why, epochs)
 
     def build(self, preprocessing: Mapping[str, Any], options: TranslateOptions) -> Translator:
-        for name in ("hidden_size", "embedding", "dropout", "weight_drop", "token_dropout"):
+        for name in (
+            "hidden_size",
+            "embedding",
+            "dropout",
+            "weight_drop",
+            "token_dropout",
+            "label_smoothing",
+        ):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
         encoder, _, _ = settled(preprocessing)
@@ -190,7 +200,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         self, model: nn.Module, batch: Batch, carry: Carry, device: str
     ) -> tuple[Tensor, int, Carry]:
         assert isinstance(model, Translator)
-        smoothing = model.how.label_smoothing if model.training else 0.0
+        smoothing = model.how.label_smoothing or 0.0 if model.training else 0.0
         source = model.encode(batch.source.to(device), batch.source_lengths)
         scores = model(source, batch.before.to(device), batch.target_lengths)
         total = F.cross_entropy(
