@@ -53,7 +53,7 @@ def test_a_shared_vocabulary_is_one_and_knows_both_sides(level: Level) -> None:
     assert made.source is made.target and made.to_json()["target"] is None
     again = encoder_from_json(made.to_json())
     assert again.source is again.target
-    for text in ("the mat", "猫和狗"):
+    for text in ("the mat", "猫狗"):
         assert made.source.covers(text) == []
 
 
