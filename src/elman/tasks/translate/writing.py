@@ -43,18 +43,25 @@ class Translating:
     decoding: Decoding
     device: str
 
+    def __post_init__(self) -> None:
+        """What is asked for in vain is told before anything is read. UserError."""
+        if self._copies and self.model.attention is None:
+            raise UserError("--unknown copy: needs a model with --context attention")
+        self._phrases("require")
+        self._phrases("forbid")
+
+    @property
+    def _copies(self) -> bool:
+        unknown = self.decoding.unknown
+        return unknown == "copy" or (unknown is None and self.model.attention is not None)
+
     def __call__(
         self, texts: Sequence[str], sources: Sequence[Ints], *, keep_attention: bool = False
     ) -> list[list[Translation]]:
         """Of each text, given with its ids, the best translations, best first."""
-        how = self.decoding
-        attentive = self.model.attention is not None
-        unknown = how.unknown or ("copy" if attentive else "avoid")
-        if unknown == "copy" and not attentive:
-            raise UserError("--unknown copy: needs a model with --context attention")
-        copies = unknown == "copy"
-        target = self.encoder.target
-        never = () if unknown != "avoid" or target.unknown is None else (target.unknown,)
+        how, copies, target = self.decoding, self._copies, self.encoder.target
+        avoided = not copies and how.unknown != "keep" and target.unknown is not None
+        never = (target.unknown,) if avoided else ()
         required, forbidden = self._phrases("require"), self._phrases("forbid")
         found: dict[int, list[Translation]] = {}
         with torch.no_grad():
