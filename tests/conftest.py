@@ -11,6 +11,7 @@ import torch
 from calling import call
 from jobs import MakeJob
 
+from elman.data.numbers import in_chinese, in_english
 from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.options import parse
@@ -18,6 +19,7 @@ from elman.run.train import Job
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "old", "dogs", "run", "by")
 PANGRAMS = "the quick brown fox jumps over the lazy dog. 狐狸跳过了懒狗。\n" * 40
+PAIRS = [(in_english(n), in_chinese(n)) for n in range(7, 4000, 61)]
 
 
 @pytest.fixture(autouse=True)
@@ -75,4 +77,22 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--seed", "1",
         )  # fmt: skip
         assert kept.code == 0, kept.err
+    return folder
+
+
+@pytest.fixture(scope="session")
+def translated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with aligned `a.en` and `a.zh`, and `run` trained on them; not to be changed."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for name, side in (("a.en", 0), ("a.zh", 1)):
+        (folder / name).write_text("".join(f"{p[side]}\n" for p in PAIRS), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ELMAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.chdir(folder)
+        ended = call(
+            "train", "translate", "a.en", "a.zh", "--epochs", "1", "--hidden-size", "6",
+            "--embedding", "5", "--level", "words", "--longest", "12", "--threads", "1",
+            "--run", "run",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
     return folder

@@ -15,7 +15,7 @@ from calling import Ended, call, snapshot
 SMALL = ("--epochs", "1", "--hidden-size", "3", "--embedding", "2", "--threads", "1")
 OURS = "".join(f"the {name} number {k}\n" for k in range(20) for name in ("cat", "dog"))
 THEIRS = "".join(f"{name}第{k}号\n" for k in range(20) for name in "猫狗")
-GOOD = {"a.en": OURS, "a.zh": THEIRS}
+GOOD: dict[str, str | bytes] = {"a.en": OURS, "a.zh": THEIRS}
 TABLE = "en\tzh\n" + "".join(
     f"{s}\t{t}\n" for s, t in zip(OURS.splitlines(), THEIRS.splitlines(), strict=True)
 )
@@ -166,7 +166,7 @@ def test_lines_that_cannot_be_read_leave_empty_ones(translated: Path) -> None:
 
 def test_copies_need_attention(tmp_path: Path) -> None:
     for name, text in GOOD.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).write_text(str(text), encoding="utf-8")
     how = ("--context", "each", "--run", "run", *SMALL)
     assert call("train", "translate", "a.en", "a.zh", *how).code == 0
     for words in (("evaluate", "run"), ("predict", "run", "-")):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,8 +32,14 @@ LEVELS: list[tuple[Level, Level]] = [
 
 
 def encoder(levels: tuple[Level | None, Level | None], **changed: Any) -> Encoder:
-    how = {"limit": None, "shared": False, "lowercase": False, "longest": 90, "cut": False}
-    return make_encoder(SOURCES, TARGETS, levels, **how | changed)  # type: ignore[arg-type]
+    how: dict[str, Any] = {
+        "limit": None,
+        "shared": False,
+        "lowercase": False,
+        "longest": 90,
+        "cut": False,
+    }
+    return make_encoder(SOURCES, TARGETS, levels, **how | changed)
 
 
 @pytest.mark.parametrize("levels", LEVELS, ids="-".join)
@@ -130,7 +137,8 @@ def test_a_batch_holds_each_target_once_before_and_once_after(order: list[int], 
     data = encode("", Pairs(SOURCES, TARGETS, [""] * 4), Pairs(), made, None, BadRows(False))
     chosen = order[:size]
     x = batch(data, chosen)
-    rows = zip(x.before, x.target.split(x.target_lengths.tolist()), chosen, strict=True)
+    targets = torch.split(x.target, x.target_lengths.tolist())
+    rows = zip(x.before, targets, chosen, strict=True)
     for before, target, k in rows:
         ids = data.targets[k].tolist()
         assert target.tolist() == ids and ids[-1] == made.target.size

@@ -58,7 +58,7 @@ draws = settings(max_examples=4, deadline=None)
 
 
 def translator(form: str, **changed: Any) -> Translator:
-    options = {
+    options: dict[str, Any] = {
         "hidden_size": (5,), "embedding": 3, "dropout": 0.0, "weight_drop": 0.0,
         "token_dropout": 0.0,
     } | FORMS[form] | changed  # fmt: skip

@@ -109,7 +109,7 @@ def test_attention_comes_for_each_token_over_the_sentences_own_tokens() -> None:
 
 def test_unknown_words_are_copied_kept_or_never_written() -> None:
     texts = [*NEW, *SOURCES]
-    how = {"unknown_bias": 9.0, "beam": 2}
+    how: dict[str, Any] = {"unknown_bias": 9.0, "beam": 2}
     kept = translated(translating(unknown="keep", **how), texts)
     copied = translated(translating(unknown="copy", **how), texts)
     assert [[o.text for o in f] for f in translated(translating(**how), texts)] == [
@@ -136,7 +136,7 @@ def test_unknown_words_are_copied_kept_or_never_written() -> None:
 
 def test_copies_need_attention() -> None:
     with pytest.raises(UserError, match="--unknown copy: needs a model with --context attention"):
-        translated(translating("each", unknown="copy"), SOURCES)
+        translating("each", unknown="copy")
 
 
 @pytest.mark.parametrize("level", ["words", "characters", "bpe", "bytes"])
@@ -155,7 +155,7 @@ def test_phrases_are_required_as_texts(level: str) -> None:
 )
 def test_words_are_forbidden_as_texts(level: str, word: str) -> None:
     """What the model would like to write most, at the beginning and within."""
-    how = {"level": level, "beam": 3, "favoured": word}
+    how: dict[str, Any] = {"level": level, "beam": 3, "favoured": word}
     assert all(word in best.text for (best,) in translated(translating(**how), SOURCES))
     forbidden = translated(translating(forbid=(word,), **how), SOURCES)
     assert not any(word in best.text for (best,) in forbidden)
@@ -163,8 +163,9 @@ def test_words_are_forbidden_as_texts(level: str, word: str) -> None:
 
 def test_unknown_words_cannot_be_required_or_forbidden() -> None:
     for which in ("require", "forbid"):
+        asked: dict[str, Any] = {which: ("der Mops",)}
         with pytest.raises(UserError, match=f'--{which} "der Mops": .* never seen "Mops"'):
-            translated(translating(**{which: ("der Mops",)}), SOURCES)
+            translating(**asked)
 
 
 def test_lengths_are_those_asked_for() -> None:

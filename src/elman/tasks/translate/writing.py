@@ -60,8 +60,8 @@ class Translating:
     ) -> list[list[Translation]]:
         """Of each text, given with its ids, the best translations, best first."""
         how, copies, target = self.decoding, self._copies, self.encoder.target
-        avoided = not copies and how.unknown != "keep" and target.unknown is not None
-        never = (target.unknown,) if avoided else ()
+        avoided = not copies and how.unknown != "keep"
+        never = [target.unknown] if avoided and target.unknown is not None else []
         required, forbidden = self._phrases("require"), self._phrases("forbid")
         found: dict[int, list[Translation]] = {}
         with torch.no_grad():
