@@ -33,7 +33,7 @@ def weights(context: Context, units: int, symbols: tuple[int, int]) -> int:
         token_dropout=0.0, label_smoothing=0.0,
     )  # fmt: skip
     with torch.device("meta"):
-        return sum(p.numel() for p in Translator(options, symbols).parameters())
+        return sum(p.numel() for p in Translator(options, symbols, (0, 0)).parameters())
 
 
 def width(context: Context, most: int, symbols: tuple[int, int]) -> int:

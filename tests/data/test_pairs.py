@@ -340,3 +340,21 @@ def test_what_is_worth_knowing_is_a_fact() -> None:
     assert page([*GOOD, *odd]).warnings == ()
     mixed = [(t, s) for s, t in GOOD]
     assert page([*GOOD, *mixed]).warnings == (), "what is common is no mistake"
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "read"),
+    [
+        ("id,en\n1,Hi.\n2,No.\n", ("id", "en"), "en"),
+        ("nr,phrase\n1,Hi.\n2,No.\n", ("nr", "phrase"), "phrase"),
+        ("question\nHi.\nNo.\n", ("question",), "question"),
+        ("1,Hi.\n2,No.\n", ("1", "2"), "2"),
+        ("Hi.,Yes.\nNo.,Never.\n", ("1", "2"), "1"),
+    ],
+)
+def test_the_header_of_a_table_without_targets(
+    content: str, columns: tuple[str, ...], read: str, tmp_path: Path
+) -> None:
+    (one,) = source.resolve([str(write(tmp_path / "s.csv", content))])
+    opened, settled = open_sources(one, Reading("1", "2", form="lines"))
+    assert opened.columns == columns and settled.text_column == read

@@ -141,7 +141,7 @@ def open_sources(one: Source, reading: Reading) -> tuple[Table, examples.Reading
         opened = table.plain_lines(one.shown, partial(text_lines, one, reading.encoding))
         column = table.LINE
     else:
-        opened = _open_table(one, reading := _of_form(reading, "table"))
+        opened = _open_table(one, reading := _of_form(reading, "table"), targets=False)
         column = _settle(opened, reading, targets=False)[0].source_column or ""
     return opened, examples.Reading(
         text_column=column, header=opened.header, encoding=reading.encoding
@@ -235,25 +235,41 @@ def _joined(parts: Sequence[Pairs]) -> Pairs:
     )
 
 
-def _open_table(one: Source, reading: Reading) -> Table:
-    """Its first row is a header if it holds names that are asked for, or usual ones.
+def _open_table(one: Source, reading: Reading, *, targets: bool = True) -> Table:
+    """Its first row is a header if it holds names that are asked for, or usual ones, or is the only
+    one that is no number in a column.
 
     `open_table` takes a first row that never comes again for a header, as no sentence may.
     """
     header = reading.header
     if header is None:
         bare = table.open_table(one, header=False, encoding=reading.encoding)
-        first = next(bare.rows(BadRows(skip=True)), None)
-        header = first is not None and _is_header([str(v) for v in first.values.values()], reading)
+        if bare.form == "json":
+            return bare
+        rows = [
+            [str(v) for v in row.values.values()]
+            for row in itertools.islice(bare.rows(BadRows(skip=True)), GUESSED_FROM)
+        ]
+        header = bool(rows) and (_is_header(rows[0], reading, targets) or _over_numbers(rows))
     return table.open_table(one, header=header, encoding=reading.encoding)
 
 
-def _is_header(head: Sequence[str], reading: Reading) -> bool:
+def _is_header(head: Sequence[str], reading: Reading, targets: bool) -> bool:
     names = [name.strip() for name in head]
     asked = (reading.source_column, reading.target_column)
     if any(name in names for name in asked if name is not None and not name.isdecimal()):
         return True
-    return _usual(names) is not None
+    if targets:
+        return _usual(names) is not None
+    return any(name.lower() in SOURCES or _is_language(name) for name in names)
+
+
+def _over_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether in some column all cells are numbers but the first."""
+    return any(
+        len(cells) > 1 and not table.is_number(cells[0]) and all(map(table.is_number, cells[1:]))
+        for cells in zip(*rows, strict=True)
+    )
 
 
 def _usual(names: Sequence[str]) -> tuple[str, str] | None:

@@ -26,7 +26,7 @@ class Search(Sampling):
     min_length
         Tokens that a sequence has at least, where the maximum allows it.
     max_length
-        Tokens that a sequence has at most; from the length of the source if not given.
+        Tokens that a sequence has at most; those of the longest trained on if not given.
     n_best
         Sequences for each source, best first.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from elman.options import require
 from elman.search import Search
 
 Unknown: TypeAlias = Literal["copy", "keep", "avoid"]
@@ -28,3 +29,8 @@ class Decoding(Search):
     require: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
     unknown: Unknown | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fits = "--temperature 0: only a search can be required to write something"
+        require(self, "require", not self.require or self.temperature == 0, fits)

@@ -39,7 +39,7 @@ class Rows:
     arriving: Arriving | None = None
 
 
-def tables(data: Sequence[str], reading: Reading, *, texts: bool) -> list[Rows]:
+def tables(data: Sequence[str], reading: Reading, *, texts: bool) -> Sequence[Rows]:
     """The data as tables to be read row by row; none where it is not all tables.
 
     A model of `texts` that has not learnt from a table reads plain lines. UserError: tables that
@@ -63,6 +63,11 @@ def tables(data: Sequence[str], reading: Reading, *, texts: bool) -> list[Rows]:
             opened = table.open_table(one, header=reading.header, encoding=reading.encoding)
             settled, _ = examples.settle(opened, reading, labelled=False)
             found.append(Rows(opened, settled))
+    return alike(found)
+
+
+def alike(found: Sequence[Rows]) -> Sequence[Rows]:
+    """The same tables. UserError: they cannot be answered as one."""
     first = found[0].table
     for other in (rows.table for rows in found):
         if (other.form, other.columns) != (first.form, first.columns):

@@ -16,7 +16,7 @@ def most_similar(known: Sequence[Ints], asked: Sequence[Ints], symbols: int) -> 
     """For each sentence asked for the number of the most similar known one, the first of equals.
 
     Sentences are ids below `symbols`. Similar is the cosine of tf-idf vectors, with
-    log(known / sentences that hold the token) for idf.
+    log((1 + known) / (1 + those that hold the token)) for idf.
     """
     holds = np.zeros(symbols)
     for ids in known:

@@ -12,12 +12,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import locked_dropout
+from elman.options import given
 from elman.search import Step
 from elman.tasks.reader import recurrent
 from elman.tasks.task import State
 from elman.tasks.translate.options import Scoring, TranslateOptions
-
-UNKNOWN = 0  # id of <unk>, where a vocabulary has one
 
 
 class Source(NamedTuple):
@@ -103,15 +102,21 @@ class Translator(nn.Module):
     product with the embeddings of the target, or with weights of its own.
 
     `symbols` are the sizes of both vocabularies; one more id of each, the last, is the end.
+    `unknown` is the id of <unk> in each, None where there is none: what token dropout drops is
+    read as <unk>, else as an end.
     """
 
-    def __init__(self, options: TranslateOptions, symbols: tuple[int, int]) -> None:
+    def __init__(
+        self, options: TranslateOptions, symbols: tuple[int, int],
+        unknown: tuple[int | None, int | None],
+    ) -> None:  # fmt: skip
         super().__init__()
         assert options.embedding is not None and options.dropout is not None  # by the plan
         assert options.token_dropout is not None
         E = options.embedding
         self.how = options
         self.fed = E if options.input_feeding else 0  # width of what is fed back
+        self.blank = [given(unk, end) for unk, end in zip(unknown, symbols, strict=True)]
         self.target = nn.Embedding(symbols[1] + 1, E)
         self.source = None if options.shared_vocabulary else nn.Embedding(symbols[0] + 1, E)
         self.encoder = recurrent(options, E)
@@ -193,7 +198,7 @@ class Translator(nn.Module):
         """The tokens themselves, [B, T], or, where their vectors are needed, those [B, T, E]."""
         if self.training and self.how.token_dropout:
             dropped = torch.rand(tokens.shape, device=tokens.device) < self.how.token_dropout
-            tokens = tokens.masked_fill(dropped, UNKNOWN)
+            tokens = tokens.masked_fill(dropped, self.blank[table is self.target])
         p = self.how.input_dropout if self.training else 0.0
         if not p:
             return tokens

@@ -122,4 +122,9 @@ class TranslateOptions(NetworkOptions):
         require(self, "shared_vocabulary", alike or not self.shared_vocabulary, "one level")
         fits = "--context attention"
         require(self, "input_feeding", self.context == "attention" or not self.input_feeding, fits)
+        masks = self.locked_dropout or self.recurrent_dropout or self.weight_drop
+        fits = (
+            "no --locked-dropout, --recurrent-dropout or --weight-drop, whose masks last all steps"
+        )
+        require(self, "input_feeding", not (self.input_feeding and masks), fits)
         require_encoding(self, "encoding")

@@ -32,14 +32,14 @@ def predict(
         arriving = Arriving(shown, sys.stdin.buffer, reading.encoding)
         _filter(translate, shown, arriving, arriving, out, bad)
         return
-    for one in source.resolve(data):
-        opened, settled = pairs.open_sources(one, reading)
-        if opened.form == "lines":
-            lines = table.text_lines(one, reading.encoding)
-            _filter(translate, one.shown, lines, None, out, bad)
-        else:
-            rows = prediction.Rows(opened, settled)
-            prediction.answer_rows([rows], Answering(translate), out, bad)
+    sources = source.resolve(data)
+    found = [prediction.Rows(*pairs.open_sources(one, reading)) for one in sources]
+    if prediction.alike(found)[0].table.form != "lines":
+        prediction.answer_rows(found, Answering(translate), out, bad)
+        return
+    for one in sources:
+        lines = table.text_lines(one, reading.encoding)
+        _filter(translate, one.shown, lines, None, out, bad)
 
 
 def _filter(

@@ -75,10 +75,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             check = pairs.read([str(d) for d in options.validation_data], train.reading, bad)
         else:
             train, check = _parted(train, validation)
-        if not len(train) or (validation and not len(check)):
+        missing = (validation and not len(check)) or (options.test and not len(test))
+        if missing or not len(train):
             raise UserError(
-                f"{data[0]}: too few pairs to hold {validation:.0%} of them back; give more, a "
-                "larger --validation, --validation-data, or --validation 0"
+                f"{data[0]}: too few different pairs to hold some back; give more, larger shares, "
+                "--validation-data, or --validation 0"
             )
         levels = (options.source_level or options.level, options.target_level or options.level)
         encoder = make_encoder(
@@ -184,7 +185,8 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
         encoder, _, _ = settled(preprocessing)
-        return Translator(options, (encoder.source.size, encoder.target.size))
+        source, target = encoder.source, encoder.target
+        return Translator(options, (source.size, target.size), (source.unknown, target.unknown))
 
     def epoch(
         self, dataset: Paired, options: TranslateOptions, batch_size: int, seed: int, epoch: int

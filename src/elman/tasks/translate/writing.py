@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,15 +11,17 @@ import torch
 from torch import Tensor
 
 from elman.data.batching import padded
-from elman.data.vocabulary import Characters, Vocabulary, Words
+from elman.data.vocabulary import BPE, CJK, Characters, Vocabulary, Words
 from elman.errors import UserError
+from elman.options import given
 from elman.search import Hypothesis, search
 from elman.tasks.decoding import Decoding
 from elman.tasks.translate.data import Encoder, Ints
-from elman.tasks.translate.model import UNKNOWN, Translator
+from elman.tasks.translate.model import Translator
 
 HYPOTHESES = 320  # side by side
 STEPS = 1 << 15  # of hypotheses times source tokens side by side, at most
+_SPACED = re.compile(rf"[^\W{CJK}]")  # begins a word that stands after a space
 
 
 class Translation(NamedTuple):
@@ -40,18 +43,25 @@ class Translating:
     decoding: Decoding
     device: str
 
+    def __post_init__(self) -> None:
+        """What is asked for in vain is told before anything is read. UserError."""
+        if self._copies and self.model.attention is None:
+            raise UserError("--unknown copy: needs a model with --context attention")
+        self._phrases("require")
+        self._phrases("forbid")
+
+    @property
+    def _copies(self) -> bool:
+        unknown = self.decoding.unknown
+        return unknown == "copy" or (unknown is None and self.model.attention is not None)
+
     def __call__(
         self, texts: Sequence[str], sources: Sequence[Ints], *, keep_attention: bool = False
     ) -> list[list[Translation]]:
         """Of each text, given with its ids, the best translations, best first."""
-        how = self.decoding
-        attentive = self.model.attention is not None
-        unknown = how.unknown or ("copy" if attentive else "avoid")
-        if unknown == "copy" and not attentive:
-            raise UserError("--unknown copy: needs a model with --context attention")
-        copies = unknown == "copy"
-        target = self.encoder.target
-        never = () if unknown != "avoid" or target.unknown is None else (target.unknown,)
+        how, copies, target = self.decoding, self._copies, self.encoder.target
+        avoided = not copies and how.unknown != "keep" and target.unknown is not None
+        never = (target.unknown,) if avoided else ()
         required, forbidden = self._phrases("require"), self._phrases("forbid")
         found: dict[int, list[Translation]] = {}
         with torch.no_grad():
@@ -61,15 +71,16 @@ class Translating:
                 hypotheses = search(
                     self.model, self.model.start(source), len(chosen), target.size, target.size,
                     how,
-                    max_lengths=[how.max_length or self.longest] * len(chosen),
+                    max_lengths=[given(how.max_length, self.longest)] * len(chosen),
                     forbidden_tokens=never,
                     required=[required] * len(chosen) if required else (),
                     forbidden=forbidden,
                     keep_attention=copies or keep_attention,
                     streams=chosen,
+                    device=self.device,
                 )  # fmt: skip
                 for k, best in zip(chosen, hypotheses, strict=True):
-                    found[k] = [self._told(h, texts[k], copies) for h in best]
+                    found[k] = [self._told(h, texts[k], len(sources[k]), copies) for h in best]
         return [found[k] for k in range(len(texts))]
 
     def _together(self, sources: Sequence[Ints]) -> Iterator[list[int]]:
@@ -81,18 +92,20 @@ class Translating:
             yield order[start : start + max(1, most)]
             start += max(1, most)
 
-    def _told(self, found: Hypothesis, text: str, copies: bool) -> Translation:
+    def _told(self, found: Hypothesis, text: str, S: int, copies: bool) -> Translation:
+        """What was found for a text of S tokens, the end among them."""
         target, tokens = self.encoder.target, found.tokens
-        written = target.decode(tokens)
-        if copies and isinstance(target, Words | Characters) and UNKNOWN in tokens:
-            assert found.attention is not None
-            symbols = _symbols(self.encoder.source, text)[: found.attention.shape[1] - 1]
-            at = found.attention[:, : len(symbols)].argmax(1).tolist()
+        shares = None if found.attention is None else found.attention[:, :S]
+        written = target.decode(tokens).strip()
+        if copies and isinstance(target, Words | Characters) and target.unknown in tokens:
+            assert shares is not None
+            symbols = _symbols(self.encoder.source, text)
+            at = shares[:, :-1].argmax(1).tolist()  # the end is no word
             written = target.join(
-                symbols[at[t]] if token == UNKNOWN else target.symbols[token]
+                symbols[at[t]] if token == target.unknown else target.symbols[token]
                 for t, token in enumerate(tokens)
             )
-        return Translation(written, found.score, tokens, found.attention)
+        return Translation(written, found.score, tokens, shares)
 
     def _phrases(self, which: str) -> list[tuple[int, ...]]:
         """The phrases to be required or forbidden, as ids. UserError: a word that is unknown."""
@@ -100,7 +113,11 @@ class Translating:
         for text in getattr(self.decoding, which):
             if unknown := target.covers(text):
                 raise UserError(f'--{which} "{text}": the model has never seen "{unknown[0]}"')
-            phrases.append(tuple(target.encode(text).tolist()))
+            ways = [text]
+            if isinstance(target, BPE) and _SPACED.match(text):
+                # Within a sentence the space before a word is part of its first token.
+                ways = [f" {text}"] if which == "require" else [text, f" {text}"]
+            phrases += [tuple(target.encode(way).tolist()) for way in ways]
         return [phrase for phrase in phrases if phrase]
 
 

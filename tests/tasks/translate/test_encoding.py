@@ -1,0 +1,142 @@
+"""Pairs as ids: every level there and back, what is too long, what is rare."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.data.pairs import Pairs
+from elman.data.table import BadRows
+from elman.errors import UserError
+from elman.tasks.translate.data import (
+    Encoder,
+    batch,
+    encode,
+    encoder_from_json,
+    guessed,
+    make_encoder,
+)
+from elman.tasks.translate.options import Level
+
+SOURCES = ["The cat sat on the mat.", "The dog sat.", "A cat and a dog saw the mat.", "It is I."]
+TARGETS = ["猫坐在垫子上。", "狗坐着。", "猫和狗看见了垫子。", "是我。"]
+LEVELS: list[tuple[Level, Level]] = [
+    ("words", "characters"), ("characters", "bpe"), ("bpe", "bytes"), ("bytes", "words"),
+]  # fmt: skip
+
+
+def encoder(levels: tuple[Level | None, Level | None], **changed: Any) -> Encoder:
+    how = {"limit": None, "shared": False, "lowercase": False, "longest": 90, "cut": False}
+    return make_encoder(SOURCES, TARGETS, levels, **how | changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("levels", LEVELS, ids="-".join)
+@given(text=st.one_of(st.text(max_size=30), st.sampled_from([*SOURCES, *TARGETS])))
+@settings(max_examples=10, deadline=None)
+def test_an_encoder_survives_being_written(levels: tuple[Level, Level], text: str) -> None:
+    made = encoder(levels)
+    again = encoder_from_json(json.loads(json.dumps(made.to_json())))
+    assert again.to_json() == made.to_json()
+    for side in ("source_ids", "target_ids"):
+        before, after = getattr(made, side)(text), getattr(again, side)(text)
+        assert np.array_equal(before, after) if not isinstance(before, str) else before == after
+
+
+@pytest.mark.parametrize("level", ["words", "characters", "bpe", "bytes"])
+def test_a_shared_vocabulary_is_one_and_knows_both_sides(level: Level) -> None:
+    made = encoder((level, level), shared=True)
+    assert made.source is made.target and made.to_json()["target"] is None
+    again = encoder_from_json(made.to_json())
+    assert again.source is again.target
+    for text in ("the mat", "猫狗"):
+        assert made.source.covers(text) == []
+
+
+@pytest.mark.parametrize("levels", LEVELS, ids="-".join)
+def test_sides_end_by_the_last_id_and_are_told_or_cut_where_too_long(
+    levels: tuple[Level, Level],
+) -> None:
+    text = SOURCES[0]
+    whole = encoder(levels).source_ids(text)
+    assert not isinstance(whole, str)
+    n, end = len(whole) - 1, encoder(levels).source.size
+    assert whole[-1] == end and end not in whole[:-1]
+    fits = encoder(levels, longest=n).source_ids(text)
+    assert np.array_equal(fits, whole)
+    assert encoder(levels, longest=n - 1).source_ids(text) == (
+        f"{n} tokens, more than --longest {n - 1}"
+    )
+    cut = encoder(levels, longest=n - 1, cut=True).source_ids(text)
+    assert not isinstance(cut, str)
+    assert cut.tolist() == [*whole[: n - 1].tolist(), end]
+
+
+def test_words_that_come_once_are_unknown_unless_all_do() -> None:
+    texts = ["One two two <unk> <unk> three", "three three one"]
+    for limit, lowercase, known in (
+        (None, False, ("three", "two")),
+        (2, False, ("three",)),
+        (None, True, ("three", "one", "two")),
+    ):
+        made = make_encoder(
+            texts, TARGETS, ("words", "characters"), limit=limit, shared=False,
+            lowercase=lowercase, longest=9, cut=False,
+        )  # fmt: skip
+        assert made.source.to_json()["symbols"] == ["<unk>", *known]
+    once = make_encoder(
+        ["b a"], ["c"], ("words", "words"), limit=None, shared=False, lowercase=False, longest=9,
+        cut=False,
+    )  # fmt: skip
+    assert once.source.to_json()["symbols"] == ["<unk>", "a", "b"]
+
+
+def test_a_side_is_read_by_characters_where_too_many_words_come_once() -> None:
+    many = [f"the {['cat', 'dog'][k % 2]} is {k % 7}" for k in range(50)]
+    assert guessed(many) == "words"
+    assert guessed([*many, *(f"word{k}" for k in range(14))]) == "characters"  # of 214, 14 once
+    assert guessed([*many, *(f"word{k}" for k in range(12))]) == "words"
+    assert guessed(["四千零一十二", "四千零二十一"] * 9) == "words"  # a Chinese character each
+    made = encoder((None, None))
+    assert (made.source.level, made.target.level) == ("characters", "characters")
+
+
+def test_what_a_pair_lacks_is_told_by_its_line_or_left_out_whole() -> None:
+    made = encoder(("words", "words"), longest=8)
+    train = Pairs(
+        ["The cat.", "The cat sat on the mat and the dog sat.", "The dog."],
+        ["猫。", "狗。", "猫和狗看见了垫子上的狗。"],
+        ["a.en, line 1", "a.en, line 2", "a.en, line 3"],
+    )
+    told = r"^a\.en, line 2: 11 tokens, more than --longest 8; give --skip-bad-rows"
+    with pytest.raises(UserError, match=told):
+        encode("a.en", train, Pairs(), made, None, BadRows(False))
+    bad = BadRows(True)
+    kept = encode("a.en", train, train, made, None, bad)
+    assert kept.train.sources == kept.check.sources == ["The cat."] and bad.count == 4
+    assert bad.first[1].startswith("a.en, line 3: 12 tokens")
+    with pytest.raises(UserError, match="no pair is left"):
+        encode("a.en", train.pick([1]), Pairs(), made, None, BadRows(True))
+
+
+@given(order=st.permutations(range(4)), size=st.integers(1, 4))
+@settings(max_examples=10, deadline=None)
+def test_a_batch_holds_each_target_once_before_and_once_after(order: list[int], size: int) -> None:
+    made = encoder(("words", "characters"))
+    data = encode("", Pairs(SOURCES, TARGETS, [""] * 4), Pairs(), made, None, BadRows(False))
+    chosen = order[:size]
+    x = batch(data, chosen)
+    rows = zip(x.before, x.target.split(x.target_lengths.tolist()), chosen, strict=True)
+    for before, target, k in rows:
+        ids = data.targets[k].tolist()
+        assert target.tolist() == ids and ids[-1] == made.target.size
+        assert before[: len(ids)].tolist() == [ids[-1], *ids[:-1]]
+    for row, n, k in zip(x.source, x.source_lengths, chosen, strict=True):
+        assert row[:n].tolist() == data.sources[k].tolist()
+    by_length = sorted(chosen, key=lambda k: (len(data.targets[k]), len(data.sources[k])))
+    numbers = data.lengths(chosen)
+    assert [chosen[k] for k in np.argsort(numbers, kind="stable")] == by_length
