@@ -129,7 +129,7 @@ def trained(model: nn.Module, inputs: tuple[Any, ...]) -> list[Tensor]:
     torch.manual_seed(1)
     results = [t for t in tensors(model(*inputs)) if t.requires_grad]
     model.zero_grad()
-    torch.stack([t.pow(2).mean() for t in results]).sum().backward()
+    torch.stack([t.pow(2).mean() for t in results]).sum().backward()  # type: ignore[no-untyped-call]
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     return [t.detach() for t in (*results, *gradients)]
 

@@ -264,7 +264,7 @@ void run(const Layer& l, const Row* rows, int64_t B, int pass, int64_t first, in
 // ---- Choosing ------------------------------------------------------------------------------
 
 typedef double dvec __attribute__((vector_size(W * 4)));
-typedef int64_t lvec __attribute__((vector_size(W * 4)));
+typedef uint64_t lvec __attribute__((vector_size(W * 4)));
 
 // Cody and Waite's reduction as in `exponential`, and the series up to r^13 / 13!.
 INLINE dvec decay(dvec x) {
@@ -278,7 +278,7 @@ INLINE dvec decay(dvec x) {
     dvec p = series[0] - dvec{};
 #pragma GCC unroll 16
     for (int k = 1; k < 14; ++k) p = p * r + series[k];
-    const dvec scale = (dvec)(((lvec)rounded << 52) + (lvec)(1.0 - dvec{}));
+    const dvec scale = (dvec)(((lvec)rounded << 52) + (lvec)(1.0 - dvec{}));  // wraps round
     return x < -700.0 ? dvec{} : p * scale;
 }
 

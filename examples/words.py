@@ -17,7 +17,7 @@ from elman.run.train import Progress
 
 def show(event: Progress) -> None:
     if event.split == "validation":
-        print(f"epoch {event.epoch + 1}: {event.nats:.4f} nats after {event.seconds:.0f} s")
+        print(f"epoch {event.epoch + 1}: {event.loss:.4f} nats after {event.seconds:.0f} s")
 
 
 def main() -> None:

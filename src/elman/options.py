@@ -36,6 +36,22 @@ def require_range(
                 require(options, name, inside, f"a value from {low:g} to {end}")
 
 
+def require_files(options: object, names: Iterable[str]) -> None:
+    """Refuse each named path that is standard input: it can be read once, and is DATA alone."""
+    for name in names:
+        require(options, name, str(getattr(options, name)) != "-", "a file; - can be DATA alone")
+
+
+def require_encoding(options: object, name: str) -> None:
+    """Refuse the field `name` unless it is an encoding of texts."""
+    try:
+        b"text".decode(getattr(options, name))
+    except UnicodeError:
+        pass  # an encoding, if not of these bytes
+    except (LookupError, ValueError):
+        require(options, name, False, "an encoding: utf-8, gb18030, latin-1")
+
+
 def make(kind: type[T], values: Mapping[str, object], *, where: str = "") -> T:
     """An options object from plain values: names matched, types checked, a scalar made a tuple.
 
@@ -50,6 +66,12 @@ def make(kind: type[T], values: Mapping[str, object], *, where: str = "") -> T:
         return kind(**{name: _fit(hints[name], value, name) for name, value in values.items()})
     except UserError as error:
         raise (UserError(f"{where}: {error}") if where else error) from None
+
+
+def part(kind: type[T], options: Any) -> T:
+    """Those of `options` that `kind` names: for options that go on from it."""
+    names = (field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type]
+    return kind(**{name: getattr(options, name) for name in names})
 
 
 def shown(value: object) -> str:

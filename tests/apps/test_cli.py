@@ -316,3 +316,24 @@ def test_ctrl_c_tells_how_to_go_on(trained: Path, tmp_path: Path) -> None:
     ended = call("resume", run, "--epochs", str(record["epoch"] + 30), "--json")
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["run"] == str(run)
+
+
+def test_that_nothing_is_validated_is_told_once(text: Path, tmp_path: Path) -> None:
+    def told(*options: str) -> list[str]:
+        ended = call(
+            "train", "text", text, "--run", tmp_path / "run", "--force", "--epochs", "4",
+            "--hidden-size", "3", "--batch-size", "8", "--sequence-length", "16", *options,
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        return ended.err.splitlines()
+
+    lines = told("--validation", "0", "--sample", "0")
+    assert [line for line in lines if "no validation part" in line or "epoch " in line] == [
+        "no validation part: the latest weights are kept"
+    ]
+    lines = told("--validation", "0", "--sample", "9")
+    assert sum("no validation part" in line for line in lines) == 1
+    assert sum(line.startswith("epoch ") for line in lines) == 4  # each above its sample
+    lines = told("--sample", "0")
+    assert sum("validation nats" in line for line in lines) == 4
+    assert not any("no validation part" in line for line in lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -63,6 +65,7 @@ def test_quarters_month_ends_and_working_days_have_their_grids() -> None:
         moments = np.array([calendar.parse(text, pattern) for text in texts], dtype=np.int64)
         grid = calendar.grid_of([moments], pattern)
         assert grid.season == season
+        assert json.loads(json.dumps(asdict(grid))) == asdict(grid)  # as it is kept with a model
         assert [grid.text(int(place)) for place in grid.of(moments)] == texts
         assert (np.diff(grid.of(moments)) == grid.step).all()
 

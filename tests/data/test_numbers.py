@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.data.named import NAMED
-from elman.data.numbers import in_chinese, in_english, numbers
+from elman.data.numbers import chinese_dates, english_dates, in_chinese, in_english, numbers
 
 BY_HAND = {
     0: ("zero", "零"),
@@ -114,6 +114,20 @@ def test_numbers_are_spelt_as_by_hand(number: int) -> None:
     assert (in_english(number), in_chinese(number)) == BY_HAND[number]
 
 
+def test_dates_are_spelt_as_by_hand() -> None:
+    assert english_dates(datetime.date(1987, 3, 3)) == [
+        "3 March 1987", "3rd March 1987", "the 3rd of March 1987", "March 3, 1987",
+        "March 3rd, 1987", "3 Mar 1987", "Mar 3, 1987",
+    ]  # fmt: skip
+    assert chinese_dates(datetime.date(2000, 10, 31)) == [
+        "二〇〇〇年十月三十一日", "二〇〇〇年十月三十一号", "2000年10月31日", "2000年10月31号",
+    ]  # fmt: skip
+    nth = [english_dates(datetime.date(1987, 1, day))[1].split()[0] for day in range(1, 32)]
+    assert [text for text in nth if not text.endswith("th")] == [
+        "1st", "2nd", "3rd", "21st", "22nd", "23rd", "31st",
+    ]  # fmt: skip
+
+
 @given(st.integers(0, 6).flatmap(lambda length: st.integers(0, 10**length - 1)))
 def test_what_is_spelt_is_read_back_by_other_rules(number: int) -> None:
     assert from_english(in_english(number)) == number
@@ -138,6 +152,7 @@ def test_no_source_comes_twice_and_short_and_long_numbers_are_both_there(
     rows: list[list[str]],
 ) -> None:
     assert len({source for source, _ in rows}) == len(rows)
+    assert {target[8:] for _, target in rows if "-" in target} >= {f"{d:02}" for d in range(1, 32)}
     assert 12_000 <= len(rows) <= 20_000
     for start in ("en ", "zh "):
         lengths = Counter(len(source) - 3 for source, _ in rows if source.startswith(start))

@@ -133,6 +133,12 @@ def test_columns_turn_the_direction(tmp_path: Path) -> None:
     assert both(of(table, target_column="1")) == (("eins", "one"),)
 
 
+def test_all_tables_have_the_direction_of_the_first(tmp_path: Path) -> None:
+    one = write(tmp_path / "a.tsv", "en\tde\none\teins\n")
+    other = write(tmp_path / "b.jsonl", '{"de": "zwei", "en": "two"}\n')
+    assert both(of(one, other)) == (("one", "eins"), ("two", "zwei"))
+
+
 def test_columns_of_one_form_say_nothing_of_the_other(tmp_path: Path) -> None:
     files = aligned(tmp_path, "eins\n", "one\n")
     kept = of(write(tmp_path / "a.tsv", "n\ten\tde\n1\ttwo\tzwei\n"), source_column="de").reading
@@ -310,6 +316,15 @@ def test_what_spoils_a_score_is_a_warning() -> None:
     assert "1 garbled letters in the sources" in warned(("grÃ¼n", "绿"))
 
 
+def test_lengths_are_measured_by_what_is_usual_here() -> None:
+    usual = [(f"{k:03} is a word in many words of another script", f"第{k:03}") for k in range(30)]
+    assert page(usual).warnings == ()
+    [told] = page(
+        [*usual, ("as long as the other one", "一个和另一个一样长的句子一个和另一个一样长的")]
+    ).warnings
+    assert told.endswith("belong together: line 31")
+
+
 def test_what_is_worth_knowing_is_a_fact() -> None:
     facts = page(
         [*GOOD, GOOD[0], ("abcdefgh", "abcdefgh"), (GOOD[1][0], "另一个目标文字啊")],
@@ -321,5 +336,7 @@ def test_what_is_worth_knowing_is_a_fact() -> None:
     assert "1 pairs give another target for a source that came before" in facts.facts
     assert "1 of 1 sources for validation are sources in training" in facts.facts
     assert any(fact.endswith("CJK 98%, Latin 2%") for fact in facts.facts)
+    odd = [(f"one long sentence with the number {k:03}", f"{k:03}") for k in range(30)]
+    assert page([*GOOD, *odd]).warnings == ()
     mixed = [(t, s) for s, t in GOOD]
     assert page([*GOOD, *mixed]).warnings == (), "what is common is no mistake"

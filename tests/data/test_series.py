@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from elman.data import series
-from elman.data.series import Collection, Reading
+from elman.data.roles import Fill, Reading
+from elman.data.series import Collection
 from elman.data.table import BadRows
 from elman.errors import UserError
 
@@ -84,7 +85,7 @@ def test_covariates_go_with_their_series_and_may_reach_ahead(tmp_path: Path) -> 
     ],
 )
 def test_gaps_are_filled_as_asked_and_refused_otherwise(
-    tmp_path: Path, fill: series.Fill, filled: list[float]
+    tmp_path: Path, fill: Fill, filled: list[float]
 ) -> None:
     # Two days are missing, one value is; what is empty at both ends is no gap.
     text = (
@@ -152,3 +153,30 @@ def test_a_time_is_found_in_a_series_by_date_or_by_number(tmp_path: Path) -> Non
         series.place_of(found, found.series[0], "7", "--until")
     bare = _read(tmp_path / "one.csv", "Y\n3\n1\n2\n")
     assert series.place_of(bare, bare.series[0], "3", "--until") == 2
+
+
+def test_files_that_do_not_fit_one_another_are_told(tmp_path: Path) -> None:
+    months, days = tmp_path / "m.csv", tmp_path / "d.csv"
+    months.write_text("ds,y\n2024-01,1\n2024-02,2\n2024-03,2\n")
+    days.write_text("ds,z\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n")
+    with pytest.raises(UserError, match=r"d\.csv: other dates or another frequency than in .*m\.c"):
+        series.read([str(months), str(days)], Reading(), BadRows(False))
+    with pytest.raises(UserError, match='the series "y" comes twice'):
+        series.read([str(months), str(months)], Reading(), BadRows(False))
+
+
+def test_a_gap_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    text = "ds,y\n2024-01-01 00:00:00,1\n2024-01-01 00:00:01,2\n2024-01-01 00:00:02,2\n"
+    path = tmp_path / "g.csv"
+    with pytest.raises(UserError, match='"y" has gaps of 31,622,397 values in all'):
+        _read(path, text + "2025-01-01 00:00:00,3\n", Reading(fill="zero"))
+    assert (
+        len(_read(path, text + "2024-01-01 01:00:00,3\n", Reading(fill="zero")).series[0]) == 3601
+    )
+
+
+def test_what_is_known_ahead_is_filled_ahead(tmp_path: Path) -> None:
+    text = "ds,y,sale\n2024-01-01,1,0\n2024-01-02,2,\n2024-01-03,,4\n2024-01-05,,6\n"
+    how = Reading(target=("y",), future_columns=("sale",), fill="linear")
+    (one,) = _read(tmp_path / "f.csv", text, how).series
+    assert one.y.tolist() == [1, 2] and one.future[:, 0].tolist() == [0, 2, 4, 5, 6]

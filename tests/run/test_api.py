@@ -214,3 +214,16 @@ def test_weights_that_do_not_fit_are_refused(run: elman.Run) -> None:
             save_file(weights | changed, run.path / "model.safetensors")
             with pytest.raises(UserError, match="does not fit the run's options"):
                 elman.load(run.path)
+
+
+def test_a_run_stays_the_same_wherever_the_process_goes(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = elman.train("text", text, run="run", **SMALL)
+    found = elman.load("run")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert made.scores and made.scores == found.scores and made.baseline == found.baseline
+    assert made.path == found.path == tmp_path / "run"
+    assert made.evaluate().scores == pytest.approx(made.scores)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,3 +123,32 @@ def test_a_report_can_be_written_again(text: Path, tmp_path: Path) -> None:
     page = tasks.get("text").examine(prepare.read_again(prepare.trained(run.path)))
     write_report(run.folder, page.lines(), [])
     assert (run.path / "report.md").read_text(encoding="utf-8") == before
+
+
+def test_losses_that_do_not_compare_are_not_compared() -> None:
+    told = verdict(_records([2.0] * 9, [0.1] * 9), {}, "they are apart")[-1]
+    assert told == "Training and validation loss do not compare: they are apart."
+    # That validation rises again is seen in its own curve.
+    assert "It is overfitting" in verdict(_records([2, 1, 1.1, 1.2, 1.3]), {}, "they are apart")[0]
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "apart"),
+    [
+        ("regress", {"feedback": True}, True),
+        ("regress", {"feedback": False}, False),
+        ("forecast", {"steps_ahead": "recursive"}, True),
+        ("forecast", {"steps_ahead": "direct"}, False),
+    ],
+)
+def test_a_network_that_reads_its_own_values_has_losses_apart(
+    task: str, options: dict[str, Any], apart: bool, tmp_path: Path
+) -> None:
+    # So small steps leave the curve flat, which asks for a word on the training loss.
+    run = elman.train(
+        task, run=tmp_path / "run", epochs=5, hidden_size=2, learning_rate=1e-9, threads=1,
+        **({"batch_size": 256} | options),
+    )  # fmt: skip
+    for told in (run.verdict, (run.path / "report.md").read_text(encoding="utf-8")):
+        assert ("loss do not compare: in training the network reads true values" in told) == apart
+        assert ("Training loss is far" in told or "Training and validation are" in told) != apart

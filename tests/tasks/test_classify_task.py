@@ -22,7 +22,7 @@ from elman.run.train import Job
 from elman.tasks.classify import task as classify
 from elman.tasks.classify.data import classes_of
 from elman.tasks.classify.model import Classifier
-from elman.tasks.classify.task import TASK, Batch, probabilities
+from elman.tasks.classify.task import Batch, probabilities
 
 SMALL: dict[str, Any] = {
     "hidden_size": 5, "embedding": 4, "epochs": 1, "batch_size": 8, "threads": 1, "dropout": 0.0,
@@ -201,7 +201,3 @@ def test_damaged_preprocessing_is_told(tmp_path: Path) -> None:
         path.write_text(json.dumps(good | change), encoding="utf-8")
         with pytest.raises(UserError):
             elman.load(run.path).predict(tmp_path / "a.csv", out=(tmp_path / "out").open("w"))
-
-
-def test_it_is_a_task() -> None:
-    assert TASK.stem(["name:unicode"]) == "unicode" and TASK.stem(["a/b.csv.gz"]) == "b"

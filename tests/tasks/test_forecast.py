@@ -19,7 +19,7 @@ import elman
 from elman.errors import UserError
 from elman.run.options import parse
 from elman.tasks import get
-from elman.tasks.forecast import naive, panel, pictures
+from elman.tasks.forecast import naive, panel, pictures, reading
 from elman.tasks.forecast.model import Network, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Inputs, Panel
@@ -53,7 +53,7 @@ def _options(**options: Any) -> ForecastOptions:
 
 
 def _read(path: Path, share: float = 0.2, **options: Any) -> Panel:
-    return panel.read([str(path)], _options(**options), share)
+    return reading.read([str(path)], _options(**options), share)
 
 
 def _network(data: Panel, **options: Any) -> Network:
@@ -339,6 +339,35 @@ def test_pictures_take_any_number_of_series_and_quantiles(table: Path, tmp_path:
     assert pictures.draw(data, data.check, made, (), errors, tmp_path)
     assert (tmp_path / "forecast.png").stat().st_size > 10_000
     assert pictures.pairs((0.1, 0.3, 0.5, 0.7, 0.9)) == [(0, 4), (1, 3)]
+
+
+def test_words_that_are_not_used_are_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    days = [str(np.datetime64("2024-01-01") + k) for k in range(40)]
+    path.write_text(
+        "label,day,review,checked,price,shop\n"
+        + "".join(f"{k % 2},{d},fine {k},{d},{k},{'' if k < 9 else 'n'}\n"
+                  for k, d in enumerate(days))
+    )  # fmt: skip
+    (line,) = [w for w in TASK.examine(_read(path)).warnings if "words" in w]
+    assert "not used: review, shop; " in line and "elman train classify" in line
+    # What is named, what holds numbers or dates, is no cause for it.
+    read = _read(path, target="price", static_columns="shop")
+    (line,) = [w for w in TASK.examine(read).warnings if "words" in w]
+    assert "not used: review; " in line
+    assert any("not used: label, checked" in fact for fact in TASK.examine(read).facts)
+    quiet = _read(path, target="price", static_columns="shop,review")
+    assert not [w for w in TASK.examine(quiet).warnings if "words" in w]
+
+
+def test_the_year_is_read_where_it_is_asked_for_alone(tmp_path: Path) -> None:
+    path = tmp_path / "y.csv"
+    months = np.arange("1900-01", "1960-01", dtype="datetime64[M]")
+    for every, cycles in ((1, ("month",)), (12, ())):
+        rows = (f"{month},{k % 7}\n" for k, month in enumerate(months[::every]))
+        path.write_text("ds,y\n" + "".join(rows))
+        assert _read(path).settings.calendar == cycles
+        assert _read(path, calendar="year").settings.calendar == ("year",)
 
 
 WRONG: dict[str, tuple[str, ...]] = {

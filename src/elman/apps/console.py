@@ -31,6 +31,7 @@ class Console:
             transient=True,
             disable=not self._terminal.is_terminal,
         )
+        self._warned = False  # that nothing is validated
         self._task = self._bar.add_task("training", total=1.0, told="")
 
     def __enter__(self) -> Console:
@@ -62,13 +63,15 @@ class Console:
             )
             return
         name = next(iter(event.scores), None)
-        scored, best = "no validation", ""
+        told = f"epoch {event.epoch + 1}  step {event.step:,}  {_time(event.seconds)}"
         if name is not None:
-            scored = f"validation {name.replace('_', ' ')} {event.scores[name]:.4f}"
-            best = "  best so far" if event.best else ""
-        self.say(
-            f"epoch {event.epoch + 1}  step {event.step:,}  {_time(event.seconds)}  {scored}{best}"
-        )
+            told += f"  validation {name.replace('_', ' ')} {event.scores[name]:.4f}"
+            told += "  best so far" if event.best else ""
+        elif not self._warned:
+            self._warned = True
+            self.say("no validation part: the latest weights are kept")
+        if name is not None or event.sample:
+            self.say(told)
         if event.sample:
             self._terminal.print(Text(_indented(event.sample), style="dim"))
 

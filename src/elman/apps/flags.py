@@ -20,7 +20,7 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
     file has turned on, --switch=false turns off.
     """
     hints = typing.get_type_hints(kind)
-    documents = [parse(base.__doc__ or "") for base in kind.__mro__]
+    documents = [parse(base.__doc__ or "") for base in reversed(kind.__mro__)]
     texts = {p.arg_name: p.description or "" for d in documents for p in d.params}
     fields: list[tuple[str, Any, Any]] = []
     for field in dataclasses.fields(kind):

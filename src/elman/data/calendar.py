@@ -29,7 +29,6 @@ ISO = frozenset(PATTERNS[:5])
 FITS = "dates as 2016-07-01, 2016-07-01 13:00, 2016-07, 2016Q3, or whole numbers"
 EPOCH = datetime(1970, 1, 1)
 DAY = 86_400  # seconds
-CYCLES = ("year", "month", "yearday", "weekday", "hour")  # what can be read of a date
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,8 @@ class Grid:
     def cycles(self) -> tuple[str, ...]:
         """What is worth reading of a date at this frequency."""
         if self.unit == "months":
-            return ("year", "month") if self.step < 12 else ("year",)
+            # Not the year: the years to be forecast are none that a network has seen.
+            return ("month",) if self.step < 12 else ()
         if self.unit == "weekdays" or (self.unit == "seconds" and self.step >= DAY):
             return ("weekday", "yearday") if self.step % (7 * DAY) else ("yearday",)
         return ("hour", "weekday") if self.unit == "seconds" else ()
@@ -187,7 +187,7 @@ def grid_of(moments: Sequence[Ints], pattern: str) -> Grid:
     if not by_day and pattern == "%Y-%m-%d":
         pattern = "%Y-%m-%d %H:%M:%S"  # midnight was written without its hour
     if by_day and seconds >= 28 * DAY and (ends or bool((of_month == of_month[0]).all())):
-        monthly = Grid("months", 1, pattern, ends and of_month[0] > 1, int(of_month[0]))
+        monthly = Grid("months", 1, pattern, ends and bool(of_month[0] > 1), int(of_month[0]))
         step = _step([monthly.of(part) for part in moments])
         return Grid("months", step, pattern, monthly.month_end, monthly.day)
     weekend = bool((((days.astype(np.int64) + 3) % 7) >= 5).any())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from elman.data import table
+from elman.data.roles import Columns
 from elman.data.table import BadRows, Row, Table
 from elman.errors import UserError
 
@@ -22,39 +23,6 @@ TARGET_STARTS = ("y_", "target_", "output_")
 STATES, STATE_START = ("h0", "initial", "initial_state"), "initial_"
 STATICS, STATIC_START = ("static",), "static_"
 GUESSED_FROM = 1000  # rows
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns, keys or arrays hold what; None is guessed. Kept with a model.
-
-    Without a `sequence_column`, "", all rows are one sequence.
-    """
-
-    sequence_column: str | None = None
-    input_columns: tuple[str, ...] | None = None
-    target_columns: tuple[str, ...] | None = None
-    state_columns: tuple[str, ...] | None = None
-    static_columns: tuple[str, ...] | None = None
-    header: bool | None = None
-    encoding: str = "utf-8"
-    every_step: bool | None = None
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return self.input_columns or ()
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        return self.target_columns or ()
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        return self.state_columns or ()
-
-    @property
-    def statics(self) -> tuple[str, ...]:
-        return self.static_columns or ()
 
 
 def settle(

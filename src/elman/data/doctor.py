@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ import numpy as np
 
 from elman.data.examples import Examples
 from elman.data.pairs import Pairs
+from elman.data.scripts import main_script, scripts
 
 READ = 5_000_000  # characters of a text that the doctor reads, from its start
 LINE = 20  # characters from which a line that comes again is no chance
@@ -177,11 +176,11 @@ def paired(
             f"in {len(odd):,} pairs one side is {UNALIKE} times as long as the other lets expect, "
             f"so they may not belong together: {'; '.join(where[k] for k in odd[:3])}"
         )
-    scripts = [[_script(text) for text in side] for side in (sources, targets)]
-    usual = [Counter(filter(None, side)).most_common(1) for side in scripts]
+    written = [[main_script(text) for text in side] for side in (sources, targets)]
+    usual = [Counter(filter(None, side)).most_common(1) for side in written]
     if all(usual) and usual[0][0][0] != usual[1][0][0]:
         ours, theirs = usual[0][0][0], usual[1][0][0]
-        turned = [k for k, both in enumerate(zip(*scripts, strict=True)) if both == (theirs, ours)]
+        turned = [k for k, both in enumerate(zip(*written, strict=True)) if both == (theirs, ours)]
         if 0 < len(turned) <= MISTAKES * len(sources):
             warnings.append(
                 f"in {len(turned):,} pairs source and target have changed places, as their scripts "
@@ -217,25 +216,7 @@ def _misaligned(sources: Sequence[str], targets: Sequence[str]) -> list[int]:
 
 def _scripts(text: str) -> str:
     """The scripts of a text by their share of its letters."""
-    counts = Counter[str]()
-    for letter, count in Counter(text).items():
-        if script := _script_of(letter):
-            counts[script] += count
+    counts = scripts(text)
     total = counts.total()
     named = [f"{s} {n / total:.0%}" for s, n in counts.most_common(4) if n >= SCRIPT * total]
     return ", ".join(named) or "no letters"
-
-
-def _script(text: str) -> str:
-    """That of most of a text's letters; empty where it has none."""
-    counts = Counter(filter(None, map(_script_of, text)))
-    return counts.most_common(1)[0][0] if counts else ""
-
-
-@functools.cache
-def _script_of(letter: str) -> str:
-    """The first word of a letter's name in Unicode: Latin, Cyrillic, CJK; empty for no letter."""
-    if not letter.isalpha():
-        return ""
-    word = unicodedata.name(letter, "").replace("-", " ").split(" ")[0]
-    return word if word == "CJK" else word.capitalize()

@@ -127,7 +127,7 @@ def kind_of(one: Source) -> str:
         return "pictures"
     if kind == ".npz":
         return "npz"
-    if kind in table.ENDINGS or one.digest is not None or one.shown.startswith("name:"):
+    if kind in table.ENDINGS or kind == source.COPIED or one.shown.startswith("name:"):
         return "table"
     return "idx" if images.is_idx(one) else "lines"
 

@@ -11,48 +11,21 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import calendar, source, table
+from elman.data import calendar, layout, source, table
 from elman.data.calendar import Grid
-from elman.data.source import Source
+from elman.data.roles import Fill, Reading
 from elman.data.table import BadRows, Form, Row, Table
 from elman.errors import UserError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Layout: TypeAlias = Literal["wide", "long", "rows"]
-Fill: TypeAlias = Literal["previous", "linear", "zero"]
 
-TIMES = ("ds", "date", "time", "datetime", "timestamp", "month", "year", "day", "日期", "时间")
-IDS = ("unique_id", "series_id", "item_id", "series", "id", "编号")
-VALUES = ("y", "value", "target", "值")
-MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "?", "-"})
-GUESSED_FROM = 1000  # rows
 LONGEST_GAP = 1_000_000  # values put into a series to fill one gap
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a table is to be read; None is guessed. Kept with a model."""
-
-    layout: Layout | None = None
-    time_column: str | None = None
-    id_column: str | None = None
-    target: tuple[str, ...] | None = None
-    past_columns: tuple[str, ...] = ()
-    future_columns: tuple[str, ...] = ()
-    static_columns: tuple[str, ...] = ()
-    header: bool | None = None
-    encoding: str = "utf-8"
-    fill: Fill | None = None
-
-    @property
-    def covariates(self) -> tuple[str, ...]:
-        return (*self.past_columns, *self.future_columns, *self.static_columns)
 
 
 @dataclass(frozen=True)
@@ -79,6 +52,7 @@ class Collection:
     grid: Grid | None
     reading: Reading
     facts: tuple[str, ...] = ()  # what was guessed, for the user
+    warnings: tuple[str, ...] = ()  # what may be a mistake
     filled: int = 0  # values that were missing
     form: Form = "csv"
     columns: tuple[str, str] = ("unique_id", "ds")  # how the data names ids and times
@@ -114,7 +88,12 @@ class Rows:
 def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Collection:
     """Every series that the items of data hold. UserError: none, or no such data."""
     sources = source.resolve(data)
-    parts = [_read_one(one, reading, bad) for one in sources]
+    parts = [
+        of_table(
+            table.open_table(one, header=reading.header, encoding=reading.encoding), reading, bad
+        )
+        for one in sources
+    ]
     first = parts[0]
     for one, other in zip(sources, parts, strict=True):
         if other.grid != first.grid:
@@ -131,9 +110,9 @@ def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Collection:
     return result
 
 
-def _read_one(one: Source, reading: Reading, bad: BadRows) -> Collection:
-    opened = table.open_table(one, header=reading.header, encoding=reading.encoding)
-    settled, pattern, facts = settle(opened, reading)
+def of_table(opened: Table, reading: Reading, bad: BadRows) -> Collection:
+    """Every series of a table. UserError: none."""
+    settled, pattern, facts, warnings = layout.settle(opened, reading)
     if settled.layout == "rows":
         series = [s for row in opened.rows(bad) if (s := _from_row(row, opened, settled, bad))]
         found = Collection(series, None, settled, facts)
@@ -141,125 +120,13 @@ def _read_one(one: Source, reading: Reading, bad: BadRows) -> Collection:
         found = _from_records(_records(opened, settled, pattern, bad), settled, pattern, bad)
         found = replace(found, facts=(*facts, *found.facts))
     if not found.series:
-        raise UserError(f"{one.shown}: holds no series")
+        raise UserError(f"{opened.shown}: holds no series")
     return replace(
         found,
+        warnings=warnings,
         form=opened.form,
         columns=(settled.id_column or "unique_id", settled.time_column or "ds"),
     )
-
-
-# ---- What the columns are ------------------------------------------------------------------
-
-
-def settle(opened: Table, reading: Reading) -> tuple[Reading, str, tuple[str, ...]]:
-    """What every column is, guessed where it is not given; how dates are written, "" for none;
-    and what was guessed."""
-    named = (reading.time_column, reading.id_column, *(reading.target or ()), *reading.covariates)
-    for name in named:
-        if name is not None:
-            opened.column(name)
-    quiet = BadRows(skip=True)
-    rows = [row for row, _ in zip(opened.rows(quiet), range(GUESSED_FROM), strict=False)]
-    if not rows:
-        raise UserError(f"{opened.shown}: holds no rows")
-    layout = reading.layout or _guess_layout(opened, rows, reading)
-    settled = replace(reading, layout=layout, header=opened.header)
-    if layout == "rows":
-        if reading.covariates:
-            raise UserError(f"{opened.shown}: one series a row, which leaves no columns for others")
-        settled = replace(settled, id_column=reading.id_column or opened.columns[0])
-        return settled, "", _guessed(settled, reading, ())
-    given = {name for name in named if name is not None}
-    if layout == "long" and reading.id_column is None:
-        name = next((c for c in opened.columns if c.lower() in IDS and c not in given), None)
-        if name is None:
-            raise UserError(f"{opened.shown}: no column of ids; give --id-column")
-        settled = replace(settled, id_column=name)
-    if layout == "long" and len(reading.target or ()) > 1:
-        told = ",".join(reading.target or ())
-        raise UserError(f"--target {told}: series one after the other have one column of values")
-    free = [c for c in opened.columns if c not in given | {settled.id_column}]
-    time = reading.time_column or _guess_time(free, rows, settled.id_column)
-    settled = replace(settled, time_column=time)
-    pattern = ""
-    if time is not None:
-        first = str(rows[0].values.get(time, ""))
-        pattern = calendar.pattern_of(first) or ""
-        if not pattern:
-            raise UserError(f'{rows[0].where}: "{time}" is {first!r}; needs {calendar.FITS}')
-    if reading.target is None:
-        settled = replace(settled, target=_guess_target(opened, rows, settled))
-    unused = [c for c in free if c != time and c not in (settled.target or ())]
-    return settled, pattern, _guessed(settled, reading, unused)
-
-
-def _guess_layout(opened: Table, rows: Sequence[Row], reading: Reading) -> Layout:
-    if reading.id_column is not None:
-        return "long"
-    if opened.columns[:2] == ("V1", "V2"):
-        return "rows"
-    for name in opened.columns:
-        values = [str(row.values.get(name, "")) for row in rows]
-        repeated = len(set(values)) < len(values)
-        if name.lower() in IDS and (name == "unique_id" or repeated) and name not in (
-            reading.target or ()
-        ):  # fmt: skip
-            return "long"
-    return "wide"
-
-
-def _guess_time(free: Sequence[str], rows: Sequence[Row], id_column: str | None) -> str | None:
-    """The first column that holds dates, or bears such a name, and moves from row to row."""
-    for name in sorted(free, key=lambda c: c.lower() not in TIMES):
-        cells = [
-            str(row.values.get(name, "")) for row in rows[:20]
-            if id_column is None or row.values.get(id_column) == rows[0].values.get(id_column)
-        ]  # fmt: skip
-        pattern = calendar.pattern_of(cells[0])
-        if pattern is None or (table.is_number(cells[0]) and "." in cells[0]):
-            continue
-        different = len(set(cells))
-        if pattern == calendar.NUMBER:
-            if name.lower() in TIMES and different == len(cells):
-                return name
-        elif different > 1 or len(cells) == 1:
-            return name
-    return None
-
-
-def _guess_target(opened: Table, rows: Sequence[Row], settled: Reading) -> tuple[str, ...]:
-    taken = {settled.time_column, settled.id_column, *settled.covariates}
-    free = [c for c in opened.columns if c not in taken]
-    if settled.layout == "long":
-        for name in free:
-            if name.lower() in VALUES:
-                return (name,)
-    numeric = [c for c in free if any(_number(row.values.get(c)) is not None for row in rows[:20])]
-    if settled.layout == "long" and len(numeric) != 1:
-        raise UserError(
-            f"{opened.shown}: which of {', '.join(free[:20])} holds the values? give --target"
-        )
-    if not numeric:
-        raise UserError(f"{opened.shown}: no column of numbers among {', '.join(free[:20])}")
-    return tuple(numeric)
-
-
-def _guessed(settled: Reading, asked: Reading, unused: Sequence[str]) -> tuple[str, ...]:
-    words = []
-    if asked.layout is None:
-        kinds = {"wide": "a series a column", "long": "series one after the other",
-                 "rows": "a series a row"}  # fmt: skip
-        words.append(kinds[settled.layout or "wide"])
-    if asked.time_column is None and settled.layout != "rows":
-        time = settled.time_column
-        words.append(f'times from column "{time}"' if time else "no column of times")
-    if asked.target is None and settled.target:
-        names = ", ".join(settled.target[:8]) + (", …" if len(settled.target) > 8 else "")
-        words.append(f"values from {names}")
-    if unused:
-        words.append(f"not used: {', '.join(unused[:8])}{', …' if len(unused) > 8 else ''}")
-    return (f"taken: {'; '.join(words)}",) if words else ()
 
 
 # ---- Rows ----------------------------------------------------------------------------------
@@ -277,18 +144,22 @@ def _from_row(row: Row, opened: Table, reading: Reading, bad: BadRows) -> Series
             bad.add(row.where, f"{str(cell)[:40]!r}, not a finite number")
             return None
         values.append(value)
-    y = np.array(values)
+    name = str(row.values.get(reading.id_column or "", ""))
+    return of_values(name, row.where, np.array(values), reading.fill, bad)
+
+
+def of_values(name: str, where: str, y: Floats, fill: Fill | None, bad: BadRows) -> Series | None:
+    """The series of values [T] without times, NaN for what is missing; None for a bad one."""
     if not np.isfinite(y).any():
-        bad.add(row.where, "holds no values")
+        bad.add(where, "holds no values")
         return None
     if np.isnan(y).any():
-        if reading.fill is None:
-            bad.add(row.where, f"{int(np.isnan(y).sum())} values missing; give --fill")
+        if fill is None:
+            bad.add(where, f"{int(np.isnan(y).sum())} values missing; give --fill")
             return None
-        y = _filled(y, reading.fill)
+        y = _filled(y, fill)
     none = np.zeros((len(y), 0))
-    name = str(row.values.get(reading.id_column or "", ""))
-    return Series(name, row.where, y, np.arange(1, len(y) + 1), none, none, ())
+    return Series(name, where, y, np.arange(1, len(y) + 1), none, none, ())
 
 
 def _records(opened: Table, reading: Reading, pattern: str, bad: BadRows) -> dict[str, Rows]:
@@ -359,7 +230,7 @@ def _from_records(
             series.append(made[0])
             filled += made[1]
     facts = (f"times: {grid.name}",) if grid is not None else ()
-    return Collection(series, grid, reading, facts, filled)
+    return Collection(series, grid, reading, facts, filled=filled)
 
 
 def _regular(
@@ -402,14 +273,14 @@ def _regular(
             *_gap(name, records, index, np.column_stack([y, past, future]), known, grid, places)
         )
         return None
-    spread = np.full((total, 1 + past.shape[1] + future.shape[1]), np.nan)
+    cut = 1 + past.shape[1]
+    spread = np.full((total, cut + future.shape[1]), np.nan)
     spread[index] = np.column_stack([y, past, future])
     if holes + missing:
         assert reading.fill is not None
-        spread[:known] = np.column_stack([_filled(c, reading.fill) for c in spread[:known].T])
-        for c in range(1 + past.shape[1], spread.shape[1]):
-            spread[:, c] = _filled(spread[:, c], reading.fill)
-    cut = 1 + past.shape[1]
+        for c, column in enumerate(spread.T):  # what is known ahead over its whole length
+            end = known if c < cut else total
+            column[:end] = _filled(column[:end], reading.fill)
     made = Series(
         name, records[0].where, spread[:known, 0].copy(), places[0] + step * np.arange(total),
         spread[:known, 1:cut].copy(), spread[:, cut:].copy(), rows.static,
@@ -450,7 +321,7 @@ def _filled(values: Floats, fill: Fill) -> Floats:
 
 
 def _is_missing(cell: Any) -> bool:
-    return cell is None or str(cell).strip().lower() in MISSING
+    return cell is None or str(cell).strip().lower() in layout.MISSING
 
 
 def _number(cell: Any) -> float | None:

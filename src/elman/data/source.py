@@ -31,6 +31,9 @@ SUFFIXES = tuple(
 # One block of a zstd frame takes 4 bytes at least and gives 128 KiB at most, so that this much
 # input never gives more than 16 MiB at once.
 ZSTD_INPUT = 512
+COPIED = ".input"  # the ending of a copy of standard input or of a pipe: a text of unknown form
+
+_copies: dict[str, Path] = {}  # by item, of what this process has read and nobody can read again
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ def resolve(data: Sequence[str]) -> tuple[Source, ...]:
     if list(data).count("-") > 1:
         raise UserError("standard input (-) can be read only once; give it once")
     return tuple(source for item in data for source in _expand(item))
+
+
+def copy_of(item: str) -> Path | None:
+    """The copy that `resolve` made of `-` or of a pipe; None of what can be read again."""
+    return _copies.get(item)
 
 
 def read_bytes(sources: Sequence[Source]) -> Iterator[bytes]:
@@ -179,10 +187,11 @@ def _decode(
 
 
 def _expand(item: str) -> Iterable[Source]:
+    _copies.pop(item, None)  # what was a pipe may be a file by now
     if item == "-":
-        return [_spooled("standard input", sys.stdin.buffer)]
+        return [_spooled(item, "standard input", sys.stdin.buffer)]
     if item.startswith("name:"):
-        names = members(item.removeprefix("name:"))
+        names = members(_printable(item.removeprefix("name:")))
         return [Source(f"name:{name}", fetch(name)) for name in names]
     path, shown = Path(item), _printable(item)
     mode = _mode(path, shown) if item else None
@@ -192,7 +201,7 @@ def _expand(item: str) -> Iterable[Source]:
         return _below(path, shown)
     if stat.S_ISFIFO(mode):
         with _told(shown), path.open("rb") as stream:
-            return [_spooled(shown, stream)]
+            return [_spooled(item, shown, stream)]
     if stat.S_ISREG(mode):
         return [Source(shown, path)]
     raise UserError(f"{shown}: neither a file nor a folder; give a text file")
@@ -257,9 +266,9 @@ def _below(folder: Path, shown: str) -> list[Source]:
     return [Source(_printable(str(path)), path) for path in sorted(found)]
 
 
-def _spooled(shown: str, stream: BinaryIO) -> Source:
-    descriptor, name = tempfile.mkstemp(prefix="elman-")
-    path = Path(name)
+def _spooled(item: str, shown: str, stream: BinaryIO) -> Source:
+    descriptor, name = tempfile.mkstemp(prefix="elman-", suffix=COPIED)
+    path = _copies[item] = Path(name)
     atexit.register(path.unlink, missing_ok=True)
     with _told(shown):
         with os.fdopen(descriptor, "wb") as copy:

@@ -242,8 +242,7 @@ class Arriving(Iterator[str]):
 
 def ending(source: Source) -> str:
     """The ending of a source's name, without that of its packing: `.csv` of reviews.csv.gz."""
-    suffixes = source.path.suffixes if source.digest is None else []
-    suffixes = [s for s in suffixes if s not in (".gz", ".zst")]
+    suffixes = [s for s in source.path.suffixes if s not in (".gz", ".zst")]
     return suffixes[-1].lower() if suffixes else ""
 
 
@@ -302,7 +301,7 @@ def is_number(text: object) -> bool:
     """Whether a cell holds a number."""
     try:
         float(text)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 

@@ -25,11 +25,11 @@ from elman.data.columns import (
     STATES,
     STATICS,
     TARGETS,
-    Columns,
     has_lists,
     is_empty,
     settle,
 )
+from elman.data.roles import Columns
 from elman.data.source import Source
 from elman.data.table import BadRows, Row, Table
 from elman.errors import UserError
@@ -101,20 +101,26 @@ def read(data: Sequence[str], columns: Columns, bad: BadRows) -> Trajectories:
     if columns.every_step is None:
         columns = replace(columns, every_step=_every_step(items))
         facts.append(f"a target at every step: {'yes' if columns.every_step else 'no'}")
-    kept: list[Trajectory] = []
-    for item in items:
-        if columns.every_step and item.empty:
-            bad.add(*item.empty)
-            continue
-        try:
-            fitting = settled(item, every_step=bool(columns.every_step))
-            _check_widths(fitting, kept[0] if kept else fitting)
-            kept.append(fitting)
-        except ValueError as error:
-            bad.add(item.where, str(error))
+    kept = fitting(items, every_step=bool(columns.every_step), bad=bad)
     if not kept:
         raise UserError(f"{data[0]}: holds no sequence that could be read")
     return Trajectories(kept, columns, tuple(dict.fromkeys(facts)))
+
+
+def fitting(items: Sequence[Trajectory], *, every_step: bool, bad: BadRows) -> list[Trajectory]:
+    """Those that are as wide as the first, with targets as `settled` gives them; bad ones not."""
+    kept: list[Trajectory] = []
+    for item in items:
+        if every_step and item.empty:
+            bad.add(*item.empty)
+            continue
+        try:
+            made = settled(item, every_step=every_step)
+            _check_widths(made, kept[0] if kept else made)
+            kept.append(made)
+        except ValueError as error:
+            bad.add(item.where, str(error))
+    return kept
 
 
 def tables(data: Sequence[str], columns: Columns) -> Iterator[Table]:

@@ -15,7 +15,7 @@ from elman.run.report import write_report
 from elman.run.train import Job, Progress
 from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
-from elman.tasks.task import scored
+from elman.tasks.task import losses_apart, scored
 
 __all__ = ["Evaluation", "Run", "complete", "load", "resume", "train"]
 
@@ -87,5 +87,10 @@ def complete(job: Job, listen: Listener) -> Run:
     remarks = job.task.remarks(
         run.model, job.dataset, job.options, job.device, samples[-1] if samples else "", run.path
     )
-    write_report(job.folder, job.task.examine(job.dataset).lines(), remarks)
+    write_report(
+        job.folder,
+        job.task.examine(job.dataset).lines(),
+        remarks,
+        losses_apart(job.task, job.options),
+    )
     return run

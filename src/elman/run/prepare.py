@@ -19,6 +19,7 @@ from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.options import TrainOptions
 from elman.run.train import Job
+from elman.tasks import naming
 from elman.tasks.task import Budget, Starts, Task
 
 Say = Callable[[str], None]
@@ -62,7 +63,7 @@ def new(
     budget = Budget(left, how.epochs, how.batch_size, how.learning_rate, device)
     plan = task.plan(dataset, options, budget)
     say(plan.why)
-    run = how.run or folder.free_name(task.stem(data))
+    run = how.run or folder.free_name(naming.stem(data, task.name))
     settled = dataclasses.replace(
         how,
         run=None,
@@ -76,7 +77,7 @@ def new(
     torch.manual_seed(how.seed)
     preprocessing = task.preprocessing(dataset)
     model = _started(task, preprocessing, plan.options).to(device)
-    stored, copies = task.stored(dataset, data)
+    stored, copies = naming.stored(data)
     tables = {
         "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
     }  # fmt: skip

@@ -17,26 +17,31 @@ RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than ch
 ANNEALED = 0.05  # share of the highest learning rate below which a flat curve says nothing
 
 
-def write_report(folder: RunFolder, data: Sequence[str], remarks: Sequence[str]) -> str:
+def write_report(
+    folder: RunFolder, data: Sequence[str], remarks: Sequence[str], apart: str = ""
+) -> str:
     """Write report.md, README.md and, where matplotlib is installed, curves.png; the verdict.
 
-    `data` are lines on the data, `remarks` on what came of it.
+    `data` are lines on the data, `remarks` on what came of it; `apart` as in `verdict`.
     """
     records, scores, tables = folder.metrics(), folder.scores(), folder.options()
     drawn = draw(records, folder.path / "curves.png")
-    lines = verdict(records, scores)
+    lines = verdict(records, scores, apart)
     replace(folder.path / "report.md", page(records, scores, tables, lines, data, remarks, drawn))
     replace(folder.path / "README.md", card(scores, tables))
     return " ".join(lines)
 
 
-def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
-    """Plain sentences: does it beat the baseline, is it still learning, is it overfitting."""
+def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "") -> list[str]:
+    """Plain sentences: does it beat the baseline, is it still learning, is it overfitting.
+
+    `apart` says why training and validation loss are not to be compared, where they are not.
+    """
     lines = []
     own, baseline = scores.get("scores", {}), scores.get("baseline", {})
     if (won := beats(own, baseline)) is not None:
         name = next(iter(own))
-        told = f"{name.replace('_', ' ')} {own[name]:.4f} against {baseline[name]:.4f}"
+        told = f"{first_score(own)} {own[name]:.4f} against {baseline[name]:.4f}"
         lines.append(
             f"The network beats its baseline: {told}."
             if won
@@ -50,10 +55,15 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
     before, last = curve[(len(curve) - 1) * 3 // 4][1], curve[-1][1]
     train = [r["loss"] for r in records if _is(r, "train")][-5:]
     if last > (1 + RISEN) * best:
+        kept = [r["step"] for r in records if _is(r, "validation") and r.get("best") is True][-1:]
         lines.append(
             f"It is overfitting: validation was best at step {best_step:,} and has risen since; "
             "the best weights were kept. Try more --dropout, a smaller --hidden-size, more data, "
             "or --patience 5."
+            if kept in ([], [best_step])
+            else f"It is overfitting: the validation loss was lowest at step {best_step:,} and has "
+            f"risen since; the weights of step {kept[0]:,} were kept, where {first_score(own)} was "
+            "best. Try more --dropout, a smaller --hidden-size, or more data."
         )
     elif last < (1 - FALLEN) * before:
         lines.append(
@@ -69,7 +79,9 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any]) -> list[str]:
             else "It has levelled off: more time alone will change little."
         )
         lines.append(
-            "Training loss is far below validation loss: try more --dropout or more data."
+            f"Training and validation loss do not compare: {apart}."
+            if apart
+            else "Training loss is far below validation loss: try more --dropout or more data."
             if train and sum(train) / len(train) < (1 - GAP) * last
             else "Training and validation are close: try a larger --hidden-size."
         )
@@ -82,6 +94,11 @@ def beats(own: Mapping[str, float], baseline: Mapping[str, float]) -> bool | Non
     if name is None or name not in baseline:
         return None
     return metrics.better(name, own[name], baseline[name])
+
+
+def first_score(own: Mapping[str, float]) -> str:
+    """The name of the first score, in words."""
+    return next(iter(own), "the score").replace("_", " ")
 
 
 def page(

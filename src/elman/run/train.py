@@ -52,7 +52,7 @@ class Position:
     epoch: int = 0
     batch: int = 0  # next batch of the epoch
     units: int = 0  # predictions trained on so far
-    best: float = math.inf  # best validation loss
+    best: tuple[float, ...] = ()  # rank of the best validation; empty before the first
     stale: int = 0  # validations since the best
     factor: float = 1.0  # what plateaus left of the learning rate
     validated_at: float = 0.0  # seconds
@@ -186,12 +186,13 @@ def validate(
     began = time.perf_counter()
     job.model.eval()
     loss, scores = math.nan, dict[str, float]()
+    rank: tuple[float, ...] = ()
     if job.how.validation:
         found = job.task.validate(job.model, job.dataset, job.options, job.device)
-        loss, scores = found.loss.mean, found.scores
+        loss, scores, rank = found.loss.mean, found.scores, found.rank()
         if not finite(loss):
             raise RunError(not_finite(job, at, loss, norm))
-    best = not loss >= at.best
+    best = not at.best or rank < at.best
     if best:
         header = {"step": at.step, "scores": scores}
         checkpoint.write(job.folder.weights, checkpoint.weights_of(job.model), header)
@@ -201,7 +202,7 @@ def validate(
     job.clock.validation = time.perf_counter() - began
     at = replace(
         at,
-        best=loss if best else at.best,
+        best=rank if best else at.best,
         stale=0 if best else at.stale + 1,
         factor=at.factor / 2 if job.how.schedule == "plateau" and not best else at.factor,
         validated_at=job.clock.elapsed,

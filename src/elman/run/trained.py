@@ -17,7 +17,16 @@ from elman.run import place, prepare
 from elman.run.folder import RunFolder
 from elman.run.report import beats, verdict
 from elman.tasks.decoding import Decoding
-from elman.tasks.task import Cursor, Decodes, Predicts, Task, Writer, Writes, scored
+from elman.tasks.task import (
+    Cursor,
+    Decodes,
+    Predicts,
+    Task,
+    Writer,
+    Writes,
+    losses_apart,
+    scored,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +47,9 @@ class Run:
     """A trained model and the folder it came from; `elman.load` gives it."""
 
     def __init__(self, trained: prepare.Trained, device: str) -> None:
-        self._trained, self.device = trained, device
+        # Absolute, so that it stays the same folder wherever the process goes.
+        place = RunFolder(trained.folder.path.absolute())
+        self._trained, self.device = dataclasses.replace(trained, folder=place), device
         self.model: nn.Module = prepare.load_model(trained, device)
 
     @property
@@ -59,7 +70,8 @@ class Run:
     @property
     def verdict(self) -> str:
         """What the report says in plain words: does it beat the baseline, what to try next."""
-        return " ".join(verdict(self.folder.metrics(), self.folder.scores()))
+        why = losses_apart(self._trained.task, self._trained.options)
+        return " ".join(verdict(self.folder.metrics(), self.folder.scores(), why))
 
     @property
     def scores(self) -> dict[str, float]:

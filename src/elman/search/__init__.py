@@ -4,7 +4,9 @@ It knows no models and no files. As options are listed in milliseconds, importin
 PyTorch.
 """
 
-from elman.search.loop import Decoder, Hypothesis, Step, search
+from elman.search.decoder import Decoder, Step
+from elman.search.found import Hypothesis
+from elman.search.loop import search
 from elman.search.options import Search
 
 __all__ = ["Decoder", "Hypothesis", "Search", "Step", "search"]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from elman.search.pick import NEVER
+from elman.search.pick import NEVER, Picked
 
 # Options are listed in milliseconds: what needs PyTorch loads it when it is called.
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from elman.search.pick import Picked
 
 
 class Beams:
@@ -21,20 +19,27 @@ class Beams:
     no hypothesis. history int64 [G W, t]: all tokens after `start`.
     """
 
-    def __init__(self, count: int, start: int) -> None:
+    def __init__(self, groups: int, start: int) -> None:
         import torch
 
-        self.group = torch.arange(count)
-        self.tokens = torch.full((count, 1), start)
-        self.totals = torch.zeros(count, 1, dtype=torch.float64)
-        self.history = torch.empty(count, 0, dtype=torch.int64)
-        self._attention: list[Tensor] = []
-        self._came: list[Tensor] = []  # of each step the rows that were continued
+        self.group = torch.arange(groups)
+        self.tokens = torch.full((groups, 1), start)
+        self.totals = torch.zeros(groups, 1, dtype=torch.float64)
+        self.history = torch.empty(groups, 0, dtype=torch.int64)
+        self._came: list[Tensor] = []  # for each token the rows that it continued
+        self._attention: list[Tensor] = []  # of these rows, [N, S]
 
     @property
     def t(self) -> int:
         """The tokens that each has."""
         return self.history.shape[1]
+
+    @property
+    def rows(self) -> Tensor:
+        """Where the hypotheses stand in whatever has a row for each: int64 [G, W]."""
+        import torch
+
+        return torch.arange(self.totals.numel()).view(self.totals.shape)
 
     def attend(self, attention: Tensor) -> None:
         """Keep the attention [G W, S] of the step that chooses the next tokens."""
@@ -53,15 +58,14 @@ class Beams:
         return torch.cat(kept[::-1])
 
     def grow(self, picked: Picked, live: Tensor, stay: Tensor) -> Tensor:
-        """Continue as `picked`, in the groups `stay`, bool [G], alone; of what is picked only
-        `live`, bool [G, W], has a future.
+        """Continue as `picked` in the groups `stay`, bool [G], alone.
 
-        Returns the rows of before, int64 [M], that are continued.
+        Of what is picked only `live`, bool [G, W], has a future; the rest holds its place.
+        Returns the rows of before, int64 [N], that are continued.
         """
         import torch
 
-        G, W = self.totals.shape
-        rows = (picked.parents + W * torch.arange(G)[:, None])[stay].flatten()
+        rows = self.rows.gather(1, picked.parents)[stay].flatten()
         self.group = self.group[stay]
         self.tokens = picked.tokens[stay]
         self.totals = picked.totals.where(live, NEVER)[stay]

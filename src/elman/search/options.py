@@ -20,7 +20,7 @@ class Search(Sampling):
         Hypotheses that a search keeps side by side; 1 takes the likeliest token each time.
     length_penalty
         Above 0 favours longer sequences: log probabilities are divided by ((5 + n) / 6) to this
-        power, n the number of tokens; 0 for none.
+        power, n the number of tokens, the end among them; 0 for none.
     no_repeat
         No run of so many tokens may occur twice; 0 allows all.
     min_length

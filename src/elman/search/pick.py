@@ -71,6 +71,7 @@ def draw(
     """
     import torch
 
+    log_p = log_p.cpu()
     dead = (log_p == NEVER).all(1).tolist()
     drawn = [
         0 if none else choose(distribution(row, said, sampling), uniform)
@@ -78,5 +79,5 @@ def draw(
     ]
     tokens = torch.tensor(drawn).view(-1, 1)
     # The model's own log probability, whatever the sampling made of it.
-    totals = totals + log_p.gather(1, tokens.to(log_p.device)).cpu().double()
+    totals = totals + log_p.gather(1, tokens).double()
     return Picked(torch.zeros_like(tokens), tokens, totals)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from elman.data import source
+
 
 def shown(data: Sequence[str]) -> str:
     """What messages call these items of data: the first, and how many more."""
@@ -14,3 +16,24 @@ def shown(data: Sequence[str]) -> str:
 def lasting(path: Path | None) -> Path | None:
     """The same file, wherever the run is read again."""
     return path if path is None or str(path).startswith("name:") else path.absolute()
+
+
+def stem(data: Sequence[str], otherwise: str) -> str:
+    """A name for a run on these items of data."""
+    if data[0] == "-":
+        return "stdin"
+    return Path(data[0].removeprefix("name:")).name.split(".")[0] or otherwise
+
+
+def stored(data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
+    """The items as a run remembers them: `name:...`, an absolute path, or, of what could be read
+    only once, the name of a copy in the run folder; and where those copies lie now."""
+    names, copies = [], dict[str, Path]()
+    for number, item in enumerate(data):
+        copy = source.copy_of(item)
+        if copy is not None:
+            names.append(f"input-{number}{source.COPIED}")
+            copies[names[-1]] = copy
+        else:
+            names.append(item if item.startswith("name:") else str(Path(item).absolute()))
+    return names, copies

@@ -19,7 +19,7 @@ from typing import (
 
 from torch import Tensor, nn
 
-from elman import decode
+from elman import decode, metrics
 from elman.data.doctor import Page
 from elman.data.table import BadRows
 from elman.metrics import Loss
@@ -45,10 +45,23 @@ class Epoch(Protocol[One]):
 
 @dataclass(frozen=True)
 class Validation:
-    """How a model did on the validation part: its loss, and what users of the task know it by."""
+    """How a model did on the validation part: its loss, and what users of the task know it by.
+
+    Of two models the one with the smaller loss is better or, `by_score`, the one with the better
+    first score, and of equally good ones the one with the smaller loss. A classifier's accuracy may
+    go on rising while its loss rises too, as it grows too sure of its mistakes.
+    """
 
     loss: Loss
     scores: Scores
+    by_score: bool = False
+
+    def rank(self) -> tuple[float, ...]:
+        """The smaller the better."""
+        if not self.by_score:
+            return (self.loss.mean,)
+        name, value = next(iter(self.scores.items()))
+        return (-value if name in metrics.HIGHER else value, self.loss.mean)
 
 
 @dataclass(frozen=True)
@@ -89,15 +102,6 @@ class Task(ABC, Generic[Options, Data, Batch]):
     @abstractmethod
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Data:
         """Other data for a trained model: all of it is validation."""
-
-    @abstractmethod
-    def stored(self, dataset: Data, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        """The data items as a run remembers them: `name:…`, an absolute path, or, for what cannot
-        be read again, the name of a copy in the run folder; and those copies' present places."""
-
-    @abstractmethod
-    def stem(self, data: Sequence[str]) -> str:
-        """A name for a run on this data."""
 
     @abstractmethod
     def preprocessing(self, dataset: Data) -> dict[str, Any]:
@@ -220,6 +224,19 @@ class Decodes(Protocol):
 
     def decoded(self, how: Decoding) -> Task[Any, Any, Any]:
         """The task, so that it validates and predicts by this decoding."""
+
+
+@runtime_checkable
+class TrainsOtherwise(Protocol):
+    """What a task has, beyond `Task`, whose training loss may not be of what is validated."""
+
+    def losses_apart(self, options: Any) -> str:
+        """Why training and validation loss do not compare; empty where they do."""
+
+
+def losses_apart(task: Task[Any, Any, Any], options: Any) -> str:
+    """Why the losses of training and validation do not compare; empty where they do."""
+    return task.losses_apart(options) if isinstance(task, TrainsOtherwise) else ""
 
 
 def scored(task: Task[Any, Data, Any], dataset: Data) -> Data:

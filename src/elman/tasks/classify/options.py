@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from elman.options import require, require_range
+from elman.options import require_encoding, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 
@@ -77,9 +77,5 @@ class ClassifyOptions(NetworkOptions):
         require_range(self, ("longest",), 1, 65_536)
         require_range(self, ("embedding",), 0, 16_384)
         require_range(self, ("token_dropout", "label_smoothing"), 0, 1, open_end=True)
-        try:
-            b"text".decode(self.encoding)
-        except UnicodeError:
-            pass  # an encoding, if not of these bytes
-        except (LookupError, ValueError):
-            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+        require_files(self, ("validation_data", "vectors"))
+        require_encoding(self, "encoding")

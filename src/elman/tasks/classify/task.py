@@ -129,14 +129,6 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         check = examples.read(data, reading, bad)
         return _labelled(naming.shown(data), Examples(), check, classes, encoder, reading, bad)
 
-    def stored(self, dataset: Labelled, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "classify"
-
     def preprocessing(self, dataset: Labelled) -> dict[str, Any]:
         return dataset.preprocessing()
 
@@ -242,7 +234,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         targets = dataset.targets[dataset.trained :]
         chances = probabilities(model, dataset.inputs[dataset.trained :], device)
         scores = scores_of(chances, targets)
-        return Validation(Loss(scores["nats"] * len(targets), len(targets)), scores)
+        return Validation(Loss(scores["nats"] * len(targets), len(targets)), scores, by_score=True)
 
     def baseline(
         self, dataset: Labelled, options: ClassifyOptions, training: Labelled

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from elman.data.roles import CYCLES, Reading
 from elman.errors import unknown_name
-from elman.options import require, require_range
+from elman.options import require, require_encoding, require_files, require_range
 from elman.tasks.networks import NetworkOptions
-
-CALENDAR = ("year", "month", "yearday", "weekday", "hour")
 
 
 @dataclass(frozen=True)
-class ForecastOptions(NetworkOptions):
+class ForecastOptions(NetworkOptions, Reading):
     """Options of the task `forecast`. Those left at None are chosen from the data and the time.
 
     Parameters
     ----------
-    layout
-        How tables hold series: a column each, one after the other, or a row each; guessed and told
-        if not given.
-    time_column
-        Column of the times; guessed and told if not given.
-    id_column
-        Column of the series' names, where they stand one after the other; guessed and told.
-    target
-        Columns to forecast, each a series; guessed and told if not given.
-    past_columns
-        Columns that help, known up to the present.
-    future_columns
-        Columns that help and are known ahead: rows without a value may follow with them.
-    static_columns
-        Columns that help and say one thing of a whole series: numbers or words.
-    header
-        Whether tables begin with the names of their columns; guessed and told if not given.
-    encoding
-        Encoding of tables: utf-8, gb18030, latin-1.
-    fill
-        Fill what is missing: with the value before, on a line, or with zero. An error otherwise.
     skip_bad_rows
         Leave out rows and series that cannot be read, and count them.
     until
@@ -83,16 +60,6 @@ class ForecastOptions(NetworkOptions):
         Forecast these too, 0.5 among them: 0.1,0.5,0.9. Their loss replaces the other.
     """
 
-    layout: Literal["wide", "long", "rows"] | None = None
-    time_column: str | None = None
-    id_column: str | None = None
-    target: tuple[str, ...] | None = None
-    past_columns: tuple[str, ...] = ()
-    future_columns: tuple[str, ...] = ()
-    static_columns: tuple[str, ...] = ()
-    header: bool | None = None
-    encoding: str = "utf-8"
-    fill: Literal["previous", "linear", "zero"] | None = None
     skip_bad_rows: bool = False
     until: str | None = None
     validation_from: str | None = None
@@ -125,12 +92,10 @@ class ForecastOptions(NetworkOptions):
         rising = list(self.quantiles) == sorted(set(self.quantiles))
         require(self, "quantiles", known and rising, "rising values, 0.5 among them")
         for name in self.calendar or ():
-            if name != "none" and name not in CALENDAR:
-                raise unknown_name("calendar", name, (*CALENDAR, "none"))
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+            if name != "none" and name not in CYCLES:
+                raise unknown_name("calendar", name, (*CYCLES, "none"))
+        require_files(self, ("test_data",))
+        require_encoding(self, "encoding")
         require(
             self, "test_from", self.test_from is None or self.test_data is None,
             "no --test-data beside it",

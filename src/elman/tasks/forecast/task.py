@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from elman.data import table
 from elman.data.doctor import Page
+from elman.data.series import Collection
 from elman.data.table import BadRows
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given
 from elman.tasks import naming
 from elman.tasks.forecast import model as networks
-from elman.tasks.forecast import naive, panel, pictures
+from elman.tasks.forecast import naive, pictures, reading
 from elman.tasks.forecast.model import Network, Widths, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
@@ -61,21 +62,13 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     built_in = ("name:sunspots",)
 
     def read(self, data: Sequence[str], options: ForecastOptions, validation: float) -> Panel:
-        return panel.read(data, options, validation)
+        return reading.read(data, options, validation)
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Panel:
-        return panel.unseen(data, preprocessing, BadRows(False), ahead=False)
+        return reading.unseen(data, preprocessing, BadRows(False), ahead=False)
 
     def held_out(self, dataset: Panel) -> Panel | None:
         return None if dataset.test is None else replace(dataset, check=dataset.test)
-
-    def stored(self, dataset: Panel, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "forecast"
 
     def preprocessing(self, dataset: Panel) -> dict[str, Any]:
         return dataset.preprocessing()
@@ -127,8 +120,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         for name in ("hidden_size", "dropout", "weight_drop", "identity"):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
-        reading, _, settings, fitted = panel.settled(preprocessing)
-        return make_network(options, settings, widths_of(fitted, len(reading.past_columns)))
+        how, _, settings, fitted = reading.settled(preprocessing)
+        return make_network(options, settings, widths_of(fitted, len(how.past_columns)))
 
     def epoch(
         self, dataset: Panel, options: ForecastOptions, batch_size: int, seed: int, epoch: int
@@ -157,6 +150,11 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         season = dataset.settings.season
         told = f"{name} repeated" + (f" (season {season})" if season > 1 else "")
         return told, scores_of(dataset, dataset.check, made, options.quantiles)
+
+    def losses_apart(self, options: ForecastOptions) -> str:
+        if options.steps_ahead == "direct":
+            return ""
+        return "in training the network reads true values, in validation its own"
 
     def sample(
         self, model: nn.Module, dataset: Panel, options: ForecastOptions, length: int, seed: int,
@@ -198,25 +196,12 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: ForecastOptions,
         device: str, data: Sequence[str], out: TextIO, bad: BadRows,
     ) -> None:  # fmt: skip
-        there = panel.unseen(data, preprocessing, bad, ahead=True)
+        there = reading.unseen(data, preprocessing, bad, ahead=True)
         made, _ = forecasts(model, there, there.check, device)
-        found = there.collection
-        grid = found.grid
-        named = {f"q{q:g}": k for k, q in enumerate(options.quantiles)}
-        columns = (*found.columns, "forecast", *named)
-        writer = table.Writer(out, found.form, columns, header=True)
-        dates = None if grid is None or grid.unit == "numbers" else grid
-        step = 1 if grid is None else grid.step
-        for one, steps in zip(found.series, made, strict=True):
-            for k, values in enumerate(steps):
-                place = int(one.places[0]) + step * (len(one) + k)
-                row: dict[str, Any] = {
-                    found.columns[0]: one.name,
-                    found.columns[1]: place if dates is None else dates.text(place),
-                    "forecast": _rounded(float(point(values[None, None], options.quantiles)[0, 0])),
-                }
-                row |= {name: _rounded(float(values[q])) for name, q in named.items()}
-                writer.write(row)
+        rows = answers(there.collection, made, options.quantiles)
+        writer = table.Writer(out, there.collection.form, tuple(rows[0]), header=True)
+        for row in rows:
+            writer.write(row)
 
     def _epoch_seconds(
         self, dataset: Panel, options: ForecastOptions, batch_size: int, device: str
@@ -270,10 +255,31 @@ def forecasts(
     return np.sort(np.concatenate(parts), 2), loss
 
 
+def answers(
+    found: Collection, made: NDArray[np.float64], quantiles: Sequence[float]
+) -> list[dict[str, Any]]:
+    """A row for each forecast [S, H, Q] of what follows these series: id, time, forecast, and its
+    quantiles, as columns q0.1, …"""
+    grid, rows = found.grid, []
+    dates = None if grid is None or grid.unit == "numbers" else grid
+    step = 1 if grid is None else grid.step
+    for one, steps in zip(found.series, made, strict=True):
+        for k, values in enumerate(steps):
+            place = int(one.places[0]) + step * (len(one) + k)
+            row: dict[str, Any] = {
+                found.columns[0]: one.name,
+                found.columns[1]: place if dates is None else dates.text(place),
+                "forecast": _rounded(float(point(values[None, None], quantiles)[0, 0])),
+            }
+            told = (_rounded(float(value)) for value in values)
+            rows.append(row | dict(zip((f"q{q:g}" for q in quantiles), told, strict=False)))
+    return rows
+
+
 def page(dataset: Panel) -> Page:
     """What the data doctor says of series."""
     found, how = dataset.collection, dataset.settings
-    warnings, facts = [], [*found.facts]
+    warnings, facts = [*found.warnings], [*found.facts]
     if dataset.bad.count:
         first = "; ".join(dataset.bad.first[:3])
         warnings.append(f"{dataset.bad.count:,} rows or series left out, such as {first}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.batching import padded
-from elman.data.columns import Columns
+from elman.data.roles import Columns
 from elman.data.table import BadRows
 from elman.data.trajectories import Trajectories, Trajectory, target_names
 from elman.errors import UserError

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from elman.options import require, require_range
+from elman.data.roles import Columns
+from elman.options import require, require_encoding, require_files, require_range
 from elman.tasks.networks import StackOptions
 
 
 @dataclass(frozen=True)
-class RegressOptions(StackOptions):
+class RegressOptions(StackOptions, Columns):
     """Options of the task `regress`. Those left at None are chosen from the data and the time.
 
     Parameters
     ----------
-    sequence_column
-        Column that tells sequences apart, in tables of a step a row; guessed and told if not given.
-    input_columns
-        Columns, keys or arrays of the inputs: torque,wind. Guessed and told if not given.
-    target_columns
-        Those of the values to be told; guessed and told if not given.
-    state_columns
-        Those whose values at the first step of a sequence make the first state, if it is given;
-        those that begin with initial_, and h0, if not named.
-    static_columns
-        Those whose values, one for a sequence, make the first state, if it is encoded; those that
-        begin with static_ if not named.
-    header
-        Whether tables begin with the names of their columns; guessed and told if not given.
-    encoding
-        Encoding of tables: utf-8, gb18030, latin-1.
     skip_bad_rows
         Leave out sequences with rows that cannot be read, and count them.
     validation_data
@@ -40,8 +24,6 @@ class RegressOptions(StackOptions):
     cut
         Cut sequences into parts of so many steps, each begun anew. Of a single sequence, the last
         parts are for validation.
-    every_step
-        Tell a value at every step, rather than one a sequence; guessed and told if not given.
     initial_state
         Start sequences from zeros, from a learned state, from one given in the data (as it is,
         where it is as wide as all states together, else by a linear map), or from one encoded from
@@ -57,17 +39,9 @@ class RegressOptions(StackOptions):
         What makes one vector of all steps, where one value a sequence is told.
     """
 
-    sequence_column: str | None = None
-    input_columns: tuple[str, ...] | None = None
-    target_columns: tuple[str, ...] | None = None
-    state_columns: tuple[str, ...] | None = None
-    static_columns: tuple[str, ...] | None = None
-    header: bool | None = None
-    encoding: str = "utf-8"
     skip_bad_rows: bool = False
     validation_data: Path | None = None
     cut: int | None = None
-    every_step: bool | None = None
     initial_state: Literal["zero", "given", "learned", "encoded"] | None = None
     loss: Literal["mse", "mae", "huber"] = "mse"
     feedback: bool = False
@@ -82,7 +56,5 @@ class RegressOptions(StackOptions):
         require(self, "feedback_noise", self.feedback or not noisy, "--feedback beside it")
         both_ways = self.feedback and any(self.bidirectional)
         require(self, "bidirectional", not both_ways, "layers of one direction with --feedback")
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+        require_files(self, ("validation_data",))
+        require_encoding(self, "encoding")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from elman.data import columns as naming
 from elman.data import table, trajectories
-from elman.data.columns import Columns, has_lists
+from elman.data.columns import has_lists
+from elman.data.roles import Columns
 from elman.data.table import Arriving, BadRows, Row, Table, Writer
 from elman.data.trajectories import Arrays, Trajectory
 from elman.errors import UserError

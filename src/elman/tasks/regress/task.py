@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from elman.data import trajectories
 from elman.data.batching import Buckets
-from elman.data.columns import Columns
 from elman.data.doctor import Page
+from elman.data.roles import Columns
 from elman.data.table import BadRows
 from elman.data.trajectories import Trajectories
 from elman.errors import UserError
 from elman.metrics import Loss
+from elman.options import part
 from elman.tasks import naming
 from elman.tasks.pace import epoch_seconds
 from elman.tasks.regress import doctor, pictures, predict
@@ -74,21 +75,25 @@ class Regress(Task[RegressOptions, Measured, Batch]):
 
     def read(self, data: Sequence[str], options: RegressOptions, validation: float) -> Measured:
         bad = BadRows(options.skip_bad_rows)
-        asked = Columns(
-            options.sequence_column, options.input_columns, options.target_columns,
-            options.state_columns, options.static_columns, options.header, options.encoding,
-            options.every_step,
-        )  # fmt: skip
-        train = trajectories.read(data, asked, bad)
-        columns = train.columns
-        _check(options, columns, data[0])
+        train = trajectories.read(data, part(Columns, options), bad)
+        check = None
         if options.validation_data is not None:
-            check = trajectories.read([str(options.validation_data)], columns, bad)
-            train, check = _cut(train, options), _cut(check, options)
-        else:
+            check = trajectories.read([str(options.validation_data)], train.columns, bad)
+        return self.dataset(naming.shown(data), train, check, options, validation, bad)
+
+    def dataset(
+        self, name: str, train: Trajectories, check: Trajectories | None, options: RegressOptions,
+        validation: float, bad: BadRows,
+    ) -> Measured:  # fmt: skip
+        """A data set of sequences in memory; without `check` a share is held back to validate."""
+        columns = train.columns
+        _check(options, columns, name)
+        if check is None:
             train, check = _split(train, options, validation)
+        else:
+            train, check = _cut(train, options), _cut(check, options)
         encoder = Encoder.of(train.items, every_step=bool(columns.every_step))
-        return measured(naming.shown(data), train, check, encoder, columns, bad)
+        return measured(name, train, check, encoder, columns, bad)
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Measured:
         columns = columns_from_json(preprocessing.get("columns"))
@@ -96,14 +101,6 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         bad = BadRows(False)
         check = trajectories.read(data, columns, bad)
         return measured(naming.shown(data), Trajectories(), check, encoder, columns, bad)
-
-    def stored(self, dataset: Measured, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "regress"
 
     def preprocessing(self, dataset: Measured) -> dict[str, Any]:
         return dataset.preprocessing()
@@ -200,6 +197,11 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         if dataset is not training and seen:
             name += f"; WARNING: {seen:,} of {len(held):,} sequences were trained on"
         return name, scores
+
+    def losses_apart(self, options: RegressOptions) -> str:
+        if not options.feedback:
+            return ""
+        return "in training the network reads true values, in validation its own"
 
     def sample(
         self, model: nn.Module, dataset: Measured, options: RegressOptions, length: int,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
-from elman.options import require, require_range
+from elman.options import require_encoding, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 
@@ -60,7 +59,5 @@ class TagOptions(NetworkOptions):
         require_range(self, ("embedding",), 1, 16_384)
         require_range(self, ("characters",), 0, 4_096)
         require_range(self, ("token_dropout",), 0, 1, open_end=True)
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+        require_files(self, ("validation_data",))
+        require_encoding(self, "encoding")

@@ -109,14 +109,6 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         found = tagged.read(data, reading, bad)
         return _tagged(data, [], found.all, labels, encoder, reading, found.facts, bad)
 
-    def stored(self, dataset: Tagged, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "tag"
-
     def preprocessing(self, dataset: Tagged) -> dict[str, Any]:
         return dataset.preprocessing()
 
@@ -185,7 +177,8 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         tokens = sum(len(a.nats) for a in answers)
         said = [[dataset.labels[k] for k in a.best] for a in answers]
         loss = Loss(nats, tokens)
-        return Validation(loss, scores_of(dataset.check, said, loss, dataset.labels))
+        scores = scores_of(dataset.check, said, loss, dataset.labels)
+        return Validation(loss, scores, by_score=True)
 
     def baseline(
         self, dataset: Tagged, options: TagOptions, training: Tagged

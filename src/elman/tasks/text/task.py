@@ -82,23 +82,6 @@ class Text(Task[TextOptions, TextData, Batch]):
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> TextData:
         return TextData(encode_with(self._vocabulary(preprocessing), source.resolve(data)), 0)
 
-    def stored(self, dataset: TextData, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        stored, copies = [], {}
-        for number, item in enumerate(data):
-            spooled = [s for s in dataset.corpus.sources if s.digest and s.shown == item]
-            if item == "-" or spooled:
-                name = f"input-{number}.txt"
-                copied = spooled or [s for s in dataset.corpus.sources if s.digest]
-                copies[name] = copied[0].path
-                stored.append(name)
-            else:
-                stored.append(item if item.startswith("name:") else str(Path(item).absolute()))
-        return stored, copies
-
-    def stem(self, data: Sequence[str]) -> str:
-        first = data[0].removeprefix("name:")
-        return "stdin" if first == "-" else Path(first).name.split(".")[0] or "text"
-
     def preprocessing(self, dataset: TextData) -> dict[str, Any]:
         return {
             "vocabulary": dataset.vocabulary.to_json(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from elman.data import vocabulary
 from elman.data.batching import Buckets, padded
 from elman.data.pairs import Pairs, Reading
+from elman.data.scripts import main_script, scripts
 from elman.data.table import BadRows
 from elman.data.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
@@ -25,6 +26,7 @@ from elman.tasks.translate.options import Level
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
 ONCE = 0.06  # share of words that come once, from which a side is read by characters
+NUMBERS = 0.05  # numbers that come once, for each sentence, from which it is too
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,6 @@ class Encoder:
         ids = side.encode(text).astype(np.int64)
         if not len(ids):
             return "nothing but white space"
-        if strange := self._strange(side, text):
-            return f'written in letters that the model has never seen, such as "{strange}"'
         if len(ids) > self.longest:
             if not self.cut:
                 return f"{len(ids):,} tokens, more than --longest {self.longest:,}"
@@ -57,22 +57,18 @@ class Encoder:
         return np.append(ids, side.size)
 
     @cached_property
-    def _letters(self) -> dict[int, frozenset[str]]:
-        """The letters that a vocabulary of symbols knows, by whose vocabulary it is."""
-        return {
-            id(side): frozenset("".join(side.symbols[1:]))
-            for side in (self.source, self.target)
-            if isinstance(side, Words | Characters)
-        }
+    def _scripts(self) -> frozenset[str]:
+        """Those that sources may be written in; none where every text can be read."""
+        known = self.source
+        symbols = known.symbols[1:] if isinstance(known, Words | Characters) else ()
+        return frozenset(scripts("".join(symbols)))
 
-    def _strange(self, side: Vocabulary, text: str) -> str:
-        """A letter of a text of which most letters are unknown, as in another script."""
-        known = self._letters.get(id(side))
-        letters = [letter for letter in side.clean(text) if letter.isalpha()]
-        if known is None or known.issuperset(letters):
+    def strange(self, text: str) -> str:
+        """Why a source cannot be meant for this model: its script; empty where it can."""
+        script = main_script(text)
+        if not script or not self._scripts or script in self._scripts:
             return ""
-        strange = [letter for letter in letters if letter not in known]
-        return strange[0] if 2 * len(strange) > len(letters) else ""
+        return f"in {script} letters, where the model reads {', '.join(sorted(self._scripts))}"
 
     def to_json(self) -> dict[str, Any]:
         same = self.target is self.source
@@ -113,10 +109,13 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
 
 
 def guessed(texts: Sequence[str]) -> Level:
-    """Words, but characters where too many words come once for their meaning to be learnt."""
+    """Words, but characters where too many words come once for their meaning to be learnt, or too
+    many numbers, whose meaning is in their digits."""
     counts = Counter(word for text in texts for word in WORD.findall(text))
-    once = sum(count for count in counts.values() if count == 1)
-    return "characters" if once > ONCE * counts.total() else "words"
+    once = [word for word, count in counts.items() if count == 1]
+    numbers = sum(word.isdecimal() for word in once)
+    too_many = len(once) > ONCE * counts.total() or numbers > NUMBERS * len(texts)
+    return "characters" if too_many else "words"
 
 
 def _vocabulary(
@@ -145,6 +144,17 @@ class Paired:
     encoder: Encoder
     written: int  # tokens that a translation has at most
     bad: BadRows
+    test: Paired | None = None  # pairs kept from every choice, as its validation part
+
+    def tested(self) -> Paired | None:
+        """The data set with the pairs kept from every choice as its validation part."""
+        if self.test is None:
+            return None
+        n = self.trained
+        return replace(
+            self, check=self.test.check, sources=self.sources[:n] + self.test.sources,
+            targets=self.targets[:n] + self.test.targets, test=None,
+        )  # fmt: skip
 
     @property
     def trained(self) -> int:
@@ -152,11 +162,12 @@ class Paired:
         return len(self.train.sources)
 
     def preprocessing(self) -> dict[str, Any]:
+        parts = [self.train, self.check] + ([] if self.test is None else [self.test.check])
         return {
             "encoder": self.encoder.to_json(),
             "reading": asdict(self.train.reading),
             "written": self.written,
-            "sha256": [self.train.digest(), self.check.digest()],
+            "sha256": [part.digest() for part in parts],
         }
 
     def source(self, k: int) -> str:

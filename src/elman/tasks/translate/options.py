@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from elman import cells
-from elman.options import require, require_range
+from elman.options import require, require_encoding, require_range
 from elman.tasks.networks import NetworkOptions
 
 Level: TypeAlias = Literal["words", "characters", "bytes", "bpe"]
@@ -35,6 +34,8 @@ class TranslateOptions(NetworkOptions):
         Leave out pairs that cannot be read or are too long, and count them.
     validation_data
         Data to validate on, instead of a share of DATA; two files with a comma between.
+    test
+        Share of the pairs kept from every choice; the final scores are of these.
     level
         What a token is, on both sides; guessed and told if not given.
     source_level
@@ -80,6 +81,7 @@ class TranslateOptions(NetworkOptions):
     encoding: str = "utf-8"
     skip_bad_rows: bool = False
     validation_data: tuple[Path, ...] | None = None
+    test: float = 0.0
     level: Level | None = None
     source_level: Level | None = None
     target_level: Level | None = None
@@ -96,7 +98,7 @@ class TranslateOptions(NetworkOptions):
     embedding: int | None = None
     tied: bool = True
     token_dropout: float | None = None
-    label_smoothing: float = 0.1
+    label_smoothing: float | None = None
     scheduled_sampling: float = 0.0
 
     def __post_init__(self) -> None:
@@ -105,7 +107,7 @@ class TranslateOptions(NetworkOptions):
         require_range(self, ("longest",), 1, 65_536)
         require_range(self, ("embedding",), 1, 16_384)
         require_range(self, ("decoder_hidden_size",), 1, 16_384)
-        shares = ("token_dropout", "label_smoothing", "scheduled_sampling")
+        shares = ("test", "token_dropout", "label_smoothing", "scheduled_sampling")
         require_range(self, shares, 0, 1, open_end=True)
         for name in self.decoder_cell or ():
             cells.get(name)
@@ -120,7 +122,4 @@ class TranslateOptions(NetworkOptions):
         require(self, "shared_vocabulary", alike or not self.shared_vocabulary, "one level")
         fits = "--context attention"
         require(self, "input_feeding", self.context == "attention" or not self.input_feeding, fits)
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            require(self, "encoding", False, "an encoding: utf-8, gb18030, latin-1")
+        require_encoding(self, "encoding")

@@ -89,7 +89,8 @@ class Answering:
 
 def answered(translate: Translating, texts: Sequence[str]) -> list[list[Translation] | str]:
     """For each text its translations, or what is wrong with it."""
-    ids = [translate.encoder.source_ids(text) for text in texts]
+    encoder = translate.encoder
+    ids = [encoder.strange(text) or encoder.source_ids(text) for text in texts]
     good: dict[int, Ints] = {k: one for k, one in enumerate(ids) if not isinstance(one, str)}
     found = iter(translate([texts[k] for k in good], list(good.values())))
     return [one if isinstance(one, str) else next(found) for one in ids]

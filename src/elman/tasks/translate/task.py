@@ -70,12 +70,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
     def read(self, data: Sequence[str], options: TranslateOptions, validation: float) -> Paired:
         bad = BadRows(options.skip_bad_rows)
         asked = Reading(options.source_column, options.target_column, options.encoding)
-        train = pairs.read(data, asked, bad)
+        train, test = _parted(pairs.read(data, asked, bad), options.test)
         if options.validation_data is not None:
             check = pairs.read([str(d) for d in options.validation_data], train.reading, bad)
         else:
-            kept, held = pairs.split(train, validation)
-            train, check = train.pick(kept), train.pick(held)
+            train, check = _parted(train, validation)
         if not len(train) or (validation and not len(check)):
             raise UserError(
                 f"{data[0]}: too few pairs to hold {validation:.0%} of them back; give more, a "
@@ -87,21 +86,27 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             shared=options.shared_vocabulary, lowercase=options.lowercase,
             longest=options.longest, cut=options.cut,
         )  # fmt: skip
-        return encode(naming.shown(data), train, check, encoder, None, bad)
+        dataset = encode(naming.shown(data), train, check, encoder, None, bad)
+        return (
+            replace(dataset, test=encode(dataset.name, Pairs(), test, encoder, 1, bad))
+            if options.test
+            else dataset
+        )
+
+    def losses_apart(self, options: TranslateOptions) -> str:
+        smoothed = "training smooths its labels" if options.label_smoothing else ""
+        return "training guesses its inputs" if options.scheduled_sampling else smoothed
+
+    def held_out(self, dataset: Paired) -> Paired | None:
+        return dataset.tested()
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Paired:
         encoder, reading, written = settled(preprocessing)
         bad = BadRows(False, advice="mend it")
         check = pairs.read(data, reading, bad)
+        if strange := encoder.strange("".join(check.sources)):
+            raise UserError(f"{naming.shown(data)}: sources {strange}")
         return encode(naming.shown(data), Pairs(), check, encoder, written, bad)
-
-    def stored(self, dataset: Paired, data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-        if "-" in data:
-            raise UserError("standard input cannot be read again to go on: give a file")
-        return [d if d.startswith("name:") else str(Path(d).absolute()) for d in data], {}
-
-    def stem(self, data: Sequence[str]) -> str:
-        return Path(data[0].removeprefix("name:")).name.split(".")[0] or "translate"
 
     def preprocessing(self, dataset: Paired) -> dict[str, Any]:
         return dataset.preprocessing()
@@ -120,19 +125,25 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             fact += f" in sources, {target.size:,} in targets"
         else:
             fact += f"; targets as {target.level}, {target.size:,}"
+        if dataset.test is not None:
+            fact += (
+                f"; {len(dataset.test.check):,} pairs kept from every choice, for the final scores"
+            )
         return replace(page, facts=(*page.facts, fact))
 
     def plan(
         self, dataset: Paired, options: TranslateOptions, budget: Budget
     ) -> Plan[TranslateOptions]:
         size = budget.batch_size or max(8, min(64, dataset.trained // 100))
-        rate = budget.learning_rate or 2e-3
+        # Letters are all known and all matter: what keeps words from being learnt by heart hurts.
+        words = dataset.encoder.target.level != "characters"
         rest = replace(
             options,
-            embedding=options.embedding or 256,
-            dropout=given(options.dropout, 0.3),
+            embedding=options.embedding or (256 if words else 64),
+            dropout=given(options.dropout, 0.3 if words else 0.1),
             weight_drop=given(options.weight_drop, 0.0),
-            token_dropout=given(options.token_dropout, 0.05),
+            token_dropout=given(options.token_dropout, 0.05 if words else 0.0),
+            label_smoothing=given(options.label_smoothing, 0.1 if words else 0.0),
             validation_data=None
             if options.validation_data is None
             else tuple(Path(naming.lasting(path) or "") for path in options.validation_data),
@@ -146,9 +157,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             model = self.build(dataset.preprocessing(), chosen)
             each = epoch_seconds(self, model, epoch, budget.device)
             epochs = max(1, min(MOST_EPOCHS, int(0.8 * budget.seconds / each)))
-            if options.hidden_size or epochs >= WANTED:
+            if options.hidden_size or epochs >= (WANTED if words else 2 * WANTED):
                 break
         assert chosen.hidden_size
+        rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 4e-3)
         how = {
             "first": "the encoder's last state as first state",
             "each": "the encoder's last state at every step",
@@ -161,7 +173,14 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         return Plan(chosen, size, rate, why, epochs)
 
     def build(self, preprocessing: Mapping[str, Any], options: TranslateOptions) -> Translator:
-        for name in ("hidden_size", "embedding", "dropout", "weight_drop", "token_dropout"):
+        for name in (
+            "hidden_size",
+            "embedding",
+            "dropout",
+            "weight_drop",
+            "token_dropout",
+            "label_smoothing",
+        ):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
         encoder, _, _ = settled(preprocessing)
@@ -179,7 +198,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         self, model: nn.Module, batch: Batch, carry: Carry, device: str
     ) -> tuple[Tensor, int, Carry]:
         assert isinstance(model, Translator)
-        smoothing = model.how.label_smoothing if model.training else 0.0
+        smoothing = model.how.label_smoothing or 0.0 if model.training else 0.0
         source = model.encode(batch.source.to(device), batch.source_lengths)
         scores = model(source, batch.before.to(device), batch.target_lengths)
         total = F.cross_entropy(
@@ -196,7 +215,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         said = [translations[0].text for translations in best]
         scores = scores_of(said, dataset.check.targets, lowercase=options.lowercase)
         nats = {"nats": loss.mean, "perplexity": metrics.perplexity(loss.mean)}
-        return Validation(loss, scores | nats)
+        return Validation(loss, scores | nats, by_score=True)
 
     def _loss(self, model: nn.Module, dataset: Paired, chosen: Sequence[int], device: str) -> Loss:
         order = Buckets(dataset.lengths(chosen), SCORED, seed=None)
@@ -318,3 +337,8 @@ def _looked(dataset: Paired, k: int, best: Translation) -> Looked:
     source = [*(encoder.source.symbol(int(t)) for t in dataset.sources[k][:-1]), "■"]
     target = [encoder.target.symbol(t) for t in best.tokens]
     return Looked(source, target, best.attention.numpy())
+
+
+def _parted(whole: Pairs, share: float) -> tuple[Pairs, Pairs]:
+    kept, held = pairs.split(whole, share)
+    return whole.pick(kept), whole.pick(held)

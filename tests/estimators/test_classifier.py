@@ -56,19 +56,6 @@ def test_it_learns_texts_and_arrays_and_leaves_nothing_behind(
     assert not (tmp_path / "runs").exists()
 
 
-def test_equal_random_states_give_equal_models() -> None:
-    X, y = texts()
-
-    def fitted(random_state: Any) -> Any:
-        options = SMALL | {"random_state": random_state, "epochs": 1}
-        return elman.SequenceClassifier(**options).fit(X, y).predict_proba(X)
-
-    assert np.array_equal(fitted(1), fitted(1))
-    assert np.array_equal(fitted(np.random.RandomState(1)), fitted(np.random.RandomState(1)))
-    assert not np.array_equal(fitted(1), fitted(2))
-    assert not np.array_equal(fitted(None), fitted(None))
-
-
 def test_classes_keep_their_type_and_order() -> None:
     X, _ = texts(40)
     kinds: list[list[Any]] = [[10.5, 9.0], [10, 9], [True, False], ["10", "9"]]
@@ -77,17 +64,6 @@ def test_classes_keep_their_type_and_order() -> None:
         assert model.classes_.tolist() == sorted(set(y))
         assert model.predict(X).dtype == np.asarray(y).dtype
         assert model.score(X, y) > 0.9
-
-
-def test_parameters_are_got_set_and_refused() -> None:
-    model = elman.SequenceClassifier(hidden_size=7)
-    assert model.get_params()["hidden_size"] == 7
-    assert model.set_params(hidden_size=8, epochs=2) is model
-    assert elman.SequenceClassifier(**model.get_params()).get_params() == model.get_params()
-    with pytest.raises(UserError, match='did you mean "hidden_size"'):
-        model.set_params(hiden_size=3)
-    with pytest.raises(UserError, match="fit it first"):
-        model.predict(["a"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,181 @@
+"""The past of time series in, what comes next out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.roles import Reading
+from elman.data.series import Collection
+from elman.data.table import BadRows
+from elman.errors import UserError
+from elman.estimators.estimator import Estimator
+from elman.estimators.series import TABLES, collection_of, form_of
+from elman.options import part
+from elman.tasks.forecast import reading
+from elman.tasks.forecast.panel import Panel
+from elman.tasks.forecast.scores import point, scores_of
+from elman.tasks.forecast.task import answers, forecasts
+
+
+@final
+@dataclass(eq=False)
+class Forecaster(Estimator):
+    """The past of series in, what comes next out: `elman train forecast` without files.
+
+    Series y are an array of numbers [T]; a list of such arrays; or a table, a data frame or a
+    mapping of columns: `unique_id, ds, y`, or dates beside a column for each series. Of a table
+    frequency, season and calendar are read from its dates, and `…_columns` may help. The index of
+    a data frame is not read.
+
+    Parameters are those of the command; None is chosen from the data. `validation` is the share at
+    the end of each series that is held back to find the best weights: 0 learns from all of it, and
+    keeps the last. `random_state` is a seed; with None every fit draws another.
+
+    After `fit`: `horizon_`, `look_back_`, `season_`; `facts_`, what was guessed, in words;
+    `n_iter_`, epochs; `model_`, the network.
+    """
+
+    horizon: int | None = None
+    look_back: int | None = None
+    season: int | None = None
+    quantiles: Sequence[float] = ()
+    time_column: str | None = None
+    id_column: str | None = None
+    target: str | Sequence[str] | None = None
+    past_columns: str | Sequence[str] = ()
+    future_columns: str | Sequence[str] = ()
+    static_columns: str | Sequence[str] = ()
+    fill: Literal["previous", "linear", "zero"] | None = None
+    calendar: str | Sequence[str] | None = None
+    log: bool = False
+    scaling: Literal["series", "window", "last"] | None = None
+    seasonal: bool = False
+    steps_ahead: Literal["direct", "recursive"] = "direct"
+    segment: int = 0
+    identity: int | None = None
+    loss: Literal["mse", "mae", "huber", "smape"] = "mae"
+    cell: str | Sequence[str] = "lstm"
+    hidden_size: int | Sequence[int] | None = None
+    num_layers: int | None = None
+    bidirectional: bool | Sequence[bool] = False
+    dropout: float | None = None
+    epochs: int = 100
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    l2: float = 0.0
+    device: str = "auto"
+    validation: float = 0.0
+    random_state: int | np.random.RandomState | None = None
+
+    _estimator_type: ClassVar[None] = None
+
+    def fit(self, series: Any, y: None = None) -> Forecaster:
+        """Learn from series; `y` is there for scikit-learn's pipelines, and is not read.
+
+        UserError: what is no series, or one shorter than look-back and horizon.
+        """
+        self._form, self._kind = form_of(series), _kind_of(series)
+        bad = BadRows(skip=False, advice="mend it")
+
+        def read(own: Any) -> Panel:
+            found = collection_of(series, part(Reading, own), new=False)
+            return reading.divided("y", found, own, self.validation, bad)
+
+        job = self._train("forecast", read)
+        self._found, self._options, self._device = job.dataset.collection, job.options, job.device
+        self._preprocessing = job.dataset.preprocessing()
+        how = job.dataset.settings
+        self.horizon_, self.look_back_, self.season_ = how.horizon, how.look_back, how.season
+        self.facts_ = self._found.facts
+        return self
+
+    def predict(self, past: Any = None, *, steps: int | None = None) -> Any:
+        """What follows the training series, or other series `past`; of all `horizon_` steps ahead,
+        or of the first `steps`.
+
+        After an array [T] it is [H], after a list of S arrays [S, H]. After a table it is one of
+        the same kind: an id, a time, `forecast`, and with `quantiles` their columns q0.1, …
+        One array after one is taken for the same series, some time; arrays of a list are series
+        that the network does not know by name; tables name theirs.
+        Where there are `future_columns`, the table goes on for `horizon_` rows without a value.
+        """
+        form, found, made = self._forecasts(past, steps)
+        if form in ("series", "list"):
+            middle = point(made, self._options.quantiles)
+            return middle[0] if form == "series" else middle
+        rows = answers(found, made, self._options.quantiles)
+        table: dict[str, NDArray[Any]] = {
+            name: np.array([row[name] for row in rows]) for name in rows[0]
+        }
+        times = found.columns[1]
+        if found.grid is not None and found.grid.pattern == "%Y-%m-%dT%H:%M:%S":
+            table[times] = table[times].astype("datetime64[s]")
+        return self._kind(table) if past is None else _kind_of(past)(table)
+
+    def predict_quantiles(
+        self, past: Any = None, *, steps: int | None = None
+    ) -> NDArray[np.float64]:
+        """The same as [H, Q] for one array, else [S, H, Q]: Q of `quantiles`, which must be set.
+
+        The first and the last are the ends of an interval: of 0.1, 0.5 and 0.9 one of 80 %.
+        """
+        form, _, made = self._forecasts(past, steps)
+        if not self._options.quantiles:
+            raise UserError("fitted without quantiles: give Forecaster(quantiles=(0.1, 0.5, 0.9))")
+        return made[0] if form == "series" else made
+
+    def score(self, series: Any, y: None = None) -> float:
+        """Minus the MASE of forecasts from every place in these series, so that more is better.
+
+        At each place the network reads `look_back_` values, and what it forecasts is compared with
+        what followed: -1 is as far off as one step of the season before, in the values ahead of the
+        first place (Hyndman and Koehler 2006, doi:10.1016/j.ijforecast.2006.03.001). Names as in
+        `predict`; one that is not known is scaled by its first values, which are read before the
+        first place. `y` is not read. UserError: series shorter than look-back and horizon, or that
+        never move.
+        """
+        there = self._panel(series, ahead=False)
+        made, _ = forecasts(self.model_, there, there.check, self._device)
+        scores = scores_of(there, there.check, made, self._options.quantiles)
+        if "mase" not in scores:
+            raise UserError("no MASE: before the first forecast these series do not move")
+        return -scores["mase"]
+
+    def _forecasts(
+        self, past: Any, steps: int | None
+    ) -> tuple[str, Collection, NDArray[np.float64]]:
+        """How the series were handed over, the series, and forecasts [S, H, Q]."""
+        self._check_fitted()
+        if isinstance(past, int | float):
+            raise UserError(f"{past} is no series; for fewer steps ahead give steps={past}")
+        steps = self.horizon_ if steps is None else steps
+        if not 1 <= steps <= self.horizon_:
+            raise UserError(
+                f"steps={steps}: needs 1 to {self.horizon_}, the horizon that was learnt"
+            )
+        there = self._panel(past, ahead=True)
+        made, _ = forecasts(self.model_, there, there.check, self._device)
+        form = self._form if past is None else form_of(past)
+        return form, there.collection, made[:, :steps]
+
+    def _panel(self, series: Any, *, ahead: bool) -> Panel:
+        """Series for the network: those of the training for None."""
+        self._check_fitted()
+        found = self._found
+        if series is not None:
+            if (form_of(series) in TABLES) != (self._form in TABLES):
+                raise UserError("fitted on arrays, or on a table: the series must be such, too")
+            same = form_of(series) == self._form == "series"
+            found = collection_of(series, self._found.reading, new=not same)
+        bad = BadRows(skip=False, advice="give more of it" if not ahead else "mend it")
+        return reading.resumed("y", found, self._preprocessing, bad, ahead=ahead)
+
+
+def _kind_of(series: Any) -> Callable[[Any], Any]:
+    """What makes a table of the same kind from columns: its class, or dict."""
+    return dict if isinstance(series, Mapping) else type(series)

@@ -1,0 +1,219 @@
+"""Series in any form, forecasts in the same; scores fair and greater where better."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from calling import call
+
+import elman
+from elman.data.sunspots import FIGURES
+from elman.errors import UserError
+
+YEARS = np.array(FIGURES.split(), dtype=np.float64)
+SMALL: dict[str, Any] = {
+    "horizon": 4, "look_back": 12, "season": 11, "hidden_size": 6, "epochs": 2, "batch_size": 64,
+    "random_state": 1,
+}  # fmt: skip
+QUANTILES: dict[str, Any] = {"quantiles": (0.1, 0.5, 0.9)}
+
+
+def _dates(count: int, first: str = "2020-01-01") -> Any:
+    return np.datetime64(first, "D") + np.arange(count)
+
+
+def _long(values: Any, names: str = "ab") -> dict[str, Any]:
+    """The same values under each name, one day after the other."""
+    N = len(values)
+    return {
+        "unique_id": np.repeat(list(names), N),
+        "ds": np.concatenate([_dates(N)] * len(names)),
+        "y": np.concatenate([values + k for k in range(len(names))]),
+    }
+
+
+def test_after_one_series_come_its_steps_after_several_a_row_for_each() -> None:
+    one = elman.Forecaster(**SMALL, **QUANTILES).fit(YEARS)
+    several = elman.Forecaster(**SMALL, **QUANTILES).fit([YEARS[:100], YEARS[100:]])
+    assert one.predict().shape == (4,) and several.predict().shape == (2, 4)
+    assert one.predict_quantiles().shape == (4, 3)
+    assert several.predict_quantiles(steps=3).shape == (2, 3, 3)
+    for model in (one, several):
+        quantiles = model.predict_quantiles()
+        assert (np.diff(quantiles) >= 0).all()
+        assert np.array_equal(quantiles[..., 1], model.predict())
+        assert np.array_equal(model.predict(steps=3), model.predict()[..., :3])
+        assert np.array_equal(quantiles[..., :3, :], model.predict_quantiles(steps=3))
+    assert (one.horizon_, one.look_back_, one.season_) == (4, 12, 11)
+    assert np.array_equal(several.predict([YEARS[:50]])[0], several.predict(YEARS[:50]))
+
+
+def test_what_follows_depends_on_the_look_back_alone() -> None:
+    model = elman.Forecaster(**SMALL).fit(YEARS)
+    told = model.predict(YEARS)
+    assert np.array_equal(told, model.predict())
+    assert np.allclose(told, model.predict(YEARS[-12:]), rtol=1e-5)
+    changed = YEARS.copy()
+    changed[-1] += 50
+    assert not np.allclose(model.predict(changed), told, rtol=0.05)
+    assert np.allclose(model.predict(changed[:-1]), model.predict(YEARS[:-1]))
+
+
+def test_a_table_comes_back_as_the_command_writes_it(tmp_path: Path) -> None:
+    table = _long(YEARS[:60])
+    made = elman.Forecaster(**SMALL, **QUANTILES).fit(table)
+    told = made.predict()
+    path, run = tmp_path / "t.csv", tmp_path / "run"
+    path.write_text(
+        "unique_id,ds,y\n"
+        + "".join(f"{i},{d},{y}\n" for i, d, y in zip(*table.values(), strict=True))
+    )
+    elman.train(
+        "forecast", path, run=run, horizon=4, look_back=12, season=11, hidden_size=6, epochs=2,
+        batch_size=64, seed=1, quantiles="0.1,0.5,0.9", validation=0, sample=0,
+    )  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(call("predict", run, path).out)))
+    assert list(told) == list(rows[0])
+    assert told["unique_id"].tolist() == [row["unique_id"] for row in rows] == [*"aaaabbbb"]
+    assert told["ds"].astype("datetime64[D]").astype(str).tolist() == [row["ds"] for row in rows]
+    for name in ("forecast", "q0.1", "q0.5", "q0.9"):
+        assert told[name].tolist() == pytest.approx([float(row[name]) for row in rows], rel=1e-6)
+    assert np.array_equal(told["forecast"], told["q0.5"])
+    assert len(made.predict(steps=1)["ds"]) == 2
+    assert "values from y" in " ".join(made.facts_) and "daily" in " ".join(made.facts_)
+
+
+def test_a_data_frame_comes_back_with_dates_that_follow() -> None:
+    pandas = pytest.importorskip("pandas")
+    for frequency in ("D", "ME", "h", "MS", "B"):
+        dates = pandas.date_range("2020-01-31", periods=61, freq=frequency)
+        frame = pandas.DataFrame({"ds": dates[:60], "north": YEARS[:60], "south": YEARS[60:120]})
+        told = elman.Forecaster(**SMALL).fit(frame).predict(steps=1)
+        assert isinstance(told, pandas.DataFrame)
+        assert told["unique_id"].tolist() == ["north", "south"]
+        assert (told["ds"] == dates[60]).all(), frequency
+    column = elman.Forecaster(**SMALL).fit(frame["north"])
+    assert np.array_equal(column.predict(), elman.Forecaster(**SMALL).fit(YEARS[:60]).predict())
+
+
+def test_covariates_and_gaps_are_read_as_in_files() -> None:
+    table = _long(YEARS[:60], "a") | {"sale": np.arange(60) % 2, "rain": YEARS[:60] % 7}
+    how: dict[str, Any] = {"future_columns": "sale", "past_columns": "rain"}
+    model = elman.Forecaster(**SMALL, **how).fit(table)
+    with pytest.raises(UserError, match="needs 4 rows after its last value with sale, and has 0"):
+        model.predict()
+    dates = _dates(64)
+    longer = {
+        "unique_id": ["a"] * 64, "ds": dates, "y": [*YEARS[:60], *[None] * 4],
+        "sale": np.arange(64) % 2, "rain": [*(YEARS[:60] % 7), *[np.nan] * 4],
+    }  # fmt: skip
+    told = model.predict(longer)
+    assert told["ds"].tolist() == dates[60:].astype("datetime64[s]").tolist()
+    other = model.predict(longer | {"sale": [*np.arange(60) % 2, 9, 9, 9, 9]})
+    assert not np.allclose(told["forecast"], other["forecast"])
+    # Learnt from a table that goes on, it need not be given again.
+    again = elman.Forecaster(**SMALL, **how).fit(longer)
+    assert np.allclose(again.predict()["forecast"], told["forecast"])
+    with pytest.raises(UserError, match="rain, sale: needs a table"):
+        elman.Forecaster(**SMALL, **how).fit(YEARS)
+    holed = YEARS[:80].copy()
+    holed[[20, 40]] = np.nan
+    with pytest.raises(UserError, match="y: 2 values missing"):
+        elman.Forecaster(**SMALL).fit(holed)
+    assert np.isfinite(elman.Forecaster(**SMALL, fill="linear").fit(holed).predict()).all()
+
+
+def test_the_score_is_minus_mase_and_greater_where_better() -> None:
+    options = SMALL | {"horizon": 1, "season": 1, "look_back": 11, "learning_rate": 0.01}
+    early = elman.Forecaster(**options | {"epochs": 1}).fit(YEARS[:200])
+    late = elman.Forecaster(**options | {"epochs": 60}).fit(YEARS[:200])
+    rest = YEARS[200:]
+    assert late.score(rest) > early.score(rest)
+    # By hand: every place from the look-back on, against steps of one year before the first.
+    gaps = [abs(late.predict(rest[:k])[0] - rest[k]) for k in range(11, len(rest))]
+    by_hand = -np.mean(gaps) / np.abs(np.diff(rest[:11])).mean()
+    assert late.score(rest) == pytest.approx(by_hand, rel=1e-5)  # in float32
+    with pytest.raises(UserError, match="no MASE"):
+        late.score(np.ones(40))
+
+
+def test_series_are_known_by_their_names_in_tables_alone() -> None:
+    options = SMALL | {"identity": 3, "season": 7}
+    table = _long(YEARS[:60])
+    model = elman.Forecaster(**options).fit(table)
+    first, new = (model.predict(_long(YEARS[:60], name))["forecast"] for name in ("a", "z"))
+    assert np.allclose(first, model.predict()["forecast"][:4]) and not np.allclose(first, new)
+    arrays = elman.Forecaster(**options).fit([YEARS[:60], YEARS[:60] + 1])
+    known, unknown = arrays.predict(), arrays.predict([YEARS[:60], YEARS[:60] + 1])
+    assert not np.allclose(known, unknown)
+    assert np.allclose(unknown[0], arrays.predict(YEARS[:60]))
+
+
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        ([], "y holds no series"),
+        (3.0, "y holds no series"),
+        (["x", "z"], "y: no numbers"),
+        ([[1.0, np.inf]], r"y\[0\] of shape \(2,\): needs finite numbers"),
+        (np.zeros((2, 3, 4)), r"y\[0\] of shape \(3, 4\)"),
+        ([1.0, 2.0, 3.0], '"1" has 3 values for training'),
+        ({"ds": [1, 2], "y": [1.0]}, "columns of one length; got ds 2, y 1"),
+        ({}, "columns of one length; got none"),
+        ({"ds": ["a", "b"], "y": ["c", "d"]}, "y: no column of numbers"),
+        ({"ds": ["2020-01-02", "2020-01-01"], "y": [1, 2]}, "y, row 1: 2020-01-01 comes after"),
+        (
+            {"ds": ["2020-01-02", "soon"], "y": [1.0, 2.0]},
+            "y, row 1: \"ds\" is 'soon'; needs dates",
+        ),
+    ],
+)
+def test_what_is_no_series_is_told(y: Any, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        elman.Forecaster(**SMALL).fit(y)
+
+
+def test_what_was_not_learnt_is_not_forecast() -> None:
+    model = elman.Forecaster(**SMALL).fit(YEARS)
+    for steps in (0, 5):
+        with pytest.raises(UserError, match="needs 1 to 4, the horizon that was learnt"):
+            model.predict(steps=steps)
+    with pytest.raises(UserError, match="give steps=3"):
+        model.predict(3)
+    with pytest.raises(UserError, match="fitted without quantiles"):
+        model.predict_quantiles()
+    with pytest.raises(UserError, match="fitted on arrays"):
+        model.predict(_long(YEARS[:60]))
+    with pytest.raises(UserError, match='"1" has 11 values, where the model needs 12'):
+        model.predict(YEARS[:11])
+
+
+def test_scikit_learn_takes_it_for_one_of_its_own() -> None:
+    pytest.importorskip("sklearn")
+    pandas = pytest.importorskip("pandas")
+    from sklearn.model_selection import GridSearchCV, GroupKFold, TimeSeriesSplit, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    model = elman.Forecaster(**SMALL)
+    splits = TimeSeriesSplit(3, test_size=60)
+    scores = cross_val_score(model, YEARS, cv=splits, error_score="raise")
+    by_hand = [model.fit(YEARS[a]).score(YEARS[b]) for a, b in splits.split(YEARS)]
+    assert scores.tolist() == by_hand
+    parts = [YEARS[k : k + 60] for k in range(0, 240, 60)]
+    assert (cross_val_score(model, parts, cv=2, error_score="raise") < 0).all()
+    frame = pandas.DataFrame(_long(YEARS[:60], "abcd"))
+    scores = cross_val_score(
+        model, frame, groups=frame["unique_id"], cv=GroupKFold(2), error_score="raise"
+    )
+    assert np.isfinite(scores).all()
+    roots = make_pipeline(FunctionTransformer(np.sqrt), model).fit(YEARS)
+    assert roots.score(YEARS) == model.score(np.sqrt(YEARS))
+    assert roots.predict(YEARS[:40]).shape == (4,)
+    search = GridSearchCV(model, {"cell": ["gru", "rnn"]}, cv=splits, error_score="raise")
+    assert search.fit(YEARS).best_params_["cell"] in ("gru", "rnn")
