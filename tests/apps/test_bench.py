@@ -22,7 +22,9 @@ from elman.bench import rows
 from elman.bench.compare import Bench, Entrant, Goal, Race, Result, Spread, agree
 from elman.bench.options import BenchOptions
 from elman.bench.peers import BY_NAME, PEERS, elman_layers, torch_layers
+from elman.bench.peers.prepared import Prepared
 from elman.bench.processes import Refused, Worker, Workers
+from elman.bench.sentences import TARGET, sentences, target_tokens
 from elman.bench.table import Table, missed
 from elman.bench.work import GATES, VOCABULARY, Work, lengths, numbers
 from elman.bench.worker import sample
@@ -109,6 +111,7 @@ def test_a_peer_asked_for_must_be_installed() -> None:
         ("--sizes", "1.5"), ("--threads", "100000"), ("--threads", "0"), ("--repeats", "0"),
         ("--peers", "pytorch"), ("--output", "."), ("--output", "taken"), ("--output", "file/b"),
         ("lstm",), ("--threads", "1", "2"), ("--rows", "train,linear", "--cells", "hgrn"),
+        ("--rows", "translate", "--cells", "rnn"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -202,6 +205,43 @@ def test_a_peer_does_the_same_work_on_its_threads(peer: str) -> None:
                     assert (peer, kind) != ("torch", kind)
                     continue
                 assert agree(sample(ours, ours.once()), theirs.sample)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_translators_of_torch_and_ours_train_and_write_the_same(cell: str) -> None:
+    def prepared(kind: str, variant: str) -> tuple[Prepared, Prepared]:
+        work = Work(kind, cell, H=7, B=3, T=5, variant=variant)
+        ours, theirs = elman_layers.prepare(work, 1), torch_layers.prepare(work, 1)
+        assert ours is not None and theirs is not None
+        return ours, theirs
+
+    found = {}
+    for variant in ("first", "attention", "fed"):
+        ours, theirs = prepared("translate", variant)
+        losses, *gradients = map(np.asarray, ours.once())
+        for a, b in zip((losses, *gradients), map(np.asarray, theirs.once()), strict=True):
+            assert np.abs(a - b).max() <= 1e-4 * np.abs(a).max()
+        found[variant] = losses
+    for variant in ("greedy", "beam"):
+        ours, theirs = prepared("write-sentences", variant)
+        (scores,), (others,) = ours.once(), theirs.once()
+        assert np.allclose(scores, others, rtol=1e-4)
+        found[variant] = np.asarray(scores)
+    assert len({tuple(numbers) for numbers in found.values()}) == len(found)
+    assert (found["beam"] >= found["greedy"] - 1e-3).any()
+
+
+def test_sentences_are_sorted_and_all_of_their_tokens_counted() -> None:
+    work = Work("translate", "gru", H=7, B=16, T=13)
+    drawn = sentences(work)
+    lengths = [len(ids) for batch in drawn for ids in batch.targets]
+    assert lengths == sorted(lengths)
+    assert (
+        {len(batch.sources) for batch in drawn} == {len(batch.targets) for batch in drawn} == {16}
+    )
+    assert target_tokens(work) == sum(lengths) + len(lengths)
+    assert abs(target_tokens(work) / len(lengths) - 13) < 2
+    assert max(ids.max() for batch in drawn for ids in batch.targets) < TARGET - 1
 
 
 @pytest.mark.parametrize("variant", ["", "layer"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from elman.data.batching import Scoring, Streams, Windows, fit, permuted
+from elman.data.batching import Buckets, Scoring, Streams, Windows, fit, permuted
 from elman.errors import UserError
 
 
@@ -156,3 +158,43 @@ def test_there_is_no_window_outside() -> None:
         for k in (-1, len(batches)):
             with pytest.raises(IndexError):
                 batches[k]
+
+
+def lengths_of(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(1, 40, count)
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(1, 400), batch_size=st.integers(1, 9), seed=st.integers(0, 1 << 40))
+def test_a_bucket_holds_each_sequence_once_beside_those_of_about_its_length(
+    count: int, batch_size: int, seed: int
+) -> None:
+    lengths = lengths_of(count, seed)
+    buckets = Buckets(lengths, batch_size, seed=seed)
+    batches = [buckets[k] for k in range(len(buckets))]
+    assert sorted(np.concatenate(batches).tolist()) == list(range(count))
+    assert sum(len(batch) < batch_size for batch in batches) <= 1
+    for batch in batches:
+        assert (np.diff(lengths[batch]) <= 0).all()  # packed without being sorted again
+    if count <= batch_size * Buckets.STRETCH:  # one stretch: no batch reaches into another
+        spans = sorted((int(lengths[batch].min()), int(lengths[batch].max())) for batch in batches)
+        assert all(high <= low for (_, high), (low, _) in itertools.pairwise(spans))
+
+
+def test_buckets_are_drawn_anew_by_each_seed_and_alike_by_one() -> None:
+    lengths = lengths_of(300, 1)
+
+    def drawn(seed: int | None) -> list[list[int]]:
+        buckets = Buckets(lengths, 4, seed=seed)
+        return [buckets[k].tolist() for k in range(len(buckets))]
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    # Neither the neighbours of a sequence nor the order of the batches stay as they were.
+    assert {tuple(sorted(b)) for b in drawn(1)} != {tuple(sorted(b)) for b in drawn(2)}
+    longest = [max(int(lengths[k]) for k in batch) for batch in drawn(1)]
+    assert longest != sorted(longest, reverse=True)
+    whole = [k for batch in drawn(None) for k in batch]
+    assert whole == sorted(range(300), key=lambda k: -lengths[k])
+    for k in (-1, 75):
+        with pytest.raises(IndexError):
+            Buckets(lengths, 4, seed=1)[k]

@@ -63,3 +63,48 @@ def test_inputs_that_never_change_and_rows_left_out_are_told() -> None:
     assert "1 of 3 inputs never change" in found.facts
     assert "read as gb18030" in found.facts
     assert found.warnings == ("1 rows left out, such as it, line 3: empty",)
+
+
+LINE = "a line of some length, number {}"
+
+
+def told(text: str, validation: float = 0.1) -> doctor.Page:
+    return doctor.prose("it", [text[k : k + 99] for k in range(0, len(text), 99)], validation)
+
+
+def lines(*numbers: int, end: str = "\n") -> str:
+    return "".join(LINE.format(f"{k:04} of many in all") + end for k in numbers)
+
+
+def test_of_a_good_text_its_lines_are_told_and_nothing_is_warned() -> None:
+    found = told(lines(*range(100)) + "the last and by far the longest of all the lines in it\n")
+    assert found.warnings == ()
+    assert found.facts == ("101 lines, the longest of 54 characters",)
+
+
+def test_what_would_spoil_a_text_is_a_warning() -> None:
+    whole = lines(*range(100))
+    assert told(whole + "\ufffd" * 3).warnings[0].startswith("3 replacement characters")
+    garbled = "\u00e9t\u00e9 \u4e2d".encode().decode("latin-1")
+    assert "garbled letters" in str(told(whole + garbled).warnings)
+    assert not told(whole + "\u00e9t\u00e9 \u4e2d").warnings
+    half = told(lines(*range(50), *range(50)), 0.0)
+    assert half.warnings == (
+        "50% of its long lines are repeats of others: the network will learn them by heart",
+    )
+    assert "repeats of others" in str(told(lines(*range(100), 1, 2, 3), 0.0).facts)
+    assert "repeats" not in str(told(lines(*range(300), 1), 0.0).facts)
+    assert "carriage return" in str(told(lines(*range(100), end="\r\n")).facts)
+
+
+def test_lines_that_validation_shares_with_training_are_warned_of_where_it_is_known() -> None:
+    shared = lines(*range(90), *range(10))
+    assert "10 of the long lines for validation stand in the training part" in str(
+        told(shared).warnings
+    )
+    assert "validation" not in str(told(shared, 0.0).warnings)  # nothing is kept for it
+    # Of a text that is read in part alone, nobody knows where validation begins.
+    long = shared * (doctor.READ // len(shared) + 1)
+    found = told(long)
+    assert "validation" not in str(found.warnings)
+    assert "in its first" in str(found.facts)

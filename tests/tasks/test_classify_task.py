@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from jobs import finish
 
 import elman
 from elman.errors import UserError
@@ -21,7 +22,7 @@ from elman.run.options import parse
 from elman.run.train import Job
 from elman.tasks.classify import task as classify
 from elman.tasks.classify.data import classes_of
-from elman.tasks.classify.model import Classifier
+from elman.tasks.classify.model import SPREAD, Classifier
 from elman.tasks.classify.task import Batch, probabilities
 
 SMALL: dict[str, Any] = {
@@ -201,3 +202,25 @@ def test_damaged_preprocessing_is_told(tmp_path: Path) -> None:
         path.write_text(json.dumps(good | change), encoding="utf-8")
         with pytest.raises(UserError):
             elman.load(run.path).predict(tmp_path / "a.csv", out=(tmp_path / "out").open("w"))
+
+
+def test_a_plan_ends_a_run_before_its_minutes_with_its_schedule(tmp_path: Path) -> None:
+    path = reviews(tmp_path / "a.csv", 40)
+    made = job(path, tmp_path / "run", epochs=None, minutes=0.4, schedule="cosine")
+    assert made.how.minutes == 0.4 and made.how.epochs == 20  # by the plan, not by the user
+    assert [k for k in ("minutes", "epochs") if k in made.folder.options()["train"]] == [
+        "minutes", "epochs"
+    ]  # fmt: skip
+    events = finish(made)
+    assert events[-1].epoch == 19 and events[-1].share == 1 and events[-1].seconds < 0.8 * 24
+    rates = [event.learning_rate for event in events]
+    assert rates[-1] < 0.02 * max(rates), "the learning rate follows the nearer end"
+
+
+def test_words_start_near_zero_and_are_hidden_more_often_than_letters(tmp_path: Path) -> None:
+    for level, share in (("words", 0.3), ("characters", 0.1)):
+        made = job(reviews(tmp_path / "a.csv", 60), tmp_path / level, embedding=64, level=level)
+        assert made.options.token_dropout == share
+        assert isinstance(made.model, Classifier) and made.model.reader.embedding is not None
+        weight = made.model.reader.embedding.weight
+        assert float(weight.detach().std()) == pytest.approx(SPREAD, rel=0.2)

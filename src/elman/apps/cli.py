@@ -175,6 +175,8 @@ def evaluate(
         trained.task, run, result.scores, result.baseline, result.baseline_name,
         time.perf_counter() - began, as_json,
     )  # fmt: skip
+    if result.counted and not as_json:
+        print(f"counted: {result.counted}")
 
 
 @app.command(sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")

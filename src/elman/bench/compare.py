@@ -64,7 +64,9 @@ class Result:
     row: str
     case: str  # "lstm 256"
     threads: int
-    unit: str  # of the values: "%" of the limit, "ms", "us", "ns", "x" times, "GF/s", "GB/s"
+    # Of the values: "%" of the limit, "ms", "us", "ns", "x" times, "GF/s", "GB/s", and a
+    # second: "k" (thousands), "/s".
+    unit: str
     values: Mapping[str, float | None]
     seconds: Mapping[str, float]  # of one call, in the row stream of one step; medians
     ratio: Spread | None = None

@@ -20,11 +20,11 @@ class BenchOptions:
 
     Args:
         rows: Measure these rows only: limits, train, infer, packed, regularised, tokens, linear,
-            stream, busy.
+            stream, translate, busy.
         cells: Some of lstm,gru,rnn, and of mingru,minlstm,hgrn, which the row linear has.
         sizes: Hidden sizes, such as 64,256; the input is as wide. Else each row has its own.
         threads: Numbers of threads, such as 1,2. Else one, and all that PyTorch takes.
-        peers: Some of torch,keras,jax,onnx. Else all that are installed.
+        peers: Some of torch,keras,jax,onnx,joey. Else all that are installed.
         repeats: Rounds; in each everybody runs once. Else 9.
         quick: LSTM and minGRU, H 64 and 256, 16 steps, 3 rounds, unless told otherwise: about a
             minute.

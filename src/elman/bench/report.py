@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NO_PICTURE = "bench.png is not drawn: matplotlib is not installed; pip install 'elman[plot]'"
 COLOURS = {
     "elman": "tab:red", "torch": "tab:orange", "keras": "tab:blue", "jax": "tab:green",
-    "onnx": "tab:purple",
+    "onnx": "tab:purple", "joey": "tab:brown",
 }  # fmt: skip
 
 

@@ -73,6 +73,8 @@ def shown(value: float | None, unit: str) -> str:
             return f"{100 * value:.0f} %"
         case "ms" | "us" | "ns":
             return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
+        case "k":
+            return f"{value:.3g} k"
         case "x":
             return f"{value:.2f}"
     return f"{value:.0f} {unit}"

@@ -36,6 +36,7 @@ class Evaluation:
     scores: dict[str, float]
     baseline: dict[str, float]
     baseline_name: str
+    counted: str = ""  # how scores were counted, where there are several ways
 
     @property
     def beats_baseline(self) -> bool | None:
@@ -98,13 +99,13 @@ class Run:
             if other is None:
                 raise
             found = task.validate(self.model, other, run.options, self.device)
-            return Evaluation(found.scores, {}, f"none, as {error}")
+            return Evaluation(found.scores, {}, f"none, as {error}", found.counted)
         dataset = scored(task, training) if other is None else other
         if dataset is training and not run.how.validation:
             raise UserError(f"{self.path}: kept nothing for validation; name other data")
         found = task.validate(self.model, dataset, run.options, self.device)
         name, baseline = task.baseline(dataset, run.options, training)
-        return Evaluation(found.scores, baseline, name)
+        return Evaluation(found.scores, baseline, name, found.counted)
 
     def predict(
         self, *data: str | Path, out: TextIO, bad: BadRows | None = None, **decoding: Any

@@ -45,15 +45,19 @@ class Reader(nn.Module):
 
     Input is float32 vectors [B, T, I], or with `symbols` int64 tokens [B, T], embedded (one-hot
     where `embedding` is 0). What is padding never enters: sequences are packed by their lengths.
+    `spread` is the standard deviation of the embedding's random start.
     """
 
     def __init__(
-        self, options: StackOptions, inputs: int = 0, symbols: int = 0, embedding: int = 0
-    ) -> None:
+        self, options: StackOptions, inputs: int = 0, symbols: int = 0, embedding: int = 0,
+        spread: float = 1.0,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.input_dropout, self.locked = options.input_dropout, options.locked_dropout
         self.symbols = symbols
         self.embedding = nn.Embedding(symbols, embedding) if symbols and embedding else None
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=spread)
         self.recurrent = recurrent(options, (embedding or symbols) if symbols else inputs)
         self.output_size = self.recurrent.output_size
         self.both_ways = self.recurrent.bidirectional[-1]

@@ -55,6 +55,7 @@ class Validation:
     loss: Loss
     scores: Scores
     by_score: bool = False
+    counted: str = ""  # how scores were counted, where there are several ways
 
     def rank(self) -> tuple[float, ...]:
         """The smaller the better."""

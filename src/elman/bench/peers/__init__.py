@@ -59,5 +59,9 @@ PEERS = (
     ),
     Peer("onnx", "ONNX Runtime", "onnx_nodes", ("onnxruntime", "onnx"),
          "pip install onnx onnxruntime", pause=0.1),
+    Peer(
+        "joey", "JoeyNMT", "joey_translation", ("joeynmt",), "pip install joeynmt",
+        {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},  # of the TensorBoard it loads
+    ),
 )  # fmt: skip
 BY_NAME = {peer.name: peer for peer in (ELMAN, LIMITS, *PEERS)}

@@ -9,7 +9,8 @@ which is called once for each number of threads. This file is all that is loaded
 from __future__ import annotations
 
 NAMES = (
-    "limits", "train", "infer", "packed", "regularised", "tokens", "linear", "stream", "busy",
+    "limits", "train", "infer", "packed", "regularised", "tokens", "linear", "stream", "translate",
+    "busy",
 )  # fmt: skip
 # Only where it is asked for: it takes the whole machine.
 ASKED_FOR = frozenset({"busy"})
@@ -22,5 +23,5 @@ LINEAR = ("mingru", "minlstm", "hgrn")
 CELLS = {
     **dict.fromkeys(("train", "infer", "packed", "regularised", "tokens", "busy"), RECURRENT),
     "linear": LINEAR,
-    "stream": ("lstm", "gru"),
+    **dict.fromkeys(("stream", "translate"), ("lstm", "gru")),
 }

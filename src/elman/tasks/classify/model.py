@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.reader import Pool, Reader
 
+# Rare words are hardly moved by training: where they start large, they are noise to the end.
+SPREAD = 0.1
+
 
 class Classifier(nn.Module):
     """Tokens or vectors → `Reader` → `Pool` → dropout → linear output over the classes.
@@ -21,7 +24,7 @@ class Classifier(nn.Module):
         assert options.embedding is not None and options.token_dropout is not None
         assert options.pooling is not None and options.dropout is not None  # by the task's plan
         self.token_dropout, self.dropout = options.token_dropout, options.dropout
-        self.reader = Reader(options, inputs, symbols, options.embedding)
+        self.reader = Reader(options, inputs, symbols, options.embedding, SPREAD)
         width = self.reader.output_size
         self.pool = Pool(options.pooling, width, both_ways=self.reader.both_ways)
         self.output = nn.Linear(width, classes)

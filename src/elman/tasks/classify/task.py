@@ -157,7 +157,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             embedding=_embedding(dataset, options),
             dropout=given(options.dropout, 0.5 if texts else 0.2),
             weight_drop=options.weight_drop or 0.0,
-            token_dropout=given(options.token_dropout, 0.1 if texts else 0.0),
+            token_dropout=given(options.token_dropout, _hidden_tokens(dataset.encoder)),
             pooling=options.pooling or ("max" if texts else "last"),
             validation_data=naming.lasting(options.validation_data),
             vectors=naming.lasting(options.vectors),
@@ -407,6 +407,13 @@ def _without_single(read: Examples, bad: BadRows) -> Examples:
     for k in single:
         bad.add(read.where[k], f'the only sequence of the class "{read.labels[k]}"')
     return read.pick([k for k in range(len(read)) if k not in set(single)]) if single else read
+
+
+def _hidden_tokens(encoder: Encoder) -> float:
+    """Share of the tokens read as <unk>: of words more, as most of them are rare."""
+    if encoder.vocabulary is None:
+        return 0.0
+    return 0.3 if isinstance(encoder.vocabulary, Words) else 0.1
 
 
 def _embedding(dataset: Labelled, options: ClassifyOptions) -> int:

@@ -30,12 +30,15 @@ class Source(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Where N hypotheses stand: what `select` picks from and `step` goes on from."""
+    """Where N hypotheses stand: what `select` picks from and `step` goes on from.
 
-    source: Source
+    Hypotheses of one sentence stand side by side, as many of each, N / B: so they share its memory.
+    """
+
+    source: Source  # its state is that of before the first step
     state: State
     found: Tensor  # [N, E], what the last step was read out as; [N, 0] without input feeding
-    sentences: Tensor  # [N], which sentence each belongs to
+    sentences: Tensor  # [N], which row of `source` each belongs to
 
 
 class Attention(nn.Module):
@@ -175,22 +178,29 @@ class Translator(nn.Module):
     def step(self, tokens: Tensor, state: Written) -> Step[Written]:
         """After one more token [N] of every hypothesis."""
         source, before, found, sentences = state
-        x = self._beside(self._input(self.target, tokens[:, None]), source, found)
+        beside = found if self.fed else source.context[sentences]
+        x = self._beside(self._input(self.target, tokens[:, None]), beside)
         y, after = self.decoder(x.transpose(0, 1), before, embedding=_table(self.target, x))
-        read, shares = self._looked(y.transpose(0, 1), source)
-        log_p = self.output(read[:, 0]).log_softmax(-1)
-        written = Written(source, after, read[:, 0] if self.fed else found, sentences)
-        return Step(log_p, written, None if self.attention is None else shares[:, 0])
+        # To attention the hypotheses of a sentence are as so many steps.
+        each = y.reshape(len(source.memory), -1, y.shape[-1])
+        read, shares = (part.flatten(0, 1) for part in self._looked(each, source))
+        log_p = self.output(read).log_softmax(-1)
+        written = Written(source, after, read if self.fed else found, sentences)
+        return Step(log_p, written, None if self.attention is None else shares)
 
     def select(self, state: Written, rows: Tensor) -> Written:
         """These hypotheses, in this order."""
         source, now, found, sentences = state
-        chosen = sentences[rows]
-        if not torch.equal(chosen, sentences):  # else each goes on with the source that it has
-            memory, keys, alive, context, _ = source
-            source = Source(memory[rows], keys[rows], alive[rows], context[rows], [])
         picked = [tuple(s[:, rows] for s in part) for part in now]
-        return Written(source, picked, found[rows], chosen)
+        chosen = sentences[rows]
+        kept, counts = chosen.unique_consecutive(return_counts=True)
+        if bool((counts != counts[:1]).any()):  # then each has a source of its own
+            kept, counts = chosen, torch.ones_like(chosen)
+        order = torch.arange(len(kept), device=kept.device)
+        if len(kept) != len(source.memory) or not torch.equal(kept, order):
+            memory, keys, alive, context, _ = source
+            source = Source(memory[kept], keys[kept], alive[kept], context[kept], [])
+        return Written(source, picked, found[rows], order.repeat_interleave(counts))
 
     # ---- Inside ----------------------------------------------------------------------------
 
@@ -207,12 +217,11 @@ class Translator(nn.Module):
             return locked_dropout(x.transpose(0, 1), p, training=True).transpose(0, 1)
         return F.dropout(x, p)
 
-    def _beside(self, x: Tensor, source: Source, found: Tensor) -> Tensor:
-        """The decoder's input with what `context` puts beside it: [B, T, E + extra]."""
+    def _beside(self, x: Tensor, beside: Tensor) -> Tensor:
+        """The decoder's input with what `context` puts beside it, [B, extra]: [B, T, E + extra]."""
         if self.how.context != "each" and not self.fed:
             return x
         x = x if x.is_floating_point() else self.target(x)
-        beside = found if self.fed else source.context
         return torch.cat([x, beside[:, None].expand(-1, x.shape[1], -1)], -1)
 
     def _read(self, source: Source, before: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -221,7 +230,7 @@ class Translator(nn.Module):
         found = source.memory.new_zeros(len(x), self.fed)
         if self.fed:
             return self._fed_back(source, x, found)
-        x = self._beside(x, source, found)
+        x = self._beside(x, source.context)
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         y, _ = self.decoder(packed, source.state, embedding=_table(self.target, x))
         y, _ = pad_packed_sequence(y, batch_first=True, total_length=before.shape[1])
@@ -231,7 +240,7 @@ class Translator(nn.Module):
         """The same, step by step: each is given what the one before was read out as."""
         reads, shares, state = [], [], source.state
         for t in range(x.shape[1]):
-            now = self._beside(x[:, t : t + 1], source, found)
+            now = self._beside(x[:, t : t + 1], found)
             y, state = self.decoder(now.transpose(0, 1), state)
             read, share = self._looked(y.transpose(0, 1), source)
             found = read[:, 0]

@@ -217,7 +217,8 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         said = [translations[0].text for translations in best]
         scores = scores_of(said, dataset.check.targets, lowercase=options.lowercase)
         nats = {"nats": loss.mean, "perplexity": metrics.perplexity(loss.mean)}
-        return Validation(loss, scores | nats, by_score=True)
+        counted = signatures(said, dataset.check.targets, lowercase=options.lowercase)
+        return Validation(loss, scores | nats, True, "; ".join(counted))
 
     def _loss(self, model: nn.Module, dataset: Paired, chosen: Sequence[int], device: str) -> Loss:
         order = Buckets(dataset.lengths(chosen), SCORED, seed=None)
@@ -301,14 +302,8 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         ]
         said, true = [one.text for one in best], dataset.check.targets[: len(first)]
         counted = signatures(said, true, lowercase=options.lowercase)
-        lines = [
-            f"Counted by sacrebleu: {', '.join(f'`{s}`' for s in counted)}." if counted else INSTALL
-        ]
-        lines += [
-            "",
-            "The first pairs kept for validation, what was written, what it should be:",
-            "",
-        ]
+        lines = [f"Counted by sacrebleu: {'; '.join(counted)}." if counted else INSTALL, ""]
+        lines += ["The first pairs for validation, what was written, what it should be:", ""]
         for k, text, truth in zip(first, said, true, strict=True):
             lines += [f"- `{dataset.source(k)}`", f"  - `{text}`", f"  - `{truth}`"]
         if model.attention is not None:
