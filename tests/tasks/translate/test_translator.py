@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -186,6 +186,9 @@ def test_scores_at_once_are_those_step_by_step(form: str, chosen: list[tuple[int
 
 @each_form
 @given(rows=st.lists(st.integers(0, 2), min_size=1, max_size=5), seed=st.integers(0, 99))
+@example(rows=[0, 0, 1, 1, 2, 2], seed=1)  # a beam of two
+@example(rows=[2, 2, 0, 0], seed=2)  # one sentence has ended
+@example(rows=[0, 1, 1, 2], seed=3)
 @draws
 def test_to_select_and_to_step_may_change_places(form: str, rows: list[int], seed: int) -> None:
     model, x = translator(form), batch(drawn(form, [(6, 1), (2, 5), (0, 0)]))
