@@ -3,6 +3,7 @@ written step by step, in every form."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -239,6 +240,16 @@ def test_each_form_knows_the_source_by_its_own_way() -> None:
                 changed = model(source._replace(**{part: other}), x.before, x.target_lengths)
                 steps = (changed - usual).abs().amax(-1) > 1e-6
                 assert bool(steps.all()) is bool(steps.any()) is (part in known)
+
+
+def test_the_first_state_is_a_map_of_the_last_through_tanh_but_for_c() -> None:
+    model = translator("first lstm")
+    with torch.no_grad():
+        for name, parameter in model.bridge.named_parameters():
+            parameter.fill_(7.0 if name.endswith("bias") else 0.0)
+    x = batch(drawn("first lstm", [(3, 1), (0, 2)]))
+    ((h, c),) = model.encode(x.source, x.source_lengths).state
+    assert far(h, torch.full_like(h, math.tanh(7))) < EXACT and bool((c == 7).all())
 
 
 # ---- Weights, and what training adds -------------------------------------------------------

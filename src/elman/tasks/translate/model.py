@@ -268,7 +268,6 @@ class Translator(nn.Module):
             guesses[real] = self.output(self._read(source, before, lengths)[0][real]).argmax(-1)
         guesses = torch.cat([before[:, :1], guesses[:, :-1]], 1)
         own = torch.rand(before.shape, device=before.device) < self.how.scheduled_sampling
-        own[:, 0] = False
         return torch.where(own, guesses, before)
 
     def _drop(self, x: Tensor) -> Tensor:
