@@ -8,7 +8,7 @@ from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, median
 from elman.bench.sentences import target_tokens
 from elman.bench.work import Work
 
-SUMMARY = "target tokens (in thousands) trained on, or sentences written, a second; ratio as above"
+SUMMARY = "thousands of target tokens trained on, or sentences written, a second; elman over best"
 LENGTH = 13  # tokens a side, on average
 # How the source reaches the decoder, and how sentences are searched for; and who can do it.
 FORMS = {
