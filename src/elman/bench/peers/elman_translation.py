@@ -34,7 +34,7 @@ def translator(work: Work) -> Translator:
         context="first" if work.variant == "first" else "attention",
         input_feeding=work.variant == "fed",
     )  # fmt: skip
-    model = Translator(options, (SOURCE - 1, TARGET - 1))
+    model = Translator(options, (SOURCE - 1, TARGET - 1), (None, None))
     # Sharper than at the start of training, so that hypotheses differ.
     torch.nn.init.normal_(model.output.weight)
     return model

@@ -70,9 +70,9 @@ def batch(sources: Sequence[Ids], targets: Sequence[Ids] | None) -> Batch:
     """Its own batches: longest source first, a start before and an end after each target."""
     order = sorted(range(len(sources)), key=lambda k: -len(sources[k]))
     source = [[*sources[k].tolist(), SPECIAL.eos_id] for k in order]
-    target = targets and [
-        [SPECIAL.bos_id, *targets[k].tolist(), SPECIAL.eos_id] for k in order
-    ]  # fmt: skip
+    target: list[list[int]] = []
+    if targets is not None:
+        target = [[SPECIAL.bos_id, *targets[k].tolist(), SPECIAL.eos_id] for k in order]
     return Batch(
         src=side_by_side(source), src_length=torch.tensor([len(ids) for ids in source]),
         src_prompt_mask=None, trg=side_by_side(target) if target else None, trg_prompt_mask=None,

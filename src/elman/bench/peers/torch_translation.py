@@ -41,12 +41,12 @@ class Plain(nn.Module):
         width = EMBEDDING + (EMBEDDING if self.fed else 0)
         self.decoder = layer(width, H, batch_first=True)
         self.states = 2 if work.cell == "lstm" else 1
-        self.bridge = nn.Module()
+        self.bridge: Any = nn.Module()
         self.bridge.maps = nn.ModuleList(
             [nn.ModuleList(nn.Linear(self.states * M, H) for _ in range(self.states))]
         )
         attends = work.variant != "first"
-        self.attention = nn.Module() if attends else None
+        self.attention: Any = nn.Module() if attends else None
         if self.attention is not None:
             self.attention.key = nn.Linear(M, H, bias=False)
         self.readout = nn.Linear(H + M if attends else H, EMBEDDING)
@@ -76,21 +76,23 @@ class Plain(nn.Module):
         if keys is not None:
             scores = torch.bmm(y, keys.mT).masked_fill(mask[:, None], -torch.inf)
             y = torch.cat([y, torch.bmm(scores.softmax(-1), memory)], -1)
-        return self.readout(y).tanh()
+        read: Tensor = self.readout(y).tanh()
+        return read
 
     def forward(self, source: Tensor, lengths: Tensor, before: Tensor) -> Tensor:
         """Scores [B, T, V]."""
         read, state = self.encode(source, lengths)
-        x = self.target(before)
+        x, outs = self.target(before), list[Tensor]()
         if not self.fed:
             y, _ = self.decoder(x, state)
-            return self.output(self.read_out(y, read))
-        found, outs = x.new_zeros(len(x), 1, EMBEDDING), []
-        for now in x.split(1, 1):
+            outs = [self.read_out(y, read)]
+        found = x.new_zeros(len(x), 1, EMBEDDING)
+        for now in x.split(1, 1) if self.fed else ():
             y, state = self.decoder(torch.cat([now, found], -1), state)
             found = self.read_out(y, read)
             outs.append(found)
-        return self.output(torch.cat(outs, 1))
+        scores: Tensor = self.output(torch.cat(outs, 1))
+        return scores
 
 
 def training(model: Plain, work: Work) -> Prepared:
@@ -142,7 +144,8 @@ def best_scores(model: Plain, x: Tensor, lengths: Tensor, steps: int, width: int
         y, state = model.decoder(model.target(tokens), state)
         log_p = model.output(model.read_out(y, source)).log_softmax(-1).view(B, width, TARGET)
         if step == steps:
-            return (totals + log_p[:, :, END]).amax(1)
+            best: Tensor = (totals + log_p[:, :, END]).amax(1)
+            return best
         log_p[:, :, END] = -torch.inf
         totals, at = (totals[:, :, None] + log_p).flatten(1).topk(width)
         tokens = (at % TARGET).view(-1, 1)

@@ -193,7 +193,7 @@ class Translator(nn.Module):
         source, now, found, sentences = state
         picked = [tuple(s[:, rows] for s in part) for part in now]
         chosen = sentences[rows]
-        kept, counts = chosen.unique_consecutive(return_counts=True)
+        kept, counts = torch.unique_consecutive(chosen, return_counts=True)
         if bool((counts != counts[:1]).any()):  # then each has a source of its own
             kept, counts = chosen, torch.ones_like(chosen)
         order = torch.arange(len(kept), device=kept.device)

@@ -38,9 +38,9 @@ def scores_of(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> S
 def signatures(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> list[str]:
     """How sacrebleu counts, one line a metric; empty where it is not installed."""
     lines = []
-    for counter in _counters(true, lowercase=lowercase).values():
-        counter.corpus_score(said, [true])  # without which it has no signature
-        lines.append(str(counter.get_signature()))
+    for name, counter in _counters(true, lowercase=lowercase).items():
+        counter.corpus_score(said[:1], [true[:1]])  # without which it has no signature
+        lines.append(f"{name} {counter.get_signature()}")
     return lines
 
 
