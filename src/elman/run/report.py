@@ -45,6 +45,8 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "
         lines.append(
             f"The network beats its baseline: {told}."
             if won
+            else f"WARNING: the network is no better than its baseline: {told}."
+            if own[name] == baseline[name]
             else f"WARNING: the network loses to its baseline: {told}."
         )
     curve = [(r["step"], r["loss"]) for r in records if _is(r, "validation")]

@@ -26,6 +26,7 @@ from elman.tasks.translate.options import Level
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
 ONCE = 0.06  # share of words that come once, from which a side is read by characters
+ROUGHLY = 4  # tokens by which sources of one batch may differ
 NUMBERS = 0.05  # numbers that come once, for each sentence, from which it is too
 
 
@@ -176,10 +177,11 @@ class Paired:
         return part.sources[k]
 
     def lengths(self, chosen: Sequence[int]) -> Ints:
-        """By which pairs are batched: the target's length, and of equal ones the source's."""
-        most = max(map(len, self.sources)) + 1
+        """By which pairs are batched: the source's length, roughly, and then the target's."""
+        most = max(map(len, self.targets)) + 1
         return np.array(
-            [len(self.targets[k]) * most + len(self.sources[k]) for k in chosen], dtype=np.int64
+            [len(self.sources[k]) // ROUGHLY * most + len(self.targets[k]) for k in chosen],
+            dtype=np.int64,
         )
 
 
