@@ -129,7 +129,9 @@ class Translator(nn.Module):
         H = self.decoder.output_size
         self.bridge = Bridge(self.encoder, self.decoder)
         self.attention = (
-            Attention(options.attention, H, M) if options.context == "attention" else None
+            Attention(options.attention or "multiplicative", H, M)
+            if options.context == "attention"
+            else None
         )
         self.readout = nn.Linear(H + (0 if options.context == "first" else M), E)
         self.output = nn.Linear(E, symbols[1] + 1)

@@ -135,11 +135,12 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
     def plan(
         self, dataset: Paired, options: TranslateOptions, budget: Budget
     ) -> Plan[TranslateOptions]:
-        size = budget.batch_size or max(8, min(64, dataset.trained // 100))
         # Letters are all known and all matter: what keeps words from being learnt by heart hurts.
         words = dataset.encoder.target.level != "characters"
+        size = budget.batch_size or max(8, min(64 if words else 32, dataset.trained // 100))
         rest = replace(
             options,
+            attention=options.attention or ("multiplicative" if words else "additive"),
             embedding=options.embedding or (256 if words else 64),
             dropout=given(options.dropout, 0.3 if words else 0.1),
             weight_drop=given(options.weight_drop, 0.0),
@@ -157,11 +158,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             epoch = self.epoch(dataset, chosen, size, 0, 0)
             model = self.build(dataset.preprocessing(), chosen)
             each = epoch_seconds(self, model, epoch, budget.device)
-            epochs = max(1, min(MOST_EPOCHS, int(0.8 * budget.seconds / each)))
+            epochs = max(1, min(MOST_EPOCHS, int(0.9 * budget.seconds / each)))
             if options.hidden_size or epochs >= (WANTED if words else 2 * WANTED):
                 break
         assert chosen.hidden_size
-        rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 4e-3)
+        rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 3e-3)
         how = {
             "first": "the encoder's last state as first state",
             "each": "the encoder's last state at every step",
@@ -181,6 +182,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             "weight_drop",
             "token_dropout",
             "label_smoothing",
+            "attention",
         ):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
