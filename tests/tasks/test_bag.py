@@ -15,10 +15,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jobs import PowerCut, fails_after, final, finish
 from test_classify_task import SMALL, job, reviews
 
 import elman
 from elman.errors import UserError
+from elman.run import prepare
+from elman.run.clock import Clock
 from elman.tasks.classify import bag as bags
 from elman.tasks.classify.bag import Bag, BagScores, Kind
 from elman.tasks.classify.model import Classifier
@@ -151,3 +154,14 @@ def test_vectors_have_no_tokens_to_count(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--bag pairs: needs texts"):
         job(path, tmp_path / "run", bag="pairs")
     assert job(path, tmp_path / "run").options.bag == "none"
+
+
+def test_a_run_with_naive_bayes_and_several_networks_resumes_exactly(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"members": 2, "epochs": 3, "save_every": 0, "dropout": 0.3}
+    data = reviews(tmp_path / "a.csv")
+    finish(job(data, tmp_path / "whole", **options))
+    with pytest.raises(PowerCut):
+        finish(fails_after(job(data, tmp_path / "cut", **options), 11))
+    finish(prepare.again(tmp_path / "cut", None, None, Clock(None), lambda line: None))
+    whole, cut = final(tmp_path / "whole"), final(tmp_path / "cut")
+    assert whole.keys() == cut.keys() and all(torch.equal(whole[k], cut[k]) for k in whole)

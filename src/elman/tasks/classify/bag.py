@@ -26,7 +26,7 @@ class Bag:
     """How many training texts of each class hold a feature, and how far that is to be trusted.
 
     A feature is a token a, its key a itself, or a pair of neighbours (a, b), its key a * S + b, S
-    being the size of the vocabulary. The unknown token, 0, is in none.
+    being the size of the vocabulary. Token 0 is in none: what is unknown, and padding.
     """
 
     kind: Kind
@@ -49,7 +49,8 @@ class Bag:
         """Where in `keys` the features of a text are, each once."""
         found = features(ids, self.symbols, self.kind)
         at = np.minimum(np.searchsorted(self.keys, found), len(self.keys) - 1)
-        return at[self.keys[at] == found]
+        known: Ints = at[self.keys[at] == found]
+        return known
 
     def ratios(self) -> tuple[Floats, Floats]:
         """The log count ratios of the features [F, C] and of the classes themselves [C].

@@ -48,8 +48,8 @@ class ClassifyOptions(NetworkOptions):
     pooling
         What makes one vector of all steps.
     bag
-        Answer together with naive Bayes, which counts the tokens of a text, or pairs of neighbours
-        too (Wang and Manning 2012, "Baselines and Bigrams").
+        Naive Bayes that answers together with the network: by the tokens that a text holds, or by
+        pairs of neighbours too (Wang and Manning 2012, "Baselines and Bigrams"); pairs for words.
     members
         Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474).
     class_weights
