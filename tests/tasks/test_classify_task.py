@@ -22,7 +22,7 @@ from elman.run.options import parse
 from elman.run.train import Job
 from elman.tasks.classify import task as classify
 from elman.tasks.classify.data import classes_of
-from elman.tasks.classify.model import SPREAD, Classifier
+from elman.tasks.classify.model import SPREAD, Classifier, Member
 from elman.tasks.classify.task import Batch, probabilities
 
 SMALL: dict[str, Any] = {
@@ -84,7 +84,8 @@ def test_class_weights_let_classes_count_alike_and_smoothing_spreads_labels(
     assert batch.weights is not None
     assert np.allclose(batch.weights.numpy() * counts, counts.mean())
     total, count, _ = made.task.loss(made.model.eval(), batch, None, "cpu")
-    logs = torch.log_softmax(made.model(batch.x, batch.lengths), -1)
+    assert isinstance(made.model, Classifier)
+    logs = torch.log_softmax(made.model.each(batch.x, batch.lengths)[0], -1)
     weights = batch.weights[batch.y]
     # (1 - s) of the label's own loss and s of the mean over all classes, each with its weight.
     own = -weights * logs[torch.arange(count), batch.y]
@@ -92,7 +93,7 @@ def test_class_weights_let_classes_count_alike_and_smoothing_spreads_labels(
     assert count == 16
     assert total.item() == pytest.approx((0.8 * own + 0.2 * spread).sum().item(), rel=1e-5)
 
-    plain = job(path, tmp_path / "plain")
+    plain = job(path, tmp_path / "plain", bag="none")
     batch = plain.task.epoch(plain.dataset, plain.options, 16, 1, 0)[0]
     total, _, _ = plain.task.loss(plain.model.eval(), batch, None, "cpu")
     scores = plain.model(batch.x, batch.lengths)
@@ -106,7 +107,9 @@ def test_word_vectors_are_where_the_embedding_starts_and_are_read_once(tmp_path:
     made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", **options)
     known = made.dataset.encoder.vocabulary
     assert isinstance(made.model, Classifier)
-    table = made.model.reader.embedding
+    member = made.model.members[0]
+    assert isinstance(member, Member)
+    table = member.reader.embedding
     assert table is not None and table.weight.shape == (known.size, 3)
     for word, values in (("fine", [1, 2, 3]), ("dull", [4, 5, 6])):
         assert table.weight[known.symbols.index(word)].tolist() == values
@@ -221,6 +224,8 @@ def test_words_start_near_zero_and_are_hidden_more_often_than_letters(tmp_path: 
     for level, share in (("words", 0.3), ("characters", 0.1)):
         made = job(reviews(tmp_path / "a.csv", 60), tmp_path / level, embedding=64, level=level)
         assert made.options.token_dropout == share
-        assert isinstance(made.model, Classifier) and made.model.reader.embedding is not None
-        weight = made.model.reader.embedding.weight
+        assert isinstance(made.model, Classifier)
+        member = made.model.members[0]
+        assert isinstance(member, Member) and member.reader.embedding is not None
+        weight = member.reader.embedding.weight
         assert float(weight.detach().std()) == pytest.approx(SPREAD, rel=0.2)

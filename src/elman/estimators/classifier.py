@@ -26,7 +26,7 @@ class SequenceClassifier(Estimator):
     X that is held back to find the best weights: 0 learns from all of X, and keeps the last.
     `random_state` is a seed; with None every fit draws another.
 
-    After `fit`: `classes_` [C], sorted; `n_iter_`, epochs; `model_`, the network.
+    After `fit`: `classes_` [C], sorted; `n_iter_`, epochs; `model_`, the networks.
     """
 
     cell: str | Sequence[str] = "lstm"
@@ -41,6 +41,8 @@ class SequenceClassifier(Estimator):
     longest: int = 2_000
     embedding: int | None = None
     token_dropout: float | None = None
+    bag: Literal["none", "tokens", "pairs"] | None = None
+    members: int = 1
     class_weights: bool = False
     label_smoothing: float = 0.0
     epochs: int = 20

@@ -25,9 +25,12 @@ Tensors: TypeAlias = dict[str, Tensor]
 
 
 def weights_of(model: nn.Module) -> Tensors:
-    """Every parameter and buffer once: tied weights appear under their first name only."""
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-    return {name: tensor.detach() for name, tensor in tensors.items()}
+    """Every parameter and buffer once: tied weights appear under their first name only.
+
+    Buffers that are not persistent are made anew with the model, and left out.
+    """
+    tensors, kept = dict(model.named_parameters()) | dict(model.named_buffers()), model.state_dict()
+    return {name: tensor.detach() for name, tensor in tensors.items() if name in kept}
 
 
 def check_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from elman.data.table import BadRows
 from elman.data.vocabulary import Vocabulary
 from elman.errors import UserError
 from elman.options import plain
+from elman.tasks.classify import bag as bags
+from elman.tasks.classify.bag import Bag
 
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
@@ -124,6 +126,7 @@ class Labelled:
     encoder: Encoder
     reading: Reading
     bad: BadRows
+    bag: Bag | None = None  # of the training part
 
     @property
     def lengths(self) -> Ints:
@@ -139,8 +142,24 @@ class Labelled:
             "classes": list(self.classes),
             "encoder": self.encoder.to_json(),
             "reading": plain(self.reading),
+            "bag": None if self.bag is None else self.bag.to_json(),
             "sha256": [self.train.digest(), self.check.digest()],
         }
+
+
+def counted(dataset: Labelled, kind: Literal["none", "tokens", "pairs"] | None) -> Bag | None:
+    """What the training texts hold, class by class; None where it is not to be counted."""
+    known = dataset.encoder.vocabulary
+    if known is None and kind in ("tokens", "pairs"):
+        raise UserError(f"--bag {kind}: needs texts; {dataset.name} has vectors")
+    # Characters gained nothing by it (docs/results.md), and pieces of words were not tried.
+    kind = kind or ("pairs" if isinstance(known, vocabulary.Words) else "none")
+    if known is None or kind == "none":
+        return None
+    trained = dataset.trained
+    return bags.count(
+        dataset.inputs[:trained], dataset.targets[:trained], len(dataset.classes), known.size, kind
+    )
 
 
 def classes_of(labels: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.tasks.classify.bag import Bag, BagScores
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.reader import Pool, Reader
 
@@ -13,11 +14,8 @@ from elman.tasks.reader import Pool, Reader
 SPREAD = 0.1
 
 
-class Classifier(nn.Module):
-    """Tokens or vectors → `Reader` → `Pool` → dropout → linear output over the classes.
-
-    `symbols` is the size of the vocabulary, 0 for vectors of `inputs` numbers.
-    """
+class Member(nn.Module):
+    """Tokens or vectors → `Reader` → `Pool` → dropout → linear output over the classes."""
 
     def __init__(self, options: ClassifyOptions, classes: int, inputs: int, symbols: int) -> None:
         super().__init__()
@@ -30,10 +28,46 @@ class Classifier(nn.Module):
         self.output = nn.Linear(width, classes)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """`x` float32 [B, T, I] or int64 [B, T], `lengths` [B] on the CPU → scores [B, C]."""
         if self.training and self.token_dropout and not x.is_floating_point():
             x = x.masked_fill(torch.rand(x.shape, device=x.device) < self.token_dropout, 0)
         y, alive = self.reader(x, lengths)
         pooled: Tensor = F.dropout(self.pool(y, alive), self.dropout, self.training)
         scores: Tensor = self.output(pooled)
         return scores
+
+
+class Classifier(nn.Module):
+    """Networks that each learn alone, and naive Bayes beside them where there is a `bag`.
+
+    The answer is the geometric mean of their probabilities: of the networks among themselves
+    (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, who take the arithmetic one),
+    then of both sides, a product of experts (Hinton 2002, doi:10.1162/089976602760128018). Were
+    they trained on their common answer, the networks would hardly learn: counts alone explain the
+    very texts that were counted.
+
+    `symbols` is the size of the vocabulary, 0 for vectors of `inputs` numbers.
+    """
+
+    def __init__(
+        self, options: ClassifyOptions, classes: int, inputs: int, symbols: int,
+        bag: Bag | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.members = nn.ModuleList(
+            Member(options, classes, inputs, symbols) for _ in range(options.members)
+        )
+        self.bag = None if bag is None else BagScores(bag)
+
+    def each(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """The scores of each network by itself, [M, B, C]; what they are trained on."""
+        return torch.stack([member(x, lengths) for member in self.members])
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """`x` float32 [B, T, I] or int64 [B, T], `lengths` [B] on the CPU → scores [B, C].
+
+        Tokens are 0 where there is padding.
+        """
+        scores = torch.log_softmax(self.each(x, lengths), -1).mean(0)
+        if self.bag is None:
+            return scores
+        return (torch.log_softmax(scores, -1) + torch.log_softmax(self.bag(x), -1)) / 2

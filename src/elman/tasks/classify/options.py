@@ -47,6 +47,11 @@ class ClassifyOptions(NetworkOptions):
         Share of the tokens read as <unk> in training.
     pooling
         What makes one vector of all steps.
+    bag
+        Naive Bayes that answers together with the network: by the tokens that a text holds, or by
+        pairs of neighbours too (Wang and Manning 2012, "Baselines and Bigrams"); pairs for words.
+    members
+        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474).
     class_weights
         Let every class count alike in the loss, however rare.
     label_smoothing
@@ -68,6 +73,8 @@ class ClassifyOptions(NetworkOptions):
     vectors: Path | None = None
     token_dropout: float | None = None
     pooling: Literal["last", "mean", "max", "attention"] | None = None
+    bag: Literal["none", "tokens", "pairs"] | None = None
+    members: int = 1
     class_weights: bool = False
     label_smoothing: float = 0.0
 
@@ -76,6 +83,7 @@ class ClassifyOptions(NetworkOptions):
         require_range(self, ("vocabulary",), 2, 1_000_000)
         require_range(self, ("longest",), 1, 65_536)
         require_range(self, ("embedding",), 0, 16_384)
+        require_range(self, ("members",), 1, 64)
         require_range(self, ("token_dropout", "label_smoothing"), 0, 1, open_end=True)
         require_files(self, ("validation_data", "vectors"))
         require_encoding(self, "encoding")

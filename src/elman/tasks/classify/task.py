@@ -26,17 +26,19 @@ from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given
 from elman.tasks import labelling, naming, prediction
+from elman.tasks.classify import bag as bags
 from elman.tasks.classify import pictures
 from elman.tasks.classify.data import (
     Encoder,
     Labelled,
     check_widths,
     classes_of,
+    counted,
     encoder_from_json,
     make_encoder,
     numbers,
 )
-from elman.tasks.classify.model import Classifier
+from elman.tasks.classify.model import Classifier, Member
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.labelling import Counted
 from elman.tasks.pace import epoch_seconds
@@ -121,7 +123,8 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             train, level=options.level, limit=options.vocabulary, lowercase=options.lowercase,
             longest=options.longest,
         )  # fmt: skip
-        return _labelled(name, train, check, classes, encoder, train.reading, bad)
+        made = _labelled(name, train, check, classes, encoder, train.reading, bad)
+        return replace(made, bag=counted(made, options.bag))
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Labelled:
         classes, encoder, reading = _settled(preprocessing)
@@ -159,6 +162,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             weight_drop=options.weight_drop or 0.0,
             token_dropout=given(options.token_dropout, _hidden_tokens(dataset.encoder)),
             pooling=options.pooling or ("max" if texts else "last"),
+            bag="none" if dataset.bag is None else dataset.bag.kind,
             validation_data=naming.lasting(options.validation_data),
             vectors=naming.lasting(options.vectors),
         )
@@ -177,7 +181,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         units = ", ".join(map(str, settled.hidden_size))
         why = (
             f"{'/'.join(settled.cell)} of {units} units, {settled.pooling} of all steps, "
-            f"dropout {settled.dropout:g}: {epochs} epochs"
+            f"dropout {settled.dropout:g}{_beside(settled)}: {epochs} epochs"
         )
         return Plan(settled, batch, rate, why, epochs)
 
@@ -189,7 +193,14 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             raise UserError("options.toml: damaged (no pooling in it)")
         classes, encoder, _ = _settled(preprocessing)
         known = encoder.vocabulary
-        return Classifier(options, len(classes), encoder.inputs, known.size if known else 0)
+        size = known.size if known else 0
+        bag = None
+        if (kept := preprocessing.get("bag")) is not None:
+            try:
+                bag = bags.from_json(kept, size, len(classes))
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise UserError(f"preprocessing.json: damaged ({error})") from None
+        return Classifier(options, len(classes), encoder.inputs, size, bag)
 
     def start(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: ClassifyOptions
@@ -199,11 +210,12 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             return
         known = _settled(preprocessing)[1].vocabulary
         assert isinstance(model, Classifier) and isinstance(known, Words)  # by the plan
-        embedding = model.reader.embedding
-        assert embedding is not None
         values, found = vectors.read_vectors(options.vectors, known.symbols)
-        with torch.no_grad():
-            embedding.weight[torch.from_numpy(found)] = torch.from_numpy(values[found])
+        for member in model.members:
+            assert isinstance(member, Member) and member.reader.embedding is not None
+            with torch.no_grad():
+                weight = member.reader.embedding.weight
+                weight[torch.from_numpy(found)] = torch.from_numpy(values[found])
 
     def epoch(
         self, dataset: Labelled, options: ClassifyOptions, batch_size: int, seed: int, epoch: int
@@ -220,13 +232,14 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
     def loss(
         self, model: nn.Module, batch: Batch, carry: Carry, device: str
     ) -> tuple[Tensor, int, Carry]:
-        scores = model(batch.x.to(device), batch.lengths)
+        assert isinstance(model, Classifier)
+        scores = model.each(batch.x.to(device), batch.lengths)  # [M, B, C]
         weights = None if batch.weights is None else batch.weights.to(device)
         total = F.cross_entropy(
-            scores, batch.y.to(device), weight=weights, reduction="sum",
-            label_smoothing=batch.smoothing,
+            scores.flatten(0, 1), batch.y.to(device).repeat(len(scores)), weight=weights,
+            reduction="sum", label_smoothing=batch.smoothing,
         )  # fmt: skip
-        return total, len(batch.y), None
+        return total / len(scores), len(batch.y), None
 
     def validate(
         self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, device: str
@@ -407,6 +420,12 @@ def _without_single(read: Examples, bad: BadRows) -> Examples:
     for k in single:
         bad.add(read.where[k], f'the only sequence of the class "{read.labels[k]}"')
     return read.pick([k for k in range(len(read)) if k not in set(single)]) if single else read
+
+
+def _beside(options: ClassifyOptions) -> str:
+    """What answers beside one network."""
+    others = f", {options.members} networks" if options.members > 1 else ""
+    return others + ("" if options.bag == "none" else f", naive Bayes of {options.bag}")
 
 
 def _hidden_tokens(encoder: Encoder) -> float:

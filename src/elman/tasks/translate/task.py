@@ -298,14 +298,15 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         if not held:
             return []
         assert isinstance(model, Translator)
-        first = held[:LISTED]
+        first = held[:: max(1, len(held) // LISTED)][:LISTED]
         best = [
             found[0] for found in self._translations(model, dataset, first, device, attention=True)
         ]
-        said, true = [one.text for one in best], dataset.check.targets[: len(first)]
+        said = [one.text for one in best]
+        true = [dataset.check.targets[k - dataset.trained] for k in first]
         counted = signatures(said, true, lowercase=options.lowercase)
         lines = [f"Counted by sacrebleu: {'; '.join(counted)}." if counted else INSTALL, ""]
-        lines += ["The first pairs for validation, what was written, what it should be:", ""]
+        lines += ["Some pairs for validation, what was written, what it should be:", ""]
         for k, text, truth in zip(first, said, true, strict=True):
             lines += [f"- `{dataset.source(k)}`", f"  - `{text}`", f"  - `{truth}`"]
         if model.attention is not None:
