@@ -62,8 +62,8 @@ def test_no_file_of_a_run_is_a_pickle(text: Path, tmp_path: Path) -> None:
 
 def test_runs_without_a_name_are_numbered(text: Path, tmp_path: Path) -> None:
     paths = [elman.train("text", text, **SMALL).path for _ in range(3)]
-    assert paths == [Path("runs/text"), Path("runs/text-2"), Path("runs/text-3")]
-    assert all((tmp_path / path).is_dir() for path in paths)
+    assert paths == [tmp_path / "runs" / name for name in ("text", "text-2", "text-3")]
+    assert all(path.is_dir() for path in paths)
 
 
 def test_force_replaces_a_run_whole(make_job: MakeJob, tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def test_the_baseline_is_beaten_or_a_warning_is_given() -> None:
         return verdict([], {"scores": {"nats": own}, "baseline": {"nats": 2.0}})[0]
 
     assert told(1.5) == "The network beats its baseline: nats 1.5000 against 2.0000."
-    assert told(2.0).startswith("WARNING: the network loses to its baseline")
+    assert told(2.0).startswith("WARNING: the network is no better than its baseline")
+    assert told(2.5).startswith("WARNING: the network loses to its baseline")
 
 
 def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
