@@ -125,7 +125,7 @@ def test_what_a_pair_lacks_is_told_by_its_line_or_left_out_whole() -> None:
     bad = BadRows(True)
     kept = encode("a.en", train, train, made, None, bad)
     assert kept.train.sources == kept.check.sources == ["The cat."] and bad.count == 4
-    assert bad.first[1].startswith("a.en, line 3: 12 tokens")
+    assert bad.first[1].startswith("a.en, line 3: target: 12 tokens")
     with pytest.raises(UserError, match="no pair is left"):
         encode("a.en", train.pick([1]), Pairs(), made, None, BadRows(True))
 

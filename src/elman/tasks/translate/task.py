@@ -88,6 +88,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             longest=options.longest, cut=options.cut,
         )  # fmt: skip
         dataset = encode(naming.shown(data), train, check, encoder, None, bad)
+        for part, kept in (("training", dataset.train), ("validation", dataset.check)):
+            if not len(kept) and (validation or part == "training"):
+                first = f"the first left out: {bad.first[0]}"
+                raise UserError(f"{dataset.name}: no pair for {part} is left; {first}")
         return (
             replace(dataset, test=encode(dataset.name, Pairs(), test, encoder, 1, bad))
             if options.test
@@ -219,7 +223,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         said = [translations[0].text for translations in best]
         scores = scores_of(said, dataset.check.targets, lowercase=options.lowercase)
         nats = {"nats": loss.mean, "perplexity": metrics.perplexity(loss.mean)}
-        counted = signatures(said, dataset.check.targets, lowercase=options.lowercase)
+        counted = signatures(dataset.check.targets, lowercase=options.lowercase)
         return Validation(loss, scores | nats, True, "; ".join(counted))
 
     def _loss(self, model: nn.Module, dataset: Paired, chosen: Sequence[int], device: str) -> Loss:
@@ -304,7 +308,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         ]
         said = [one.text for one in best]
         true = [dataset.check.targets[k - dataset.trained] for k in first]
-        counted = signatures(said, true, lowercase=options.lowercase)
+        counted = signatures(dataset.check.targets, lowercase=options.lowercase)
         lines = [f"Counted by sacrebleu: {'; '.join(counted)}." if counted else INSTALL, ""]
         lines += ["Some pairs for validation, what was written, what it should be:", ""]
         for k, text, truth in zip(first, said, true, strict=True):
