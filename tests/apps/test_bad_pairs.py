@@ -62,6 +62,8 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a.en a.zh --validation-data v.en,w.zh": (
         GOOD | {"v.en": "cat\ndog\n", "w.zh": "猫\n"}, "v.en has 2 lines, w.zh 1"
     ),
+    "a.en a.zh --validation-data=v.en,-": (GOOD | {"v.en": "cat\n"}, "needs a file; - can be DATA"),
+    "a.en a.zh --attention additive --context first": (GOOD, "additive: needs --context attention"),
     "a.en a.zh --input-feeding yes --context each": (GOOD, "--input-feeding True: needs --context"),
     "a.en a.zh --input-feeding yes --weight-drop 0.5": (GOOD, "--input-feeding True: needs no --l"),
     "a.en a.zh --level words --source-level bpe": (GOOD, "--level words: needs no --source-level"),
@@ -227,6 +229,7 @@ def test_damaged_preprocessing(place: str, value: object, translated: Path, tmp_
         ("embedding", 7, "model.safetensors"), ("decoder_cell", ["gru"], "model.safetensors"),
         ("decoder_hidden_size", [3, 4, 5], "model.safetensors"), ("tied", False, "model.safete"),
         ("shared_vocabulary", True, "model.safetensors"), ("token_dropout", 2, "--token-dropout"),
+        ("attention", None, "no attention"),
         ("beam", 3, "beam"),
     ],
 )  # fmt: skip

@@ -69,7 +69,9 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
 
     def read(self, data: Sequence[str], options: TranslateOptions, validation: float) -> Paired:
         bad = BadRows(options.skip_bad_rows)
-        asked = Reading(options.source_column, options.target_column, options.encoding)
+        asked = Reading(
+            options.source_column, options.target_column, options.encoding, header=options.header
+        )
         train, test = _parted(pairs.read(data, asked, bad), options.test)
         if options.validation_data is not None:
             check = pairs.read([str(d) for d in options.validation_data], train.reading, bad)
@@ -144,7 +146,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         size = budget.batch_size or max(8, min(64 if words else 32, dataset.trained // 100))
         rest = replace(
             options,
-            attention=options.attention or ("multiplicative" if words else "additive"),
+            attention=(
+                options.attention or ("multiplicative" if words else "additive")
+                if options.context == "attention"
+                else None
+            ),
             embedding=options.embedding or (256 if words else 64),
             dropout=given(options.dropout, 0.3 if words else 0.1),
             weight_drop=given(options.weight_drop, 0.0),
@@ -179,15 +185,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         return Plan(chosen, size, rate, why, epochs)
 
     def build(self, preprocessing: Mapping[str, Any], options: TranslateOptions) -> Translator:
-        for name in (
-            "hidden_size",
-            "embedding",
-            "dropout",
-            "weight_drop",
-            "token_dropout",
-            "label_smoothing",
-            "attention",
-        ):
+        planned = (
+            "hidden_size", "embedding", "dropout", "weight_drop", "token_dropout",
+            "label_smoothing", *(["attention"] if options.context == "attention" else []),
+        )  # fmt: skip
+        for name in planned:
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
         encoder, _, _ = settled(preprocessing)
