@@ -173,3 +173,12 @@ def test_the_report_has_the_signature_of_the_scores(translated: Path, tmp_path: 
     told = call("evaluate", "run").out.splitlines()[-1].removeprefix("counted: ")
     assert "tok:zh" in told
     assert f"Counted by sacrebleu: {told}." in (tmp_path / "run/report.md").read_text("utf-8")
+
+
+def test_a_tie_with_the_baseline_is_no_loss(translated: Path, tmp_path: Path) -> None:
+    (tmp_path / "v.tsv").write_text("seven\tzeppelin\n" * 3, encoding="utf-8")
+    ended = call("evaluate", translated / "run", "v.tsv", "--json")
+    found = json.loads(ended.out)
+    assert next(iter(found["scores"])) == "exact"
+    assert found["scores"]["exact"] == found["baseline"]["exact"] == 0
+    assert ended.err == "elman: WARNING: the network is no better than its baseline\n"
