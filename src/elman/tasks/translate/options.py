@@ -70,7 +70,7 @@ class TranslateOptions(NetworkOptions):
     embedding
         Width of the embeddings of both sides, and of what the output is made from.
     tied
-        Take the embedding of the target as the weights of the output.
+        Take the embedding of the target as the weights of the output (--tied=false: do not).
     token_dropout
         Share of the tokens read as <unk> in training, on both sides.
     label_smoothing
