@@ -37,9 +37,11 @@ def require_range(
 
 
 def require_files(options: object, names: Iterable[str]) -> None:
-    """Refuse each named path that is standard input: it can be read once, and is DATA alone."""
+    """Refuse standard input in each named field, a path or several: it is read once, as DATA."""
     for name in names:
-        require(options, name, str(getattr(options, name)) != "-", "a file; - can be DATA alone")
+        value = getattr(options, name)
+        paths = value if isinstance(value, tuple) else (value,)
+        require(options, name, "-" not in map(str, paths), "a file; - can be DATA alone")
 
 
 def require_encoding(options: object, name: str) -> None:

@@ -34,6 +34,17 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a.en none.zh": (GOOD, 'no file "none.zh"'),
     "a.en a.zh --longest 3": (GOOD, "a.en, line 1: 16 tokens, more than --longest 3; give --skip-"),
     "a.en a.zh --longest 3 --skip-bad-rows": (GOOD, "no pair is left"),
+    "a.en a.zh --validation-data l.en,l.zh --level words --longest 4 --skip-bad-rows": (
+        GOOD | {"l.en": "a cat in the morning\n", "l.zh": "猫\n"},
+        "no pair for validation is left; the first left out: l.en, line 1: 5 tokens",
+    ),
+    "l.en l.zh --validation-data a.en,a.zh --level words --longest 4 --skip-bad-rows": (
+        GOOD | {"l.en": "a cat in the morning\n", "l.zh": "猫\n"},
+        "no pair for training is left; the first left out: l.en, line 1: 5 tokens",
+    ),
+    "a.en a.zh --source-level words --target-level bytes --longest 9": (
+        GOOD, "line 1: target: 10 tokens"
+    ),
     "a.en gb.zh": (GOOD | {"gb.zh": THEIRS.encode("gb18030")}, "gb.zh, byte 2: not UTF-8"),
     "a.en 16.zh": (GOOD | {"16.zh": THEIRS.encode("utf-16")}, "UTF-16, not UTF-8"),
     "a.en a.zh --encoding rot13": (GOOD, "--encoding rot13: needs"),
@@ -51,6 +62,8 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a.en a.zh --validation-data v.en,w.zh": (
         GOOD | {"v.en": "cat\ndog\n", "w.zh": "猫\n"}, "v.en has 2 lines, w.zh 1"
     ),
+    "a.en a.zh --validation-data=v.en,-": (GOOD | {"v.en": "cat\n"}, "needs a file; - can be DATA"),
+    "a.en a.zh --attention additive --context first": (GOOD, "additive: needs --context attention"),
     "a.en a.zh --input-feeding yes --context each": (GOOD, "--input-feeding True: needs --context"),
     "a.en a.zh --input-feeding yes --weight-drop 0.5": (GOOD, "--input-feeding True: needs no --l"),
     "a.en a.zh --level words --source-level bpe": (GOOD, "--level words: needs no --source-level"),
@@ -216,6 +229,7 @@ def test_damaged_preprocessing(place: str, value: object, translated: Path, tmp_
         ("embedding", 7, "model.safetensors"), ("decoder_cell", ["gru"], "model.safetensors"),
         ("decoder_hidden_size", [3, 4, 5], "model.safetensors"), ("tied", False, "model.safete"),
         ("shared_vocabulary", True, "model.safetensors"), ("token_dropout", 2, "--token-dropout"),
+        ("attention", None, "no attention"),
         ("beam", 3, "beam"),
     ],
 )  # fmt: skip

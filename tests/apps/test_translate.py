@@ -160,3 +160,25 @@ def test_a_run_finds_its_data_from_another_folder_until_it_moves(
     ended = call("evaluate", run, here / "v.en", here / "w.zh", "--json")
     assert ended.code == 0 and json.loads(ended.out)["baseline"] == {}
     assert call("predict", run, "-", stdin=b"seven\n").code == 0
+
+
+def test_the_report_has_the_signature_of_the_scores(translated: Path, tmp_path: Path) -> None:
+    # Every other target is no Chinese; and those are the ones that the report lists.
+    targets = [w for k in range(10) for w in (f"on day {k}", "这一天有七个人到这里来")]
+    (tmp_path / "v.en").write_text("seven\n" * 20, encoding="utf-8")
+    (tmp_path / "v.zh").write_text("".join(f"{text}\n" for text in targets), encoding="utf-8")
+    data = (str(translated / "a.en"), str(translated / "a.zh"))
+    how = ("--validation-data", "v.en,v.zh", *SMALL, "--run", "run")
+    assert call("train", "translate", *data, *how).code == 0
+    told = call("evaluate", "run").out.splitlines()[-1].removeprefix("counted: ")
+    assert "tok:zh" in told
+    assert f"Counted by sacrebleu: {told}." in (tmp_path / "run/report.md").read_text("utf-8")
+
+
+def test_a_tie_with_the_baseline_is_no_loss(translated: Path, tmp_path: Path) -> None:
+    (tmp_path / "v.tsv").write_text("seven\tzeppelin\n" * 3, encoding="utf-8")
+    ended = call("evaluate", translated / "run", "v.tsv", "--json")
+    found = json.loads(ended.out)
+    assert next(iter(found["scores"])) == "exact"
+    assert found["scores"]["exact"] == found["baseline"]["exact"] == 0
+    assert ended.err == "elman: WARNING: the network is no better than its baseline\n"

@@ -170,7 +170,10 @@ def evaluate(
     trained = api.load(run, device=device)
     result = trained.evaluate(*data, **given(decoding))
     if result.beats_baseline is False:
-        warn("WARNING: the network loses to its baseline")
+        name = next(iter(result.scores))
+        tied = result.scores[name] == result.baseline[name]
+        how = "is no better than" if tied else "loses to"
+        warn(f"WARNING: the network {how} its baseline")
     _print_scores(
         trained.task, run, result.scores, result.baseline, result.baseline_name,
         time.perf_counter() - began, as_json,

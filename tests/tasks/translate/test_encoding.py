@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from elman.tasks.translate.data import (
     guessed,
     make_encoder,
 )
-from elman.tasks.translate.options import Level
+from elman.tasks.translate.options import Level, TranslateOptions
+from elman.tasks.translate.task import TASK
 
 SOURCES = ["The cat sat on the mat.", "The dog sat.", "A cat and a dog saw the mat.", "It is I."]
 TARGETS = ["猫坐在垫子上。", "狗坐着。", "猫和狗看见了垫子。", "是我。"]
@@ -102,6 +104,19 @@ def test_words_that_come_once_are_unknown_unless_all_do() -> None:
     assert once.source.to_json()["symbols"] == ["<unk>", "a", "b"]
 
 
+@pytest.mark.parametrize("header", [True, False])
+def test_a_header_is_told_where_it_cannot_be_guessed(header: bool, tmp_path: Path) -> None:
+    file = tmp_path / "a.tsv"
+    file.write_text("this\tthat\none\tun\n", encoding="utf-8")
+    columns = ("that", "this") if header else ("2", "1")
+    how = TranslateOptions(header=header, source_column=columns[0], target_column=columns[1])
+    read = TASK.read([str(file)], how, 0.0)
+    assert read.train.sources == (["un"] if header else ["that", "un"])
+    file.write_text("that\tthis\ndeux\ttwo\n", encoding="utf-8")
+    unseen = TASK.unseen([str(file)], read.preprocessing())
+    assert unseen.check.sources == (["deux"] if header else ["this", "two"])
+
+
 def test_a_side_is_read_by_characters_where_too_many_words_come_once() -> None:
     many = [f"the {['cat', 'dog'][k % 2]} is {k % 7}" for k in range(50)]
     assert guessed(many) == "words"
@@ -125,7 +140,7 @@ def test_what_a_pair_lacks_is_told_by_its_line_or_left_out_whole() -> None:
     bad = BadRows(True)
     kept = encode("a.en", train, train, made, None, bad)
     assert kept.train.sources == kept.check.sources == ["The cat."] and bad.count == 4
-    assert bad.first[1].startswith("a.en, line 3: 12 tokens")
+    assert bad.first[1].startswith("a.en, line 3: target: 12 tokens")
     with pytest.raises(UserError, match="no pair is left"):
         encode("a.en", train.pick([1]), Pairs(), made, None, BadRows(True))
 

@@ -26,7 +26,8 @@ class Bag:
     """How many training texts of each class hold a feature, and how far that is to be trusted.
 
     A feature is a token a, its key a itself, or a pair of neighbours (a, b), its key a * S + b, S
-    being the size of the vocabulary. Token 0 is in none: what is unknown, and padding.
+    being the size of the vocabulary. Token 0 is in none: it is padding, and what is unknown; of
+    bytes and BPE, which know everything, the first symbol is so left out.
     """
 
     kind: Kind

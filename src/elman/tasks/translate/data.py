@@ -229,7 +229,7 @@ def encode(
         for k, (ours, theirs) in enumerate(zip(part.sources, part.targets, strict=True)):
             source, target = encoder.source_ids(ours), encoder.target_ids(theirs)
             if isinstance(source, str) or isinstance(target, str):
-                bad.add(part.where[k], source if isinstance(source, str) else str(target))
+                bad.add(part.where[k], source if isinstance(source, str) else f"target: {target}")
                 continue
             kept.append(k)
             sources.append(source)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from elman import cells
-from elman.options import require, require_encoding, require_range
+from elman.options import require, require_encoding, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 Level: TypeAlias = Literal["words", "characters", "bytes", "bpe"]
@@ -28,6 +28,9 @@ class TranslateOptions(NetworkOptions):
         Column of the source, of a table, by name or number; guessed and told if not given.
     target_column
         Column of the target, by name or number; guessed and told if not given.
+    header
+        Whether tables begin with the names of their columns (--header=false: they do not); guessed
+        and told if not given.
     encoding
         Encoding of the data: utf-8, gb18030, latin-1.
     skip_bad_rows
@@ -67,7 +70,7 @@ class TranslateOptions(NetworkOptions):
     embedding
         Width of the embeddings of both sides, and of what the output is made from.
     tied
-        Take the embedding of the target as the weights of the output.
+        Take the embedding of the target as the weights of the output (--tied=false: do not).
     token_dropout
         Share of the tokens read as <unk> in training, on both sides.
     label_smoothing
@@ -79,6 +82,7 @@ class TranslateOptions(NetworkOptions):
     bidirectional: tuple[bool, ...] = (True,)
     source_column: str | None = None
     target_column: str | None = None
+    header: bool | None = None
     encoding: str = "utf-8"
     skip_bad_rows: bool = False
     validation_data: tuple[Path, ...] | None = None
@@ -122,10 +126,13 @@ class TranslateOptions(NetworkOptions):
         alike = self.source_level == self.target_level
         require(self, "shared_vocabulary", alike or not self.shared_vocabulary, "one level")
         fits = "--context attention"
+        alone = self.attention is None or self.context == "attention"
+        require(self, "attention", alone, fits)
         require(self, "input_feeding", self.context == "attention" or not self.input_feeding, fits)
         masks = self.locked_dropout or self.recurrent_dropout or self.weight_drop
         fits = (
             "no --locked-dropout, --recurrent-dropout or --weight-drop, whose masks last all steps"
         )
         require(self, "input_feeding", not (self.input_feeding and masks), fits)
+        require_files(self, ("validation_data",))
         require_encoding(self, "encoding")

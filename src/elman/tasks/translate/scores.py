@@ -35,11 +35,11 @@ def scores_of(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> S
     return found
 
 
-def signatures(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> list[str]:
-    """How sacrebleu counts, one line a metric; empty where it is not installed."""
+def signatures(true: Sequence[str], *, lowercase: bool) -> list[str]:
+    """How sacrebleu counts for such references, a line a metric; empty where it is missing."""
     lines = []
     for name, counter in _counters(true, lowercase=lowercase).items():
-        counter.corpus_score(said[:1], [true[:1]])  # without which it has no signature
+        counter.corpus_score(true[:1], [true[:1]])  # without which it has no signature
         lines.append(f"{name} {counter.get_signature()}")
     return lines
 

@@ -69,7 +69,9 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
 
     def read(self, data: Sequence[str], options: TranslateOptions, validation: float) -> Paired:
         bad = BadRows(options.skip_bad_rows)
-        asked = Reading(options.source_column, options.target_column, options.encoding)
+        asked = Reading(
+            options.source_column, options.target_column, options.encoding, header=options.header
+        )
         train, test = _parted(pairs.read(data, asked, bad), options.test)
         if options.validation_data is not None:
             check = pairs.read([str(d) for d in options.validation_data], train.reading, bad)
@@ -88,6 +90,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             longest=options.longest, cut=options.cut,
         )  # fmt: skip
         dataset = encode(naming.shown(data), train, check, encoder, None, bad)
+        for part, kept in (("training", dataset.train), ("validation", dataset.check)):
+            if not len(kept) and (validation or part == "training"):
+                first = f"the first left out: {bad.first[0]}"
+                raise UserError(f"{dataset.name}: no pair for {part} is left; {first}")
         return (
             replace(dataset, test=encode(dataset.name, Pairs(), test, encoder, 1, bad))
             if options.test
@@ -140,7 +146,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         size = budget.batch_size or max(8, min(64 if words else 32, dataset.trained // 100))
         rest = replace(
             options,
-            attention=options.attention or ("multiplicative" if words else "additive"),
+            attention=(
+                options.attention or ("multiplicative" if words else "additive")
+                if options.context == "attention"
+                else None
+            ),
             embedding=options.embedding or (256 if words else 64),
             dropout=given(options.dropout, 0.3 if words else 0.1),
             weight_drop=given(options.weight_drop, 0.0),
@@ -175,15 +185,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         return Plan(chosen, size, rate, why, epochs)
 
     def build(self, preprocessing: Mapping[str, Any], options: TranslateOptions) -> Translator:
-        for name in (
-            "hidden_size",
-            "embedding",
-            "dropout",
-            "weight_drop",
-            "token_dropout",
-            "label_smoothing",
-            "attention",
-        ):
+        planned = (
+            "hidden_size", "embedding", "dropout", "weight_drop", "token_dropout",
+            "label_smoothing", *(["attention"] if options.context == "attention" else []),
+        )  # fmt: skip
+        for name in planned:
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
         encoder, _, _ = settled(preprocessing)
@@ -219,7 +225,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         said = [translations[0].text for translations in best]
         scores = scores_of(said, dataset.check.targets, lowercase=options.lowercase)
         nats = {"nats": loss.mean, "perplexity": metrics.perplexity(loss.mean)}
-        counted = signatures(said, dataset.check.targets, lowercase=options.lowercase)
+        counted = signatures(dataset.check.targets, lowercase=options.lowercase)
         return Validation(loss, scores | nats, True, "; ".join(counted))
 
     def _loss(self, model: nn.Module, dataset: Paired, chosen: Sequence[int], device: str) -> Loss:
@@ -304,7 +310,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         ]
         said = [one.text for one in best]
         true = [dataset.check.targets[k - dataset.trained] for k in first]
-        counted = signatures(said, true, lowercase=options.lowercase)
+        counted = signatures(dataset.check.targets, lowercase=options.lowercase)
         lines = [f"Counted by sacrebleu: {'; '.join(counted)}." if counted else INSTALL, ""]
         lines += ["Some pairs for validation, what was written, what it should be:", ""]
         for k, text, truth in zip(first, said, true, strict=True):
