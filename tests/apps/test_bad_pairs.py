@@ -69,7 +69,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a.en a.zh --level words --source-level bpe": (GOOD, "--level words: needs no --source-level"),
     "a.en a.zh --shared-vocabulary yes --source-level bpe": (GOOD, "needs one level"),
     "a.en a.zh --level bpe --vocabulary 100": (GOOD, "a vocabulary limit of 100 is too small"),
-    "a.en a.zh --cell lstm,gru --decoder-hidden-size 3,4,5": (GOOD, "lists of one length"),
+    "a.en a.zh --cell lstm,gru --decoder-hidden-size 3,4,5": (GOOD, "--decoder-hidden-size 3,4,5: needs one for all layers"),
     "a.en a.zh --decoder-cell lsmt": (GOOD, 'did you mean "lstm"?'),
     "a.en a.zh --context sometimes": (GOOD, "sometimes"),
 }  # fmt: skip
@@ -244,3 +244,12 @@ def test_damaged_options(
         del tables["translate"][name]
     path.write_text(tomli_w.dumps(tables), encoding="utf-8")
     check_told(call("predict", "run", "-", stdin=b"seven\n"), told)
+
+
+@pytest.mark.parametrize("line", ["en,zh\n", "a cat\t猫\n", '{"en": "a cat"}\n'])
+def test_a_table_on_standard_input_is_no_text(line: str, tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text(TABLE, encoding="utf-8")
+    assert call("train", "translate", "t.tsv", *SMALL, "--run", "run").code == 0
+    sent = f"{line}a cat\n".encode()
+    check_told(call("predict", "run", "-", stdin=sent), "standard input: begins as a table")
+    assert call("predict", "run", "-", stdin=b"a cat, en route\n").code == 0

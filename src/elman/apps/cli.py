@@ -176,10 +176,8 @@ def evaluate(
         warn(f"WARNING: the network {how} its baseline")
     _print_scores(
         trained.task, run, result.scores, result.baseline, result.baseline_name,
-        time.perf_counter() - began, as_json,
+        time.perf_counter() - began, as_json, result.counted,
     )  # fmt: skip
-    if result.counted and not as_json:
-        print(f"counted: {result.counted}")
 
 
 @app.command(sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
@@ -461,14 +459,14 @@ def _configured(path: Path, task: str) -> tuple[list[str], dict[str, Any]]:
 
 def _print_scores(
     task: str, run: Path, scores: dict[str, float], baseline: dict[str, float], baseline_name: str,
-    seconds: float, as_json: bool,
+    seconds: float, as_json: bool, counted: str = "",
 ) -> None:  # fmt: skip
     if as_json:
-        record = {
+        record: dict[str, Any] = {
             "task": task, "run": str(run), "scores": scores, "baseline": baseline,
             "seconds": round(seconds, 3),
         }  # fmt: skip
-        print(json.dumps(record))
+        print(json.dumps(record | ({"counted": counted} if counted else {})))
         return
     if not scores:  # nothing was kept for validation
         return
@@ -479,6 +477,8 @@ def _print_scores(
     _table(("score", "network", "baseline"), rows)
     if baseline_name:
         print(f"baseline: {baseline_name}")
+    if counted:
+        print(f"counted: {counted}")
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -6,12 +6,16 @@ import math
 import random
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import sacrebleu
 
+from elman.tasks.translate import task
 from elman.tasks.translate.baseline import most_similar, unigram_nats
+from elman.tasks.translate.data import encode
+from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.scores import INSTALL, scores_of, short, signatures, tokenizer
 
 ENGLISH = ["The cat sat on the mat.", "The dog saw it, too.", "It isn't I who was there."]
@@ -89,3 +93,20 @@ def test_nats_of_a_token_by_how_often_it_comes() -> None:
     # With one added to each of four: 3, 2, 1 and 2 of 8.
     expected = -(math.log(3 / 8) + math.log(1 / 8) + math.log(2 / 8)) / 3
     assert unigram_nats(known, asked, 4) == pytest.approx(expected)
+
+
+def test_of_large_data_a_part_is_scored_and_compared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = "".join(f"the {k} cats{k}\t{k}只猫\n" for k in range(200))
+    (tmp_path / "t.tsv").write_text(rows, encoding="utf-8")
+    monkeypatch.setattr(task, "MOST_HELD", 20)
+    monkeypatch.setattr(task, "MOST_KNOWN", 60)
+    options = TranslateOptions()
+    dataset = task.TASK.read([str(tmp_path / "t.tsv")], options, 0.5)
+    assert 15 <= len(dataset.check) <= 25 and dataset.trained >= 175
+    # Whoever is asked for is known, in one of the places that are compared: so it is found.
+    asked = dataset.train.pick(range(0, dataset.trained, 3))
+    same = encode("t", dataset.train, asked, dataset.encoder, None, dataset.bad)
+    name, scores = task.TASK.baseline(same, options, dataset)
+    assert "most similar" in name and scores["exact"] > 0.6  # not all: 12 has the letters of 21

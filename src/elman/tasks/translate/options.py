@@ -119,8 +119,10 @@ class TranslateOptions(NetworkOptions):
         for name in ("decoder_cell", "decoder_hidden_size"):
             value = getattr(self, name)
             require(self, name, value is None or len(value) > 0, "at least one value")
-        depths = {len(v) for v in (self.decoder_cell, self.decoder_hidden_size) if v} - {1}
-        require(self, "decoder_cell", len(depths) < 2, "as many as --decoder-hidden-size")
+        hidden = self.decoder_hidden_size or self.hidden_size or ()
+        depths = {len(self.decoder_cell or self.cell), len(hidden)} - {0, 1}
+        name = "decoder_cell" if self.decoder_cell else "decoder_hidden_size"
+        require(self, name, len(depths) < 2, "one for all layers, or one for each of the decoder's")
         apart = self.level is None or (self.source_level is None and self.target_level is None)
         require(self, "level", apart, "no --source-level and no --target-level beside it")
         alike = self.source_level == self.target_level

@@ -10,6 +10,7 @@ from typing import TextIO
 from elman.data import pairs, source, table
 from elman.data.pairs import Reading
 from elman.data.table import Arriving, BadRows
+from elman.errors import UserError
 from elman.tasks import prediction
 from elman.tasks.prediction import Answer
 from elman.tasks.translate.data import Ints
@@ -30,7 +31,7 @@ def predict(
     if list(data) == ["-"]:
         shown = "standard input"
         arriving = Arriving(shown, sys.stdin.buffer, reading.encoding)
-        _filter(translate, shown, arriving, arriving, out, bad)
+        _filter(translate, shown, _no_table(arriving, shown, reading), arriving, out, bad)
         return
     sources = source.resolve(data)
     found = [prediction.Rows(*pairs.open_sources(one, reading)) for one in sources]
@@ -40,6 +41,18 @@ def predict(
     for one in sources:
         lines = table.text_lines(one, reading.encoding)
         _filter(translate, one.shown, lines, None, out, bad)
+
+
+def _no_table(lines: Iterator[str], shown: str, reading: Reading) -> Iterator[str]:
+    """The same lines. UserError where the first belongs to a table, as the model was trained on."""
+    for number, line in enumerate(lines):
+        if number == 0 and reading.form == "table":
+            cells = [cell.strip().strip('"') for cell in line.split(",")]
+            heads = len(cells) > 1 and reading.source_column in cells
+            if heads or "\t" in line or (line.startswith("{") and line.rstrip().endswith("}")):
+                told = "begins as a table, where lines of text are read; give it as a file"
+                raise UserError(f"{shown}: {told}")
+        yield line
 
 
 def _filter(

@@ -42,6 +42,8 @@ from elman.tasks.translate.scores import INSTALL, scores_of, signatures
 from elman.tasks.translate.writing import Translating, Translation
 
 SCORED = 64  # pairs at once, where none is trained on
+MOST_HELD = 3_000  # pairs kept for validation, so that large data is not scored for minutes
+MOST_KNOWN = 100_000  # pairs for training among which the most similar is looked for
 SHOWN = 5  # sentences of a sample
 LISTED = 10  # sentences in the report
 DRAWN = 4  # matrices of attention
@@ -76,7 +78,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         if options.validation_data is not None:
             check = pairs.read([str(d) for d in options.validation_data], train.reading, bad)
         else:
-            train, check = _parted(train, validation)
+            train, check = _parted(train, min(validation, MOST_HELD / max(1, len(train))))
         missing = (validation and not len(check)) or (options.test and not len(test))
         if missing or not len(train):
             raise UserError(
@@ -251,13 +253,14 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
     def baseline(
         self, dataset: Paired, options: TranslateOptions, training: Paired
     ) -> tuple[str, Scores]:
-        known = training.sources[: training.trained]
+        every = -(-training.trained // MOST_KNOWN)
+        known = training.sources[: training.trained : every]
         asked = dataset.sources[dataset.trained :]
         nearest = baseline.most_similar(known, asked, dataset.encoder.source.size + 1)
         true = dataset.check.targets
         candidates = {
             "the translation of the most similar source": [
-                training.train.targets[k] for k in nearest
+                training.train.targets[every * k] for k in nearest
             ],
             "the source itself": dataset.check.sources,
         }
