@@ -69,7 +69,9 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a.en a.zh --level words --source-level bpe": (GOOD, "--level words: needs no --source-level"),
     "a.en a.zh --shared-vocabulary yes --source-level bpe": (GOOD, "needs one level"),
     "a.en a.zh --level bpe --vocabulary 100": (GOOD, "a vocabulary limit of 100 is too small"),
-    "a.en a.zh --cell lstm,gru --decoder-hidden-size 3,4,5": (GOOD, "--decoder-hidden-size 3,4,5: needs one for all layers"),
+    "a.en a.zh --cell lstm,gru --decoder-hidden-size 3,4,5": (
+        GOOD, "--decoder-hidden-size 3,4,5: needs one for all layers"
+    ),
     "a.en a.zh --decoder-cell lsmt": (GOOD, 'did you mean "lstm"?'),
     "a.en a.zh --context sometimes": (GOOD, "sometimes"),
 }  # fmt: skip
