@@ -12,7 +12,7 @@ import pytest
 from elman.data import series
 from elman.data.roles import Fill, Reading
 from elman.data.series import Collection
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.errors import UserError
 
 MONTHS = [f"{1990 + k // 12}-{k % 12 + 1:02}" for k in range(30)]

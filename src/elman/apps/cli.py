@@ -29,7 +29,7 @@ from elman.apps.console import Console, Passing, warn
 from elman.apps.flags import flags, given, whole
 from elman.bench.options import BenchOptions
 from elman.data.named import NAMED
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.decode import Sampling, Weights
 from elman.errors import ElmanError, UserError
 from elman.options import make, read_toml, shown

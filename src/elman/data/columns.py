@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from elman.data import table
 from elman.data.roles import Columns
-from elman.data.table import BadRows, Row, Table
+from elman.data.tables import table
+from elman.data.tables.table import BadRows, Row, Table
 from elman.errors import UserError
 
 SEQUENCES = (

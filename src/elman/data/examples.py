@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import images, source, table
+from elman.data import images, source
 from elman.data.images import Scan
 from elman.data.source import Source
-from elman.data.table import BadRows, Row, Table
+from elman.data.tables import table
+from elman.data.tables.table import BadRows, Row, Table
 from elman.errors import UserError
 
 Vectors = NDArray[np.float32]

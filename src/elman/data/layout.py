@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from elman.data import calendar, table
+from elman.data import calendar
 from elman.data.roles import Layout, Reading
-from elman.data.table import BadRows, Row, Table
+from elman.data.tables import table
+from elman.data.tables.table import BadRows, Row, Table
 from elman.errors import UserError
 
 TIMES = ("ds", "date", "time", "datetime", "timestamp", "month", "year", "day", "日期", "时间")

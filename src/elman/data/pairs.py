@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
-from elman.data import examples, source, table
+from elman.data import examples, source
 from elman.data.source import Source
-from elman.data.table import BadRows, Row, Table, text_lines
+from elman.data.tables import table
+from elman.data.tables.table import BadRows, Row, Table, text_lines
 from elman.errors import UserError, unknown_name
 
 Form: TypeAlias = Literal["lines", "table"]

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import calendar, layout, source, table
+from elman.data import calendar, layout, source
 from elman.data.calendar import Grid
 from elman.data.roles import Fill, Reading
-from elman.data.table import BadRows, Form, Row, Table
+from elman.data.tables import table
+from elman.data.tables.table import BadRows, Form, Row, Table
 from elman.errors import UserError
 
 Floats = NDArray[np.float64]

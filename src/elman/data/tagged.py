@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from elman.data import source
 from elman.data.source import Source
-from elman.data.table import ENDINGS, BadRows, Row, Table, ending, text_lines
+from elman.data.tables.table import ENDINGS, BadRows, Row, Table, ending, text_lines
 from elman.errors import UserError, unknown_name
 
 Form: TypeAlias = Literal["conll", "json"]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import images, source, table
+from elman.data import images, source
 from elman.data.columns import (
     INPUTS,
     STATES,
@@ -31,7 +31,8 @@ from elman.data.columns import (
 )
 from elman.data.roles import Columns
 from elman.data.source import Source
-from elman.data.table import BadRows, Row, Table
+from elman.data.tables import table
+from elman.data.tables.table import BadRows, Row, Table
 from elman.errors import UserError
 
 Values = NDArray[np.float64]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import source
-from elman.data.table import text_lines
+from elman.data.tables.table import text_lines
 from elman.errors import UserError
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elman.data.roles import Reading
 from elman.data.series import Collection
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.series import TABLES, collection_of, form_of

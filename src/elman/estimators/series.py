@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from elman.data import series
 from elman.data.roles import Reading
 from elman.data.series import Collection
-from elman.data.table import BadRows, Row, Table
+from elman.data.tables.table import BadRows, Row, Table
 from elman.errors import UserError
 
 Form: TypeAlias = Literal["series", "list", "mapping", "frame"]

@@ -10,7 +10,7 @@ from typing import Any, TextIO, get_args
 from torch import nn
 
 from elman import decode
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.errors import UserError, unknown_name
 from elman.options import make
 from elman.run import place, prepare

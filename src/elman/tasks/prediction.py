@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeAlias, TypeVar
 
-from elman.data import examples, source, table
+from elman.data import examples, source
 from elman.data.examples import Examples, Reading
-from elman.data.table import Arriving, BadRows, Row, Table, Writer, text_lines
+from elman.data.tables import table
+from elman.data.tables.table import Arriving, BadRows, Row, Table, Writer, text_lines
 from elman.errors import UserError
 
 Item = TypeVar("Item")

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from elman import decode, metrics
 from elman.data.doctor import Page
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.metrics import Loss
 from elman.tasks.decoding import Decoding
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import table
 from elman.data.source import Source
-from elman.data.table import Arriving, BadRows, Form, Row, Table, Writer
+from elman.data.tables import table
+from elman.data.tables.table import Arriving, BadRows, Form, Row, Table, Writer
 from elman.errors import UserError
 
 Make = Callable[[str | bytes, str], Source]

@@ -4,7 +4,6 @@ unchanged to whatever comes later."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from elman.data.tables.dates import Dates
 from elman.data.tables.numerals import Numerals

@@ -20,7 +20,7 @@ from elman.data import doctor, examples, vectors
 from elman.data.batching import Buckets, padded
 from elman.data.doctor import Page
 from elman.data.examples import Examples, Reading
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.data.vocabulary import Words
 from elman.errors import UserError
 from elman.metrics import Loss

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.series import Collection
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.errors import UserError
 
 Floats = NDArray[np.float64]

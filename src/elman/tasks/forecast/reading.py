@@ -14,7 +14,7 @@ from elman.data import calendar, series
 from elman.data.calendar import Grid
 from elman.data.roles import Reading
 from elman.data.series import Collection
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.errors import UserError
 from elman.options import make, part
 from elman.tasks import naming

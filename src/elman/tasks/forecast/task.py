@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elman.data import table
 from elman.data.doctor import Page
 from elman.data.series import Collection
-from elman.data.table import BadRows
+from elman.data.tables import table
+from elman.data.tables.table import BadRows
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given

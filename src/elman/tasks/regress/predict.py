@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import columns as naming
-from elman.data import table, trajectories
+from elman.data import trajectories
 from elman.data.columns import has_lists
 from elman.data.roles import Columns
-from elman.data.table import Arriving, BadRows, Row, Table, Writer
+from elman.data.tables import table
+from elman.data.tables.table import Arriving, BadRows, Row, Table, Writer
 from elman.data.trajectories import Arrays, Trajectory
 from elman.errors import UserError
 from elman.tasks.regress.data import Encoded, Encoder

@@ -15,7 +15,7 @@ from elman.data import trajectories
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
 from elman.data.roles import Columns
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.data.trajectories import Trajectories
 from elman.errors import UserError
 from elman.metrics import Loss

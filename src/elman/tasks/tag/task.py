@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from elman.data import source, tagged
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
-from elman.data.table import Arriving, BadRows
+from elman.data.tables.table import Arriving, BadRows
 from elman.data.tagged import Opened, Reading, Sentence
 from elman.errors import UserError
 from elman.metrics import Loss

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from elman.data import pairs, source, table
+from elman.data import pairs, source
 from elman.data.pairs import Reading
-from elman.data.table import Arriving, BadRows
+from elman.data.tables import table
+from elman.data.tables.table import Arriving, BadRows
 from elman.errors import UserError
 from elman.tasks import prediction
 from elman.tasks.prediction import Answer

@@ -17,7 +17,7 @@ from elman.data import doctor, pairs
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
 from elman.data.pairs import Pairs, Reading
-from elman.data.table import BadRows
+from elman.data.tables.table import BadRows
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given
