@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.roles import Reading
-from elman.data.series import Collection
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
+from elman.data.time_series.options import SeriesOptions
+from elman.data.time_series.series import Collection
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.series import TABLES, collection_of, form_of
@@ -83,7 +83,7 @@ class Forecaster(Estimator):
         bad = BadRows(skip=False, advice="mend it")
 
         def read(own: Any) -> Panel:
-            found = collection_of(series, part(Reading, own), new=False)
+            found = collection_of(series, part(SeriesOptions, own), new=False)
             return reading.divided("y", found, own, self.validation, bad)
 
         job = self._train("forecast", read)

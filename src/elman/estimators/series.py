@@ -9,10 +9,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import series
-from elman.data.roles import Reading
-from elman.data.series import Collection
-from elman.data.tables.table import BadRows, Row, Table
+from elman.data.tables.content import BadRows
+from elman.data.tables.table import Row, Table
+from elman.data.time_series import series
+from elman.data.time_series.options import SeriesOptions
+from elman.data.time_series.series import Collection
 from elman.errors import UserError
 
 Form: TypeAlias = Literal["series", "list", "mapping", "frame"]
@@ -43,7 +44,7 @@ def form_of(y: Any) -> Form:
     return "series" if np.ndim(y[0]) == 0 else "list"
 
 
-def collection_of(y: Any, reading: Reading, *, new: bool) -> Collection:
+def collection_of(y: Any, reading: SeriesOptions, *, new: bool) -> Collection:
     """Series of any of these forms. UserError: what is none, or cannot be read.
 
     Arrays have no names: with `new` they get such as no model was trained on.
@@ -87,4 +88,4 @@ def _table(y: Any) -> Table:
     if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
         told = ", ".join(f"{name} {n:,}" for name, n in lengths.items()) or "none"
         raise UserError(f"y: needs columns of one length; got {told}")
-    return Cells("y", "csv", tuple(cells), True, lambda: iter(()), cells=cells)
+    return Cells("y", "csv", tuple(cells), True, lambda bad: iter(()), cells=cells)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from elman.data.roles import CYCLES, Reading
+from elman.data.time_series.options import CYCLES, SeriesOptions
 from elman.errors import unknown_name
 from elman.options import require, require_encoding, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 
 @dataclass(frozen=True)
-class ForecastOptions(NetworkOptions, Reading):
+class ForecastOptions(NetworkOptions, SeriesOptions):
     """Options of the task `forecast`. Those left at None are chosen from the data and the time.
 
     Parameters

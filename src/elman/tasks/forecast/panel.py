@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data.series import Collection
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
+from elman.data.time_series.series import Collection
 from elman.errors import UserError
 
 Floats = NDArray[np.float64]

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import calendar, series
-from elman.data.calendar import Grid
-from elman.data.roles import Reading
-from elman.data.series import Collection
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
+from elman.data.time_series import grid as calendar
+from elman.data.time_series import series
+from elman.data.time_series.grid import Grid
+from elman.data.time_series.options import SeriesOptions
+from elman.data.time_series.series import Collection
 from elman.errors import UserError
 from elman.options import make, part
 from elman.tasks import naming
@@ -30,7 +31,7 @@ MOST_SCORED = 20_000  # windows of the validation part, of which more are left o
 def read(data: Sequence[str], options: ForecastOptions, share: float) -> Panel:
     """The data set, `share` of each series kept for validation. UserError: see the options."""
     bad = BadRows(options.skip_bad_rows)
-    found = series.read(data, part(Reading, options), bad)
+    found = series.read(data, part(SeriesOptions, options), bad)
     return divided(naming.shown(data), found, options, share, bad)
 
 
@@ -264,7 +265,9 @@ def _windows(spans: Sequence[tuple[int, int]], stride: int) -> Ints:
 # ---- Other data for a trained model --------------------------------------------------------
 
 
-def settled(preprocessing: Mapping[str, Any]) -> tuple[Reading, Grid | None, Settings, Fitted]:
+def settled(
+    preprocessing: Mapping[str, Any],
+) -> tuple[SeriesOptions, Grid | None, Settings, Fitted]:
     """What a model was trained with. UserError where it is damaged."""
     try:
         tables = {name: dict(preprocessing[name]) for name in ("reading", "settings", "fitted")}
@@ -276,7 +279,7 @@ def settled(preprocessing: Mapping[str, Any]) -> tuple[Reading, Grid | None, Set
     if min(settings.horizon, settings.look_back, settings.season) < 1:
         raise UserError(f"{where}: damaged (sizes below 1)")
     return (
-        make(Reading, tables["reading"], where=where),
+        make(SeriesOptions, tables["reading"], where=where),
         None if grid is None else make(Grid, grid, where=where),
         settings,
         fitted_from_json(tables["fitted"]),

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.data.doctor import Page
-from elman.data.series import Collection
-from elman.data.tables import table
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
+from elman.data.tables.writer import Writer
+from elman.data.time_series.series import Collection
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given
@@ -64,8 +64,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     def read(self, data: Sequence[str], options: ForecastOptions, validation: float) -> Panel:
         return reading.read(data, options, validation)
 
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Panel:
-        return reading.unseen(data, preprocessing, BadRows(False), ahead=False)
+    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows) -> Panel:
+        return reading.unseen(data, preprocessing, bad, ahead=False)
 
     def held_out(self, dataset: Panel) -> Panel | None:
         return None if dataset.test is None else replace(dataset, check=dataset.test)
@@ -199,7 +199,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         there = reading.unseen(data, preprocessing, bad, ahead=True)
         made, _ = forecasts(model, there, there.check, device)
         rows = answers(there.collection, made, options.quantiles)
-        writer = table.Writer(out, there.collection.form, tuple(rows[0]), header=True)
+        writer = Writer(out, there.collection.form, tuple(rows[0]), header=True)
         for row in rows:
             writer.write(row)
 

@@ -16,11 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import calendar, layout, source
-from elman.data.calendar import Grid
-from elman.data.roles import Fill, Reading
+from elman.data import source
 from elman.data.tables import table
-from elman.data.tables.table import BadRows, Form, Row, Table
+from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
+from elman.data.tables.table import Row, Table
+from elman.data.tables.writer import Form
+from elman.data.time_series import grid as calendar
+from elman.data.time_series import layout
+from elman.data.time_series.grid import Grid
+from elman.data.time_series.options import Fill, SeriesOptions
 from elman.errors import UserError
 
 Floats = NDArray[np.float64]
@@ -51,7 +56,7 @@ class Collection:
 
     series: list[Series]
     grid: Grid | None
-    reading: Reading
+    reading: SeriesOptions
     facts: tuple[str, ...] = ()  # what was guessed, for the user
     warnings: tuple[str, ...] = ()  # what may be a mistake
     filled: int = 0  # values that were missing
@@ -86,12 +91,14 @@ class Rows:
     static: tuple[str, ...] = ()
 
 
-def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Collection:
+def read(data: Sequence[str], reading: SeriesOptions, bad: BadRows) -> Collection:
     """Every series that the items of data hold. UserError: none, or no such data."""
     sources = source.resolve(data)
     parts = [
         of_table(
-            table.open_table(one, header=reading.header, encoding=reading.encoding), reading, bad
+            table.open_table(one, TableOptions(header=reading.header, encoding=reading.encoding)),
+            reading,
+            bad,
         )
         for one in sources
     ]
@@ -111,7 +118,7 @@ def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Collection:
     return result
 
 
-def of_table(opened: Table, reading: Reading, bad: BadRows) -> Collection:
+def of_table(opened: Table, reading: SeriesOptions, bad: BadRows) -> Collection:
     """Every series of a table. UserError: none."""
     settled, pattern, facts, warnings = layout.settle(opened, reading)
     if settled.layout == "rows":
@@ -133,7 +140,7 @@ def of_table(opened: Table, reading: Reading, bad: BadRows) -> Collection:
 # ---- Rows ----------------------------------------------------------------------------------
 
 
-def _from_row(row: Row, opened: Table, reading: Reading, bad: BadRows) -> Series | None:
+def _from_row(row: Row, opened: Table, reading: SeriesOptions, bad: BadRows) -> Series | None:
     """The series of a row; None where it is a bad one."""
     cells = [row.values.get(name) for name in opened.columns if name != reading.id_column]
     while cells and _is_missing(cells[-1]):
@@ -163,7 +170,7 @@ def of_values(name: str, where: str, y: Floats, fill: Fill | None, bad: BadRows)
     return Series(name, where, y, np.arange(1, len(y) + 1), none, none, ())
 
 
-def _records(opened: Table, reading: Reading, pattern: str, bad: BadRows) -> dict[str, Rows]:
+def _records(opened: Table, reading: SeriesOptions, pattern: str, bad: BadRows) -> dict[str, Rows]:
     """The rows of every series, by its name, bad ones left out."""
     assert reading.target is not None
     targets = reading.target if reading.layout == "wide" else reading.target[:1]
@@ -220,7 +227,7 @@ def _cells(row: Row, names: Sequence[str], bad: BadRows) -> tuple[float, ...] | 
 
 
 def _from_records(
-    found: Mapping[str, Rows], reading: Reading, pattern: str, bad: BadRows
+    found: Mapping[str, Rows], reading: SeriesOptions, pattern: str, bad: BadRows
 ) -> Collection:
     moments = [np.array([r.moment for r in rows.records]) for rows in found.values()]
     grid = calendar.grid_of(moments, pattern) if pattern and found else None
@@ -235,7 +242,7 @@ def _from_records(
 
 
 def _regular(
-    name: str, rows: Rows, moments: Ints, grid: Grid | None, reading: Reading, bad: BadRows
+    name: str, rows: Rows, moments: Ints, grid: Grid | None, reading: SeriesOptions, bad: BadRows
 ) -> tuple[Series, int] | None:
     """The series without gaps, and how many values were filled in; None where it is a bad one."""
     records, step = rows.records, 1 if grid is None else grid.step

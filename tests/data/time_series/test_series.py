@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.data import series
-from elman.data.roles import Fill, Reading
-from elman.data.series import Collection
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
+from elman.data.time_series import series
+from elman.data.time_series.options import Fill, SeriesOptions
+from elman.data.time_series.series import Collection
 from elman.errors import UserError
 
 MONTHS = [f"{1990 + k // 12}-{k % 12 + 1:02}" for k in range(30)]
 VALUES = {"north": [float(k % 7 + 0.5) for k in range(30)], "süd": [3.0 - k for k in range(30)]}
 
 
-def _read(path: Path, text: str, reading: Reading | None = None, *, skip: bool = False
+def _read(path: Path, text: str, reading: SeriesOptions | None = None, *, skip: bool = False
           ) -> Collection:  # fmt: skip
     path.write_text(text, encoding="utf-8")
-    return series.read([str(path)], reading or Reading(), BadRows(skip))
+    return series.read([str(path)], reading or SeriesOptions(), BadRows(skip))
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:
@@ -66,7 +66,7 @@ def test_covariates_go_with_their_series_and_may_reach_ahead(tmp_path: Path) -> 
     rows = [["day", "y", "rain", "holiday", "shop"]]
     rows += [[f"2024-01-{k:02}", str(k), str(10 - k), str(k % 2), "north"] for k in range(1, 9)]
     rows += [[f"2024-01-{k:02}", "", "", str(k % 2), ""] for k in (9, 10)]
-    how = Reading(
+    how = SeriesOptions(
         past_columns=("rain",), future_columns=("holiday",), static_columns=("shop",)
     )  # fmt: skip
     (one,) = _read(tmp_path / "d.csv", _table(rows), how).series
@@ -91,7 +91,7 @@ def test_gaps_are_filled_as_asked_and_refused_otherwise(
     text = (
         "ds,y\n2024-01-01,\n2024-01-02,1\n2024-01-05,4\n2024-01-06,NA\n2024-01-07,6\n2024-01-08,\n"
     )
-    found = _read(tmp_path / "g.csv", text, Reading(fill=fill))
+    found = _read(tmp_path / "g.csv", text, SeriesOptions(fill=fill))
     assert found.series[0].y.tolist() == filled and found.filled == 3
     assert (
         found.grid is not None and found.grid.text(int(found.series[0].places[0])) == "2024-01-02"
@@ -117,13 +117,13 @@ def test_a_row_that_is_wrong_is_told_by_its_line_or_left_out(tmp_path: Path, wha
         _read(tmp_path / "w.csv", WRONG[what])
     if what != "no such time follows":
         bad = BadRows(skip=True)
-        found = series.read([str(tmp_path / "w.csv")], Reading(fill="linear"), bad)
+        found = series.read([str(tmp_path / "w.csv")], SeriesOptions(fill="linear"), bad)
         assert bad.count == 1 and len(found.series[0]) in (2, 3)
 
 
 def test_a_missing_column_is_told_with_its_near_match(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'unknown column "nort"; did you mean "north"'):
-        _read(tmp_path / "w.csv", _table(_wide()), Reading(target=("nort",)))
+        _read(tmp_path / "w.csv", _table(_wide()), SeriesOptions(target=("nort",)))
     with pytest.raises(UserError, match="no column of numbers"):
         _read(tmp_path / "t.csv", "word,other\nup,left\ndown,right\n")
     with pytest.raises(UserError, match="give --target"):
@@ -138,7 +138,7 @@ def test_a_continuation_follows_where_its_series_ends(tmp_path: Path) -> None:
     assert (np.diff(whole.series[0].places) == 1).all()
     with pytest.raises(UserError, match="does not go on after 1991-08"):
         series.joined(first, _read(tmp_path / "c.csv", _table([_wide()[0], *_wide()[23:]])), "c")
-    alone = Reading(target=("north",))
+    alone = SeriesOptions(target=("north",))
     with pytest.raises(UserError, match='does not continue the series "süd"'):
         series.joined(
             first, _read(tmp_path / "b.csv", (tmp_path / "b.csv").read_text(), alone), "b"
@@ -160,23 +160,24 @@ def test_files_that_do_not_fit_one_another_are_told(tmp_path: Path) -> None:
     months.write_text("ds,y\n2024-01,1\n2024-02,2\n2024-03,2\n")
     days.write_text("ds,z\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n")
     with pytest.raises(UserError, match=r"d\.csv: other dates or another frequency than in .*m\.c"):
-        series.read([str(months), str(days)], Reading(), BadRows(False))
+        series.read([str(months), str(days)], SeriesOptions(), BadRows(False))
     with pytest.raises(UserError, match='the series "y" comes twice'):
-        series.read([str(months), str(months)], Reading(), BadRows(False))
+        series.read([str(months), str(months)], SeriesOptions(), BadRows(False))
 
 
 def test_a_gap_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     text = "ds,y\n2024-01-01 00:00:00,1\n2024-01-01 00:00:01,2\n2024-01-01 00:00:02,2\n"
     path = tmp_path / "g.csv"
     with pytest.raises(UserError, match='"y" has gaps of 31,622,397 values in all'):
-        _read(path, text + "2025-01-01 00:00:00,3\n", Reading(fill="zero"))
+        _read(path, text + "2025-01-01 00:00:00,3\n", SeriesOptions(fill="zero"))
     assert (
-        len(_read(path, text + "2024-01-01 01:00:00,3\n", Reading(fill="zero")).series[0]) == 3601
+        len(_read(path, text + "2024-01-01 01:00:00,3\n", SeriesOptions(fill="zero")).series[0])
+        == 3601
     )
 
 
 def test_what_is_known_ahead_is_filled_ahead(tmp_path: Path) -> None:
     text = "ds,y,sale\n2024-01-01,1,0\n2024-01-02,2,\n2024-01-03,,4\n2024-01-05,,6\n"
-    how = Reading(target=("y",), future_columns=("sale",), fill="linear")
+    how = SeriesOptions(target=("y",), future_columns=("sale",), fill="linear")
     (one,) = _read(tmp_path / "f.csv", text, how).series
     assert one.y.tolist() == [1, 2] and one.future[:, 0].tolist() == [0, 2, 4, 5, 6]

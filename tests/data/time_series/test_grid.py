@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from elman.data import calendar
-from elman.data.calendar import Grid
 from elman.data.sunspots import FIGURES
+from elman.data.time_series import grid as calendar
+from elman.data.time_series.grid import Grid
 
 START = datetime(1999, 11, 30)
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from elman.data import calendar
-from elman.data.roles import Layout, Reading
 from elman.data.tables import table
-from elman.data.tables.table import BadRows, Row, Table
+from elman.data.tables.content import BadRows
+from elman.data.tables.table import Row, Table
+from elman.data.time_series import grid as calendar
+from elman.data.time_series.options import Layout, SeriesOptions
 from elman.errors import UserError
 
 TIMES = ("ds", "date", "time", "datetime", "timestamp", "month", "year", "day", "日期", "时间")
@@ -23,13 +24,13 @@ class Settled(NamedTuple):
     """What every column is; how dates are written, "" for none; and for the user what was guessed,
     and what may be a mistake."""
 
-    reading: Reading
+    reading: SeriesOptions
     pattern: str
     facts: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
-def settle(opened: Table, reading: Reading) -> Settled:
+def settle(opened: Table, reading: SeriesOptions) -> Settled:
     """What every column is, guessed where it is not given. UserError: one that is not there."""
     named = (reading.time_column, reading.id_column, *(reading.target or ()), *reading.covariates)
     for name in named:
@@ -88,7 +89,7 @@ def _not_used(words: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _guess_layout(opened: Table, rows: Sequence[Row], reading: Reading) -> Layout:
+def _guess_layout(opened: Table, rows: Sequence[Row], reading: SeriesOptions) -> Layout:
     if reading.id_column is not None:
         return "long"
     if opened.columns[:2] == ("V1", "V2"):
@@ -122,7 +123,7 @@ def _guess_time(free: Sequence[str], rows: Sequence[Row], id_column: str | None)
     return None
 
 
-def _guess_target(opened: Table, rows: Sequence[Row], settled: Reading) -> tuple[str, ...]:
+def _guess_target(opened: Table, rows: Sequence[Row], settled: SeriesOptions) -> tuple[str, ...]:
     taken = {settled.time_column, settled.id_column, *settled.covariates}
     free = [c for c in opened.columns if c not in taken]
     if settled.layout == "long":
@@ -139,7 +140,9 @@ def _guess_target(opened: Table, rows: Sequence[Row], settled: Reading) -> tuple
     return tuple(numeric)
 
 
-def _guessed(settled: Reading, asked: Reading, unused: Sequence[str]) -> tuple[str, ...]:
+def _guessed(
+    settled: SeriesOptions, asked: SeriesOptions, unused: Sequence[str]
+) -> tuple[str, ...]:
     words = []
     if asked.layout is None:
         kinds = {"wide": "a series a column", "long": "series one after the other",

@@ -1,0 +1,1 @@
+"""Time series out of tables: which column is what, how times are spaced, what is missing."""
