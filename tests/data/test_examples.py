@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data.examples import Examples, Reading, read, split
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.errors import UserError
 
 LABELLED = (("a fine film", "pos"), ("dull, dull", "neg"), ("很好看", "pos"), ("差", "neg"))

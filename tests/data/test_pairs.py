@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from elman.data import doctor, source
 from elman.data.examples import reader
 from elman.data.pairs import Pairs, Reading, open_sources, read, split
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.errors import UserError
 
 PAIRS = (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from elman.data import tagged
 from elman.data.python_tags import labelled, python_tags
 from elman.data.source import Source
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.tagged import Reading, Sentence
 from elman.errors import UserError
 

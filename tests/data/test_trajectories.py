@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from elman.data import trajectories
 from elman.data.built_in import pendulum
 from elman.data.roles import Columns
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.trajectories import Trajectories, Trajectory
 from elman.errors import UserError
 

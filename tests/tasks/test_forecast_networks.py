@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.run.options import parse
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.model import Direct, Network, loss, make_network

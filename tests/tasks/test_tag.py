@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 import elman
 from elman.data import tagged
-from elman.data.tables.table import Arriving, BadRows
+from elman.data.tables.arriving import Arriving
+from elman.data.tables.content import BadRows
 from elman.data.tagged import Reading, Sentence
 from elman.errors import UserError
 from elman.tasks import prediction

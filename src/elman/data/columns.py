@@ -9,7 +9,8 @@ import numpy as np
 
 from elman.data.roles import Columns
 from elman.data.tables import table
-from elman.data.tables.table import BadRows, Row, Table
+from elman.data.tables.content import BadRows
+from elman.data.tables.table import Row, Table
 from elman.errors import UserError
 
 SEQUENCES = (

@@ -23,7 +23,10 @@ from elman.data import images, source
 from elman.data.images import Scan
 from elman.data.source import Source
 from elman.data.tables import table
-from elman.data.tables.table import BadRows, Row, Table
+from elman.data.tables.arriving import ENCODING
+from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
+from elman.data.tables.table import Row, Table
 from elman.errors import UserError
 
 Vectors = NDArray[np.float32]
@@ -196,7 +199,7 @@ def _joined(parts: Sequence[Examples]) -> Examples:
 
 
 def _table(one: Source, reading: Reading, bad: BadRows, labelled: bool) -> Examples:
-    opened = table.open_table(one, header=reading.header, encoding=reading.encoding)
+    opened = table.open_table(one, TableOptions(header=reading.header, encoding=reading.encoding))
     reading, facts = settle(opened, reading, labelled=labelled)
     content = reader(opened, reading)
     result = Examples(facts=facts, reading=reading)
@@ -407,7 +410,7 @@ def _folder(sources: Sequence[Source], reading: Reading, bad: BadRows) -> Exampl
     result = Examples(facts=("taken: the folder of each file as its class",), reading=reading)
     for one in sources:
         try:
-            blocks = source.read_text([one], encoding=reading.encoding, instead=table.ENCODING)
+            blocks = source.read_text([one], encoding=reading.encoding, instead=ENCODING)
             result.texts.append(_checked("".join(blocks).strip(), "the text"))
         except UserError as error:
             bad.refuse(str(error))

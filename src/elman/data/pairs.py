@@ -17,7 +17,9 @@ from typing import Literal, TypeAlias
 from elman.data import examples, source
 from elman.data.source import Source
 from elman.data.tables import table
-from elman.data.tables.table import BadRows, Row, Table, text_lines
+from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
+from elman.data.tables.table import Row, Table, text_lines
 from elman.errors import UserError, unknown_name
 
 Form: TypeAlias = Literal["lines", "table"]
@@ -244,7 +246,7 @@ def _open_table(one: Source, reading: Reading, *, targets: bool = True) -> Table
     """
     header = reading.header
     if header is None:
-        bare = table.open_table(one, header=False, encoding=reading.encoding)
+        bare = table.open_table(one, TableOptions(header=False, encoding=reading.encoding))
         if bare.form == "json":
             return bare
         rows = [
@@ -252,7 +254,7 @@ def _open_table(one: Source, reading: Reading, *, targets: bool = True) -> Table
             for row in itertools.islice(bare.rows(BadRows(skip=True)), GUESSED_FROM)
         ]
         header = bool(rows) and (_is_header(rows[0], reading, targets) or _over_numbers(rows))
-    return table.open_table(one, header=header, encoding=reading.encoding)
+    return table.open_table(one, TableOptions(header=header, encoding=reading.encoding))
 
 
 def _is_header(head: Sequence[str], reading: Reading, targets: bool) -> bool:

@@ -20,7 +20,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from elman.data import source
 from elman.data.source import Source
-from elman.data.tables.table import ENDINGS, BadRows, Row, Table, ending, text_lines
+from elman.data.tables.content import BadRows
+from elman.data.tables.table import ENDINGS, Row, ending, of_objects, text_lines
 from elman.errors import UserError, unknown_name
 
 Form: TypeAlias = Literal["conll", "json"]
@@ -326,7 +327,7 @@ def _open_json(
     if labelled:
         others = [name for name in lists if name != token]
         label = _key(shown, columns, others, reading.label_column, LABELS, "label")
-    table = Table(shown, "json", columns, False, lines)
+    table = of_objects(shown, columns, lines)
 
     def pieces(bad: BadRows) -> Iterator[Piece]:
         for row in table.rows(bad):

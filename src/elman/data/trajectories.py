@@ -32,7 +32,9 @@ from elman.data.columns import (
 from elman.data.roles import Columns
 from elman.data.source import Source
 from elman.data.tables import table
-from elman.data.tables.table import BadRows, Row, Table
+from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
+from elman.data.tables.table import Row, Table
 from elman.errors import UserError
 
 Values = NDArray[np.float64]
@@ -130,7 +132,9 @@ def tables(data: Sequence[str], columns: Columns) -> Iterator[Table]:
         if table.ending(one) == ".npz":
             yield _of_arrays(one)
         else:
-            yield table.open_table(one, header=columns.header, encoding=columns.encoding)
+            yield table.open_table(
+                one, TableOptions(header=columns.header, encoding=columns.encoding)
+            )
 
 
 def settled(item: Trajectory, *, every_step: bool) -> Trajectory:
@@ -388,7 +392,7 @@ def _of_arrays(one: Source) -> Table:
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         raise UserError(f"{one.shown}: arrays of unequal numbers of sequences: {told}")
-    return Arrays(one.shown, "json", tuple(arrays), False, lambda: iter(()), arrays=arrays)
+    return Arrays(one.shown, "json", tuple(arrays), False, lambda bad: iter(()), arrays=arrays)
 
 
 @dataclass(frozen=True)

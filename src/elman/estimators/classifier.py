@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples import Examples
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.sequences import arrays_of, rows_of, texts_of

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elman.data import trajectories
 from elman.data.roles import Columns
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.trajectories import LARGEST, Trajectories, Trajectory
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator

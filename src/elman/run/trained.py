@@ -10,7 +10,7 @@ from typing import Any, TextIO, get_args
 from torch import nn
 
 from elman import decode
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.errors import UserError, unknown_name
 from elman.options import make
 from elman.run import place, prepare
@@ -37,6 +37,7 @@ class Evaluation:
     baseline: dict[str, float]
     baseline_name: str
     counted: str = ""  # how scores were counted, where there are several ways
+    left_out: BadRows = dataclasses.field(default_factory=lambda: BadRows(skip=False))
 
     @property
     def beats_baseline(self) -> bool | None:
@@ -84,28 +85,33 @@ class Run:
         """The baseline's scores on the same validation part."""
         return dict(self.folder.scores().get("baseline", {}))
 
-    def evaluate(self, *data: str | Path, **decoding: Any) -> Evaluation:
+    def evaluate(
+        self, *data: str | Path, skip_bad_rows: bool = False, **decoding: Any
+    ) -> Evaluation:
         """Scores on other data, or, with none, on the run's own test or validation part.
 
-        Other data is scored without a baseline where the training data is no longer there.
-        `decoding`: beam, length_penalty and the other options of `elman.tasks.decoding`, for a
-        model that writes sentences.
+        Other data is scored without a baseline where the training data is no longer there; its
+        rows that cannot be read raise UserError or, with `skip_bad_rows`, are left out and counted
+        in `left_out`. `decoding`: beam, length_penalty and the other options of
+        `elman.tasks.decoding`, for a model that writes sentences.
         """
         run, task = self._trained, self._decoding(decoding)
-        other = task.unseen([str(item) for item in data], run.preprocessing) if data else None
+        bad = BadRows(skip_bad_rows)
+        names = [str(item) for item in data]
+        other = task.unseen(names, run.preprocessing, bad) if data else None
         try:
             training = prepare.read_again(run)
         except UserError as error:
             if other is None:
                 raise
             found = task.validate(self.model, other, run.options, self.device)
-            return Evaluation(found.scores, {}, f"none, as {error}", found.counted)
+            return Evaluation(found.scores, {}, f"none, as {error}", found.counted, bad)
         dataset = scored(task, training) if other is None else other
         if dataset is training and not run.how.validation:
             raise UserError(f"{self.path}: kept nothing for validation; name other data")
         found = task.validate(self.model, dataset, run.options, self.device)
         name, baseline = task.baseline(dataset, run.options, training)
-        return Evaluation(found.scores, baseline, name, found.counted)
+        return Evaluation(found.scores, baseline, name, found.counted, bad)
 
     def predict(
         self, *data: str | Path, out: TextIO, bad: BadRows | None = None, **decoding: Any

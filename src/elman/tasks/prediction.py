@@ -12,7 +12,11 @@ from typing import Any, Protocol, TextIO, TypeAlias, TypeVar
 from elman.data import examples, source
 from elman.data.examples import Examples, Reading
 from elman.data.tables import table
-from elman.data.tables.table import Arriving, BadRows, Row, Table, Writer, text_lines
+from elman.data.tables.arriving import Arriving
+from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
+from elman.data.tables.table import Row, Table, text_lines
+from elman.data.tables.writer import Writer
 from elman.errors import UserError
 
 Item = TypeVar("Item")
@@ -61,7 +65,9 @@ def tables(data: Sequence[str], reading: Reading, *, texts: bool) -> Sequence[Ro
             opened = table.plain_lines(one.shown, partial(text_lines, one, reading.encoding))
             found.append(Rows(opened, replace(reading, text_column=table.LINE)))
         else:
-            opened = table.open_table(one, header=reading.header, encoding=reading.encoding)
+            opened = table.open_table(
+                one, TableOptions(header=reading.header, encoding=reading.encoding)
+            )
             settled, _ = examples.settle(opened, reading, labelled=False)
             found.append(Rows(opened, settled))
     return alike(found)
@@ -82,7 +88,9 @@ def _stream(reading: Reading, *, texts: bool) -> Rows:
     shown = "standard input"
     arriving = Arriving(shown, sys.stdin.buffer, reading.encoding)
     if examples.of_table(reading):
-        opened = table.open_stream(shown, arriving, header=reading.header is not False)
+        opened = table.open_stream(
+            shown, arriving, TableOptions(header=reading.header is not False)
+        )
         if opened.header and reading.text_column not in (None, *opened.columns):
             raise UserError(
                 f'{shown}: begin with a line of names, "{reading.text_column}" among them, where '
@@ -104,7 +112,7 @@ def answer_rows(tables: Sequence[Rows], answers: Answers, out: TextIO, bad: BadR
     contents = [examples.reader(rows.table, rows.reading) for rows in tables]
     writer = Writer(
         out, first.form, (*first.columns, *answers.columns), header=first.header,
-        delimiter=first.delimiter,
+        dialect=first.dialect, head=first.head,
     )  # fmt: skip
     for rows, content in zip(tables, contents, strict=True):
         for block in together(rows.table.rows(bad), rows.arriving):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from elman import decode, metrics
 from elman.data.doctor import Page
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.metrics import Loss
 from elman.tasks.decoding import Decoding
 
@@ -101,8 +101,8 @@ class Task(ABC, Generic[Options, Data, Batch]):
         """The data set, read and checked. Raises UserError for anything wrong with it."""
 
     @abstractmethod
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Data:
-        """Other data for a trained model: all of it is validation."""
+    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows) -> Data:
+        """Other data for a trained model: all of it is validation, but for what `bad` leaves out."""
 
     @abstractmethod
     def preprocessing(self, dataset: Data) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data.pairs import Pairs
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.tasks.translate.data import (
     Encoder,
@@ -113,7 +113,7 @@ def test_a_header_is_told_where_it_cannot_be_guessed(header: bool, tmp_path: Pat
     read = TASK.read([str(file)], how, 0.0)
     assert read.train.sources == (["un"] if header else ["that", "un"])
     file.write_text("that\tthis\ndeux\ttwo\n", encoding="utf-8")
-    unseen = TASK.unseen([str(file)], read.preprocessing())
+    unseen = TASK.unseen([str(file)], read.preprocessing(), BadRows(False))
     assert unseen.check.sources == (["deux"] if header else ["this", "two"])
 
 

@@ -1,14 +1,37 @@
-"""Records of a table as they come out of whatever holds it, block by block."""
+"""Records of a table as they come out of whatever holds it, block by block; rows that are wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from elman.data.tables.table import BadRows
+from elman.errors import UserError
 
 AT_ONCE = 8_192  # records of a block, or about as many
+SKIP = "give --skip-bad-rows to leave such rows out"
+
+
+@dataclass
+class BadRows:
+    """What becomes of rows that cannot be read: an error at the first, or left out and counted."""
+
+    skip: bool
+    count: int = 0
+    first: list[str] = field(default_factory=list)  # of the first few, what is wrong
+    advice: str = SKIP
+
+    def add(self, where: str, what: str) -> None:
+        """A row that is wrong. UserError, unless such rows are left out."""
+        self.refuse(f"{where}: {what}")
+
+    def refuse(self, told: str) -> None:
+        """The same, for a line that tells already where it is."""
+        if not self.skip:
+            raise UserError(f"{told}; {self.advice}")
+        self.count += 1
+        if len(self.first) < 5:
+            self.first.append(told)
 
 
 class Block(NamedTuple):

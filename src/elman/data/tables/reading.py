@@ -3,10 +3,25 @@ unchanged to whatever comes later."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from elman.data.tables.dates import Dates
-from elman.data.tables.numerals import Numerals
+from elman.data.tables.options import TableOptions
+from elman.data.tables.profile import Profile
+from elman.errors import UserError
+from elman.options import make
+
+if TYPE_CHECKING:
+    from elman.data.tables.dates import Dates
+    from elman.data.tables.numerals import Numerals
+
+# Names of a column that holds nothing but the number of its row. Those without a name are the index
+# of a data frame.
+ROW_NUMBERS = frozenset(
+    {"", "unnamed: 0", "index", "no", "no.", "nr", "nr.", "row", "rownum", "row_number", "#",
+     "序号", "编号", "行号", "番号", "번호"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,5 +44,103 @@ class Reading:
 
     encoding: str = "utf-8"
     separator: str = ","
+    quoted: bool = True  # quotation marks hold cells together
     header: bool = True
     columns: tuple[Column, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """The column of that name; one that is not known holds words."""
+        return next((c for c in self.columns if c.name == name), Column(name))
+
+    def of(self, names: Sequence[str]) -> Reading:
+        """The same for a table with these columns, in their order."""
+        return replace(self, columns=tuple(self.column(name) for name in names))
+
+    def facts(self) -> tuple[str, ...]:
+        """How it is written, for the user, as far as that is not the plainest way."""
+        told = [] if self.encoding in ("utf-8", "ascii") else [f"read as {self.encoding}"]
+        numbers: dict[str, list[str]] = {}
+        for column in self.columns:
+            if column.numerals is not None and (how := column.numerals.told()):
+                numbers.setdefault(how, []).append(column.name)
+            if column.passed_over:
+                name = f'"{column.name}"' if column.name else "the column without a name"
+                told.append(f"passed over: {name}, {column.passed_over}")
+        told += [f"{how}: {', '.join(names[:8])}" for how, names in numbers.items()]
+        return tuple(told)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, tuples as lists."""
+        return {**asdict(self), "columns": [_plain(column) for column in self.columns]}
+
+
+def reading_from_json(data: Any) -> Reading:
+    """The reading that gave this `to_json`. UserError where it is damaged."""
+    from elman.data.tables.dates import Dates
+    from elman.data.tables.numerals import Numerals
+
+    where = "preprocessing.json: damaged reading"
+    try:
+        columns = tuple(
+            Column(
+                str(one["name"]),
+                None if (n := one["numerals"]) is None else make(Numerals, dict(n), where=where),
+                None if (d := one["dates"]) is None else make(Dates, dict(d), where=where),
+                str(one["passed_over"]),
+            )
+            for one in data["columns"]
+        )
+        return Reading(
+            str(data["encoding"]), str(data["separator"]), bool(data["quoted"]),
+            bool(data["header"]), columns,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{where} ({error})") from None
+
+
+def read_columns(
+    profiles: Sequence[Profile], asked: TableOptions, *, semicolons: bool
+) -> tuple[Column, ...]:
+    """What each column holds, by all its cells. Of `semicolons` between cells, commas are likely to
+    stand before fractions."""
+    from elman.data.tables.dates import dates_of
+    from elman.data.tables.numerals import numerals_of
+
+    dates = {p.name: dates_of(p, asked.date_format) for p in profiles}
+    sure = {name for name, found in dates.items() if found is not None and found.sure}
+    numeric = [p for p in profiles if p.name not in sure]
+    mark = {"point": ".", "comma": ",", None: None}[asked.decimal]
+    numerals = {p.name: numerals_of(p, mark) for p in numeric}
+    commas = any(found is not None and found.decimal == "," for found in numerals.values())
+    points = any(found is not None and found.decimal == "." and _fraction(p, ".")
+                 for p in numeric for found in (numerals[p.name],))  # fmt: skip
+    if mark is None and (commas or semicolons) and not points:
+        # What one column leaves open, as 1,234 or 1.234 do, another one or the separator tells.
+        numerals = {p.name: numerals_of(p, ",") or numerals[p.name] for p in numeric}
+    return tuple(
+        Column(p.name, numerals.get(p.name), dates[p.name], _passed_over(p)) for p in profiles
+    )
+
+
+def _fraction(profile: Profile, mark: str) -> bool:
+    """Whether some cell surely has a fraction after this mark: not of three digits."""
+    tails = (shape.rpartition(mark)[2] for shape in profile.shapes if mark in shape)
+    return any(set(tail) == {"9"} and len(tail) != 3 for tail in tails)
+
+
+def _passed_over(profile: Profile) -> str:
+    if not profile.present:
+        return "empty"
+    if profile.counts_up and profile.name.lower() in ROW_NUMBERS:
+        return "the row number"
+    return ""
+
+
+def _plain(column: Column) -> dict[str, Any]:
+    def listed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {k: listed(v) for k, v in value.items()}
+        return [listed(v) for v in value] if isinstance(value, list | tuple) else value
+
+    made: dict[str, Any] = listed(asdict(column))
+    return made

@@ -1,5 +1,4 @@
-"""Tables of one record a row: CSV, TSV, JSON lines and plain lines, read as a stream and written as
-they came.
+"""Tables of one record a row, whatever holds them, read as a stream.
 
     label,review
     1,"很快，好吃，味道足，量大"
@@ -9,41 +8,35 @@ Or one JSON object a line: `{"label": "up", "x": [0.1, 0.3, 0.2]}`.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
-import select
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, Literal, TextIO, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
-from elman.data.source import Source, read_text, stream_text
+from elman.data.source import Source, read_text
+from elman.data.tables import delimited
+from elman.data.tables.arriving import ENCODING
+from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
+from elman.data.tables.delimited import Dialect, split_lines
+from elman.data.tables.options import TableOptions
+from elman.data.tables.profile import Profile, profiled
+from elman.data.tables.reading import Reading, read_columns
+from elman.data.tables.writer import COMMAS, Form
 from elman.errors import UserError, unknown_name
 
-Form: TypeAlias = Literal["csv", "tsv", "json", "lines"]
-
-SNIFFED = 1000  # rows from whose values a header is told from a record
-LONGEST_FIELD = 1 << 24  # characters, of a cell and of a line
-ENDINGS: Mapping[str, Form] = {
+ENDINGS: Mapping[str, str] = {
     ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
+    ".tsv": "csv",
+    ".tab": "csv",
     ".jsonl": "json",
     ".ndjson": "json",
     ".json": "json",
 }
+NOTHING = TableOptions()  # asked
 LINE = "text"  # the column of a table of plain lines
-SKIP = "give --skip-bad-rows to leave such rows out"
-ENCODING = "the right --encoding"
 NO_OBJECT = "not a JSON object on one line"
-WORDS_OF_CSV = {  # what Python's reader says, in words that help
-    "unexpected end of data": "a quotation mark opens here and is never closed",
-    "new-line character seen": "a carriage return within the line; convert the ends of its lines",
-    "field larger than": f"a cell of more than {LONGEST_FIELD:,} characters",
-}
-
-csv.field_size_limit(LONGEST_FIELD)
 
 
 @dataclass(frozen=True)
@@ -54,75 +47,48 @@ class Row:
     values: Mapping[str, Any]
 
 
-@dataclass
-class BadRows:
-    """What becomes of rows that cannot be read: an error at the first, or left out and counted."""
+class Examined(NamedTuple):
+    """What the columns of a table hold, and what all their cells look like; there are no profiles
+    where the reading was known before."""
 
-    skip: bool
-    count: int = 0
-    first: list[str] = field(default_factory=list)  # of the first few, what is wrong
-    advice: str = SKIP
-
-    def add(self, where: str, what: str) -> None:
-        """A row that is wrong. UserError, unless such rows are left out."""
-        self.refuse(f"{where}: {what}")
-
-    def refuse(self, told: str) -> None:
-        """The same, for a line that tells already where it is."""
-        if not self.skip:
-            raise UserError(f"{told}; {self.advice}")
-        self.count += 1
-        if len(self.first) < 5:
-            self.first.append(told)
+    reading: Reading
+    profiles: Mapping[str, Profile]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A source read as a table; `columns` are numbers, "1", "2", …, where it has no header."""
+    """A source read as a table; `columns` are numbers, "1", "2", …, where it has no header.
+
+    `form` is how its rows are written again. What is known or asked of it is applied; the rest is
+    found from all of it when it is `examined`.
+    """
 
     shown: str
     form: Form
     columns: tuple[str, ...]
     header: bool
-    lines: Callable[[], Iterator[str]]  # from the first on; of a stream only once
-    delimiter: str = ","  # of CSV: in many countries it is a semicolon
+    content: Callable[[BadRows], Iterator[Block]]  # of a stream only once
+    unit: str = "line"  # what blocks count
+    head: tuple[str, ...] = ()  # the header as it stands
+    dialect: Dialect = COMMAS
+    encoding: str = "utf-8"
+    asked: TableOptions = NOTHING
+    known: Reading | None = None
+    facts: tuple[str, ...] = ()  # of its form, for the user
+
+    def blocks(self, bad: BadRows) -> Iterator[Block]:
+        """Every record, in order. A row with too few or too many cells is a bad one."""
+        return self.content(bad)
 
     def rows(self, bad: BadRows) -> Iterator[Row]:
-        """Every record, in order. A row with too few or too many cells is a bad one."""
-        match self.form:
-            case "json":
-                yield from self._objects(bad)
-            case "lines":
-                for line, text in enumerate(self.lines(), start=1):
-                    if text.strip():
-                        yield Row(self.where(line), {LINE: text.strip()})
-            case _:
-                yield from self._records(bad)
+        """The same, one by one, by the names of the columns."""
+        for numbers, cells in self.content(bad):
+            for number, record in zip(numbers, cells, strict=True):
+                yield Row(self.where(number), dict(zip(self.columns, record, strict=True)))
 
-    def where(self, line: int) -> str:
-        """The place of a line, for messages."""
-        return f"{self.shown}, line {line:,}"
-
-    def _records(self, bad: BadRows) -> Iterator[Row]:
-        records = _records(self.lines(), self.form, self.delimiter)
-        for line, cells in itertools.islice(records, int(self.header), None):
-            if isinstance(cells, str):
-                bad.add(self.where(line), cells)
-            elif len(cells) != len(self.columns):
-                needed = len(self.columns)
-                bad.add(self.where(line), f"{len(cells)} cells where there should be {needed}")
-            else:
-                yield Row(self.where(line), dict(zip(self.columns, cells, strict=True)))
-
-    def _objects(self, bad: BadRows) -> Iterator[Row]:
-        for line, text in enumerate(self.lines(), start=1):
-            if not text.strip():
-                continue
-            value = _object(text)
-            if value is None:
-                bad.add(self.where(line), NO_OBJECT)
-            else:
-                yield Row(self.where(line), value)
+    def where(self, number: int) -> str:
+        """The place of a line or row, for messages."""
+        return f"{self.shown}, {self.unit} {number:,}"
 
     def column(self, name: str) -> str:
         """The column of that name. UserError, with the near match, where there is none."""
@@ -130,114 +96,155 @@ class Table:
             raise UserError(f"{self.shown}: {unknown_name('column', name, self.columns)}")
         return name
 
+    @cached_property
+    def examined(self) -> Examined:
+        """What the columns hold: as it is known, or by all of their cells."""
+        if self.known is not None:
+            return Examined(self.known.of(self.columns), {})
+        quiet = BadRows(skip=True)
+        profiles = profiled(self.columns, self.content(quiet))
+        if not profiles or not profiles[0].count:
+            raise UserError(f"{self.shown}: holds no rows{' but its header' * self.header}")
+        columns = read_columns(profiles, self.asked, semicolons=self.dialect.separator == ";")
+        reading = Reading(
+            self.encoding, self.dialect.separator, self.dialect.quoted, self.header, columns
+        )
+        return Examined(reading, {profile.name: profile for profile in profiles})
 
-def open_table(source: Source, *, header: bool | None = None, encoding: str = "utf-8") -> Table:
-    """A source as a table: its form by its name, else by its first line.
 
-    Whether the first row is a header is guessed where `header` is None: it is none if one of its
-    cells is a number, or comes again in its column. UserError: no row, or no such table.
+def open_table(
+    source: Source, asked: TableOptions = NOTHING, known: Reading | None = None
+) -> Table:  # fmt: skip
+    """A source as a table: its form by its first bytes, its name, else by its first lines.
+
+    Whether the first row is a header is found where neither `asked` nor `known` says so.
+    UserError: no row, or no such table.
     """
-    return _opened(
-        source.shown, ENDINGS.get(ending(source)), lambda: text_lines(source, encoding), header
-    )
+    lines = partial(text_lines, source, asked.encoding or "utf-8")
+    form = ENDINGS.get(ending(source))
+    separator = {".tsv": "\t", ".tab": "\t"}.get(ending(source))
+    return _opened(source.shown, form, lines, asked, known, separator)
 
 
-def open_stream(shown: str, stream: Iterator[str], *, header: bool) -> Table:
-    """Lines that come one by one as a table: nothing is read before it is needed."""
-    seen: list[str] = []
+def open_stream(
+    shown: str, stream: Iterator[str], asked: TableOptions = NOTHING,
+    known: Reading | None = None,
+) -> Table:  # fmt: skip
+    """Lines that come one by one as a table: nothing is read before it is needed.
 
-    def lines() -> Iterator[str]:
-        yield from seen
-        for line in stream:
-            seen.append(line)
-            yield line
+    It has a header unless `asked` or `known` says that there is none.
+    """
+    first = next((line for line in stream if line.strip()), None)
+    if first is None:
+        raise UserError(f"{shown}: holds no rows")
+    header = asked.header if asked.header is not None else known is None or known.header
+    begun = replace(asked, header=header)
+    separator = known.separator if known is not None and known.separator in first else None
+    opened = _opened(shown, None, lambda: iter([first]), begun, known, separator)
+    if known is not None and opened.dialect.separator == known.separator:
+        # One line does not tell.
+        opened = replace(opened, dialect=replace(opened.dialect, quoted=known.quoted))
+    lines = partial(itertools.chain, [first], stream)
+    if opened.form == "json":
+        return replace(opened, content=partial(_objects, opened, lines, at_once=1))
+    return replace(opened, content=partial(_cells, opened, lines, at_once=1))
 
-    return replace(_opened(shown, None, lines, header), lines=lambda: itertools.chain(seen, stream))
+
+def plain_lines(shown: str, lines: Callable[[], Iterator[str]], *, at_once: int = AT_ONCE) -> Table:
+    """Each line as a row of one column, `LINE`, blank ones too."""
+
+    def content(bad: BadRows) -> Iterator[Block]:
+        numbered = enumerate((line.strip() for line in lines()), start=1)
+        while block := list(itertools.islice(numbered, at_once)):
+            yield Block([number for number, _ in block], [(text,) for _, text in block])
+
+    return Table(shown, "lines", (LINE,), True, content)
 
 
-def plain_lines(shown: str, lines: Callable[[], Iterator[str]]) -> Table:
-    """Each line that is not blank as a row of one column, `LINE`."""
-    return Table(shown, "lines", (LINE,), True, lines)
+def of_objects(shown: str, columns: tuple[str, ...], lines: Callable[[], Iterator[str]]) -> Table:
+    """JSON lines with these keys."""
+    made = Table(shown, "json", columns, False, lambda bad: iter(()))
+    return replace(made, content=partial(_objects, made, lines))
+
+
+def of_content(shown: str, content: Content, asked: TableOptions, known: Reading | None) -> Table:
+    """What an opener of another form gives, as a table; it is written again as CSV."""
+    return Table(
+        shown, "csv", content.columns, True, content.blocks, content.unit, asked=asked,
+        known=known, facts=content.facts,
+    )  # fmt: skip
 
 
 def _opened(
-    shown: str, form: Form | None, lines: Callable[[], Iterator[str]], header: bool | None
-) -> Table:
+    shown: str, form: str | None, lines: Callable[[], Iterator[str]], asked: TableOptions,
+    known: Reading | None, separator: str | None,
+) -> Table:  # fmt: skip
     first = next((line for line in lines() if line.strip()), None)
     if first is None:
         raise UserError(f"{shown}: holds no rows")
-    form = form or ("json" if first.lstrip().startswith("{") else "tsv" if "\t" in first else "csv")
-    if form == "json":
+    encoding = asked.encoding or "utf-8"
+    if form == "json" or (form is None and first.lstrip().startswith("{")):
         value = _object(first)
         if not value:
             raise UserError(f"{shown}, line 1: {NO_OBJECT}")
-        return Table(shown, form, tuple(value), False, lines)
-    delimiter = ";" if form == "csv" and ";" in first and "," not in first else ","
-    records = _records(lines(), form, delimiter)
-    line, head = next(records)
+        made = of_objects(shown, tuple(value), lines)
+        return replace(made, encoding=encoding, asked=asked, known=known)
+    if asked.separator is not None:
+        separator = "\t" if asked.separator == "tab" else asked.separator
+    dialect = delimited.dialect_of(lines(), separator)
+    begun = delimited.records(lines(), dialect)
+    line, head = next(begun, (1, "holds no rows below its title"))
+    where = f"{shown}, line {line:,}"
     if isinstance(head, str):
-        raise UserError(f"{shown}, line {line:,}: {head}")
+        raise UserError(f"{where}: {head}")
+    header = asked.header if asked.header is not None else known.header if known else None
     if header is None:
-        others = (cells for _, cells in itertools.islice(records, SNIFFED))
-        header = not _is_record(head, [cells for cells in others if isinstance(cells, list)])
-    names = [name.strip() for name in head]
-    if header and len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f'{shown}, line {line:,}: two columns are named "{twice}"; rename one')
-    columns = names if header else [str(k + 1) for k in range(len(head))]
-    return Table(shown, form, tuple(columns), header, lines, delimiter)
+        others = (cells for _, cells in itertools.islice(begun, delimited.SNIFFED))
+        header = delimited.has_header(head, [cells for cells in others if isinstance(cells, list)])
+    if header and dialect.bare:
+        head = ["", *head]
+    names = delimited.named(head, where) if header else tuple(str(k + 1) for k in range(len(head)))
+    facts = [dialect.told] if dialect.told else []
+    if dialect.above and separator is None:
+        facts.append(f"the first {dialect.above:,} lines are above the table, and passed over")
+    made = Table(
+        shown, "csv", names, header, lambda bad: iter(()), head=tuple(head) if header else (),
+        dialect=dialect, encoding=encoding, asked=asked, known=known, facts=tuple(facts),
+    )  # fmt: skip
+    return replace(made, content=partial(_cells, made, lines))
 
 
-class Writer:
-    """Writes rows in the form of a table that was read; plain lines come out as CSV."""
-
-    def __init__(
-        self, out: TextIO, form: Form, columns: Sequence[str], *, header: bool, delimiter: str = ","
-    ) -> None:
-        self._out, self._form, self._columns = out, form, columns
-        self._csv = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-        self._quoted = csv.writer(
-            out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
-        )
-        if header and form != "json":
-            self._cells(columns)
-
-    def write(self, values: Mapping[str, Any]) -> None:
-        if self._form == "json":
-            self._out.write(json.dumps(dict(values), ensure_ascii=False) + "\n")
-        else:
-            self._cells([values.get(name, "") for name in self._columns])
-
-    def _cells(self, cells: Sequence[object]) -> None:
-        if self._form == "tsv":
-            self._out.write("\t".join(str(cell).translate(_PARTING) for cell in cells) + "\n")
-        else:  # csv itself puts no quotation marks around a carriage return
-            returns = any("\r" in str(cell) for cell in cells)
-            (self._quoted if returns else self._csv).writerow(cells)
+def _cells(
+    table: Table, lines: Callable[[], Iterator[str]], bad: BadRows, *, at_once: int = AT_ONCE
+) -> Iterator[Block]:
+    return delimited.blocks(
+        lines, table.dialect, len(table.columns), header=table.header, where=table.where,
+        bad=bad, at_once=at_once,
+    )  # fmt: skip
 
 
-_PARTING = str.maketrans("\t\n\r", "   ")  # what TSV has no way to write within a cell
-
-
-class Arriving(Iterator[str]):
-    """The lines of a stream as they arrive."""
-
-    def __init__(self, shown: str, stream: BinaryIO, encoding: str = "utf-8") -> None:
-        texts = stream_text(shown, stream, encoding=encoding, instead=ENCODING)
-        self._stream, self._blocks = stream, _blocks(shown, texts)
-        self._ready: deque[str] = deque()
-
-    def __next__(self) -> str:
-        while not self._ready:
-            self._ready.extend(next(self._blocks))
-        return self._ready.popleft()
-
-    def waiting(self) -> bool:
-        """Whether the next line is not there yet; False where that cannot be told."""
-        try:
-            return not self._ready and not select.select([self._stream], [], [], 0)[0]
-        except (OSError, ValueError):  # no file of the system's
-            return False
+def _objects(
+    table: Table, lines: Callable[[], Iterator[str]], bad: BadRows, *, at_once: int = AT_ONCE
+) -> Iterator[Block]:
+    numbers: list[int] = []
+    cells: list[list[Any]] = []
+    for line, text in enumerate(lines(), start=1):
+        if not text.strip():
+            continue
+        value = _object(text)
+        if value is None:
+            if cells:
+                yield Block(numbers, cells)
+                numbers, cells = [], []
+            bad.add(table.where(line), NO_OBJECT)
+            continue
+        numbers.append(line)
+        cells.append([value.get(name) for name in table.columns])
+        if len(cells) == at_once:
+            yield Block(numbers, cells)
+            numbers, cells = [], []
+    if cells:
+        yield Block(numbers, cells)
 
 
 def ending(source: Source) -> str:
@@ -249,52 +256,7 @@ def ending(source: Source) -> str:
 def text_lines(source: Source, encoding: str = "utf-8") -> Iterator[str]:
     """The lines of a text, with their ends."""
     texts = read_text([source], encoding=encoding, instead=ENCODING)
-    return itertools.chain.from_iterable(_blocks(source.shown, texts))
-
-
-def _blocks(shown: str, texts: Iterable[str]) -> Iterator[list[str]]:
-    """The lines that end in each of these pieces of text."""
-    held = ""
-    for text in texts:
-        *whole, held = (held + text).split("\n")
-        yield [line + "\n" for line in whole]
-        if len(held) > LONGEST_FIELD:
-            raise UserError(f"{shown}: a line of more than {LONGEST_FIELD:,} characters")
-    if held:
-        yield [held]
-
-
-def _records(
-    lines: Iterator[str], form: Form, delimiter: str
-) -> Iterator[tuple[int, list[str] | str]]:
-    """Each record that is no empty line, as cells or as what is wrong with it, and its line."""
-    if form == "tsv":  # a quotation mark is a letter like any other
-        for line, text in enumerate(lines, start=1):
-            if text := text.removesuffix("\n").removesuffix("\r"):
-                yield line, text.split("\t")
-        return
-    reader, line = csv.reader(lines, delimiter=delimiter, strict=True), 1
-    while True:
-        try:
-            cells: list[str] | str = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            told = (words for start, words in WORDS_OF_CSV.items() if str(error).startswith(start))
-            cells = next(told, f"no CSV ({error})")
-        if cells:
-            yield line, cells
-        line = reader.line_num + 1
-
-
-def _is_record(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row is one like the others. A header may leave a name out, of an index."""
-    return any(is_number(cell) for cell in head) or any(
-        cell.strip() and cell == row[k]
-        for row in rows
-        if len(row) == len(head)
-        for k, cell in enumerate(head)
-    )
+    return split_lines(source.shown, texts)
 
 
 def is_number(text: object) -> bool:

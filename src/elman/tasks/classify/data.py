@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elman.data import vocabulary
 from elman.data.examples import Examples, Reading
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.vocabulary import Vocabulary
 from elman.errors import UserError
 from elman.options import plain

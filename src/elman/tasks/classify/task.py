@@ -20,7 +20,7 @@ from elman.data import doctor, examples, vectors
 from elman.data.batching import Buckets, padded
 from elman.data.doctor import Page
 from elman.data.examples import Examples, Reading
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.vocabulary import Words
 from elman.errors import UserError
 from elman.metrics import Loss
@@ -126,9 +126,10 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         made = _labelled(name, train, check, classes, encoder, train.reading, bad)
         return replace(made, bag=counted(made, options.bag))
 
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Labelled:
+    def unseen(
+        self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
+    ) -> Labelled:
         classes, encoder, reading = _settled(preprocessing)
-        bad = BadRows(False, advice="mend it")
         check = examples.read(data, reading, bad)
         return _labelled(naming.shown(data), Examples(), check, classes, encoder, reading, bad)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from elman.data.batching import padded
 from elman.data.roles import Columns
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.trajectories import Trajectories, Trajectory, target_names
 from elman.errors import UserError
 from elman.options import make

@@ -15,7 +15,11 @@ from elman.data import trajectories
 from elman.data.columns import has_lists
 from elman.data.roles import Columns
 from elman.data.tables import table
-from elman.data.tables.table import Arriving, BadRows, Row, Table, Writer
+from elman.data.tables.arriving import Arriving
+from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
+from elman.data.tables.table import Row, Table
+from elman.data.tables.writer import Writer
 from elman.data.trajectories import Arrays, Trajectory
 from elman.errors import UserError
 from elman.tasks.regress.data import Encoded, Encoder
@@ -54,7 +58,7 @@ class Answering:
             shown = "standard input"
             arriving = Arriving(shown, sys.stdin.buffer, self.columns.encoding)
             header = self.columns.header is not False
-            stream = table.open_stream(shown, arriving, header=header)
+            stream = table.open_stream(shown, arriving, TableOptions(header=header))
             self._write_rows(stream, self._writer(stream, out), out, bad, arriving)
             return
         found = list(trajectories.tables(data, self.columns))
@@ -79,7 +83,7 @@ class Answering:
                 raise UserError(f'{opened.shown}: has a column "{name}" already; rename it')
         return Writer(
             out, opened.form, (*opened.columns, *self.answers), header=opened.header,
-            delimiter=opened.delimiter,
+            dialect=opened.dialect, head=opened.head,
         )  # fmt: skip
 
     def _write_steps(self, opened: Table, writer: Writer, bad: BadRows) -> None:

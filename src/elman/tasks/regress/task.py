@@ -15,7 +15,7 @@ from elman.data import trajectories
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
 from elman.data.roles import Columns
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.trajectories import Trajectories
 from elman.errors import UserError
 from elman.metrics import Loss
@@ -95,10 +95,11 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         encoder = Encoder.of(train.items, every_step=bool(columns.every_step))
         return measured(name, train, check, encoder, columns, bad)
 
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Measured:
+    def unseen(
+        self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
+    ) -> Measured:
         columns = columns_from_json(preprocessing.get("columns"))
         encoder = encoder_from_json(preprocessing.get("encoder") or {})
-        bad = BadRows(False)
         check = trajectories.read(data, columns, bad)
         return measured(naming.shown(data), Trajectories(), check, encoder, columns, bad)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from elman.data import tagged, vocabulary
 from elman.data.batching import padded
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.tagged import Reading, Sentence
 from elman.data.vocabulary import UNKNOWN, Characters, Words
 from elman.errors import UserError

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from elman.data import source, tagged
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
-from elman.data.tables.table import Arriving, BadRows
+from elman.data.tables.arriving import Arriving
+from elman.data.tables.content import BadRows
 from elman.data.tagged import Opened, Reading, Sentence
 from elman.errors import UserError
 from elman.metrics import Loss
@@ -103,9 +104,10 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         )  # fmt: skip
         return _tagged(data, *whole, labels, encoder, found.reading, found.facts, bad)
 
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Tagged:
+    def unseen(
+        self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
+    ) -> Tagged:
         labels, encoder, reading = _settled(preprocessing)
-        bad = BadRows(False, advice="mend it")
         found = tagged.read(data, reading, bad)
         return _tagged(data, [], found.all, labels, encoder, reading, found.facts, bad)
 

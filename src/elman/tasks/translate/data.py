@@ -17,7 +17,7 @@ from elman.data import vocabulary
 from elman.data.batching import Buckets, padded
 from elman.data.pairs import Pairs, Reading
 from elman.data.scripts import main_script, scripts
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.data.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
 from elman.options import make

@@ -10,7 +10,8 @@ from typing import TextIO
 from elman.data import pairs, source
 from elman.data.pairs import Reading
 from elman.data.tables import table
-from elman.data.tables.table import Arriving, BadRows
+from elman.data.tables.arriving import Arriving
+from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.tasks import prediction
 from elman.tasks.prediction import Answer

@@ -17,7 +17,7 @@ from elman.data import doctor, pairs
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
 from elman.data.pairs import Pairs, Reading
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given
@@ -109,9 +109,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
     def held_out(self, dataset: Paired) -> Paired | None:
         return dataset.tested()
 
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> Paired:
+    def unseen(
+        self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
+    ) -> Paired:
         encoder, reading, written = settled(preprocessing)
-        bad = BadRows(False, advice="mend it")
         check = pairs.read(data, reading, bad)
         if strange := encoder.strange("".join(check.sources)):
             raise UserError(f"{naming.shown(data)}: sources {strange}")

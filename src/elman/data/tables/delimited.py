@@ -1,0 +1,255 @@
+"""Delimited text: what parts its cells, whether quotation marks mean anything, whether it begins
+with a header; and its records.
+
+date;sales
+01.01.2010;100,85
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from elman.data.tables.content import AT_ONCE, BadRows, Block
+from elman.errors import UserError
+
+SEPARATORS = (",", ";", "\t", "|")
+SPACES = " "  # as a separator: one or more of them
+SNIFFED = 1000  # records from which the way of writing is found
+PREAMBLE = 30  # lines above a table that are passed over at most
+AGREE = 0.9  # share of the records that must have as many cells as most
+LONGEST_FIELD = 1 << 24  # characters, of a cell and of a line
+WORDS_OF_CSV = {  # what Python's reader says, in words that help
+    "unexpected end of data": "a quotation mark opens here and is never closed",
+    "new-line character seen": "a carriage return within the line; convert the ends of its lines",
+    "field larger than": f"a cell of more than {LONGEST_FIELD:,} characters",
+}
+# A cell of a record rather than of a header: digits, and hardly a letter beside them.
+VALUE = re.compile(
+    r"[\s+\-−(]*(?:[$€£¥₩₹]|[A-Z]{3}\s)?\s*\d[\d\s.,:/%'’()+\-−]*"
+    r"(?:[eE][+-]?\d+|[TZ][\d:.+\-Z]*|[年月日]|[$€£¥₩₹元円원]|\s?[A-Z]{3})*[\d\s)]*"
+)
+
+csv.field_size_limit(LONGEST_FIELD)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a delimited text is written. `above` lines before its header or first record are none of
+    it; `bare` says that its header lacks the name of the first column, the row's own."""
+
+    separator: str = ","
+    quoted: bool = True  # quotation marks hold cells together
+    above: int = 0
+    bare: bool = False
+
+    @property
+    def told(self) -> str:
+        """What parts the cells, for the user; empty where it is the comma."""
+        known = {",": "", "\t": "tabs", SPACES: "spaces"}
+        name = known.get(self.separator, f'"{self.separator}"')
+        return f"cells parted by {name}" if name else ""
+
+
+def split_lines(shown: str, texts: Iterable[str]) -> Iterator[str]:
+    """The lines of a text with their ends: \\n, \\r\\n, or the \\r of old Macintoshes."""
+    return itertools.chain.from_iterable(line_blocks(shown, texts))
+
+
+def line_blocks(shown: str, texts: Iterable[str]) -> Iterator[list[str]]:
+    """The lines that end in each of these pieces of text."""
+    held = ""
+    for text in texts:
+        text = held + text
+        # The newline of a carriage return may come with the next piece.
+        ending = len(text) - 1 if text.endswith("\r") else len(text)
+        lines = list(io.StringIO(text[:ending], newline=""))
+        held = text[ending:]
+        if lines and not lines[-1].endswith(("\n", "\r")):
+            held = lines.pop() + held
+        yield lines
+        if len(held) > LONGEST_FIELD:
+            raise UserError(f"{shown}: a line of more than {LONGEST_FIELD:,} characters")
+    if held:
+        yield [held]
+
+
+def dialect_of(lines: Iterable[str], separator: str | None = None) -> Dialect:
+    """How a text is written, from its first lines; a separator that is given is taken."""
+    begun = list(itertools.islice(lines, SNIFFED))
+    while begun and not begun[-1].strip():
+        begun.pop()
+    above = 0
+    if separator is None and begun and (found := re.fullmatch(r"sep=(.)\s*", begun[0])):
+        separator, above = found[1], 1  # as spreadsheets write it
+    chosen = separator if separator is not None else _separator(begun)
+    quoted = chosen != SPACES and (chosen != "\t" or _quoted(begun))
+    dialect = Dialect(chosen, quoted, above)
+    counts = [
+        (line, len(cells))
+        for line, cells in records(iter(begun), dialect)
+        if isinstance(cells, list)
+    ]
+    if len(counts) < 3:
+        return dialect
+    usual, times = Counter(n for _, n in counts).most_common(1)[0]
+    if usual < 2 or times < AGREE * (len(counts) - PREAMBLE) or counts[0][1] == usual:
+        return dialect
+    first = next(k for k, (_, n) in enumerate(counts) if n == usual)
+    if first == 1 and counts[0][1] == usual - 1:
+        return Dialect(chosen, quoted, above, bare=True)
+    # Lines above a table, as banks write them: a title, an account, a period.
+    ends = all(n == usual for _, n in counts[first : first + 5])
+    if 0 < first <= PREAMBLE and ends and all(n < usual for _, n in counts[:first]):
+        return Dialect(chosen, quoted, counts[first][0] - 1)
+    return dialect
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """What parts most lines into equally many cells, the first line among them."""
+    best: tuple[tuple[bool, float, int], str] | None = None
+    for separator in SEPARATORS:
+        counts = [
+            len(cells) if isinstance(cells, list) else 0
+            for _, cells in records(iter(lines), Dialect(separator, separator != "\t"))
+        ]
+        if not counts or max(counts) < 2:
+            continue
+        usual, times = Counter(counts).most_common(1)[0]
+        if usual < 2:
+            usual, times = counts[0], counts.count(counts[0])
+        if usual < 2:
+            continue
+        rank = (counts[0] == usual, times / len(counts), usual)
+        if best is None or rank > best[0]:
+            best = rank, separator
+    if best is not None:
+        return best[1]
+    cells = [line.split() for line in lines if line.strip()]
+    parted = bool(cells) and len(cells[0]) > 1 and len({len(c) for c in cells}) == 1
+    return SPACES if parted and all(_is_number(c) for row in cells for c in row) else ","
+
+
+def _quoted(lines: Sequence[str]) -> bool:
+    """Whether quotation marks between tabs hold cells together: they stand around whole cells only,
+    or without them the records would be of unequal length."""
+    if not any('"' in line for line in lines):
+        return False
+    apart, together = (
+        [cells for _, cells in records(iter(lines), Dialect("\t", quoted))]
+        for quoted in (False, True)
+    )
+    if len(together) == len(lines) or isinstance(together[-1], str):
+        together = together[:-1] or together  # the last one may go on
+    if any(isinstance(cells, str) or len(cells) != len(together[0]) for cells in together):
+        return False
+    if any(len(cells) != len(apart[0]) for cells in apart):
+        return True
+    marked = [cell for cells in apart for cell in cells if '"' in cell]
+    return all(
+        len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in cell[1:-1].replace('""', "")
+        for cell in marked
+    )
+
+
+def records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[int, list[str] | str]]:
+    """Each record that is no empty line, as cells or as what is wrong with it, and its line."""
+    line = dialect.above + 1
+    lines = itertools.islice(lines, dialect.above, None)
+    if not dialect.quoted:
+        parted_by = None if dialect.separator == SPACES else dialect.separator
+        for number, text in enumerate(lines, start=line):
+            if text := text.rstrip("\n").removesuffix("\r"):
+                yield number, text.split(parted_by)
+        return
+    reader = csv.reader(lines, delimiter=dialect.separator, strict=True)
+    while True:
+        try:
+            cells: list[str] | str = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            told = (words for start, words in WORDS_OF_CSV.items() if str(error).startswith(start))
+            cells = next(told, f"no CSV ({error})")
+        if cells:
+            yield line, cells
+        line = dialect.above + reader.line_num + 1
+
+
+def blocks(
+    lines: Callable[[], Iterator[str]], dialect: Dialect, width: int, *, header: bool,
+    where: Callable[[int], str], bad: BadRows, at_once: int = AT_ONCE,
+) -> Iterator[Block]:  # fmt: skip
+    """The records of so many cells, without the header; others are bad rows. Cells that are empty
+    and too many, as after a separator at the end of each line, are none."""
+    numbers: list[int] = []
+    cells: list[list[str]] = []
+    for line, record in itertools.islice(records(lines(), dialect), int(header), None):
+        if len(record) != width or isinstance(record, str):
+            wrong = record
+            if not isinstance(record, str):
+                wrong = f"{len(record)} cells where there should be {width}"
+            if isinstance(record, str) or len(record) < width or any(record[width:]):
+                if cells:  # so that whoever reads knows between which rows the bad one is
+                    yield Block(numbers, cells)
+                    numbers, cells = [], []
+                bad.add(where(line), str(wrong))
+                continue
+            del record[width:]
+        numbers.append(line)
+        cells.append(record)
+        if len(cells) == at_once:
+            yield Block(numbers, cells)
+            numbers, cells = [], []
+    if cells:
+        yield Block(numbers, cells)
+
+
+def has_header(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns: it is a record if it holds a value such as a number,
+    unless these go up evenly, as years do, or if one of its cells comes again in its column. A
+    header may leave a name out."""
+    if any(
+        cell.strip() and cell == row[k]
+        for row in rows
+        if len(row) == len(head)
+        for k, cell in enumerate(head)
+    ):
+        return False
+    if not any(VALUE.fullmatch(cell) for cell in head if cell.strip()):
+        return True
+    return _goes_up(head) and not any(_goes_up(row) for row in rows[:1])
+
+
+def _goes_up(head: Sequence[str]) -> bool:
+    """Whether beside names, or a place for one, stand three whole numbers or more, evenly apart."""
+    numbers = [int(cell) for cell in head if cell.strip().isdecimal() and len(cell) < 16]
+    names = [cell for cell in head if not VALUE.fullmatch(cell)]
+    steps = {b - a for a, b in itertools.pairwise(numbers)}
+    together = len(numbers) + len(names) == len(head)
+    return bool(names) and together and len(numbers) > 2 and len(steps) == 1 and min(steps) > 0
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def named(head: Sequence[str], where: str) -> tuple[str, ...]:
+    """The names of columns, all different: those without a name by their place, but for a first
+    one, which is "". UserError: one name twice."""
+    names: list[str] = []
+    for k, cell in enumerate(head):
+        name = cell.strip() or ("" if k == 0 else f"unnamed {k + 1}")
+        if name in names:
+            raise UserError(f'{where}: two columns are named "{name}"; rename one')
+        names.append(name)
+    return tuple(names)
