@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from elman import cells, decode, metrics
 from elman.data import batching, doctor, source
 from elman.data.doctor import Page
+from elman.data.tables.content import BadRows
 from elman.data.text import Corpus, TokenFile, encode_corpus, encode_with
 from elman.data.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
@@ -79,7 +80,9 @@ class Text(Task[TextOptions, TextData, Batch]):
             )
         return TextData(corpus, cut)
 
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any]) -> TextData:
+    def unseen(
+        self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
+    ) -> TextData:
         return TextData(encode_with(self._vocabulary(preprocessing), source.resolve(data)), 0)
 
     def preprocessing(self, dataset: TextData) -> dict[str, Any]:
