@@ -291,6 +291,13 @@ ANY = (
 )
 
 
+@pytest.mark.parametrize("cell", ["1_000", "१२", "1e400", "infinity", "-inf"])
+def test_what_python_alone_takes_for_a_number_is_none(cell: str) -> None:
+    for known in (Numerals(), numerals("1,234.5")):
+        assert known.number(cell) is None
+        assert known.numbers([cell, "2"])[1].tolist() == [True, False]
+
+
 @given(ANY, st.floats(allow_infinity=False, allow_nan=False))
 def test_every_number_that_is_written_is_read_back(found: Numerals, value: float) -> None:
     assert found.number(found.text(value)) == value

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import numbers
 import re
@@ -19,7 +18,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.tables.marks import DIGITS, MARKS, Parts, own_digits, parts_of
+from elman.data.tables.marks import DIGITS, LONGEST, MARKS, Parts, own_digits, parts_of
 from elman.data.tables.profile import MISSING, Profile
 
 Mark: TypeAlias = Literal[".", ","]
@@ -113,13 +112,10 @@ class Numerals:
     def numbers(self, cells: Sequence[object]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The numbers in cells, float64 [cells], NaN where one is missing or no number of this
         column; and True where it is no number, bool [cells]."""
-        doubtful: Iterable[int] = range(len(cells))
-        values = None
         if self.decimal == "." and not (self.percent or self.truth) and _is_plain(cells):
-            with contextlib.suppress(TypeError, ValueError, OverflowError):
-                values = np.fromiter(map(float, cells), np.float64, len(cells))  # type: ignore[arg-type]
-                doubtful = np.flatnonzero(~np.isfinite(values)).tolist()
-        values = np.empty(len(cells)) if values is None else values
+            values, doubtful = _floats(cells)
+        else:
+            values, doubtful = np.empty(len(cells)), range(len(cells))
         bad = np.zeros(len(cells), dtype=np.bool_)
         for place in doubtful:
             value = self.number(cells[place])
@@ -184,8 +180,14 @@ class Numerals:
         return ", ".join(said)
 
     @cached_property
-    def _plain(self) -> re.Pattern[str]:
-        return re.compile(rf"\s*[+-]?{_body(self.decimal, self.groups, self.indian)}\s*")
+    def _usual(self) -> re.Pattern[str]:
+        """Cells as most of the column are, which need not be taken apart."""
+        before, after = (
+            re.escape(part.strip()).join([r"\s*"] * 2) for part in (self.prefix, self.suffix)
+        )
+        body = _body(self.decimal, self.groups, self.indian)
+        way = "" if self.percent else "?"
+        return re.compile(rf"\s*([+-]?)(?:{before}){way}({body})(?:{after}){way}\s*")
 
     @cached_property
     def _body(self) -> re.Pattern[str]:
@@ -197,8 +199,10 @@ class Numerals:
         return marks | {ord(self.groups): ""} if self.groups else marks
 
     def _read(self, cell: str) -> float | None:
-        if not (self.percent or self.truth) and self._plain.fullmatch(cell):
-            return _finite(cell.translate(self._to_python))
+        usual = None if self.truth or len(cell) > LONGEST else self._usual.fullmatch(cell)
+        if usual:
+            value = usual[1] + usual[2].translate(self._to_python)
+            return _finite(value + "e-2" if self.percent else value)
         word = cell.strip().lower()
         if word in MISSING:
             return math.nan
@@ -356,6 +360,21 @@ def _digits_of(profile: Profile, found: list[Found]) -> str:
 def _finite(text: str) -> float | None:
     value = float(text)
     return None if math.isinf(value) else value
+
+
+def _floats(cells: Sequence[object]) -> tuple[NDArray[np.float64], Sequence[int]]:
+    """What Python reads, and the places of what it does not, or not as a finite number."""
+    try:
+        values = np.fromiter(map(float, cells), np.float64, len(cells))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        read = []
+        for cell in cells:
+            try:
+                read.append(float(cell))  # type: ignore[arg-type]
+            except (TypeError, ValueError, OverflowError):
+                read.append(math.nan)
+        values = np.array(read)
+    return values, np.flatnonzero(~np.isfinite(values)).tolist()
 
 
 def _is_plain(cells: Sequence[object]) -> bool:
