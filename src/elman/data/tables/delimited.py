@@ -101,13 +101,20 @@ def dialect_of(lines: Iterable[str], separator: str | None = None) -> Dialect:
     if usual < 2 or times < AGREE * (len(counts) - PREAMBLE) or counts[0][1] == usual:
         return dialect
     first = next(k for k, (_, n) in enumerate(counts) if n == usual)
-    if first == 1 and counts[0][1] == usual - 1:
+    named = usual > 2 or any(map(VALUE.fullmatch, _second(begun, dialect)))
+    if first == 1 and counts[0][1] == usual - 1 and named:
         return Dialect(chosen, quoted, above, bare=True)
     # Lines above a table, as banks write them: a title, an account, a period.
     ends = all(n == usual for _, n in counts[first : first + 5])
     if 0 < first <= PREAMBLE and ends and all(n < usual for _, n in counts[:first]):
         return Dialect(chosen, quoted, counts[first][0] - 1)
     return dialect
+
+
+def _second(lines: Sequence[str], dialect: Dialect) -> Sequence[str]:
+    """The cells of the second record."""
+    found = [cells for _, cells in itertools.islice(records(iter(lines), dialect), 2)]
+    return found[-1] if isinstance(found[-1], list) else ()
 
 
 def _separator(lines: Sequence[str]) -> str:
@@ -144,17 +151,22 @@ def _quoted(lines: Sequence[str]) -> bool:
         [cells for _, cells in records(iter(lines), Dialect("\t", quoted))]
         for quoted in (False, True)
     )
-    if len(together) == len(lines) or isinstance(together[-1], str):
-        together = together[:-1] or together  # the last one may go on
-    if any(isinstance(cells, str) or len(cells) != len(together[0]) for cells in together):
+    if len(lines) == SNIFFED and isinstance(together[-1], str):
+        together.pop()  # it goes on
+    if not together or any(isinstance(cells, str) for cells in together):
         return False
-    if any(len(cells) != len(apart[0]) for cells in apart):
+    if _unequal(together) < _unequal(apart):
         return True
     marked = [cell for cells in apart for cell in cells if '"' in cell]
-    return all(
+    return _unequal(together) == _unequal(apart) and all(
         len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in cell[1:-1].replace('""', "")
         for cell in marked
     )
+
+
+def _unequal(rows: Sequence[Sequence[str] | str]) -> int:
+    """How many records have another number of cells than most."""
+    return len(rows) - Counter(map(len, rows)).most_common(1)[0][1]
 
 
 def records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[int, list[str] | str]]:

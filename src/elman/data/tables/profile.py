@@ -19,9 +19,11 @@ MISSING = frozenset(
 )  # fmt: skip
 LONG = 40  # characters of a cell from which its shape says nothing
 LONG_SHAPE = "…"  # of such cells
+LIST = "[…]"  # stands for a list or an object
 MOST_SHAPES = 4096  # told apart in a column; the others are counted as long ones
 MOST_DISTINCT = 100_000  # cells told apart in a column
-GROUPS = re.compile(r"\d+")
+GROUPS = re.compile("9+")
+BETWEEN = "\x1f"  # parts cells that are drawn at once
 # Shapes whose groups of digits may be the parts of a date, of which the extremes decide.
 PARTED = re.compile(r"\s*9{1,4}(?:[-/.,: _'年月T]|\. ?|, ?)9|\s*9{6,19}(?:\.9+)?\s*$|9{4}\s*$")
 _DIGITS = str.maketrans(
@@ -59,6 +61,7 @@ class Profile:
     distinct: set[str] = field(default_factory=set)  # no more than MOST_DISTINCT of them
     counts_up: bool = True  # each cell is a whole number, one more than that before it
     _last: int | None = None
+    _shapes: dict[str, str] = field(default_factory=dict)  # all that were met, missing ones too
 
     @property
     def present(self) -> int:
@@ -68,48 +71,47 @@ class Profile:
     def add(self, cells: Sequence[Any], numbers: Sequence[int]) -> None:
         """More cells, and the numbers of the lines or rows that they stand in."""
         texts = self._texts(cells)
-        fresh = set(texts)
         self.count += len(texts)
         self.characters += sum(map(len, texts))
         if len(self.distinct) < MOST_DISTINCT:
-            self.distinct |= fresh
+            self.distinct.update(texts)
         self._count_up(texts)
-        shape_of = {text: self._shape(text) for text in fresh}
-        shapes = Counter(map(shape_of.__getitem__, texts))
-        lost = shapes.pop("", 0)
-        if lost and self.first_missing is None:
-            self.first_missing = next(
-                n for n, text in zip(numbers, texts, strict=True) if not shape_of[text]
-            )
-        self.missing += lost
-        for shape in shapes.keys() - self.first.keys():
-            number, text = next(
-                (n, t) for n, t in zip(numbers, texts, strict=True) if shape_of[t] == shape
-            )
-            self.first[shape] = Seen(number, text)
-        self.shapes.update(shapes)
-        for shape in shapes:
-            if shape in self.extremes or PARTED.match(shape):
-                self._stretch(shape, (t for t in fresh if shape_of[t] == shape))
+        drawn = _drawn([text if len(text) <= LONG else LONG_SHAPE for text in texts])
+        for raw, count in Counter(drawn).items():
+            shape = self._shape(raw)
+            if not shape:
+                if self.first_missing is None:
+                    self.first_missing = numbers[drawn.index(raw)]
+                self.missing += count
+                continue
+            self.shapes[shape] += count
+            if shape not in self.first:
+                k = drawn.index(raw)
+                self.first[shape] = Seen(numbers[k], texts[k])
+            if shape == raw and (shape in self.extremes or PARTED.match(shape)):
+                alike = texts
+                if count < len(texts):
+                    alike = [t for t, own in zip(texts, drawn, strict=True) if own == raw]
+                self._stretch(shape, alike)
 
     def _texts(self, cells: Sequence[Any]) -> list[str]:
-        if all(type(cell) is str for cell in cells):
+        if set(map(type, cells)) == {str}:
             return list(cells)
         self.typed.update(
             type(cell).__name__ for cell in cells if cell is not None and type(cell) is not str
         )
-        return ["" if cell is None else str(cell) for cell in cells]
+        return ["" if cell is None else _text(cell) for cell in cells]
 
-    def _shape(self, text: str) -> str:
-        """The shape of a cell; empty where it is missing."""
-        if len(text) > LONG:
-            return LONG_SHAPE
-        shape = text.translate(_DIGITS)
-        if shape.strip().lower() in MISSING:
-            return ""
-        if len(self.shapes) >= MOST_SHAPES and shape not in self.shapes:
-            return LONG_SHAPE
-        return shape
+    def _shape(self, raw: str) -> str:
+        """The shape that cells with such digits are counted by; empty where they are missing."""
+        found = self._shapes.get(raw)
+        if found is None:
+            found = "" if raw.strip().lower() in MISSING else raw
+            if len(self._shapes) < MOST_SHAPES:
+                self._shapes[raw] = found
+            elif found:
+                found = LONG_SHAPE
+        return found
 
     def _count_up(self, texts: Sequence[str]) -> None:
         if not self.counts_up or not texts:
@@ -123,15 +125,34 @@ class Profile:
         self.counts_up = list(texts) == list(map(str, range(first, first + len(texts))))
         self._last = first + len(texts) - 1
 
-    def _stretch(self, shape: str, texts: Iterable[str]) -> None:
-        values = [tuple(map(int, GROUPS.findall(text))) for text in texts]
-        columns = zip(*values, strict=True)
-        spans = [(min(column), max(column)) for column in columns]
+    def _stretch(self, shape: str, texts: Sequence[str]) -> None:
+        """Widens the extremes of a shape by cells of it. Groups of digits that stand in the same
+        place and are equally long are in the order of their letters."""
+        spans = []
+        distinct = set(texts)
+        for group in GROUPS.finditer(shape):
+            parts = {text[group.start() : group.end()] for text in distinct}
+            if not all(map(str.isascii, parts)):
+                parts = {str(int(part)).zfill(len(part)) for part in parts}
+            spans.append((int(min(parts)), int(max(parts))))
         known = self.extremes.get(shape)
         self.extremes[shape] = (
             spans if known is None
             else [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(known, spans, strict=True)]
         )  # fmt: skip
+
+
+def _drawn(texts: Sequence[str]) -> list[str]:
+    """Each text with 9 for all its digits: of many at once, which is many times faster."""
+    together = BETWEEN.join(texts)
+    if together.count(BETWEEN) != len(texts) - 1:
+        return [text.translate(_DIGITS) for text in texts]
+    return together.translate(_DIGITS).split(BETWEEN)
+
+
+def _text(cell: object) -> str:
+    """What stands for a cell that is no text; of a list nothing is said."""
+    return LIST if isinstance(cell, list | dict) or hasattr(cell, "__array__") else str(cell)
 
 
 def is_missing(cell: object) -> bool:

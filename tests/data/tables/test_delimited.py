@@ -1,0 +1,119 @@
+"""Delimited text: however it is written, the same records come out of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elman.data.source import Source
+from elman.data.tables import table
+from elman.data.tables.content import BadRows
+from elman.data.tables.delimited import dialect_of, has_header, split_lines
+from elman.data.tables.table import Table
+from elman.errors import UserError
+
+Read = Callable[..., Table]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def opened(text: str, name: str = "a.csv") -> Table:
+        path = tmp_path / name
+        path.write_bytes(text.encode())
+        return table.open_table(Source(name, path))
+
+    return opened
+
+
+def cells(opened: Table) -> list[list[str]]:
+    return [list(row.values.values()) for row in opened.rows(BadRows(False))]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_separators_line_ends_and_lines_above_are_found(seed: int, read: Read) -> None:
+    draw = np.random.default_rng(seed)
+    separator = str(draw.choice([",", ";", "\t", "|"]))
+    end = str(draw.choice(["\n", "\r\n", "\r"]))
+    words = ["gut", "Büro, klein", "a;b", "x|y", "標籤", 'say "so"', "1,5", ""]
+    width = int(draw.integers(2, 6))
+    head = [f"name {k}" for k in range(width)]
+    rows = [
+        [str(draw.choice(words)) for _ in range(width)] for _ in range(int(draw.integers(4, 30)))
+    ]
+    out = io.StringIO(newline="")
+    above = ["Konto 12345", "", "Umsätze"][: int(draw.integers(0, 4))]
+    out.write("".join(line + end for line in above))
+    writer = csv.writer(out, delimiter=separator, lineterminator=end)
+    writer.writerows([head, *rows])
+    opened = read(out.getvalue())
+    assert opened.dialect.separator == separator
+    assert opened.columns == tuple(head) and cells(opened) == rows
+    first = next(iter(opened.rows(BadRows(False)))).where
+    assert first == f"a.csv, line {len(above) + 2}"
+
+
+def test_a_separator_that_the_file_names_is_taken(read: Read) -> None:
+    opened = read("sep=|\na|b\n1,5;2|3\n")
+    assert opened.columns == ("a", "b") and cells(opened) == [["1,5;2", "3"]]
+    assert next(iter(opened.rows(BadRows(False)))).where == "a.csv, line 3"
+
+
+def test_numbers_between_spaces_are_a_table(read: Read) -> None:
+    opened = read("1  0.5 0.25\n2  0.75   1e-3\n", "Coffee_TRAIN")
+    assert cells(opened) == [["1", "0.5", "0.25"], ["2", "0.75", "1e-3"]]
+    assert not opened.header
+
+
+def test_a_header_without_the_name_of_the_rows_is_one_of_them(read: Read) -> None:
+    opened = read("x,y\na,1,2\nb,3,4\nc,5,6\n")  # as R writes it
+    assert opened.columns == ("", "x", "y") and cells(opened)[0] == ["a", "1", "2"]
+
+
+def test_empty_cells_at_the_end_of_a_line_are_none(read: Read) -> None:
+    assert cells(read("a,b\n1,2,,\n3,4\n")) == [["1", "2"], ["3", "4"]]
+    with pytest.raises(UserError, match="line 2: 3 cells where there should be 2"):
+        cells(read("a,b\n1,2,3\n3,4\n4,5\n"))
+
+
+def test_columns_without_a_name_are_told_apart(read: Read) -> None:
+    assert read("v1,v2,,,\nspam,win,,,\nham,hi,,,\n").columns == (
+        "v1", "v2", "unnamed 3", "unnamed 4", "unnamed 5",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "header"),
+    [
+        (["Country", *map(str, range(1960, 1970))], ["France", *("3.5",) * 10], True),
+        (["", "0", "1", "2"], ["0", "0.5", "0.25", "7"], True),  # a data frame without names
+        (["up", "1", "2", "3"], ["down", "4", "5", "6"], False),
+        (["31/12/2010", "1.234,5"], ["31/01/2011", "1.235,5"], False),
+        (["2010-01-01", "abc"], ["2010-01-02", "abd"], False),
+        (["1", "0.5"], ["2", "0.75"], False),
+        (["date", "pm2.5"], ["2010-01-01", "NA"], True),
+        (["Sentence #", "Word", "POS"], ["Sentence: 1", "It", "PRP"], True),
+    ],
+)
+def test_a_first_row_with_values_is_a_record(head: list[str], row: list[str], header: bool) -> None:
+    assert has_header(head, [row]) is header
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lines_are_the_same_however_the_text_comes_in_pieces(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    text = "".join(draw.choice(["a", "b\u2028", "\n", "\r", "\r\n", "\x0b"], 30).tolist())
+    cuts = sorted(draw.integers(0, len(text) + 1, 4).tolist())
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    whole = io.StringIO(text, newline="").readlines()
+    assert list(split_lines("it", pieces)) == whole
+
+
+def test_stray_quotes_between_tabs_are_letters_and_whole_ones_hold_cells_together() -> None:
+    assert not dialect_of(["a\tb\n", 'he said "1\tok\n', "x\ty\n"]).quoted
+    assert dialect_of(["a\tb\n", '"he said ""1"""\tok\n', "x\ty\n"]).quoted
+    assert dialect_of(["a\tb\n", '"two\n', 'lines"\tok\n', "x\ty\n"]).quoted
