@@ -1,0 +1,113 @@
+"""Dates that are written as one number: seconds since 1970, days of a spreadsheet, or mere numbers.
+
+1600000000   1600000000.0   1600000000123   43831   43831.5   17
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from elman.data.tables.date_cells import BLOCK, DAY, SECOND, Bools, Ints
+
+SERIAL, NUMBER = "serial", "number"
+# Microseconds that a unit of the whole part is worth, as (times, by).
+EPOCHS: Mapping[str, tuple[int, int]] = {
+    "%s": (SECOND, 1), "%3s": (1000, 1), "%6s": (1, 1), "%9s": (1, 1000),
+}  # fmt: skip
+WORDS: Mapping[str, str] = {
+    "%s": "seconds since 1970", "%3s": "milliseconds since 1970",
+    "%6s": "microseconds since 1970", "%9s": "nanoseconds since 1970",
+    SERIAL: "day numbers of a spreadsheet", NUMBER: "numbers in order",
+}  # fmt: skip
+FIRST_SERIAL, LAST_SERIAL = 25_569, 73_050  # 1970-01-01 and 2099-12-31
+LAST_SECOND = 4_102_444_800  # 2100-01-01
+A_NUMBER = re.compile(r"[+-]?\d{1,19}(?:[.,]\d*)?")
+MOST: Final = 2**62
+
+
+@dataclass(frozen=True)
+class NumberReader:
+    """Reads cells that are numbers of one kind, with at most `decimals` digits behind the point."""
+
+    kind: str
+    decimals: int
+
+    def moments(self, texts: Sequence[str]) -> tuple[Ints, Bools]:
+        """Microseconds since 1970, of mere numbers their value; True where a text is no number."""
+        moments = np.zeros(len(texts), dtype=np.int64)
+        bad = np.zeros(len(texts), dtype=np.bool_)
+        for start in range(0, len(texts), BLOCK):
+            part = texts[start : start + BLOCK]
+            rows = slice(start, start + len(part))
+            moments[rows], bad[rows] = self._block(part)
+        return moments, bad
+
+    def _block(self, texts: Sequence[str]) -> tuple[Ints, Bools]:
+        if all(map(str.isdigit, texts)) and max(map(len, texts), default=0) <= 18:
+            whole = np.array(texts, dtype=np.str_).astype(np.int64)
+            return self._of(whole, np.zeros(len(texts)))
+        fits = [A_NUMBER.fullmatch(text) is not None for text in texts]
+        parts = [
+            text.replace(",", ".").partition(".") if fit else ("0", "", "")
+            for text, fit in zip(texts, fits, strict=True)
+        ]
+        large = [int(whole) for whole, _, _ in parts]
+        near = np.array([-MOST < value < MOST for value in large], dtype=np.bool_)
+        whole = np.array([value if -MOST < value < MOST else 0 for value in large], dtype=np.int64)
+        sign = np.array([-1.0 if text[:1] == "-" else 1.0 for text, _, _ in parts])
+        rest = np.array([float(f"0.{digits}") if digits else 0.0 for _, _, digits in parts])
+        moments, bad = self._of(whole, rest * sign)
+        return moments, bad | ~near | ~np.array(fits, dtype=np.bool_)
+
+    def _of(self, whole: Ints, rest: np.typing.NDArray[np.float64]) -> tuple[Ints, Bools]:
+        """Moments of whole parts and what stands behind their points."""
+        if self.kind == NUMBER:
+            scale = 10**self.decimals
+            bad = np.abs(whole) >= MOST // scale
+            return np.where(bad, 0, whole) * scale + np.rint(rest * scale).astype(np.int64), bad
+        if self.kind == SERIAL:
+            # Spreadsheets keep a time of day as a fraction that is never exact: whole seconds.
+            bad = (whole < 1) | (whole > 2_958_465)
+            days = np.where(bad, FIRST_SERIAL, whole) - FIRST_SERIAL
+            return days * DAY + np.rint(rest * 86_400).astype(np.int64) * SECOND, bad
+        times, by = EPOCHS[self.kind]
+        limit = 253_402_300_800 * SECOND * by // times  # the year 10000
+        bad = (whole >= limit) | (whole < -62_135_596_800 * SECOND * by // times)
+        whole = np.where(bad, 0, whole)
+        return whole * times // by + np.rint(rest * times / by).astype(np.int64), bad
+
+
+def number_text(kind: str, moment: int, least: int, most: int) -> str:
+    """A moment as a number with `least` to `most` digits behind the point."""
+    if kind == NUMBER:
+        value = Decimal(moment).scaleb(-most)
+    elif kind == SERIAL:
+        value = Decimal(moment) / DAY + FIRST_SERIAL
+    else:
+        times, by = EPOCHS[kind]
+        value = Decimal(moment) * by / times
+    text = f"{value:.{most}f}"
+    if most > least:
+        whole, _, digits = text.partition(".")
+        digits = digits[:least] + digits[least:].rstrip("0")
+        text = f"{whole}.{digits}" if digits else whole
+    return text
+
+
+def counted(values: Sequence[str]) -> str:
+    """What whole numbers count, by their size, where at least nine in ten of them agree."""
+    sizes = np.abs(np.array([float(v.replace(",", ".")) for v in values]))
+    low = LAST_SECOND / 41  # 1973: what is less is a plain number more often than a time
+    for kind, (times, by) in EPOCHS.items():
+        unit = SECOND * by / times
+        if ((sizes >= low * unit) & (sizes < LAST_SECOND * unit)).mean() >= 0.9:
+            return kind
+    if ((sizes >= FIRST_SERIAL) & (sizes <= LAST_SERIAL)).mean() >= 0.9:
+        return SERIAL
+    return NUMBER

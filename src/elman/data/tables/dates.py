@@ -1,0 +1,16 @@
+"""Dates as people write them: how those of a column are written, decided by all of them.
+
+31/12/2010   5. Januar 2010 13:30   2010年1月5日   2020-W05   1Q20   1600000000   2016-07-01T13:00Z
+
+`dates_of` judges a column, `parts_of` several that are one time together, `Dates` reads and writes;
+`STYLES` is the table of what is understood.
+"""
+
+from __future__ import annotations
+
+from elman.data.tables.date_judgement import dates_of
+from elman.data.tables.date_parts import Parts, parts_of
+from elman.data.tables.date_styles import STYLES, Style
+from elman.data.tables.date_value import Dates, Resolution
+
+__all__ = ["STYLES", "Dates", "Parts", "Resolution", "Style", "dates_of", "parts_of"]
