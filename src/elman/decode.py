@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import secrets
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 State = TypeVar("State")
+Place = TypeVar("Place")
 
 LAST = 8
 """Ids that a place remembers: a split character has four bytes at most, a space needs one word."""
@@ -124,6 +126,61 @@ def generate(
 def seed_of(sampling: Sampling) -> int:
     """The seed given, or a new one, below 2^63."""
     return secrets.randbits(63) if sampling.seed is None else sampling.seed
+
+
+def seeds(sampling: Sampling) -> Iterator[int]:
+    """A seed for each of many texts: that given, or a new one, then others drawn from it."""
+    first = seed_of(sampling)
+    yield first
+    draw = random.Random(first)
+    while True:
+        yield draw.getrandbits(63)
+
+
+def until(pieces: Iterable[tuple[str, Place]], stops: Sequence[str]) -> Iterator[tuple[str, Place]]:
+    """Pieces of text, with the place after each, up to the first of `stops`, which is left out.
+
+    However the pieces cut a stop, it is found; of stops that end at one character the longest is
+    left out. What may be the beginning of one is held back until it is known. The last place is
+    that after the whole piece in which a stop ended. UserError: a stop without a character.
+    """
+    if "" in stops:
+        raise UserError("--stop: needs at least one character")
+    found, held = [_Stop(stop) for stop in stops], ""
+    for piece, place in pieces:
+        for k, character in enumerate(piece):
+            ended = [len(stop.text) for stop in found if stop.read(character)]
+            if ended:
+                text = held + piece[: k + 1]
+                yield text[: len(text) - max(ended)], place
+                return
+        held += piece
+        sure = len(held) - max((stop.matched for stop in found), default=0)
+        yield held[:sure], place
+        held = held[sure:]
+    if held:
+        yield held, place
+
+
+class _Stop:
+    """A text that is looked for in one that arrives character by character, by the table of
+    Knuth, Morris and Pratt (1977): the longest beginning of it that stands at the end so far."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.matched = text, 0
+        self._shorter = [0]  # [n - 1]: of the first n characters, but shorter than n
+        for character in text[1:]:
+            self._shorter.append(self._after(self._shorter[-1], character))
+
+    def read(self, character: str) -> bool:
+        """Whether the text ends with this character."""
+        self.matched = self._after(self.matched, character)
+        return self.matched == len(self.text)
+
+    def _after(self, matched: int, character: str) -> int:
+        while matched and self.text[matched] != character:
+            matched = self._shorter[matched - 1]
+        return matched + (self.text[matched] == character)
 
 
 def distribution(

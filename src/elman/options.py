@@ -58,16 +58,53 @@ def make(kind: type[T], values: Mapping[str, object], *, where: str = "") -> T:
     """An options object from plain values: names matched, types checked, a scalar made a tuple.
 
     `where` names the origin of the values ("run.toml") for messages.
-    Raises UserError for an unknown name, a value that does not fit its field or is out of range.
+    Raises UserError for an unknown name, a value that is missing, does not fit its field or is out
+    of range.
     """
     hints = typing.get_type_hints(kind)
     try:
+        if not isinstance(values, Mapping):  # of a stranger's file
+            raise UserError(f"damaged ({shown(values)}, where names and values would stand)")
+        values = by_name(kind, values)
         for name in values:
             if name not in hints:
                 raise unknown_name("option", name, hints)
+        for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+            if field.name not in values and _required(field):
+                raise UserError(f"damaged (no {field.name} in it)")
         return kind(**{name: _fit(hints[name], value, name) for name, value in values.items()})
     except UserError as error:
         raise (UserError(f"{where}: {error}") if where else error) from None
+
+
+def aliases(kind: type[Any]) -> dict[str, str]:
+    """The other names of the fields of `kind`, and the fields that they stand for.
+
+    `field(default=None, metadata={"aliases": ("target_columns",)})` gives a field another name
+    that is accepted wherever its own is, but not shown.
+    """
+    return {
+        other: field.name
+        for field in dataclasses.fields(kind)
+        for other in field.metadata.get("aliases", ())
+    }
+
+
+def by_name(kind: type[Any], values: Mapping[str, object]) -> dict[str, object]:
+    """The same values by the fields' own names. UserError where one is given by two names."""
+    known, named = aliases(kind), dict[str, object]()
+    for name, value in values.items():
+        own = known.get(name, name)
+        if own in named:
+            other = next(n for n in values if n != name and known.get(n, n) == own)
+            raise UserError(f"{other} and {name} are two names of one option; give one")
+        named[own] = value
+    return named
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.init and field.default is missing and field.default_factory is missing
 
 
 def part(kind: type[T], options: Any) -> T:

@@ -21,19 +21,19 @@ from cyclopts import (
     UnknownOptionError,
     UnusedCliTokensError,
 )
-from rich.console import Console as Terminal
-from rich.table import Table
 
 from elman import __version__, cells, tasks
+from elman.apps import writing
 from elman.apps.console import Console, Passing, warn
 from elman.apps.flags import flags, given, whole
+from elman.apps.output import print_scores, print_table, tell_left_out
 from elman.bench.options import BenchOptions
 from elman.data.named import NAMED
-from elman.data.tables.table import BadRows
+from elman.data.tables.content import BadRows
 from elman.decode import Sampling, Weights
 from elman.errors import ElmanError, UserError
 from elman.options import make, read_toml, shown
-from elman.run.options import TrainOptions, parse
+from elman.run.options import TrainOptions, by_own_name, parse
 from elman.tasks.decoding import Decoding
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ STARTED = time.perf_counter()  # what --minutes promises includes the start of P
 # PyTorch's threads wait for one another by spinning, milliseconds long by default, in which a busy
 # neighbour has to share its core with a thread that does nothing. Read when PyTorch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-NARROW_COLUMN = 15  # characters; a table with less for each column becomes a list
 
 AsJson = Annotated[
     bool,
@@ -54,6 +53,12 @@ AsJson = Annotated[
         negative="",
         show_default=False,
         help="Print one JSON object on standard output.",
+    ),
+]
+SkipBadRows = Annotated[
+    bool,
+    Parameter(
+        negative="", show_default=False, help="Leave out rows that are wrong, and count them."
     ),
 ]
 RunPath = Annotated[Path, Parameter(help="A run folder, as train made it.")]
@@ -158,6 +163,7 @@ def evaluate(
             allow_leading_hyphen=True,
         ),
     ],
+    skip_bad_rows: SkipBadRows = False,
     decoding: Any = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -168,15 +174,17 @@ def evaluate(
 
     began = time.perf_counter()
     trained = api.load(run, device=device)
-    result = trained.evaluate(*data, **given(decoding))
+    result = trained.evaluate(*data, skip_bad_rows=skip_bad_rows, **given(decoding))
+    tell_left_out(result.left_out)
     if result.beats_baseline is False:
         name = next(iter(result.scores))
         tied = result.scores[name] == result.baseline[name]
         how = "is no better than" if tied else "loses to"
         warn(f"WARNING: the network {how} its baseline")
-    _print_scores(
+    print_scores(
         trained.task, run, result.scores, result.baseline, result.baseline_name,
         time.perf_counter() - began, as_json, result.counted,
+        result.left_out.count,
     )  # fmt: skip
 
 
@@ -196,33 +204,38 @@ def generate(
         Weights,
         Parameter(help="How weights are stored meanwhile: float16 and int8 are faster if large."),
     ] = "float32",
+    stop: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="End where the model writes TEXT, which is left out; \\n is a line break. May be "
+            "given several times.",
+            metavar="TEXT",
+            negative="",
+            show_default=False,
+            allow_leading_hyphen=True,
+        ),
+    ] = (),
+    samples: Annotated[
+        int, Parameter(help="Texts to write, one after another.", converter=whole)
+    ] = 1,
     device: Device = "auto",
+    as_json: Annotated[
+        bool,
+        Parameter(
+            name="--json",
+            negative="",
+            show_default=False,
+            help="Print an object a line: prompt, text, seed, tokens.",
+        ),
+    ] = False,
 ) -> None:
     """Let a trained model write, streamed as it is made."""
     chosen = make(Sampling, given(sampling))
-    if length < 0 or length > 10_000_000:
-        raise UserError(f"--length {shown(length)}: needs a value from 0 to 10,000,000")
-    if save_state is not None and (save_state.is_dir() or not save_state.parent.is_dir()):
-        raise UserError(f"--save-state {save_state}: needs a file in a folder that exists")
+    ends = tuple(map(writing.unescaped, stop))
+    asked = writing.Writing(prompt, length, ends, samples, state, save_state, weights, as_json)
     from elman.run import api
 
-    trained = api.load(run, device=device)
-    unknown = trained.unknown(prompt)
-    if unknown:
-        told = [s if s.isprintable() else ascii(s)[1:-1] for s in unknown[:20]]
-        more = " …" if len(unknown) > 20 else ""
-        warn(f"the model has never seen: {' '.join(told)}{more}; read as <unk>")
-    cursor = trained.read(prompt, None if state is None else trained.load_state(state))
-    out = sys.stdout
-    out.write(prompt)
-    out.flush()
-    for piece, place in trained.stream(cursor, length, chosen, weights):
-        cursor = place
-        out.write(piece)
-        out.flush()
-    out.write("\n")
-    if save_state is not None:
-        trained.save_state(cursor, save_state)
+    writing.write(api.load(run, device=device), asked, chosen, sys.stdout)
 
 
 generate.__annotations__["sampling"] = flags(Sampling, Group("Sampling", sort_key=4)) | None
@@ -235,9 +248,7 @@ def predict(
     *data: Annotated[
         str, Parameter(help="As for train; - is read row by row.", allow_leading_hyphen=True)
     ],
-    skip_bad_rows: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Leave out rows that are wrong.")
-    ] = False,
+    skip_bad_rows: SkipBadRows = False,
     decoding: Any = None,
     device: Device = "auto",
 ) -> None:
@@ -249,10 +260,7 @@ def predict(
 
     bad = BadRows(skip_bad_rows)
     api.load(run, device=device).predict(*data, out=sys.stdout, bad=bad, **given(decoding))
-    for line in bad.first:
-        warn(f"left out: {line}")
-    if bad.count:
-        warn(f"{bad.count:,} rows left out")
+    tell_left_out(bad)
 
 
 for _command in (evaluate, predict):
@@ -339,13 +347,13 @@ bench.__annotations__["asked"] = flags(BenchOptions, Group("Benchmark", sort_key
 def list_cells() -> None:
     """The recurrent cells: name, states, gates, where they come from."""
     rows = [(c.name, " ".join(c.states), " ".join(c.gates), c.summary) for c in cells.all()]
-    _table(("cell", "states", "gates", "what"), rows)
+    print_table(("cell", "states", "gates", "what"), rows)
 
 
 @app.command(name="tasks", sort_key=8)
 def list_tasks() -> None:
     """The tasks that a model can be trained for."""
-    _table(("task", "what"), [(name, tasks.summary(name)) for name in tasks.names()])
+    print_table(("task", "what"), [(name, tasks.summary(name)) for name in tasks.names()])
 
 
 @app.command(name="data", sort_key=9)
@@ -356,7 +364,7 @@ def list_data() -> None:
          d.summary, d.licence)
         for d in NAMED.values()
     ]  # fmt: skip
-    _table(("data", "size", "where", "what", "licence"), rows)
+    print_table(("data", "size", "where", "what", "licence"), rows)
 
 
 def main() -> None:
@@ -425,7 +433,7 @@ def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: 
     record = run.folder.scores()
     if not as_json:
         warn(run.verdict)
-    _print_scores(
+    print_scores(
         run.task, path, run.scores, run.baseline, record.get("baseline_name", ""),
         record.get("seconds", 0.0), as_json,
     )  # fmt: skip
@@ -451,50 +459,8 @@ def _configured(path: Path, task: str) -> tuple[list[str], dict[str, Any]]:
         raise UserError(f"{path}: data = {shown(data)}: needs names of files")
     names = [d if d in ("", "-") or d.startswith("name:") else str(path.parent / d) for d in data]
     try:
+        values = by_own_name(task, values)
         parse(task, values)  # good by itself: what is wrong afterwards is told of a flag
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return names, values
-
-
-def _print_scores(
-    task: str, run: Path, scores: dict[str, float], baseline: dict[str, float], baseline_name: str,
-    seconds: float, as_json: bool, counted: str = "",
-) -> None:  # fmt: skip
-    if as_json:
-        record: dict[str, Any] = {
-            "task": task, "run": str(run), "scores": scores, "baseline": baseline,
-            "seconds": round(seconds, 3),
-        }  # fmt: skip
-        print(json.dumps(record | ({"counted": counted} if counted else {})))
-        return
-    if not scores:  # nothing was kept for validation
-        return
-    rows = [
-        (name, f"{value:.4f}", f"{baseline[name]:.4f}" if name in baseline else "")
-        for name, value in scores.items()
-    ]
-    _table(("score", "network", "baseline"), rows)
-    if baseline_name:
-        print(f"baseline: {baseline_name}")
-    if counted:
-        print(f"counted: {counted}")
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    # In a pipe a row is a line.
-    terminal = Terminal(highlight=False, width=None if sys.stdout.isatty() else 1000)
-    if terminal.width < NARROW_COLUMN * len(heads):
-        for row in rows:
-            first, *others = (f"{head} {cell}" for head, cell in zip(heads, row, strict=True))
-            print("\n  ".join([first, *others]))
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        # The first column holds names, to be copied as they stand.
-        table.add_column(head, overflow="fold", no_wrap=head == heads[0])
-    for row in rows:
-        table.add_row(*row)
-    with terminal.capture() as drawn:  # printed by ourselves: rich makes a broken pipe an error
-        terminal.print(table)
-    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))

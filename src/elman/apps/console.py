@@ -12,6 +12,8 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from elman.apps.wrapping import wrapped
+
 if TYPE_CHECKING:
     from elman.run.train import Progress
 
@@ -45,8 +47,13 @@ class Console:
         self._bar.stop()
 
     def say(self, line: str) -> None:
-        """A line that stays."""
-        self._terminal.print(Text(line))
+        """A line that stays, broken where a terminal needs it."""
+        self._terminal.print(Text(self._fitted(line)))
+
+    def _fitted(self, line: str, indent: str = "") -> str:
+        width = self._terminal.width - len(indent)
+        lines = wrapped(line, width) if self._terminal.is_terminal else [line]
+        return "\n".join(indent + one for one in lines)
 
     def listen(self, event: Progress) -> None:
         """Move the bar, or tell a validation and show the sample."""
@@ -73,7 +80,9 @@ class Console:
         if name is not None or event.sample:
             self.say(told)
         if event.sample:
-            self._terminal.print(Text(_indented(event.sample), style="dim"))
+            lines = map(_printable, event.sample.splitlines())
+            shown = "\n".join(self._fitted(line.expandtabs(4), "    ") for line in lines)
+            self._terminal.print(Text(shown, style="dim"))
 
 
 class Passing:
@@ -103,11 +112,9 @@ def warn(line: str) -> None:
     one = " ".join(line.split())
     if len(one) > LONGEST_LINE:
         one = f"{one[: LONGEST_LINE // 2]} … {one[-LONGEST_LINE // 2 :]}"
-    print(f"elman: {_printable(one)}", file=sys.stderr)
-
-
-def _indented(sample: str) -> str:
-    return "\n".join("    " + _printable(line) for line in sample.splitlines())
+    told = f"elman: {_printable(one)}"
+    lines = wrapped(told, shutil.get_terminal_size().columns) if sys.stderr.isatty() else [told]
+    print("\n".join(lines), file=sys.stderr)
 
 
 def _printable(text: str) -> str:

@@ -11,6 +11,10 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter, Token
 from docstring_parser import parse
 
+from elman.options import by_name
+
+LIST = "A,B,..."  # how the value of a list is shown
+
 
 def flags(kind: type[Any], panel: Group) -> type[Any]:
     """A dataclass for cyclopts with the fields of `kind`, each None unless the user gives it.
@@ -33,10 +37,15 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
             show_default=False,
             negative="",
             converter=whole if flag_type is int else None,
+            metavar=LIST if _is_list(hints[field.name]) else None,
         )
+        hidden = Parameter.combine(parameter, Parameter(show=False))
         optional = flag_type | None
-        fields.append((field.name, Annotated[optional, parameter], dataclasses.field(default=None)))
-    made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True)
+        for name in (field.name, *field.metadata.get("aliases", ())):
+            shown = parameter if name == field.name else hidden
+            fields.append((name, Annotated[optional, shown], dataclasses.field(default=None)))
+    named = {"made_from": kind}
+    made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True, namespace=named)
     made.__module__ = __name__  # else it counts as one of Python's own types, without fields
     return Parameter(name="*")(made)
 
@@ -46,18 +55,28 @@ def whole(hint: Any, tokens: Sequence[Token]) -> int:
     return int(tokens[0].value)
 
 
-def given(made: object) -> dict[str, object]:
-    """The fields that the user gave."""
+def given(made: Any) -> dict[str, object]:
+    """The fields that the user gave. UserError where one is given by two names."""
     if made is None:
         return {}
-    values = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}  # type: ignore[arg-type]
-    return {name: value for name, value in values.items() if value is not None}
+    values = {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
+    there = {name: value for name, value in values.items() if value is not None}
+    return by_name(made.made_from, there)
 
 
 def _flag_type(hint: Any) -> Any:
+    return str if _is_list(hint) else _one(hint)
+
+
+def _is_list(hint: Any) -> bool:
+    return typing.get_origin(_one(hint)) is tuple
+
+
+def _one(hint: Any) -> Any:
+    """A hint without the None of a value that may be left open."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        hint = next(a for a in typing.get_args(hint) if a is not types.NoneType)
-    return str if typing.get_origin(hint) is tuple else hint
+        return next(a for a in typing.get_args(hint) if a is not types.NoneType)
+    return hint
 
 
 def _shown(default: object) -> str:

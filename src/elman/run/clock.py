@@ -28,7 +28,11 @@ class Clock:
     @property
     def share(self) -> float:
         """Share of the promised time that is used up, in [0, 1], less what the end will need."""
+        return self.share_at(self.elapsed)
+
+    def share_at(self, elapsed: float) -> float:
+        """The share when so many seconds had passed."""
         assert self.seconds is not None
         reserve = REPORT_SECONDS + 1.2 * self.validation
         usable = self.seconds - min(reserve, 0.5 * self.seconds)
-        return min(1.0, self.elapsed / usable)
+        return min(1.0, elapsed / usable)

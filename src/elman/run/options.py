@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from elman import tasks
 from elman.errors import UserError, unknown_name
-from elman.options import make, require, require_range
+from elman.options import by_name, make, require, require_range
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TrainOptions:
     threads
         CPU threads; all cores if not given.
     sample
-        Length of the sample after each validation; 0 for none.
+        Length of a sample, of which about ten are shown in a run; 0 for none.
     save_every
         Seconds between checkpoints.
     """
@@ -106,9 +106,14 @@ class TrainOptions:
         require(self, "device", known, "auto, cpu, cuda or cuda:N")
 
 
+def by_own_name(task: str, values: Mapping[str, object]) -> dict[str, object]:
+    """The same values by their options' own names. UserError where one is given by two names."""
+    return by_name(TrainOptions, by_name(tasks.options(task), values))
+
+
 def parse(task: str, values: Mapping[str, object]) -> tuple[Any, TrainOptions]:
     """The options of a task and of its training from plain values, mixed. Raises UserError."""
-    kind = tasks.options(task)
+    kind, values = tasks.options(task), by_own_name(task, values)
     own, training = ({field.name for field in fields(k)} for k in (kind, TrainOptions))
     for name in values.keys() - own - training:
         raise unknown_name("option", name, [*own, *training])

@@ -26,7 +26,8 @@ from elman.run.update import clip, learning_rate, make_optimizer
 from elman.tasks.task import Carry, Scores, Task
 
 REPORT_EVERY = 0.5  # seconds between two events for the eyes
-VALIDATIONS = 100  # at most so many validations and samples in a run counted in epochs
+VALIDATIONS = 100  # at most so many in a run counted in epochs
+SAMPLES = 10  # about so many in a run, at growing distances
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def train(job: Job) -> Iterator[Progress]:
                     seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
                 done = over(job, at, len(epoch))
                 if done or validation_due(job, at, len(epoch)):
-                    at, event = validate(job, at, len(epoch), rate, norm)
+                    at, event = validate(job, at, len(epoch), rate, norm, last=done)
                     yield event
                     model.train()
                     reported = time.perf_counter()
@@ -175,10 +176,25 @@ def validation_due(job: Job, at: Position, batches: int) -> bool:
     return clock.share < 0.96 and clock.elapsed - at.validated_at > wait
 
 
+def sample_due(job: Job, at: Position, batches: int) -> bool:
+    """Whether a validation is the first of a run, or the first of one of `SAMPLES` parts of it.
+
+    Part k of n ends at (k / n)² of the run: much changes at its beginning.
+    """
+    how, clock = job.how, job.clock
+    before = 0.0 if clock.seconds is None else clock.share_at(at.validated_at)
+    if how.epochs is not None:
+        before = max(before, (at.epoch + 1 - -(-how.epochs // VALIDATIONS)) / how.epochs)
+    parts = [int(SAMPLES * math.sqrt(max(0.0, s))) for s in (before, share_done(job, at, batches))]
+    return not at.best or parts[0] < parts[1]
+
+
 def validate(
-    job: Job, at: Position, batches: int, rate: float, norm: float
+    job: Job, at: Position, batches: int, rate: float, norm: float, *, last: bool
 ) -> tuple[Position, Progress]:
     """Score the validation part, keep the weights if they are the best, and let the model show.
+
+    It shows something at the `last` validation of a run, and where `sample_due` says so.
 
     Without a validation part the loss is NaN, and the latest weights are the best. Raises RunError
     where the loss is not finite though there is one.
@@ -196,14 +212,17 @@ def validate(
     if best:
         header = {"step": at.step, "scores": scores}
         checkpoint.write(job.folder.weights, checkpoint.weights_of(job.model), header)
-    sample = job.task.sample(
-        job.model, job.dataset, job.options, job.how.sample, job.how.seed + at.step, job.device
-    )
+    stale = 0 if best else at.stale + 1
+    sample = ""
+    if last or 0 < job.how.patience <= stale or sample_due(job, at, batches):
+        sample = job.task.sample(
+            job.model, job.dataset, job.options, job.how.sample, job.how.seed + at.step, job.device
+        )
     job.clock.validation = time.perf_counter() - began
     at = replace(
         at,
         best=rank if best else at.best,
-        stale=0 if best else at.stale + 1,
+        stale=stale,
         factor=at.factor / 2 if job.how.schedule == "plateau" and not best else at.factor,
         validated_at=job.clock.elapsed,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, get_args
 
@@ -12,7 +12,7 @@ from torch import nn
 from elman import decode
 from elman.data.tables.content import BadRows
 from elman.errors import UserError, unknown_name
-from elman.options import make
+from elman.options import make, shown
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
 from elman.run.report import beats, verdict
@@ -139,8 +139,12 @@ class Run:
         length: int = 500,
         sampling: decode.Sampling | None = None,
         weights: decode.Weights = "float32",
+        stop: str | Sequence[str] = (),
     ) -> Iterator[tuple[str, Cursor]]:
         """`length` tokens from `cursor`: pieces of text as they are made, and the place after each.
+
+        They end earlier where the model writes `stop`, or one of several, which is left out; the
+        last place is then that after it.
 
         Pieces streamed on from the last place continue the text as if it had never stopped: a
         character that is not finished at the end is left to them. The model's weights are copied
@@ -149,21 +153,25 @@ class Run:
         """
         if weights not in get_args(decode.Weights):
             raise unknown_name("weights", str(weights), get_args(decode.Weights))
-        return self._writer().write(cursor, length, sampling or decode.Sampling(), weights)
+        if length < 0:
+            raise UserError(f"length {shown(length)}: needs a value from 0")
+        pieces = self._writer().write(cursor, length, sampling or decode.Sampling(), weights)
+        return decode.until(pieces, [stop] if isinstance(stop, str) else stop) if stop else pieces
 
     def generate(
         self,
         prompt: str = "",
         length: int = 500,
         weights: decode.Weights = "float32",
+        stop: str | Sequence[str] = (),
         **sampling: Any,
     ) -> str:
-        """The prompt and `length` tokens after it, with `weights` as in `stream`.
+        """The prompt and `length` tokens after it, with `weights` and `stop` as in `stream`.
 
         `sampling`: temperature, top_k, top_p, repetition_penalty, seed, as in `decode.Sampling`.
         """
         chosen = make(decode.Sampling, sampling)
-        pieces = self.stream(self.read(prompt), length, chosen, weights)
+        pieces = self.stream(self.read(prompt), length, chosen, weights, stop)
         return prompt + "".join(piece for piece, _ in pieces)
 
     def unknown(self, text: str) -> list[str]:
