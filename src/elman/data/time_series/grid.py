@@ -1,245 +1,270 @@
-"""Dates as whole numbers: how they are written, how they are spaced, what a network reads of them.
+"""Moments as whole numbers: how a series is spaced, what comes next, what a network reads of it.
 
-1949-01               months, one apart
-2016-07-01 00:00:00   seconds, 3,600 apart
+2016-07-01 00:00:00   places an hour apart
+1949-01               places a month apart
+2019-01-02, -03, -04, -07   sessions: places are the days that were observed
 """
 
 from __future__ import annotations
 
-import calendar
-import re
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Unit: TypeAlias = Literal["months", "weekdays", "seconds", "numbers"]
+from elman.data.tables.dates import Dates
+from elman.errors import UserError
+from elman.options import make
 
-NUMBER, QUARTER = "number", "quarter"
-PATTERNS = (
-    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
-    "%Y-%m", "%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m", "%Y%m%d", "%d.%m.%Y",
-)  # fmt: skip
-ISO = frozenset(PATTERNS[:5])
-FITS = "dates as 2016-07-01, 2016-07-01 13:00, 2016-07, 2016Q3, or whole numbers"
-EPOCH = datetime(1970, 1, 1)
-DAY = 86_400  # seconds
+Ints = NDArray[np.int64]
+Unit: TypeAlias = Literal["months", "weeks", "days", "sessions", "microseconds", "numbers"]
+Working: TypeAlias = Literal["no", "first", "last"]
+
+SECOND = 1_000_000  # microseconds
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+CLOSED = 10  # sessions that holidays may take away at once
+WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+NAMES = {
+    ("months", 1): "monthly", ("months", 3): "quarterly", ("months", 12): "yearly",
+    ("weeks", 1): "weekly", ("days", 1): "daily", ("microseconds", HOUR): "hourly",
+    ("microseconds", HOUR // 2): "half-hourly",
+}  # fmt: skip
+SPANS = ((HOUR, "hour"), (60 * SECOND, "minute"), (SECOND, "second"), (1000, "millisecond"))
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the values of a series lie in time: `step` units apart, written after `pattern`."""
+    """Where the values of series may lie in time. A place is a moment in `unit`s since 1970;
+    neighbours are `step` places apart, in sessions the next day that was observed.
+
+    Months, weeks, days and sessions hide what does not matter: on which day of the month a value is
+    dated, at what time of the day.
+    """
 
     unit: Unit
     step: int
-    pattern: str
-    month_end: bool = False  # months are written by their last day
-    day: int = 1  # or by this one
+    dates: Dates  # how moments are written
+    day: int = 1  # of months: this day, or the last of shorter months; of weeks: 0 is Monday
+    working: Working = "no"  # months are dated by their first or last day from Monday to Friday
+    weekdays: tuple[int, ...] = ()  # of sessions: those on which they may fall; 0 is Monday
+    time: int = 0  # microseconds after midnight, of all but the smaller units
+
+    @property
+    def kind(self) -> tuple[Unit, int, tuple[int, ...]]:
+        """What grids have in common that count alike."""
+        return self.unit, self.step, self.weekdays
 
     @property
     def name(self) -> str:
         """The frequency in words."""
-        known = {
-            ("months", 1): "monthly", ("months", 3): "quarterly", ("months", 12): "yearly",
-            ("weekdays", 1): "on working days", ("seconds", DAY): "daily",
-            ("seconds", 7 * DAY): "weekly", ("seconds", 3600): "hourly",
-            ("seconds", 1800): "half-hourly", ("numbers", 1): "numbered",
-        }  # fmt: skip
-        for large, word in ((DAY, "days"), (3600, "hours"), (60, "minutes")):
-            if self.unit == "seconds" and self.step % large == 0:
-                return known.get((self.unit, self.step), f"every {self.step // large:,} {word}")
-        return known.get((self.unit, self.step), f"every {self.step:,} {self.unit}")
+        if self.unit == "sessions":
+            if self.weekdays == (0, 1, 2, 3, 4):
+                return "on working days"
+            return f"on {', '.join(WEEK[k] for k in self.weekdays)}"
+        if (known := NAMES.get((self.unit, self.step))) is not None:
+            return known
+        if self.unit == "numbers":
+            written = self.dates.text(self.step)
+            return "numbered" if float(written) == 1 else f"every {written}"
+        step, unit = self.step, self.unit[:-1]
+        if self.unit == "microseconds":
+            size, unit = next(((n, u) for n, u in SPANS if step % n == 0), (1, "microsecond"))
+            step //= size
+        return f"every {unit}" if step == 1 else f"every {step:,} {unit}s"
+
+    @property
+    def told(self) -> str:
+        """The same, and what a user may not expect of it."""
+        match self.unit:
+            case "sessions":
+                days = f"{WEEK[self.weekdays[0]]} to {WEEK[self.weekdays[-1]]}"
+                if len(self.weekdays) <= self.weekdays[-1] - self.weekdays[0]:
+                    days = ", ".join(WEEK[k] for k in self.weekdays)
+                return f"{days}, one step from each day that was observed to the next"
+            case "months" if self.working != "no":
+                return f"{self.name}, on the {self.working} working day"
+            case "months" if self.day == 31:
+                return f"{self.name}, on the last day"
+            case "months" if self.day > 1:
+                return f"{self.name}, on day {self.day}"
+        return self.name
 
     @property
     def season(self) -> int | None:
         """After how many values the calendar comes round; None where it does not say."""
-        if self.unit == "months":
-            return 12 // self.step if self.step < 12 and 12 % self.step == 0 else None
-        if self.unit == "weekdays":
-            return 5 if self.step == 1 else None
-        if self.unit == "seconds":
-            if self.step in (DAY, 7 * DAY):
-                return 7 if self.step == DAY else 52
-            return DAY // self.step if 60 <= self.step < DAY and DAY % self.step == 0 else None
+        step = self.step
+        match self.unit:
+            case "months":
+                return 12 // step if step < 12 and 12 % step == 0 else None
+            case "weeks":
+                return 52 // step if step in (1, 2, 4) else None
+            case "days":
+                return 7 if step == 1 else None
+            case "sessions":
+                return len(self.weekdays)
+            case "microseconds":
+                return DAY // step if 60 * SECOND <= step < DAY and DAY % step == 0 else None
         return None
 
     def of(self, moments: Ints) -> Ints:
-        """Moments, as `parse` gives them, in this grid's units."""
-        if self.unit == "months":
-            days = moments // DAY
-            return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-        if self.unit == "weekdays":
-            return np.busday_count(np.datetime64("1970-01-01"), (moments // DAY).astype("M8[D]"))
-        return moments
+        """The places of moments, in microseconds since 1970; of numbers these themselves."""
+        match self.unit:
+            case "microseconds" | "numbers":
+                return moments
+            case "months":
+                return moments.astype("M8[us]").astype("M8[M]").astype(np.int64)
+        # The nearest day, and the week about the usual day: daylight saving moves the one, holidays
+        # the other.
+        days = (moments - self.time + DAY // 2) // DAY
+        return (days + 6 - self.day) // 7 if self.unit == "weeks" else days
 
-    def datetimes(self, places: Ints) -> NDArray[np.datetime64]:
-        """The moments of places in this grid's units; not of numbers."""
-        if self.unit == "months":
-            return places.astype("datetime64[M]").astype("datetime64[s]")
-        if self.unit == "weekdays":
-            first = np.datetime64("1970-01-01")
-            return np.busday_offset(first, places, roll="forward").astype("datetime64[s]")
-        return places.astype("datetime64[s]")
+    def moments(self, places: Ints) -> Ints:
+        """Where places lie, in microseconds since 1970; of numbers these themselves."""
+        match self.unit:
+            case "microseconds" | "numbers":
+                return places
+            case "weeks":
+                return (7 * places - 3 + self.day) * DAY + self.time
+            case "months":
+                return self._days_of_months(places) * DAY + self.time
+        return places * DAY + self.time
+
+    def _days_of_months(self, months: Ints) -> Ints:
+        first, after = (k.astype("M8[M]").astype("M8[D]") for k in (months, months + 1))
+        if self.working == "first":
+            return np.busday_offset(first, 0, roll="forward").astype(np.int64)
+        last = (after - np.timedelta64(1, "D")).astype("M8[D]")
+        if self.working == "last":
+            return np.busday_offset(last, 0, roll="backward").astype(np.int64)
+        days = first.astype(np.int64) + (self.day - 1)
+        return np.minimum(days, last.astype(np.int64))
+
+    def after(self, place: int, count: int) -> Ints:
+        """The next so many places."""
+        ahead = np.arange(1, count + 1)
+        if self.unit != "sessions":
+            return place + self.step * ahead
+        day = np.datetime64(place, "D")
+        found = np.busday_offset(day, ahead, roll="backward", weekmask=self._mask)
+        return found.astype(np.int64)
+
+    def between(self, places: Ints) -> Ints:
+        """How many steps each place but the first lies after the one before it, 0 where it lies on
+        none. One step from session to session, unless more days are missing than holidays take."""
+        spans = np.diff(places)
+        if self.unit != "sessions":
+            return np.where(spans % self.step, 0, spans // self.step)
+        days = places.astype("M8[D]")
+        missing = np.busday_count(days[:-1] + 1, days[1:], weekmask=self._mask)
+        return np.where(missing > CLOSED, missing + 1, np.minimum(spans, 1))
+
+    def filled(self, places: Ints, steps: Ints) -> Ints:
+        """All places from the first to the last, those between them too that are so many steps
+        before the next."""
+        if (steps == 1).all():
+            return places
+        if self.unit != "sessions":
+            return np.arange(places[0], places[-1] + 1, self.step)
+        parts = [places[:1]]
+        for k, n in enumerate(steps, start=1):
+            parts += [self.after(int(places[k - 1]), int(n) - 1), places[k : k + 1]]
+        return np.concatenate(parts)
+
+    @property
+    def _mask(self) -> list[bool]:
+        return [k in self.weekdays for k in range(7)]
 
     def text(self, place: int) -> str:
-        """A place in this grid's units as the data writes it."""
-        if self.unit == "numbers":
-            return str(place)
-        seconds = int(self.datetimes(np.array([place]))[0].astype(np.int64))
-        moment = EPOCH + timedelta(seconds=seconds)
-        if self.pattern == QUARTER:
-            return f"{moment.year}Q{(moment.month + 2) // 3}"
-        if self.unit == "months":
-            last = calendar.monthrange(moment.year, moment.month)[1]
-            moment = moment.replace(day=last if self.month_end else min(self.day, last))
-        return moment.strftime(self.pattern)
+        """A place as the data writes it."""
+        return self.dates.text(int(self.moments(np.array([place]))[0]))
+
+    @property
+    def dated(self) -> bool:
+        """Whether places lie in a calendar."""
+        return self.unit != "numbers"
 
     @property
     def cycles(self) -> tuple[str, ...]:
         """What is worth reading of a date at this frequency."""
-        if self.unit == "months":
-            # Not the year: the years to be forecast are none that a network has seen.
-            return ("month",) if self.step < 12 else ()
-        if self.unit == "weekdays" or (self.unit == "seconds" and self.step >= DAY):
-            return ("weekday", "yearday") if self.step % (7 * DAY) else ("yearday",)
-        return ("hour", "weekday") if self.unit == "seconds" else ()
+        match self.unit:
+            case "months":
+                # Not the year: the years to be forecast are none that a network has seen.
+                return ("month",) if self.step < 12 else ()
+            case "weeks":
+                return ("yearday",)
+            case "days" | "sessions":
+                return ("weekday", "yearday") if self.step % 7 else ("yearday",)
+            case "microseconds":
+                return ("hour", "weekday") if self.step >= SECOND else ()
+        return ()
 
     def features(self, places: Ints, cycles: Sequence[str]) -> NDArray[np.float32]:
-        """What a network reads of places in this grid's units, [T, F].
+        """What a network reads of places, [T, F].
 
         The year is a number; month and weekday are one-hot; hour and day of the year are the first
         two waves of their cycle.
         """
-        if self.unit == "numbers" or not cycles:
+        if not self.dated or not cycles:
             return np.zeros((len(places), 0), dtype=np.float32)
-        moments = self.datetimes(places)
-        days = moments.astype("datetime64[D]")
-        yearday = (days - days.astype("datetime64[Y]")).astype(np.int64)
-        hour = (moments - days).astype(np.int64) / 3600
+        moments = self.moments(places)
+        if self.unit == "months":  # on which of its days does not matter
+            moments = places.astype("M8[M]").astype("M8[us]").astype(np.int64)
+        days = moments // DAY
+        dates = days.astype("M8[D]")
+        months = dates.astype("M8[M]").astype(np.int64)
         columns: list[NDArray[np.float64]] = []
         for cycle in cycles:
             match cycle:
                 case "year":
-                    columns.append(1970 + moments.astype("datetime64[M]").astype(np.int64) / 12)
+                    columns.append(1970 + months / 12)
                 case "month":
-                    month = moments.astype("datetime64[M]").astype(np.int64) % 12
-                    columns += [1.0 * (month == k) for k in range(12)]
+                    columns += [1.0 * (months % 12 == k) for k in range(12)]
                 case "weekday":
-                    columns += [1.0 * ((days.astype(np.int64) + 3) % 7 == k) for k in range(7)]
+                    columns += [1.0 * ((days + 3) % 7 == k) for k in range(7)]
                 case "hour":
-                    columns += _waves(hour / 24)
+                    columns += _waves((moments - days * DAY) / DAY)
                 case _:
+                    yearday = (dates - dates.astype("M8[Y]").astype("M8[D]")).astype(np.int64)
                     columns += _waves(yearday / 365.25)
         return np.stack(columns, 1).astype(np.float32)
 
-
-def pattern_of(text: str) -> str | None:
-    """How a date is written; None where it is none that is known."""
-    text = text.strip()
-    if re.fullmatch(r"\d{4}-?[Qq][1-4]", text):
-        return QUARTER
-    for pattern in PATTERNS:
-        # strptime would read 194901 as a full date.
-        if pattern == "%Y%m%d" and not re.fullmatch(r"[12]\d{7}", text):
-            continue
-        with suppress(ValueError):
-            datetime.strptime(text, pattern)
-            return pattern
-    return NUMBER if re.fullmatch(r"-?\d{1,15}", text) else None
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self) | {"weekdays": list(self.weekdays), "dates": asdict(self.dates)}
 
 
-def parse(text: str, pattern: str) -> int | None:
-    """A date as seconds since 1970, a number as itself; None where it is not of this pattern."""
-    text = text.strip()
+def grid_from_json(data: Any) -> Grid:
+    """The grid that gave this `to_json`. UserError where it is damaged."""
+    where = "preprocessing.json: damaged"
+    if not isinstance(data, Mapping) or not isinstance(data.get("dates"), Mapping):
+        raise UserError(f"{where} (grid: no dates in it)")
     try:
-        if pattern == NUMBER:
-            return int(text) if len(text) < 16 else None
-        if pattern == QUARTER:
-            quarter = re.fullmatch(r"(\d{4})-?[Qq]([1-4])", text)
-            if quarter is None:
-                return None
-            moment = datetime(int(quarter[1]), 3 * int(quarter[2]) - 2, 1)
-        elif pattern in ISO and len(text) >= 10:
-            moment = datetime.fromisoformat(text)  # many times faster than strptime
-        else:
-            moment = datetime.strptime(text, pattern)
-        return round((moment - EPOCH).total_seconds())
-    except (ValueError, TypeError, OverflowError):  # TypeError: a date with a time zone
-        return None
+        dates = make(Dates, dict(data["dates"]))
+        plain = make(_Plain, {name: value for name, value in data.items() if name != "dates"})
+    except (UserError, TypeError) as error:
+        raise UserError(f"{where} (grid: {error})") from None
+    sessions = plain.unit == "sessions"
+    days = plain.weekdays
+    rising = list(days) == sorted(set(days)) and set(days) <= set(range(7))
+    fits = rising and (len(days) > 1) == sessions and (sessions or not days)
+    if plain.step < 1 or not 0 <= plain.day <= 31 or not 0 <= plain.time < DAY or not fits:
+        raise UserError(f"{where} (grid: no such step, day, time or weekdays)")
+    return Grid(plain.unit, plain.step, dates, plain.day, plain.working, days, plain.time)
 
 
-def grid_of(moments: Sequence[Ints], pattern: str) -> Grid:
-    """The grid that most dates of these series fit, each in order: the most frequent distance."""
-    if pattern == NUMBER:
-        return Grid("numbers", _step(moments), pattern)
-    together = np.concatenate(moments)
-    days = (together // DAY).astype("datetime64[D]")
-    by_day = not (together % DAY).any()
-    of_month = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
-    next_day = days + np.timedelta64(1, "D")
-    ends = bool((next_day == next_day.astype("datetime64[M]").astype("datetime64[D]")).all())
-    seconds = _step(moments)
-    if not by_day and pattern == "%Y-%m-%d":
-        pattern = "%Y-%m-%d %H:%M:%S"  # midnight was written without its hour
-    if by_day and seconds >= 28 * DAY and (ends or bool((of_month == of_month[0]).all())):
-        monthly = Grid("months", 1, pattern, ends and bool(of_month[0] > 1), int(of_month[0]))
-        step = _step([monthly.of(part) for part in moments])
-        return Grid("months", step, pattern, monthly.month_end, monthly.day)
-    weekend = bool((((days.astype(np.int64) + 3) % 7) >= 5).any())
-    spans = [np.diff(part) for part in moments]
-    if by_day and seconds == DAY and not weekend and any((s == 3 * DAY).any() for s in spans):
-        return Grid("weekdays", 1, pattern)
-    return Grid("seconds", seconds, pattern)
+@dataclass(frozen=True)
+class _Plain:
+    """A grid without its dates."""
 
-
-def season_of(series: Sequence[NDArray[np.float64]]) -> int:
-    """After how many values series repeat themselves best; 1 where they do not.
-
-    The shortest lag whose autocorrelation, with the line through each series taken away and
-    averaged over them, is a peak above 0.3 and close to the highest.
-    """
-    sums, counts = np.zeros(1024), np.zeros(1024)
-    for y in series[:200]:
-        y = y[-5000:]
-        lags = min(len(y) // 3, len(sums) - 1)
-        if lags < 3 or not y.std() > 0:
-            continue
-        t = np.arange(len(y))
-        rest = y - np.polyval(np.polyfit(t, y, 1), t)
-        size = 2 ** int(np.ceil(np.log2(2 * len(y))))
-        power = np.abs(np.fft.rfft(rest, size)) ** 2
-        found = np.fft.irfft(power, size)[: lags + 1]
-        if found[0] > 0:
-            # Over as many pairs as there are: else long lags lose by their few.
-            unbiased = found / found[0] * len(y) / (len(y) - np.arange(lags + 1))
-            sums[: lags + 1] += unbiased
-            counts[: lags + 1] += 1
-    lags = int((counts >= max(1, counts.max() / 2)).sum()) - 1
-    if lags < 3:
-        return 1
-    r = sums[: lags + 1] / np.maximum(counts[: lags + 1], 1)
-    peaks = [k for k in range(2, lags) if r[k] > r[k - 1] and r[k] >= r[k + 1] and r[k] > 0.3]
-    if not peaks:
-        return 1
-    highest = max(r[k] for k in peaks)
-    peak = next(k for k in peaks if r[k] >= 0.9 * highest)
-    # Seasons of unequal length blur a peak: after two and three of them the mean shows.
-    near = [k for k in (peak - 1, peak, peak + 1) if k > 1 and r[k] >= 0.9 * r[peak]]
-    return max(near, key=lambda k: sum(r[n * k] for n in (1, 2, 3) if n * k <= lags))
-
-
-def _step(moments: Sequence[Ints]) -> int:
-    spans = np.concatenate([np.diff(part) for part in moments])
-    spans = spans[spans > 0]
-    if not len(spans):
-        return 1
-    values, counts = np.unique(spans, return_counts=True)
-    return int(values[counts.argmax()])
+    unit: Unit
+    step: int
+    day: int = 1
+    working: Working = "no"
+    weekdays: tuple[int, ...] = ()
+    time: int = 0
 
 
 def _waves(share: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -1,162 +1,322 @@
-"""How a table holds series: which columns are times, ids and values; guessed where nobody says."""
+"""How a table holds series: which columns are times, ids and values; found where nobody says.
+
+date,store,item,sales     times that come again: series by (store, item)
+No,year,month,day,pm2.5   one time from three columns, and the number of the row
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, get_args
 
-from elman.data.tables import table
-from elman.data.tables.content import BadRows
-from elman.data.tables.table import Row, Table
-from elman.data.time_series import grid as calendar
-from elman.data.time_series.options import Layout, SeriesOptions
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.tables.date_parts import Part
+from elman.data.tables.dates import Dates, Parts, dates_of
+from elman.data.tables.numerals import Numerals
+from elman.data.tables.profile import Profile
+from elman.data.tables.reading import Column, Reading
+from elman.data.tables.reading import reading_from_json as table_from_json
+from elman.data.tables.table import Table
+from elman.data.time_series import heads, ids, times
+from elman.data.time_series.columns import Columns, some, sure
+from elman.data.time_series.grid import Grid, grid_from_json
+from elman.data.time_series.options import NONE, SeriesOptions
 from elman.errors import UserError
+from elman.options import make, plain
 
-TIMES = ("ds", "date", "time", "datetime", "timestamp", "month", "year", "day", "日期", "时间")
-IDS = ("unique_id", "series_id", "item_id", "series", "id", "编号")
-VALUES = ("y", "value", "target", "值")
-MISSING = frozenset({"", "na", "nan", "n/a", "<na>", "null", "none", "?", "-"})
-GUESSED_FROM = 1000  # rows
+Ints = NDArray[np.int64]
+VALUES = (
+    "y", "value", "values", "target", "值", "数值", "wert", "valeur", "valor", "valore", "значение",
+    "sales", "demand", "quantity", "qty", "销量", "close", "price",
+)  # fmt: skip
+NO_DATES: Ints = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class SeriesReading:
+    """What was understood of tables of series: kept with a model, applied unchanged to others.
+
+    `grid` is None where the data tells no times; `parts` are what several columns of times say.
+    """
+
+    options: SeriesOptions  # settled
+    table: Reading
+    grid: Grid | None
+    parts: tuple[Part, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "options": plain(self.options),
+            "table": self.table.to_json(),
+            "grid": None if self.grid is None else self.grid.to_json(),
+            "parts": list(self.parts),
+        }
+
+    @property
+    def together(self) -> Parts | None:
+        """The columns of times, where they are several."""
+        if self.grid is None or not self.parts:
+            return None
+        return Parts(self.options.times, self.parts, self.grid.dates)
+
+
+def reading_from_json(data: Any) -> SeriesReading:
+    """What gave this `to_json`. UserError where it is damaged."""
+    where = "preprocessing.json: damaged"
+    try:
+        grid = None if data["grid"] is None else grid_from_json(data["grid"])
+        options = make(SeriesOptions, data["options"])
+        parts: tuple[Part, ...] = tuple(data["parts"])
+        if not set(parts) <= set(get_args(Part)) or (parts and len(parts) != len(options.times)):
+            raise UserError("no such parts of a time")
+        return SeriesReading(options, table_from_json(data["table"]), grid, parts)
+    except UserError as error:
+        told = str(error)
+        raise UserError(told if told.startswith(where) else f"{where} ({told})") from None
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{where} (reading: {error})") from None
 
 
 class Settled(NamedTuple):
-    """What every column is; how dates are written, "" for none; and for the user what was guessed,
-    and what may be a mistake."""
+    """What every column is; for the user what was understood, and what may be a mistake."""
 
-    reading: SeriesOptions
-    pattern: str
-    facts: tuple[str, ...]
-    warnings: tuple[str, ...]
+    options: SeriesOptions
+    reading: Reading
+    numbers: Mapping[str, Numerals]  # of the columns to be read: targets, and what helps
+    targets: tuple[str, ...]  # one where series stand one after the other, or a row each
+    dates: Dates | None = None
+    parts: Parts | None = None  # where several columns are one time
+    heads: Ints = NO_DATES  # the times of columns, where they are named by them
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def timed(self) -> bool:
+        return self.dates is not None
 
 
-def settle(opened: Table, reading: SeriesOptions) -> Settled:
-    """What every column is, guessed where it is not given. UserError: one that is not there."""
-    named = (reading.time_column, reading.id_column, *(reading.target or ()), *reading.covariates)
+def settle(opened: Table, asked: SeriesOptions) -> Settled:
+    """What every column is, found where it is not given. UserError: one that is not there, one
+    that does not hold what it should, or where more than one answer is as good."""
+    reading, profiles = opened.examined
+    named = (*asked.times, *asked.ids, *(asked.target or ()), *asked.covariates)
     for name in named:
-        if name is not None:
-            opened.column(name)
-    quiet = BadRows(skip=True)
-    rows = [row for row, _ in zip(opened.rows(quiet), range(GUESSED_FROM), strict=False)]
-    if not rows:
-        raise UserError(f"{opened.shown}: holds no rows")
-    layout = reading.layout or _guess_layout(opened, rows, reading)
-    settled = replace(reading, layout=layout, header=opened.header)
-    if layout == "rows":
-        if reading.covariates:
-            raise UserError(f"{opened.shown}: one series a row, which leaves no columns for others")
-        settled = replace(settled, id_column=reading.id_column or opened.columns[0])
-        return Settled(settled, "", _guessed(settled, reading, ()), ())
-    given = {name for name in named if name is not None}
-    if layout == "long" and reading.id_column is None:
-        name = next((c for c in opened.columns if c.lower() in IDS and c not in given), None)
-        if name is None:
-            raise UserError(f"{opened.shown}: no column of ids; give --id-column")
-        settled = replace(settled, id_column=name)
-    if layout == "long" and len(reading.target or ()) > 1:
-        told = ",".join(reading.target or ())
+        opened.column(name)
+    reading = _row_numbers(reading, profiles, named)
+    columns = Columns(opened, reading, profiles)
+    facts = [*opened.facts, *reading.facts()]
+    if asked.layout == "rows" or (asked.layout is None and _is_rows(columns, asked, named)):
+        return _rows(columns, asked, facts)
+    found = times.find(columns, asked, named)
+    taken = {*named, *found.names}
+    id_columns: tuple[str, ...] = asked.ids
+    if asked.id_column is None and asked.layout != "wide":
+        values = asked.target or ()
+        id_columns = ids.find(columns, found, {*values, *asked.covariates, *found.names}, asked)
+    if asked.layout == "long" and not id_columns:
+        raise UserError(f"{opened.shown}: no column of ids; give --id-column")
+    layout = asked.layout or ("long" if id_columns else "wide")
+    taken |= set(id_columns)
+    within = times.parts_of_time(columns, found, taken)
+    targets = asked.target or _targets(columns, taken | set(within), layout)
+    if layout == "long" and len(targets) > 1:
+        told = ",".join(targets)
         raise UserError(f"--target {told}: series one after the other have one column of values")
-    free = [c for c in opened.columns if c not in given | {settled.id_column}]
-    time = reading.time_column or _guess_time(free, rows, settled.id_column)
-    settled = replace(settled, time_column=time)
-    pattern = ""
-    if time is not None:
-        first = str(rows[0].values.get(time, ""))
-        pattern = calendar.pattern_of(first) or ""
-        if not pattern:
-            raise UserError(f'{rows[0].where}: "{time}" is {first!r}; needs {calendar.FITS}')
-    if reading.target is None:
-        settled = replace(settled, target=_guess_target(opened, rows, settled))
-    unused = [c for c in free if c != time and c not in (settled.target or ())]
-    words = [c for c in unused if any(_is_words(row.values.get(c)) for row in rows)]
-    others = [c for c in unused if c not in words]
-    return Settled(settled, pattern, _guessed(settled, reading, others), _not_used(words))
+    numbers = {
+        name: _numerals(columns, name)
+        for name in (*targets, *asked.past_columns, *asked.future_columns)
+    }
+    settled = replace(
+        asked, layout=layout, time_column=found.names or NONE, id_column=id_columns or NONE,
+        target=targets, header=opened.header,
+    )  # fmt: skip
+    facts += _taken(settled, asked, found)
+    unused = [c for c in columns.usable((*taken, *targets)) if c.name not in within]
+    if within:
+        facts.append(f"part of the time, and no targets: {some(within)}")
+    more, warnings = _unused(unused, found)
+    return Settled(
+        settled, reading, numbers, targets, found.dates, found.parts,
+        facts=(*facts, *more), warnings=warnings,
+    )  # fmt: skip
 
 
-def _is_words(cell: object) -> bool:
-    """Whether a cell holds words: no number, no date, and not nothing."""
-    text = str(cell).strip()
-    missing = cell is None or text.lower() in MISSING
-    return not (missing or table.is_number(cell) or calendar.pattern_of(text))
+def again(opened: Table, known: SeriesReading) -> Settled:
+    """The same for another table, read as it was then. UserError: a column that is not there."""
+    options, reading = known.options, known.table
+    dates = None if known.grid is None else known.grid.dates
+    if options.layout == "rows":
+        for name in (*options.ids, *options.static_columns):
+            opened.column(name)
+        others = [c for c in opened.columns if c not in (*options.ids, *options.static_columns)]
+        moments = NO_DATES
+        if dates is not None:
+            others, moments = heads.dated(others, dates)
+        numbers = {name: reading.column(name).numerals or Numerals() for name in others}
+        return Settled(options, reading, numbers, ("value",), dates, heads=moments)
+    values = (*(options.target or ()), *options.past_columns, *options.future_columns)
+    for name in (*options.times, *options.ids, *values, *options.static_columns):
+        opened.column(name)
+    numbers = {name: reading.column(name).numerals or Numerals() for name in values}
+    return Settled(options, reading, numbers, options.target or (), dates, known.together)
 
 
-def _not_used(words: Sequence[str]) -> tuple[str, ...]:
-    if not words:
-        return ()
-    return (
-        f"columns of words are not used: {_some(words)}; what says one thing of a whole series can "
-        "help by --static-columns; for texts with labels there is elman train classify",
-    )
+def moment_of(when: str, dates: Dates) -> int | None:
+    """A moment as the data writes it, or in another way that has one meaning; None for others."""
+    found, faulty = dates.moments([when])
+    if not faulty[0]:
+        return int(found[0])
+    profile = Profile("")
+    profile.add([when], [1])
+    other = dates_of(profile)
+    if other is None or not other.sure or dates.resolution == "number":
+        return None
+    found, faulty = other.moments([when])
+    return None if faulty[0] else int(found[0])
 
 
-def _guess_layout(opened: Table, rows: Sequence[Row], reading: SeriesOptions) -> Layout:
-    if reading.id_column is not None:
-        return "long"
-    if opened.columns[:2] == ("V1", "V2"):
-        return "rows"
-    for name in opened.columns:
-        values = [str(row.values.get(name, "")) for row in rows]
-        repeated = len(set(values)) < len(values)
-        if name.lower() in IDS and (name == "unique_id" or repeated) and name not in (
-            reading.target or ()
-        ):  # fmt: skip
-            return "long"
-    return "wide"
+# ---- A series a row ------------------------------------------------------------------------
 
 
-def _guess_time(free: Sequence[str], rows: Sequence[Row], id_column: str | None) -> str | None:
-    """The first column that holds dates, or bears such a name, and moves from row to row."""
-    for name in sorted(free, key=lambda c: c.lower() not in TIMES):
-        cells = [
-            str(row.values.get(name, "")) for row in rows[:20]
-            if id_column is None or row.values.get(id_column) == rows[0].values.get(id_column)
-        ]  # fmt: skip
-        pattern = calendar.pattern_of(cells[0])
-        if pattern is None or (table.is_number(cells[0]) and "." in cells[0]):
-            continue
-        different = len(set(cells))
-        if pattern == calendar.NUMBER:
-            if name.lower() in TIMES and different == len(cells):
-                return name
-        elif different > 1 or len(cells) == 1:
-            return name
-    return None
+def _is_rows(columns: Columns, asked: SeriesOptions, named: Sequence[str]) -> bool:
+    if columns.opened.columns[:2] == ("V1", "V2"):
+        return True
+    usable = columns.usable(named)
+    if asked.time_column is not None or any(map(sure, usable)):
+        return False
+    numeric = [c.name for c in usable if c.numerals is not None]
+    return columns.opened.header and heads.find(numeric) is not None
 
 
-def _guess_target(opened: Table, rows: Sequence[Row], settled: SeriesOptions) -> tuple[str, ...]:
-    taken = {settled.time_column, settled.id_column, *settled.covariates}
-    free = [c for c in opened.columns if c not in taken]
-    if settled.layout == "long":
-        for name in free:
-            if name.lower() in VALUES:
-                return (name,)
-    numeric = [c for c in free if any(table.is_number(row.values.get(c)) for row in rows[:20])]
-    if settled.layout == "long" and len(numeric) != 1:
-        raise UserError(
-            f"{opened.shown}: which of {', '.join(free[:20])} holds the values? give --target"
-        )
+def _rows(columns: Columns, asked: SeriesOptions, facts: list[str]) -> Settled:
+    opened, reading = columns.opened, columns.reading
+    if asked.past_columns or asked.future_columns:
+        raise UserError(f"{opened.shown}: one series a row, which leaves no columns for others")
+    usable = [c for c in columns.usable() if c.name not in asked.static_columns]
+    free = [c.name for c in usable if c.name not in asked.ids]
+    found = heads.find([c for c in free if reading.column(c).numerals is not None])
+    moments, dates, others = NO_DATES, None, free
+    id_columns = asked.ids
+    if opened.header and found is not None:
+        others, moments, dates = found
+        others, moments = heads.dated(free, dates)  # of columns without a number, too
+        if not id_columns:
+            id_columns = ids.of_rows(columns, [c for c in free if c not in others])
+    elif not id_columns:
+        id_columns, others = (opened.columns[0],), [c for c in free if c != opened.columns[0]]
+    numbers = {name: reading.column(name).numerals or Numerals() for name in others}
+    unused = [c for c in free if c not in (*others, *id_columns)]
+    settled = replace(
+        asked, layout="rows", id_column=id_columns, header=opened.header,
+        time_column=NONE if dates is None else None,
+    )  # fmt: skip
+    facts.append(f"taken: a series a row, named by {some(id_columns)}")
+    if dates is not None:
+        first, last = others[0], others[-1]
+        facts.append(f"times from the header, {first} to {last}")
+    if unused:
+        facts.append(f"not used: {some(unused)}")
+    return Settled(
+        settled, reading, numbers, ("value",), dates, heads=moments, facts=tuple(facts)
+    )  # fmt: skip
+
+
+# ---- Values --------------------------------------------------------------------------------
+
+
+def _row_numbers(
+    reading: Reading, profiles: Mapping[str, Profile], named: Sequence[str]
+) -> Reading:
+    """Columns of ids that count up are the number of the row; what the user names is read."""
+    made = []
+    for column in reading.columns:
+        if column.name in named:
+            column = replace(column, passed_over="")
+        elif (
+            not column.passed_over
+            and profiles[column.name].counts_up
+            and column.name.lower() in ids.KNOWN
+        ):
+            column = replace(column, passed_over="the row number")
+        made.append(column)
+    return replace(reading, columns=tuple(made))
+
+
+def _targets(columns: Columns, taken: set[str], layout: str) -> tuple[str, ...]:
+    free, numeric = columns.usable(tuple(taken)), columns.numbers(tuple(taken))
+    if layout == "long":
+        known = [name for name in numeric if name.lower() in VALUES]
+        known.sort(key=lambda name: VALUES.index(name.lower()))
+        if known and (len(known) == 1 or known[0].lower() in VALUES[:4]):
+            return (known[0],)
+        if len(numeric) != 1:
+            among = some(numeric or [c.name for c in free])
+            raise UserError(f"{columns.shown}: which of {among} holds the values? give --target")
     if not numeric:
-        raise UserError(f"{opened.shown}: no column of numbers among {', '.join(free[:20])}")
+        raise UserError(
+            f"{columns.shown}: no column of numbers among {some([c.name for c in free])}"
+        )
     return tuple(numeric)
 
 
-def _guessed(
-    settled: SeriesOptions, asked: SeriesOptions, unused: Sequence[str]
-) -> tuple[str, ...]:
+def _numerals(columns: Columns, name: str) -> Numerals:
+    """How a column that is to hold numbers writes them. UserError: one of something else."""
+    column = columns.reading.column(name)
+    if column.numerals is not None:
+        return column.numerals
+    profile = columns.profiles[name]
+    if not profile.present:
+        return Numerals()
+    first = min(profile.first.values())
+    raise UserError(
+        f'{columns.opened.where(first.number)}: "{name}" is {first.cell[:40]!r}, not a number'
+    )
+
+
+# ---- What is told --------------------------------------------------------------------------
+
+
+def _taken(settled: SeriesOptions, asked: SeriesOptions, found: times.Times) -> list[str]:
     words = []
     if asked.layout is None:
-        kinds = {"wide": "a series a column", "long": "series one after the other",
-                 "rows": "a series a row"}  # fmt: skip
-        words.append(kinds[settled.layout or "wide"])
-    if asked.time_column is None and settled.layout != "rows":
-        time = settled.time_column
-        words.append(f'times from column "{time}"' if time else "no column of times")
+        words.append(
+            "a series a column" if settled.layout == "wide" else "series one after the other"
+        )
+    if found.dates is not None:
+        name = some(found.names)
+        plural = "s" if len(found.names) > 1 else ""
+        how = found.dates.told()
+        quoted = name if plural else f'"{name}"'
+        words.append(f"times from column{plural} {quoted}{f' ({how})' if how else ''}")
+    elif asked.time_column is None:
+        words.append("no column of times")
+    if asked.id_column is None and settled.ids:
+        words.append(f"series named by {some(settled.ids)}")
     if asked.target is None and settled.target:
-        words.append(f"values from {_some(settled.target)}")
-    if unused:
-        words.append(f"not used: {_some(unused)}")
-    return (f"taken: {'; '.join(words)}",) if words else ()
+        words.append(f"values from {some(settled.target)}")
+    return [f"taken: {'; '.join(words)}"] if words else []
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+def _unused(
+    columns: Sequence[Column], found: times.Times
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the columns that are left: what is told, and warned of."""
+    dated = [c.name for c in columns if sure(c)]
+    words = [c.name for c in columns if c.numerals is None and c.name not in dated]
+    others = [c.name for c in columns if c.numerals is not None and c.name not in dated]
+    facts = []
+    if others:
+        facts.append(f"not used: {some(others)}")
+    if dated:
+        why = f'the times are those of "{some(found.names)}"' if found.names else "as you asked"
+        facts.append(f"dates that are not used: {some(dated)}; {why}, --time-column says otherwise")
+    if not words:
+        return tuple(facts), ()
+    return tuple(facts), (
+        f"columns of words are not used: {some(words)}; what says one thing of a whole series can "
+        "help by --static-columns; for texts with labels there is elman train classify",
+    )

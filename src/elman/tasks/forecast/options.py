@@ -8,7 +8,7 @@ from typing import Literal
 
 from elman.data.time_series.options import CYCLES, SeriesOptions
 from elman.errors import unknown_name
-from elman.options import require, require_encoding, require_files, require_range
+from elman.options import require, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 
@@ -18,8 +18,6 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
 
     Parameters
     ----------
-    skip_bad_rows
-        Leave out rows and series that cannot be read, and count them.
     until
         Read nothing from this time on; without times, from the value of this number.
     validation_from
@@ -60,7 +58,6 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         Forecast these too, 0.5 among them: 0.1,0.5,0.9. Their loss replaces the other.
     """
 
-    skip_bad_rows: bool = False
     until: str | None = None
     validation_from: str | None = None
     test_from: str | None = None
@@ -95,7 +92,7 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
             if name != "none" and name not in CYCLES:
                 raise unknown_name("calendar", name, (*CYCLES, "none"))
         require_files(self, ("test_data",))
-        require_encoding(self, "encoding")
+        self.check()
         require(
             self, "test_from", self.test_from is None or self.test_data is None,
             "no --test-data beside it",

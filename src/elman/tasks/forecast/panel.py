@@ -162,10 +162,8 @@ class Panel:
     bad: BadRows = field(default_factory=lambda: BadRows(False))
 
     def preprocessing(self) -> dict[str, Any]:
-        grid = self.collection.grid
         return {
-            "reading": plain(asdict(self.collection.reading)),
-            "grid": None if grid is None else asdict(grid),
+            "reading": self.collection.reading.to_json(),
             "settings": plain(asdict(self.settings)),
             "fitted": self.fitted.to_json(),
             "sha256": self.collection.digest(),

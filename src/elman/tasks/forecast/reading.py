@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.tables.content import BadRows
-from elman.data.time_series import grid as calendar
-from elman.data.time_series import series
+from elman.data.time_series import seasons, series
 from elman.data.time_series.grid import Grid
+from elman.data.time_series.layout import SeriesReading, reading_from_json
 from elman.data.time_series.options import SeriesOptions
 from elman.data.time_series.series import Collection
 from elman.errors import UserError
@@ -46,7 +46,7 @@ def divided(
         )
     ends = [len(one) for one in found.series]
     if options.test_data is not None:
-        more = series.read([str(options.test_data)], found.reading, bad)
+        more = series.read([str(options.test_data)], found.options, bad, found.reading)
         found, ends = series.joined(found, more, str(options.test_data))
     elif options.test_from is not None:
         ends = [series.place_of(found, s, options.test_from, "--test-from") for s in found.series]
@@ -68,7 +68,7 @@ def settle(
     grid, told = found.grid, []
     season = options.season or (grid.season if grid is not None else None)
     if season is None:
-        season = calendar.season_of([s.y[:end] for s, end in zip(found.series, ends, strict=True)])
+        season = seasons.season_of([s.y[:end] for s, end in zip(found.series, ends, strict=True)])
         told.append(f"season {season}, from how the values repeat themselves")
     elif options.season is None:
         told.append(f"season {season}, from the times")
@@ -94,7 +94,7 @@ def settle(
         )
     if options.calendar is not None:
         cycles = tuple(c for c in options.calendar if c != "none")
-        if cycles and (grid is None or grid.unit == "numbers"):
+        if cycles and (grid is None or not grid.dated):
             raise UserError("--calendar: the data has no dates; name their --time-column")
     else:
         cycles = grid.cycles if grid is not None else ()
@@ -210,10 +210,9 @@ def _panel(
     logs: list[Floats] = []
     read: list[Floats] = []
     scales, known, past = [], [], []
-    step = 1 if found.grid is None else found.grid.step
     for one, k in zip(found.series, which, strict=True):
         raw += [one.y, np.full(H, np.nan)]
-        places = one.places[0] + step * np.arange(len(one) + H)
+        places = series.places_to(one, found.grid, len(one) + H)
         ahead = one.future[: len(one) + H]
         ahead = np.concatenate([ahead, np.full((len(places) - len(ahead), ahead.shape[1]), np.nan)])
         known.append(fitted.known(_known(places, ahead, found.grid, settings)))
@@ -265,25 +264,17 @@ def _windows(spans: Sequence[tuple[int, int]], stride: int) -> Ints:
 # ---- Other data for a trained model --------------------------------------------------------
 
 
-def settled(
-    preprocessing: Mapping[str, Any],
-) -> tuple[SeriesOptions, Grid | None, Settings, Fitted]:
+def settled(preprocessing: Mapping[str, Any]) -> tuple[SeriesReading, Settings, Fitted]:
     """What a model was trained with. UserError where it is damaged."""
+    where = "preprocessing.json"
     try:
         tables = {name: dict(preprocessing[name]) for name in ("reading", "settings", "fitted")}
-        grid = preprocessing["grid"]
     except (KeyError, TypeError, ValueError):
-        raise UserError("preprocessing.json: damaged (no reading, settings or fitted)") from None
-    where = "preprocessing.json"
+        raise UserError(f"{where}: damaged (no reading, settings or fitted)") from None
     settings = make(Settings, tables["settings"], where=where)
     if min(settings.horizon, settings.look_back, settings.season) < 1:
         raise UserError(f"{where}: damaged (sizes below 1)")
-    return (
-        make(SeriesOptions, tables["reading"], where=where),
-        None if grid is None else make(Grid, grid, where=where),
-        settings,
-        fitted_from_json(tables["fitted"]),
-    )
+    return reading_from_json(tables["reading"]), settings, fitted_from_json(tables["fitted"])
 
 
 def unseen(
@@ -291,18 +282,18 @@ def unseen(
 ) -> Panel:
     """Series of a file, as `resumed` gives them."""
     reading = settled(preprocessing)[0]
-    return resumed(
-        naming.shown(data), series.read(data, reading, bad), preprocessing, bad, ahead=ahead
-    )
+    found = series.read(data, replace(reading.options, encoding=None), bad, reading)
+    return resumed(naming.shown(data), found, preprocessing, bad, ahead=ahead)
 
 
 def resumed(
     name: str, found: Collection, preprocessing: Mapping[str, Any], bad: BadRows, *, ahead: bool
 ) -> Panel:
     """Series to be scored wherever a window fits or, with `ahead`, to be continued at their end."""
-    reading, grid, settings, fitted = settled(preprocessing)
+    reading, settings, fitted = settled(preprocessing)
+    grid, options = reading.grid, reading.options
     if found.grid is not None and grid is not None:
-        if (found.grid.unit, found.grid.step) != (grid.unit, grid.step):
+        if found.grid.kind != grid.kind:
             # A series of one or two values does not show its frequency.
             raise UserError(
                 f"{name}: {found.grid.name}, where the model was trained on {grid.name}"
@@ -317,8 +308,8 @@ def resumed(
             what = f"has {len(one):,} values, where the model needs {need:,}"
         elif settings.log and (one.y <= 0).any():
             what = "holds values that are not above 0, and the model reads logarithms"
-        elif ahead and reading.future_columns and len(one.places) < len(one) + settings.horizon:
-            names = ", ".join(reading.future_columns)
+        elif ahead and options.future_columns and len(one.places) < len(one) + settings.horizon:
+            names = ", ".join(options.future_columns)
             what = (
                 f"needs {settings.horizon} rows after its last value with {names}, and has "
                 f"{len(one.places) - len(one)}"

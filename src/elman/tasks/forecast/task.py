@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
 from elman.data.tables.writer import Writer
-from elman.data.time_series.series import Collection
+from elman.data.time_series.series import Collection, places_to
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given
@@ -31,6 +31,7 @@ from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validatio
 
 SCORED = 1024  # windows at once, where none is trained on
 STEPS = 6000  # updates after which a small data set has been learnt
+FILLED = {"previous": " with the value before", "linear": " on a line", "zero": " with zero"}
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         for name in ("hidden_size", "dropout", "weight_drop", "identity"):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
-        how, _, settings, fitted = reading.settled(preprocessing)
-        return make_network(options, settings, widths_of(fitted, len(how.past_columns)))
+        how, settings, fitted = reading.settled(preprocessing)
+        return make_network(options, settings, widths_of(fitted, len(how.options.past_columns)))
 
     def epoch(
         self, dataset: Panel, options: ForecastOptions, batch_size: int, seed: int, epoch: int
@@ -207,7 +208,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         self, dataset: Panel, options: ForecastOptions, batch_size: int, device: str
     ) -> float:
         """How long one epoch takes, by a few of its batches."""
-        past = len(dataset.collection.reading.past_columns)
+        past = len(dataset.collection.options.past_columns)
         model = make_network(options, dataset.settings, widths_of(dataset.fitted, past))
         model.to(device).train()
         epoch = self.epoch(dataset, options, batch_size, 0, 0)
@@ -260,17 +261,15 @@ def answers(
 ) -> list[dict[str, Any]]:
     """A row for each forecast [S, H, Q] of what follows these series: id, time, forecast, and its
     quantiles, as columns q0.1, …"""
-    grid, rows = found.grid, []
-    dates = None if grid is None or grid.unit == "numbers" else grid
-    step = 1 if grid is None else grid.step
+    rows = []
     for one, steps in zip(found.series, made, strict=True):
-        for k, values in enumerate(steps):
-            place = int(one.places[0]) + step * (len(one) + k)
+        ids = dict(zip(found.id_columns, one.ids, strict=True))
+        places = places_to(one, found.grid, len(one) + len(steps))[len(one) :]
+        for place, values in zip(places.tolist(), steps, strict=True):
             row: dict[str, Any] = {
-                found.columns[0]: one.name,
-                found.columns[1]: place if dates is None else dates.text(place),
+                **ids, **found.time_cells(place),
                 "forecast": _rounded(float(point(values[None, None], quantiles)[0, 0])),
-            }
+            }  # fmt: skip
             told = (_rounded(float(value)) for value in values)
             rows.append(row | dict(zip((f"q{q:g}" for q in quantiles), told, strict=False)))
     return rows
@@ -286,7 +285,9 @@ def page(dataset: Panel) -> Page:
     series = found.series
     values = sum(len(one) for one in series)
     if found.filled:
-        told = f"{found.filled:,} missing values filled: {found.reading.fill}"
+        how_filled = found.options.fill or "linear"
+        told = f"{found.filled:,} missing values filled{FILLED[how_filled]}"
+        told += f", gaps of up to {found.longest:,}; --fill says otherwise"
         (warnings if found.filled > 0.05 * values else facts).append(told)
     still = [one.name for one in series if not np.ptp(one.y)]
     if still:
@@ -304,9 +305,9 @@ def page(dataset: Panel) -> Page:
         facts.append("some values are 0: MAPE leaves them out")
     if dataset.scales.spread.max() > 100 * dataset.scales.spread.min():
         facts.append("some series vary over 100 times as much as others: MAE and RMSE see those")
-    if found.reading.future_columns:
+    if found.options.future_columns:
         reach = min(len(one.places) - len(one) for one in series)
-        names = ", ".join(found.reading.future_columns)
+        names = ", ".join(found.options.future_columns)
         facts.append(f"{names}: known for {reach:,} steps after the last value")
     if found.grid is not None:
         first, last = series[0].places[0], series[0].places[len(series[0]) - 1]
