@@ -9,11 +9,15 @@ from collections import Counter
 
 @functools.cache
 def script_of(letter: str) -> str:
-    """The first word of a letter's name in Unicode: Latin, Cyrillic, CJK; empty for no letter."""
+    """The first word of a letter's name in Unicode: Latin, Cyrillic, CJK; empty for no letter.
+
+    Wide, narrow and stylised forms, Ａ or ｱ or 𝐀, are of the script of what they stand for.
+    """
     if not letter.isalpha():
         return ""
-    word = unicodedata.name(letter, "").replace("-", " ").split(" ")[0]
-    return word if word == "CJK" else word.capitalize()
+    plain = next(filter(str.isalpha, unicodedata.normalize("NFKC", letter)), letter)
+    word = unicodedata.name(plain, "").replace("-", " ").split(" ")[0]
+    return "CJK" if word in ("CJK", "IDEOGRAPHIC") else word.capitalize()
 
 
 def scripts(text: str) -> Counter[str]:

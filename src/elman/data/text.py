@@ -23,7 +23,7 @@ from elman.errors import RunError, UserError
 
 # Characters handled at once; BPE takes 300 bytes of memory for each, and is no faster with more.
 PIECE = 1 << 14
-FORMAT = 1  # raised whenever the same text would be encoded otherwise
+FORMAT = 2  # raised whenever the same text would be encoded otherwise
 
 # A text may be cut before whitespace or such punctuation that follows anything else: no word, no
 # BPE token and no rule of lower-casing reaches over that place.

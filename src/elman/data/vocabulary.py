@@ -8,7 +8,7 @@ import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.segmentation import SPACED, first_lines, is_tokenised
 from elman.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ UNKNOWN = "<unk>"
 WORDS_LIMIT = 10_000
 BPE_LIMIT = 2_000
 BPE_SAMPLE = 20_000_000  # characters that BPE is trained on, from the start of the text
+LOOKED_AT = 1_000_000  # characters by which it is told whether words are what spaces part
 WORDS_COUNTED = 500_000  # different words held while counting; beyond it the rarest are forgotten
 
 # Han, kana, bopomofo, with their radicals and compatibility forms; Hangul puts spaces itself.
@@ -209,53 +211,71 @@ class _CharacterDecoder(Decoder):
 @final
 @dataclass(frozen=True)
 class Words(_Listed):
-    """Each match of `WORD` is a token; `<unk>` in the text is the unknown token itself."""
+    """Each match of `WORD` is a token; `<unk>` in the text is the unknown token itself.
+
+    With `spaced` a token is what stands between spaces, as in texts that are tokenised already,
+    and is written so.
+    """
 
     level = "words"
     symbols: tuple[str, ...]
     lowercase: bool = False
     strip_digits: bool = False
+    spaced: bool = False
 
     def encode_clean(self, text: str) -> Ids:
         index = self._index
-        return np.array([index.get(word, 0) for word in WORD.findall(text)], dtype=np.int32)
+        return np.array([index.get(word, 0) for word in self._rule.findall(text)], dtype=np.int32)
 
     def decoder(self) -> Decoder:
-        return _WordDecoder(self.symbols)
+        return _WordDecoder(self.symbols, self.spaced)
 
     def cut(self, text: str) -> list[str]:
-        return WORD.findall(self.clean(text))
+        return self._rule.findall(self.clean(text))
 
     def join(self, symbols: Iterable[str]) -> str:
         parts, before = [], "\n"
         for word in symbols:
-            parts.append(" " + word if _spaced(before, word) else word)
+            parts.append(" " + word if _spaced(before, word, self.spaced) else word)
             before = word
         return "".join(parts)
 
     def covers(self, text: str) -> list[str]:
-        words = dict.fromkeys(WORD.findall(self.clean(text)))
+        words = dict.fromkeys(self.cut(text))
         return [word for word in words if not self._index.get(word)]
+
+    def to_json(self) -> dict[str, Any]:
+        return super().to_json() | ({"spaced": True} if self.spaced else {})
+
+    @property
+    def _rule(self) -> re.Pattern[str]:
+        return SPACED if self.spaced else WORD
 
 
 @final
 class _WordDecoder(Decoder):
     """Puts a space between two words but: around newlines, before closing and after opening
     punctuation, and beside full-width characters unless a Latin word stands between them and it.
+    Words that spaces part have one everywhere but around newlines.
     """
 
-    def __init__(self, symbols: Sequence[str]) -> None:
+    def __init__(self, symbols: Sequence[str], spaced: bool) -> None:
         self.symbols = symbols
+        self.spaced = spaced
         self.before = "\n"
 
     def push(self, token: int) -> str:
         before, word = self.before, self.symbols[token]
         self.before = word
-        return " " + word if _spaced(before, word) else word
+        return " " + word if _spaced(before, word, self.spaced) else word
 
 
-def _spaced(before: str, word: str) -> bool:
-    if "\n" in (before, word) or before in _OPENING or word in _CLOSING:
+def _spaced(before: str, word: str, spaced: bool) -> bool:
+    if "\n" in (before, word):
+        return False
+    if spaced:
+        return True
+    if before in _OPENING or word in _CLOSING:
         return False
     return not (_FULL_WIDTH.match(before) and _FULL_WIDTH.match(word))
 
@@ -376,13 +396,15 @@ def build(
     limit: int | None = None,
     lowercase: bool = False,
     strip_digits: bool = False,
+    spaced: bool | None = None,
 ) -> Vocabulary:
     """The vocabulary of a text that comes in pieces, each cut where no word is split.
 
     `limit` is the largest size, the unknown token included; None is 10,000 for words, 2,000 for
     BPE, none for characters. Symbols are ordered by how often they come, then by code point.
-    BPE learns from the first 20 million characters. Raises `UserError` for a level or a limit
-    that does not exist.
+    BPE learns from the first 20 million characters. `spaced` is whether words are what spaces
+    part; seen from the beginning of the text if not given. Raises `UserError` for a level or a
+    limit that does not exist.
     """
     if level not in LEVELS:
         raise unknown_name("level", level, LEVELS)
@@ -393,12 +415,15 @@ def build(
         )
     if level == "bytes":
         return Bytes(lowercase, strip_digits)
-    clean = (_clean(piece, lowercase, strip_digits) for piece in pieces)
+    clean: Iterator[str] = (_clean(piece, lowercase, strip_digits) for piece in pieces)
     if level == "bpe":
         return BPE(_train_bpe(clean, limit or BPE_LIMIT), lowercase, strip_digits)
     if level == "words":
-        words = _count_words(clean, limit or WORDS_LIMIT)
-        return Words((UNKNOWN, *words), lowercase, strip_digits)
+        if spaced is None:
+            lines, clean = first_lines(clean, LOOKED_AT)
+            spaced = is_tokenised(lines)
+        words = _count_words(clean, limit or WORDS_LIMIT, SPACED if spaced else WORD)
+        return Words((UNKNOWN, *words), lowercase, strip_digits, spaced)
     return Characters((UNKNOWN, *_count_characters(clean, limit)), lowercase, strip_digits)
 
 
@@ -418,7 +443,10 @@ def from_json(data: Mapping[str, Any]) -> Vocabulary:
         if not all(isinstance(symbol, str) and symbol for symbol in symbols):
             raise TypeError("symbols are strings")
         if level == "words":
-            return Words(symbols, lowercase, strip_digits)
+            spaced = data.get("spaced", False)
+            if not isinstance(spaced, bool):
+                raise TypeError("spaced is true or false")
+            return Words(symbols, lowercase, strip_digits, spaced)
         if level != "characters" or any(len(symbol) != 1 for symbol in symbols[1:]):
             raise ValueError("a level that exists, and single characters")
         return Characters(symbols, lowercase, strip_digits)
@@ -458,11 +486,11 @@ def _count_characters(pieces: Iterable[str], limit: int | None) -> list[str]:
     return [chr(code) for code in (known if limit is None else known[: limit - 1])]
 
 
-def _count_words(pieces: Iterable[str], limit: int) -> list[str]:
+def _count_words(pieces: Iterable[str], limit: int, rule: re.Pattern[str]) -> list[str]:
     counts: Counter[str] = Counter()
     most = max(WORDS_COUNTED, 4 * limit)
     for piece in pieces:
-        counts.update(WORD.findall(piece))
+        counts.update(rule.findall(piece))
         rare = 1
         while len(counts) > most:
             counts = Counter({word: n for word, n in counts.items() if n > rare})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from elman.data import vocabulary
 from elman.data.batching import Buckets, padded
 from elman.data.pairs import Pairs, Reading
 from elman.data.scripts import main_script, scripts
+from elman.data.segmentation import SPACED, TOLD, is_tokenised, is_unspaced
 from elman.data.tables.content import BadRows
 from elman.data.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
@@ -26,6 +28,7 @@ from elman.tasks.translate.options import Level
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
 ONCE = 0.06  # share of words that come once, from which a side is read by characters
+ONCE_PARTED = 0.25  # the same, where somebody has parted the words of Chinese or Thai
 ROUGHLY = 4  # tokens by which sources of one batch may differ
 NUMBERS = 0.05  # numbers that come once, for each sentence, from which it is too
 
@@ -64,6 +67,14 @@ class Encoder:
         symbols = known.symbols[1:] if isinstance(known, Words | Characters) else ()
         return frozenset(scripts("".join(symbols)))
 
+    @property
+    def segmentation(self) -> str:
+        """Which sides were tokenised already, for the user; empty where neither was."""
+        spaced = [isinstance(v, Words) and v.spaced for v in (self.source, self.target)]
+        names = ("sources", "targets")
+        who = "both sides" if all(spaced) else "".join(itertools.compress(names, spaced))
+        return f"{who} are {TOLD}" if who else ""
+
     def strange(self, text: str) -> str:
         """Why a source cannot be meant for this model: its script; empty where it can."""
         script = main_script(text)
@@ -86,13 +97,15 @@ def make_encoder(
     limit: int | None, shared: bool, lowercase: bool, longest: int, cut: bool,
 ) -> Encoder:  # fmt: skip
     """An encoder that fits these pairs, those for training. A level that is None is guessed."""
+    spaced = [is_tokenised(texts) for texts in (sources, targets)]
+    sides = (
+        [([*sources, *targets], levels[0], all(spaced))] if shared
+        else [(sources, levels[0], spaced[0]), (targets, levels[1], spaced[1])]
+    )  # fmt: skip
     made = [
-        _vocabulary(texts, level or guessed(texts), limit, lowercase)
-        for texts, level in (
-            [([*sources, *targets], levels[0])] if shared
-            else [(sources, levels[0]), (targets, levels[1])]
-        )
-    ]  # fmt: skip
+        _vocabulary(texts, level or guessed(texts, spaced=parted), limit, lowercase, parted)
+        for texts, level, parted in sides
+    ]
     return Encoder(made[0], made[-1], longest, cut)
 
 
@@ -109,28 +122,32 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
     return Encoder(source, target, longest, cut)
 
 
-def guessed(texts: Sequence[str]) -> Level:
+def guessed(texts: Sequence[str], *, spaced: bool = False) -> Level:
     """Words, but characters where too many words come once for their meaning to be learnt, or too
-    many numbers, whose meaning is in their digits."""
-    counts = Counter(word for text in texts for word in WORD.findall(text))
+    many numbers, whose meaning is in their digits. `spaced` words are what spaces part."""
+    rule = SPACED if spaced else WORD
+    counts = Counter(word for text in texts for word in rule.findall(text))
     once = [word for word, count in counts.items() if count == 1]
     numbers = sum(word.isdecimal() for word in once)
-    too_many = len(once) > ONCE * counts.total() or numbers > NUMBERS * len(texts)
+    share = ONCE_PARTED if spaced and is_unspaced(texts) else ONCE
+    too_many = len(once) > share * counts.total() or numbers > NUMBERS * len(texts)
     return "characters" if too_many else "words"
 
 
 def _vocabulary(
-    texts: Sequence[str], level: Level, limit: int | None, lowercase: bool
+    texts: Sequence[str], level: Level, limit: int | None, lowercase: bool, spaced: bool
 ) -> Vocabulary:
     if level != "words":
         return vocabulary.build(level, texts, limit=limit, lowercase=lowercase)
+    rule = SPACED if spaced else WORD
     counts = Counter(
-        word for text in texts for word in WORD.findall(text.lower() if lowercase else text)
+        word for text in texts for word in rule.findall(text.lower() if lowercase else text)
     )
     counts.pop(UNKNOWN, None)
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     often = [word for word in ordered if counts[word] >= RARE] or ordered
-    return Words((UNKNOWN, *often[: None if limit is None else limit - 1]), lowercase)
+    known = often[: None if limit is None else limit - 1]
+    return Words((UNKNOWN, *known), lowercase, spaced=spaced)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _counters(true: Sequence[str], *, lowercase: bool) -> dict[str, Any]:
     from sacrebleu.metrics.chrf import CHRF
 
     return {
-        "bleu": BLEU(lowercase=lowercase, tokenize=tokenizer(true)),
+        "bleu": BLEU(lowercase=lowercase, tokenize=tokenizer(true), force=True),
         "chrf": CHRF(lowercase=lowercase),
     }
 

@@ -78,7 +78,14 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         if options.validation_data is not None:
             check = pairs.read([str(d) for d in options.validation_data], train.reading, bad)
         else:
-            train, check = _parted(train, min(validation, MOST_HELD / max(1, len(train))))
+            share = min(validation, MOST_HELD / max(1, len(train)))
+            if share < validation:
+                capped = (
+                    f"about {MOST_HELD:,} pairs are kept for validation, not {validation:g} of all:"
+                    " scoring more takes long; --validation-data gives others"
+                )
+                train = replace(train, facts=(*train.facts, capped))
+            train, check = _parted(train, share)
         missing = (validation and not len(check)) or (options.test and not len(test))
         if missing or not len(train):
             raise UserError(
@@ -109,9 +116,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
     def held_out(self, dataset: Paired) -> Paired | None:
         return dataset.tested()
 
-    def unseen(
-        self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
-    ) -> Paired:
+    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows) -> Paired:
         encoder, reading, written = settled(preprocessing)
         check = pairs.read(data, reading, bad)
         if strange := encoder.strange("".join(check.sources)):
@@ -139,7 +144,8 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             fact += (
                 f"; {len(dataset.test.check):,} pairs kept from every choice, for the final scores"
             )
-        return replace(page, facts=(*page.facts, fact))
+        parted = dataset.encoder.segmentation
+        return replace(page, facts=(*page.facts, fact, *([parted] if parted else [])))
 
     def plan(
         self, dataset: Paired, options: TranslateOptions, budget: Budget
