@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -64,6 +65,7 @@ def same(items: list[Trajectory], parts: list[dict[str, Values]]) -> bool:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(0, 99))
 def test_sequences_are_the_same_as_steps_in_a_table_and_as_lists(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[int], seed: int
@@ -89,7 +91,7 @@ def test_columns_are_guessed_by_their_names_and_told(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_steps(path, drawn([3, 2]))
     found = read(path)
-    assert found.columns.sequence_column == "sequence" and found.columns.inputs == ("u", "v")
+    assert found.columns.sequence == ("sequence",) and found.columns.inputs == ("u", "v")
     assert found.columns.targets == ("y_1", "y_2") and found.columns.states == ("initial_a",)
     assert found.columns.statics == ("static_m",)
     assert any("inputs u, v" in fact for fact in found.facts)
@@ -104,7 +106,7 @@ def test_columns_are_guessed_by_their_names_and_told(tmp_path: Path) -> None:
 def test_columns_that_are_named_are_taken_and_no_others(tmp_path: Path) -> None:
     path, parts = tmp_path / "a.csv", drawn([3, 2])
     write_steps(path, parts)
-    found = read(path, input_columns=("v",), target_columns=("u",), state_columns=("y_2", "y_1"))
+    found = read(path, input_columns=("v",), target=("u",), state_columns=("y_2", "y_1"))
     assert [item.x.tolist() for item in found.items] == [p["x"][:, 1:].tolist() for p in parts]
     assert [item.y.tolist() for item in found.items] == [p["x"][:, :1].tolist() for p in parts]
     # A state is what stands in the first row of its sequence.
@@ -153,11 +155,11 @@ BAD: dict[str, Wrong] = {
     "too few cells": (GOOD.replace("b,3,4", "b,3"), {}, ["line 4", "6 cells"]),
     "not together": (GOOD + "a,1,2,3,4,5,6\n", {}, ["line 5", '"a" goes on', "stand together"]),
     "no such column": (GOOD, {"input_columns": ("u", "w_1")}, ['unknown column "w_1"', "y_1"]),
-    "near match": (GOOD, {"sequence_column": "sequense"}, ['did you mean "sequence"?']),
+    "near match": (GOOD, {"sequence_column": ("sequense",)}, ['did you mean "sequence"?']),
     "input and target": (
-        GOOD, {"input_columns": ("u", "y_1"), "target_columns": ("y_1",)}, ['"y_1"', "--feedback"],
+        GOOD, {"input_columns": ("u", "y_1"), "target": ("y_1",)}, ['"y_1"', "--feedback"],
     ),
-    "no numbers": ("sequence,word\na,x\na,y\n", {}, ["--target-columns"]),
+    "no numbers": ("sequence,word\na,x\na,y\n", {}, ["--target"]),
     "no rows": ("sequence,u,y\n", {}, ["holds no rows"]),
     "no target anywhere": (
         "sequence,u,y\na,1,\na,2,\nb,1,2\nb,2,2\n", {"every_step": False}, ["line 2", "no target"],
@@ -272,3 +274,74 @@ def test_the_pendulum_moves_by_its_equation() -> None:
         speed = (velocity[:, : rest.shape[1]] + velocity[:, 1 : rest.shape[1] + 1]) / 2
         assert abs((rest * speed).sum() / (speed**2).sum()) < 0.02
         assert abs(rest.mean()) < 0.02 and rest[:, 1:].std() < 1.1 * np.sqrt(2) * 0.03 / 0.05
+
+
+def write_table(path: Path, head: str, rows: list[list[Any]]) -> None:
+    path.write_text("\n".join([head, *(",".join(map(str, row)) for row in rows)]) + "\n")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_sequences_are_found_by_what_makes_times_come_once(tmp_path: Path, seed: int) -> None:
+    """Whatever the columns are called, in whatever order the rows stand."""
+    draw = np.random.default_rng(seed)
+    names = [["unit_nr"], ["patient"], ["store", "item"], ["site", "line"]][seed % 4]
+    time = ["time_cycles", "date", "t"][seed % 3]
+    several = len(names) == 2
+    keys = list(itertools.product(range(3), range(2))) if several else [(a,) for a in range(5)]
+    rows: list[list[Any]] = []
+    whole: dict[str, list[Any]] = {}
+    for key in keys:
+        T = int(draw.integers(4, 9))
+        for k in range(T):
+            when = f"2021-03-{k + 1:02}" if time == "date" else k + 1
+            rows.append([*key, when, f"{draw.normal():.4f}", f"{draw.normal():.4f}"])
+        whole[" / ".join(map(str, key))] = [row[-2:] for row in rows[-T:]]
+    if seed % 2:
+        draw.shuffle(rows)
+    path = tmp_path / "a.csv"
+    write_table(path, ",".join([*names, time, "s1", "RUL"]), rows)
+    found = read(path)
+    assert found.columns.sequence == tuple(names) and found.columns.time == time
+    assert found.columns.inputs == ("s1",) and found.columns.targets == ("RUL",)
+    assert {item.name for item in found.items} == whole.keys()
+    for item in found.items:
+        steps = [[f"{x[0]:.4f}", f"{y[0]:.4f}"] for x, y in zip(item.x, item.y, strict=True)]
+        assert steps == whole[item.name]
+    assert any("rows sorted" in fact for fact in found.facts) == bool(seed % 2)
+
+
+def test_rows_that_have_no_order_are_told_with_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sequence,t,u,y\na,2,1,1\na,1,2,2\na,2,3,3\n")
+    with pytest.raises(UserError, match=r"line 4: .t. is 2, as in .*line 2"):
+        read(path)
+    assert read(path, time_column="none").items[0].x.tolist() == [[1], [2], [3]]
+    path.write_text("t,u,y\n1,0.5,1\n2,0.25,2\n1,0.5,3\n2,0.125,4\n")
+    with pytest.raises(UserError, match="--sequence-column"):
+        read(path)
+
+
+def test_the_number_of_the_row_and_empty_columns_are_passed_over_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [[k, f"{k}.5", k % 2 == 0, "", f"{k}.25"] for k in range(12)]
+    write_table(path, ",u,valve,nothing,y", rows)
+    found = read(path)
+    assert found.columns.inputs == ("u", "valve") and found.columns.targets == ("y",)
+    assert len(found) == 1 and found.items[0].x[:2].tolist() == [[0.5, 1], [1.5, 0]]
+    told = " ".join(found.facts)
+    assert "without a name, the row number" in told and '"nothing", empty' in told
+
+
+def test_numbers_and_dates_are_read_as_the_whole_column_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "Datum;Durchfluss;y\n31.12.2020;1.234,5;1\n29.12.2020;2,25;2\n30.12.2020;3;3\n",
+        encoding="utf-8",
+    )
+    found = read(path)
+    assert found.items[0].x.tolist() == [[2.25], [3], [1234.5]]
+    path.write_text("Datum;Durchfluss;y\n31.12.2020;1.5;1\n")
+    with pytest.raises(
+        UserError, match=r"line 2: .Durchfluss. is '1.5', not a number \(decimal comma"
+    ):
+        trajectories.read([str(path)], found.columns, BadRows(False), known=found.reading)

@@ -392,7 +392,7 @@ def test_sequences_that_cannot_be_read_are_left_out_and_told(tmp_path: Path) -> 
     refused = call("predict", tmp_path / "run", path)
     assert refused.code == 2 and "line 2" in refused.err and "not a number" in refused.err
     left = call("predict", tmp_path / "run", path, "--skip-bad-rows")
-    assert left.code == 0 and "1 rows left out" in left.err
+    assert left.code == 0 and "1 row left out" in left.err
     assert len(left.out.splitlines()) == len(rows) - 3  # all three steps of n0
     bare = tmp_path / "bare.csv"
     bare.write_text("id,pusch,initial_place\na,1,2\n")

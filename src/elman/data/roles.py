@@ -5,22 +5,26 @@ It imports no numpy, so that `--help` comes at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+NONE = ("none", "")  # names of a column that stand for no column
 
 
 @dataclass(frozen=True)
 class Columns:
     """Which columns, keys or arrays hold what; None is guessed. Kept with a model.
 
-    Without a `sequence_column`, "", all rows are one sequence.
-
     Parameters
     ----------
     sequence_column
-        Column that tells sequences apart, in tables of a step a row; guessed and told if not given.
+        Columns whose cells together tell sequences apart, in tables of a step a row, or none:
+        all rows are one sequence. Guessed and told if not given.
+    time_column
+        Column of the times by which the steps of a sequence are put in order, or none: they stay as
+        they stand. Guessed and told if not given.
     input_columns
         Columns, keys or arrays of the inputs: torque,wind. Guessed and told if not given.
-    target_columns
+    target
         Those of the values to be told; guessed and told if not given.
     state_columns
         Those whose values at the first step of a sequence make the first state, if it is given;
@@ -28,22 +32,26 @@ class Columns:
     static_columns
         Those whose values, one for a sequence, make the first state, if it is encoded; those that
         begin with static_ if not named.
-    header
-        Whether tables begin with the names of their columns; guessed and told if not given.
-    encoding
-        Encoding of tables: utf-8, gb18030, latin-1.
     every_step
         Tell a value at every step, rather than one a sequence; guessed and told if not given.
     """
 
-    sequence_column: str | None = None
+    sequence_column: tuple[str, ...] | None = None
+    time_column: str | None = None
     input_columns: tuple[str, ...] | None = None
-    target_columns: tuple[str, ...] | None = None
+    target: tuple[str, ...] | None = field(default=None, metadata={"aliases": ("target_columns",)})
     state_columns: tuple[str, ...] | None = None
     static_columns: tuple[str, ...] | None = None
-    header: bool | None = None
-    encoding: str = "utf-8"
     every_step: bool | None = None
+
+    @property
+    def sequence(self) -> tuple[str, ...]:
+        return tuple(name for name in self.sequence_column or () if name not in NONE)
+
+    @property
+    def time(self) -> str:
+        """Empty where there is none."""
+        return "" if self.time_column in NONE else self.time_column or ""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -51,7 +59,7 @@ class Columns:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return self.target_columns or ()
+        return self.target or ()
 
     @property
     def states(self) -> tuple[str, ...]:

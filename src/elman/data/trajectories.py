@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +26,23 @@ from elman.data.columns import (
     STATICS,
     TARGETS,
     has_lists,
-    is_empty,
     settle,
 )
 from elman.data.roles import Columns
 from elman.data.source import Source
 from elman.data.tables import table
-from elman.data.tables.content import BadRows
+from elman.data.tables.content import BadRows, Block, Content
+from elman.data.tables.numerals import Numerals
 from elman.data.tables.options import TableOptions
-from elman.data.tables.table import Row, Table
+from elman.data.tables.reading import Reading
+from elman.data.tables.table import NOTHING, Row, Table
 from elman.errors import UserError
 
 Values = NDArray[np.float64]
 
 LONGEST = 65_536  # steps of a sequence
 LARGEST = 1e30  # its square still fits a sum of float64, and itself float32
+PLAIN = Numerals()
 REMEMBERED = 1_000_000  # names of sequences that must not come again
 
 
@@ -74,6 +76,7 @@ class Trajectories:
 
     items: list[Trajectory] = field(default_factory=list)
     columns: Columns = field(default_factory=Columns)
+    reading: Reading = field(default_factory=Reading)
     facts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -88,17 +91,25 @@ class Trajectories:
         return hashlib.sha256(b"".join(item.digest() for item in self.items)).hexdigest()
 
 
-def read(data: Sequence[str], columns: Columns, bad: BadRows) -> Trajectories:
+def read(
+    data: Sequence[str], columns: Columns, bad: BadRows, asked: TableOptions = NOTHING,
+    known: Reading | None = None,
+) -> Trajectories:  # fmt: skip
     """Everything that the items of data hold; a bad row leaves out the sequence that it is part of.
 
     UserError: nothing, not such data, or sequences that do not fit one another.
     """
     items: list[Trajectory] = []
     facts: list[str] = []
-    for opened in tables(data, columns):
+    for opened in tables(data, asked, known):
         columns, told = settle(opened, columns)
-        facts += told
-        items += [trajectory for _, trajectory in sequences(opened, columns, bad)]
+        facts += [*opened.facts, *opened.examined.reading.facts(), *told] if known is None else told
+        known = opened.examined.reading  # what was found of one table holds for the next
+        made = list(sequences(opened, columns, bad, gathered=bool(columns.time)))
+        if moved := sum(bool((np.diff(one.order) < 0).any()) for _, one in made):
+            where = "" if len(made) == 1 else f" in {moved:,} of {len(made):,} sequences"
+            facts.append(f'rows sorted by "{columns.time}"{where}')
+        items += [one.trajectory for _, one in made]
     if not items:
         raise UserError(f"{data[0]}: holds no sequences")
     if columns.every_step is None:
@@ -107,7 +118,7 @@ def read(data: Sequence[str], columns: Columns, bad: BadRows) -> Trajectories:
     kept = fitting(items, every_step=bool(columns.every_step), bad=bad)
     if not kept:
         raise UserError(f"{data[0]}: holds no sequence that could be read")
-    return Trajectories(kept, columns, tuple(dict.fromkeys(facts)))
+    return Trajectories(kept, columns, known or Reading(), tuple(dict.fromkeys(facts)))
 
 
 def fitting(items: Sequence[Trajectory], *, every_step: bool, bad: BadRows) -> list[Trajectory]:
@@ -126,15 +137,15 @@ def fitting(items: Sequence[Trajectory], *, every_step: bool, bad: BadRows) -> l
     return kept
 
 
-def tables(data: Sequence[str], columns: Columns) -> Iterator[Table]:
+def tables(
+    data: Sequence[str], asked: TableOptions = NOTHING, known: Reading | None = None
+) -> Iterator[Table]:
     """Everything that the items of data name, each as a table: of steps, or of sequences."""
     for one in source.resolve(data):
         if table.ending(one) == ".npz":
-            yield _of_arrays(one)
+            yield _of_arrays(one, asked, known)
         else:
-            yield table.open_table(
-                one, TableOptions(header=columns.header, encoding=columns.encoding)
-            )
+            yield table.open_table(one, asked, known)
 
 
 def settled(item: Trajectory, *, every_step: bool) -> Trajectory:
@@ -207,56 +218,88 @@ def cut(items: Sequence[Trajectory], steps: int) -> list[Trajectory]:
 # ---- Sequences -----------------------------------------------------------------------------
 
 
-def sequences(
-    opened: Table, columns: Columns, bad: BadRows, *, targets: bool = True
-) -> Iterator[tuple[list[Row], Trajectory]]:
-    """Every sequence of a table that can be read, with its rows; nothing is read before its turn.
+class InOrder(NamedTuple):
+    """A sequence, and the row that each of its steps stands in."""
 
+    trajectory: Trajectory
+    order: NDArray[np.int64]  # [T]
+
+
+def sequences(
+    opened: Table, columns: Columns, bad: BadRows, *, targets: bool = True, gathered: bool = False
+) -> Iterator[tuple[list[Row], InOrder]]:
+    """Every sequence of a table that can be read, with its rows as they stand, and its steps in the
+    order of their times; nothing is read before its turn.
+
+    The rows of a sequence must stand together, unless they are `gathered` from the whole table.
     Without `targets` none are read. UserError: a bad row, unless `bad` leaves its sequence out;
     sequences whose rows do not stand together; one that is longer than `LONGEST`.
     """
-    for rows in _groups(opened, columns, bad):
-        made = _of_lists if has_lists(rows[0]) else _of_rows
-        name = str(rows[0].values.get(columns.sequence_column or "", "")).strip()
-        trajectory = made(rows, name, columns, bad, targets)
-        if trajectory is not None:
-            yield rows, trajectory
+    reading = opened.examined.reading
+    for rows in _groups(opened, columns, bad, gathered=gathered):
+        name = _name(rows[0], columns)
+        if has_lists(rows[0]):
+            made, order = _of_lists(rows, name, columns, bad, targets), np.zeros(1, np.int64)
+        else:
+            found = _in_order(rows, columns, reading, bad)
+            if found is None:
+                continue
+            ordered = [rows[k] for k in found]
+            made, order = _of_rows(ordered, name, columns, reading, bad, targets), found
+        if made is not None:
+            yield rows, InOrder(made, order)
 
 
-def _groups(opened: Table, columns: Columns, bad: BadRows) -> Iterator[list[Row]]:
+def _name(row: Row | None, columns: Columns) -> str:
+    """What the sequence of a row is called."""
+    if row is None:
+        return ""
+    return " / ".join(str(row.values.get(name, "")).strip() for name in columns.sequence)
+
+
+def _groups(
+    opened: Table, columns: Columns, bad: BadRows, *, gathered: bool
+) -> Iterator[list[Row]]:
     """The rows of each sequence. One with a row that could not be read is left out."""
     stream = opened.rows(bad)
     seen: set[str] = set()
-    rows: list[Row] = []
-    current, torn = "", False
+    groups: dict[str, list[Row]] = {}
+    torn: set[str] = set()
+    current = ""
     while True:
         counted = bad.count
         row = next(stream, None)
         if row is not None and has_lists(row):
             yield [row]
             continue
-        lost = bad.count > counted  # rows that may belong to this sequence or to the next
-        torn = torn or lost
-        value = (
-            "" if row is None else str(row.values.get(columns.sequence_column or "", "")).strip()
-        )
-        if rows and (row is None or value != current):
-            if torn:
-                bad.add(rows[0].where, "a row of this sequence, or one beside it, cannot be read")
-            else:
-                yield rows
-            rows, torn = [], lost
+        name = _name(row, columns)
+        if bad.count > counted:  # rows that may belong to this sequence or to the next
+            torn |= {current, name}
+        if groups and (row is None or (name != current and not gathered)):
+            yield from _whole(groups, torn, bad)
+            groups, torn = {}, torn & {name}
         if row is None:
             return
-        if not rows:
-            _check_new(value, seen, row)
-        current = value
-        rows.append(row)
-        if len(rows) > LONGEST:
+        if name not in groups and not gathered:
+            _check_new(name, seen, row)
+        current = name
+        group = groups.setdefault(name, [])
+        group.append(row)
+        if len(group) > LONGEST:
             raise UserError(
                 f"{row.where}: a sequence of more than {LONGEST:,} steps; cut it into parts and "
                 "name them in a column of their own"
             )
+
+
+def _whole(
+    groups: Mapping[str, list[Row]], torn: Collection[str], bad: BadRows
+) -> Iterator[list[Row]]:
+    for name, rows in groups.items():
+        if name in torn:
+            bad.add(rows[0].where, "a row of this sequence, or one beside it, cannot be read")
+        else:
+            yield rows
 
 
 def _check_new(name: str, seen: set[str], row: Row) -> None:
@@ -270,24 +313,65 @@ def _check_new(name: str, seen: set[str], row: Row) -> None:
         seen.add(name)
 
 
+def _in_order(
+    rows: Sequence[Row], columns: Columns, reading: Reading, bad: BadRows
+) -> NDArray[np.int64] | None:
+    """The numbers of the rows in the order of their times; None where a time is bad."""
+    every = np.arange(len(rows), dtype=np.int64)
+    if not columns.time:
+        return every
+    column = reading.column(columns.time)
+    cells = [row.values.get(columns.time) for row in rows]
+    values: NDArray[Any]
+    if column.dates is not None and (column.dates.sure or column.numerals is None):
+        values, wrong = column.dates.moments(cells)
+        fits = f"a date as the others are ({column.dates.told()})"
+    else:
+        values, wrong = (column.numerals or PLAIN).numbers(cells)
+        wrong, fits = wrong | np.isnan(values), "a number"
+    if wrong.any():
+        k = int(wrong.argmax())
+        bad.add(rows[k].where, f'"{columns.time}" is {str(cells[k])[:40]!r}, not {fits}')
+        return None
+    steps = np.diff(values)
+    if not (steps < 0).any():
+        return every
+    order = np.argsort(values, kind="stable")
+    twice = np.flatnonzero(np.diff(values[order]) == 0)
+    if len(twice):
+        first, second = sorted((int(order[twice[0]]), int(order[twice[0] + 1])))
+        bad.add(
+            rows[second].where,
+            f'"{columns.time}" is {cells[second]}, as in {rows[first].where}, so the rows have no '
+            "order; name the columns that tell sequences apart (--sequence-column), or give "
+            "--time-column none",
+        )
+        return None
+    return order
+
+
 def _of_rows(
-    rows: Sequence[Row], name: str, columns: Columns, bad: BadRows, targets: bool
+    rows: Sequence[Row], name: str, columns: Columns, reading: Reading, bad: BadRows, targets: bool
 ) -> Trajectory | None:
     """A sequence from its steps; None where one of them is bad."""
+    numerals = {
+        name: reading.column(name).numerals or PLAIN
+        for name in (*columns.inputs, *columns.targets, *columns.states, *columns.statics)
+    }
     empty: tuple[str, str] | None = None
     x, y = [], []
     for row in rows:
         try:
-            x.append([_number(row, column) for column in columns.inputs])
+            x.append([_number(row, column, numerals[column]) for column in columns.inputs])
             if targets:
-                told = [_number(row, column, or_empty=True) for column in columns.targets]
+                told = [_number(row, c, numerals[c], or_empty=True) for c in columns.targets]
                 y.append(told)
                 for column, value in zip(columns.targets, told, strict=True):
                     if empty is None and math.isnan(value):
                         empty = row.where, f'"{column}" holds no number'
             if row is rows[0]:
-                state = [_number(row, column) for column in columns.states]
-                static = [_number(row, column) for column in columns.statics]
+                state = [_number(row, column, numerals[column]) for column in columns.states]
+                static = [_number(row, column, numerals[column]) for column in columns.statics]
         except ValueError as error:
             bad.add(row.where, str(error))
             return None
@@ -297,17 +381,21 @@ def _of_rows(
     )  # fmt: skip
 
 
-def _number(row: Row, column: str, *, or_empty: bool = False) -> float:
+def _number(row: Row, column: str, numerals: Numerals, *, or_empty: bool = False) -> float:
     """The number in a cell; NaN for an empty one. ValueError: none, or not finite."""
     value = row.values.get(column)
-    if is_empty(value):
+    number = numerals.number(value)
+    if number is None and table.is_number(value):
+        number = float(value)  # type: ignore[arg-type]  # infinite
+    if number is None:
+        told = numerals.told()
+        raise ValueError(
+            f'"{column}" is {str(value)[:40]!r}, not a number{f" ({told})" if told else ""}'
+        )
+    if math.isnan(number):
         if or_empty:
             return math.nan
         raise ValueError(f'"{column}" holds no number')
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ValueError(f'"{column}" is {str(value)[:40]!r}, not a number') from None
     if not abs(number) <= LARGEST:
         raise ValueError(f'"{column}" is {value}, not a finite number up to {LARGEST:g}')
     return number
@@ -380,7 +468,7 @@ def _together(parts: Iterable[Values]) -> Values:
     return np.concatenate(flat) if flat else np.zeros(0)
 
 
-def _of_arrays(one: Source) -> Table:
+def _of_arrays(one: Source, asked: TableOptions, known: Reading | None) -> Table:
     """The arrays of an .npz as a table of one sequence a row."""
     arrays = images.read_arrays(one, (*INPUTS, *TARGETS, *STATES, *STATICS), INPUTS)
     for name, array in arrays.items():
@@ -392,18 +480,11 @@ def _of_arrays(one: Source) -> Table:
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         raise UserError(f"{one.shown}: arrays of unequal numbers of sequences: {told}")
-    return Arrays(one.shown, "json", tuple(arrays), False, lambda bad: iter(()), arrays=arrays)
 
+    def blocks(bad: BadRows) -> Iterator[Block]:
+        yield Block(range(next(iter(counts.values()))), list(zip(*arrays.values(), strict=True)))
 
-@dataclass(frozen=True)
-class Arrays(Table):
-    """Arrays [N, …] read as a table of N rows."""
-
-    arrays: Mapping[str, NDArray[Any]] = field(kw_only=True)
-
-    def rows(self, bad: BadRows) -> Iterator[Row]:
-        for k in range(len(next(iter(self.arrays.values())))):
-            yield Row(f"{self.shown}, number {k}", {n: a[k] for n, a in self.arrays.items()})
+    return table.of_content(one.shown, Content(tuple(arrays), blocks, "number"), asked, known)
 
 
 def _every_step(items: Sequence[Trajectory]) -> bool:

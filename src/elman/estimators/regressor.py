@@ -72,7 +72,7 @@ class SequenceRegressor(Estimator):
             self.every_step_ = _at_steps(sequences, targets)
         self._alone = targets[0].ndim == int(self.every_step_)  # one target, without an axis
         items = self._items(sequences, targets)
-        columns = Columns("", ("x",), ("y",), (), (), every_step=self.every_step_)
+        columns = Columns((), "none", ("x",), ("y",), (), (), every_step=self.every_step_)
         bad = BadRows(skip=False, advice="mend it")
         items = trajectories.fitting(items, every_step=self.every_step_, bad=bad)
         job = self._train(

@@ -237,7 +237,8 @@ def numerals_of(profile: Profile, decimal: Mark | None = None) -> Numerals | Non
     that fit as many cells, a decimal point goes before a decimal comma, and thousands by commas
     before both where all that is seen is 1,234.
     """
-    enough = NEARLY_ALL * profile.present
+    # One odd cell of a few is a mistake, too.
+    enough = min(NEARLY_ALL * profile.present, max(profile.present - 1, 2))
     if not profile.present:
         return None
     if sum(n for shape, n in profile.shapes.items() if shape.strip().lower() in TRUTH) >= enough:

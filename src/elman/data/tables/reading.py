@@ -111,21 +111,26 @@ def read_columns(
     numeric = [p for p in profiles if p.name not in sure]
     mark = {"point": ".", "comma": ",", None: None}[asked.decimal]
     numerals = {p.name: numerals_of(p, mark) for p in numeric}
-    commas = any(found is not None and found.decimal == "," for found in numerals.values())
-    points = any(found is not None and found.decimal == "." and _fraction(p, ".")
-                 for p in numeric for found in (numerals[p.name],))  # fmt: skip
+    there = [found for found in numerals.values() if found is not None]
+    commas = any(found.decimal == "," and not found.assumed for found in there)
+    points = any(
+        found.decimal == "." and not found.assumed and _fraction(p)
+        for p in numeric
+        if (found := numerals[p.name]) is not None
+    )
     if mark is None and (commas or semicolons) and not points:
         # What one column leaves open, as 1,234 or 1.234 do, another one or the separator tells.
-        numerals = {p.name: numerals_of(p, ",") or numerals[p.name] for p in numeric}
+        for p in numeric:
+            if (found := numerals[p.name]) is not None and found.assumed:
+                numerals[p.name] = numerals_of(p, ",") or found
     return tuple(
         Column(p.name, numerals.get(p.name), dates[p.name], _passed_over(p)) for p in profiles
     )
 
 
-def _fraction(profile: Profile, mark: str) -> bool:
-    """Whether some cell surely has a fraction after this mark: not of three digits."""
-    tails = (shape.rpartition(mark)[2] for shape in profile.shapes if mark in shape)
-    return any(set(tail) == {"9"} and len(tail) != 3 for tail in tails)
+def _fraction(profile: Profile) -> bool:
+    """Whether some cell has a fraction after a point."""
+    return any("." in shape for shape in profile.shapes)
 
 
 def _passed_over(profile: Profile) -> str:

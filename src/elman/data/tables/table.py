@@ -45,6 +45,7 @@ class Row:
 
     where: str
     values: Mapping[str, Any]
+    number: int = 0  # of its line or row
 
 
 class Examined(NamedTuple):
@@ -84,7 +85,8 @@ class Table:
         """The same, one by one, by the names of the columns."""
         for numbers, cells in self.content(bad):
             for number, record in zip(numbers, cells, strict=True):
-                yield Row(self.where(number), dict(zip(self.columns, record, strict=True)))
+                values = dict(zip(self.columns, record, strict=True))
+                yield Row(self.where(number), values, number)
 
     def where(self, number: int) -> str:
         """The place of a line or row, for messages."""

@@ -128,8 +128,12 @@ class Measured:
     check: Trajectories
     inputs: list[Encoded]  # of training, then those of validation
     encoder: Encoder
-    columns: Columns
     bad: BadRows
+
+    @property
+    def columns(self) -> Columns:
+        """What the columns of the data are for."""
+        return self.train.columns
 
     @property
     def trained(self) -> int:
@@ -155,15 +159,15 @@ class Measured:
         columns = asdict(self.columns)
         return {
             "columns": {k: list(v) if isinstance(v, tuple) else v for k, v in columns.items()},
+            "reading": self.train.reading.to_json(),
             "encoder": self.encoder.to_json(),
             "sha256": [self.train.digest(), self.check.digest()],
         }
 
 
 def measured(
-    name: str, train: Trajectories, check: Trajectories, encoder: Encoder, columns: Columns,
-    bad: BadRows,
-) -> Measured:  # fmt: skip
+    name: str, train: Trajectories, check: Trajectories, encoder: Encoder, bad: BadRows
+) -> Measured:
     """A data set with all its sequences encoded. UserError: one that does not fit the encoder."""
     inputs = []
     for item in (*train.items, *check.items):
@@ -171,7 +175,7 @@ def measured(
             inputs.append(encoder.encode(item))
         except ValueError as error:
             raise UserError(f"{item.where}: {error}") from None
-    return Measured(name, train, check, inputs, encoder, columns, bad)
+    return Measured(name, train, check, inputs, encoder, bad)
 
 
 def columns_from_json(data: Any) -> Columns:

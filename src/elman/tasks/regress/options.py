@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from elman.data.roles import Columns
-from elman.options import require, require_encoding, require_files, require_range
+from elman.data.tables.options import TableOptions
+from elman.options import require, require_files, require_range
 from elman.tasks.networks import StackOptions
 
 
 @dataclass(frozen=True)
-class RegressOptions(StackOptions, Columns):
+class RegressOptions(StackOptions, Columns, TableOptions):
     """Options of the task `regress`. Those left at None are chosen from the data and the time.
 
     Parameters
@@ -39,7 +40,6 @@ class RegressOptions(StackOptions, Columns):
         What makes one vector of all steps, where one value a sequence is told.
     """
 
-    skip_bad_rows: bool = False
     validation_data: Path | None = None
     cut: int | None = None
     initial_state: Literal["zero", "given", "learned", "encoded"] | None = None
@@ -57,4 +57,4 @@ class RegressOptions(StackOptions, Columns):
         both_ways = self.feedback and any(self.bidirectional)
         require(self, "bidirectional", not both_ways, "layers of one direction with --feedback")
         require_files(self, ("validation_data",))
-        require_encoding(self, "encoding")
+        self.check()

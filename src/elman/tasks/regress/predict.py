@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +17,27 @@ from elman.data.roles import Columns
 from elman.data.tables import table
 from elman.data.tables.arriving import Arriving
 from elman.data.tables.content import BadRows
-from elman.data.tables.options import TableOptions
+from elman.data.tables.reading import Reading
 from elman.data.tables.table import Row, Table
 from elman.data.tables.writer import Writer
-from elman.data.trajectories import Arrays, Trajectory
+from elman.data.trajectories import Trajectory
 from elman.errors import UserError
 from elman.tasks.regress.data import Encoded, Encoder
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.options import RegressOptions
 from elman.tasks.regress.scoring import AT_ONCE, tell
 
+ARRAYS = "number"  # what the sequences of an .npz are counted by
 STEPS = 20_000  # held at once, and one sequence more
 WHERE = ("sequence", "step")
+
+
+class Held(NamedTuple):
+    """A sequence to be answered: its rows, the row of each step, and what the network reads."""
+
+    rows: list[Row]
+    order: NDArray[np.int64]
+    encoded: Encoded
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Answering:
     model: Regressor
     encoder: Encoder
     columns: Columns
+    reading: Reading
     options: RegressOptions
     device: str
 
@@ -56,13 +66,12 @@ class Answering:
         """
         if list(data) == ["-"]:
             shown = "standard input"
-            arriving = Arriving(shown, sys.stdin.buffer, self.columns.encoding)
-            header = self.columns.header is not False
-            stream = table.open_stream(shown, arriving, TableOptions(header=header))
+            arriving = Arriving(shown, sys.stdin.buffer, self.reading.encoding)
+            stream = table.open_stream(shown, arriving, known=self.reading)
             self._write_rows(stream, self._writer(stream, out), out, bad, arriving)
             return
-        found = list(trajectories.tables(data, self.columns))
-        if any(isinstance(one, Arrays) for one in found):
+        found = list(trajectories.tables(data, known=self.reading))
+        if any(one.unit == ARRAYS for one in found):
             writer = Writer(out, "csv", (*WHERE, *self.answers), header=True)
             for one in found:
                 self._write_steps(one, writer, bad)
@@ -94,16 +103,23 @@ class Answering:
     def _write_rows(
         self, opened: Table, writer: Writer, out: TextIO, bad: BadRows, arriving: Arriving | None
     ) -> None:
+        apart: list[tuple[Row, dict[str, Any]]] = []  # of sequences whose rows may lie apart
         for rows, values in self._told(opened, bad, arriving):
             if has_lists(rows[0]):
                 columns = values.T if values.ndim == 2 else values
                 told = {n: _plain(v) for n, v in zip(self.answers, columns, strict=True)}
                 writer.write({**rows[0].values, **told})
-            else:
-                each = np.broadcast_to(values, (len(rows), values.shape[-1]))
-                for row, value in zip(rows, each, strict=True):
-                    writer.write({**row.values, **self._cells(value)})
+                continue
+            each = np.broadcast_to(values, (len(rows), values.shape[-1]))
+            answers = [(row, self._cells(v)) for row, v in zip(rows, each, strict=True)]
+            if arriving is None and self.columns.time:
+                apart += answers
+                continue
+            for row, cells in answers:
+                writer.write({**row.values, **cells})
             out.flush()
+        for row, cells in sorted(apart, key=lambda answer: answer[0].number):
+            writer.write({**row.values, **cells})
 
     def _cells(self, value: NDArray[np.float64]) -> dict[str, Any]:
         return {n: _plain(v) for n, v in zip(self.answers, value, strict=True)}
@@ -117,13 +133,16 @@ class Answering:
         rows has ended when the next begins.
         """
         columns, _ = naming.settle(opened, self.columns, targets=False)
-        held: list[tuple[list[Row], Encoded]] = []
+        gathered = arriving is None and bool(columns.time)
+        held: list[Held] = []
         steps = 0
-        for rows, trajectory in trajectories.sequences(opened, columns, bad, targets=False):
+        for rows, (trajectory, order) in trajectories.sequences(
+            opened, columns, bad, targets=False, gathered=gathered
+        ):
             encoded = self._encoded(trajectory, bad)
             if encoded is None:
                 continue
-            held.append((rows, encoded))
+            held.append(Held(rows, order, encoded))
             steps += len(trajectory.x)
             waiting = arriving is not None and arriving.waiting()
             if steps >= STEPS or len(held) >= AT_ONCE or waiting:
@@ -139,12 +158,13 @@ class Answering:
             bad.add(trajectory.where, str(error))
             return None
 
-    def _answer(
-        self, held: Sequence[tuple[list[Row], Encoded]]
-    ) -> Iterator[tuple[list[Row], NDArray[np.float64]]]:
-        told = tell(self.model, [encoded for _, encoded in held], self.options, self.device)
-        for (rows, _), values in zip(held, told, strict=True):
-            yield rows, self.encoder.y.back(values)
+    def _answer(self, held: Sequence[Held]) -> Iterator[tuple[list[Row], NDArray[np.float64]]]:
+        told = tell(self.model, [one.encoded for one in held], self.options, self.device)
+        for (rows, order, _), values in zip(held, told, strict=True):
+            back = self.encoder.y.back(values)
+            if back.ndim == 2 and not has_lists(rows[0]):  # to the rows as they stand
+                back = back[np.argsort(order)]
+            yield rows, back
 
 
 def _plain(value: NDArray[np.float64] | np.float64) -> Any:

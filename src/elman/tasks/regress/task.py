@@ -16,6 +16,8 @@ from elman.data.batching import Buckets
 from elman.data.doctor import Page
 from elman.data.roles import Columns
 from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
+from elman.data.tables.reading import reading_from_json
 from elman.data.trajectories import Trajectories
 from elman.errors import UserError
 from elman.metrics import Loss
@@ -75,10 +77,12 @@ class Regress(Task[RegressOptions, Measured, Batch]):
 
     def read(self, data: Sequence[str], options: RegressOptions, validation: float) -> Measured:
         bad = BadRows(options.skip_bad_rows)
-        train = trajectories.read(data, part(Columns, options), bad)
+        asked = part(TableOptions, options)
+        train = trajectories.read(data, part(Columns, options), bad, asked)
         check = None
         if options.validation_data is not None:
-            check = trajectories.read([str(options.validation_data)], train.columns, bad)
+            named = [str(options.validation_data)]
+            check = trajectories.read(named, train.columns, bad, asked, train.reading)
         return self.dataset(naming.shown(data), train, check, options, validation, bad)
 
     def dataset(
@@ -93,15 +97,17 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         else:
             train, check = _cut(train, options), _cut(check, options)
         encoder = Encoder.of(train.items, every_step=bool(columns.every_step))
-        return measured(name, train, check, encoder, columns, bad)
+        return measured(name, train, check, encoder, bad)
 
     def unseen(
         self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
     ) -> Measured:
         columns = columns_from_json(preprocessing.get("columns"))
         encoder = encoder_from_json(preprocessing.get("encoder") or {})
-        check = trajectories.read(data, columns, bad)
-        return measured(naming.shown(data), Trajectories(), check, encoder, columns, bad)
+        reading = reading_from_json(preprocessing.get("reading"))
+        check = trajectories.read(data, columns, bad, known=reading)
+        train = Trajectories(columns=columns, reading=reading)
+        return measured(naming.shown(data), train, check, encoder, bad)
 
     def preprocessing(self, dataset: Measured) -> dict[str, Any]:
         return dataset.preprocessing()
@@ -250,7 +256,10 @@ class Regress(Task[RegressOptions, Measured, Batch]):
     ) -> None:  # fmt: skip
         columns = columns_from_json(preprocessing.get("columns"))
         encoder = encoder_from_json(preprocessing.get("encoder") or {})
-        answering = predict.Answering(cast(Regressor, model), encoder, columns, options, device)
+        answering = predict.Answering(
+            cast(Regressor, model), encoder, columns,
+            reading_from_json(preprocessing.get("reading")), options, device,
+        )  # fmt: skip
         answering.write(data, out, bad)
 
 
