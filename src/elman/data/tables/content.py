@@ -48,3 +48,4 @@ class Content(NamedTuple):
     blocks: Callable[[BadRows], Iterator[Block]]
     unit: str = "row"  # what `numbers` count, for messages
     facts: tuple[str, ...] = ()  # for the user, such as sheets that are not read
+    nested: frozenset[str] = frozenset()  # columns out of JSON objects within objects
