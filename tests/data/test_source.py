@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data import source
-from elman.data.source import read_bytes, read_text, resolve
+from elman.data.source import encoding_of, read_bytes, read_text, resolve, stream_text
 from elman.errors import UserError
 
 TEXTS = st.text(st.characters(exclude_characters="\0\ufeff", exclude_categories=["Cs"]), min_size=1)
@@ -118,26 +118,107 @@ def test_a_bad_byte_is_named_with_its_place(
     before: str, bad: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("bad") / "poem.txt"
+    before += " 床前明月光疑是地上霜"  # no other encoding makes words of that
     path.write_bytes(before.encode() + bad + b"x")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "BLOCK", 3)
         line = refusal(path)
     place = len(before.encode())
-    assert line.startswith(f"{path}, byte {place:,}: not UTF-8 (0x{bad[0]:02x}); convert it (iconv")
+    assert line.startswith(f"{path}, byte {place:,}: not UTF-8 (0x{bad[0]:02x}), as the rest")
+    assert line.endswith("or give the right --encoding, or --level bytes")
     assert b"".join(read_bytes(resolve([str(path)]))) == path.read_bytes()
 
 
 def test_a_character_cut_off_at_the_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cut.txt"
-    path.write_bytes("ab中".encode()[:-1])
-    assert "byte 2: not UTF-8 (0xe4)" in refusal(path)
+    path.write_bytes("床前明月光".encode()[:-1])
+    assert "byte 12: not UTF-8 (0xe5)" in refusal(path)
 
 
-def test_binary_files_and_utf_16_are_refused_by_name(tmp_path: Path) -> None:
+def test_binary_files_are_refused_by_their_zero_bytes(tmp_path: Path) -> None:
     (tmp_path / "nul.txt").write_bytes(b"ab\0c")
-    (tmp_path / "wide.txt").write_bytes("wide".encode("utf-16"))
     assert "byte 2: a zero byte" in refusal(tmp_path / "nul.txt")
-    assert "UTF-16" in refusal(tmp_path / "wide.txt")
+    with pytest.raises(UserError, match="byte 2: a zero byte"):
+        list(read_text(resolve([str(tmp_path / "nul.txt")]), encoding="gb18030"))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030"]),
+    block=st.integers(1, 9),
+    repeats=st.integers(1, 3),
+)
+def test_each_source_is_read_in_the_encoding_that_is_found(
+    encoding: str, block: int, repeats: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = "标签,评论\n1,很快，好吃，味道足\n" * repeats
+    folder = tmp_path_factory.mktemp("found")
+    (folder / "a.txt").write_bytes(text.encode(encoding))
+    (folder / "b.txt").write_bytes("Müller, Köln".encode("cp1252"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "BLOCK", block)
+        assert text_of(folder) == text + "Müller, Köln"
+        given_one = read_text(resolve([str(folder / "a.txt")]), encoding=encoding)
+        assert "".join(given_one) == text
+
+
+def test_an_encoding_that_is_given_overrules(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("很快，好吃".encode())
+    sources = resolve([str(tmp_path / "a.txt")])
+    assert "".join(read_text(sources, encoding="latin-1")) == "很快，好吃".encode().decode(
+        "latin-1"
+    )
+    with pytest.raises(UserError, match=r"byte 2: not ASCII|byte 0: not ASCII \(0xe5\)"):
+        list(read_text(sources, encoding="ascii"))
+    with pytest.raises(UserError, match="UTF-16, as its mark tells"):
+        (tmp_path / "b.txt").write_bytes("ab".encode("utf-16"))
+        list(read_text(resolve([str(tmp_path / "b.txt")]), encoding="utf-8"))
+
+
+def test_a_file_that_is_written_anew_is_looked_at_anew(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    for text, encoding in (("很快，好吃，味道足", "gb18030"), ("Müller aus Köln", "cp1252")):
+        path.write_bytes(text.encode(encoding))
+        assert encoding_of(resolve([str(path)])[0]).encoding == encoding
+        assert text_of(path) == text
+
+
+class Dripping(io.RawIOBase):
+    """A stream of which a few bytes come at a time."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data, self._size = io.BytesIO(data), size
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, count: int = -1) -> bytes:
+        return self._data.read(self._size)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=TEXTS,
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+    size=st.integers(1, 7),
+    expected=st.sampled_from(["", "utf-8"]),
+)
+def test_a_stream_is_what_its_mark_tells(
+    text: str, encoding: str, size: int, expected: str
+) -> None:
+    stream = Dripping(text.encode(encoding), size)
+    assert "".join(stream_text("-", stream, expected=expected)) == text  # type: ignore[arg-type]
+
+
+@given(ascii=st.text("ab\n", max_size=9), size=st.integers(2, 30))
+def test_a_stream_without_a_mark_is_utf_8_or_what_is_expected(ascii: str, size: int) -> None:
+    for encoding in ("utf-8", "gb18030"):
+        stream = Dripping((ascii + "很快，好吃").encode(encoding), size)
+        read = "".join(stream_text("-", stream, expected="gb18030"))  # type: ignore[arg-type]
+        assert read == ascii + "很快，好吃" or size < 4  # of one letter it may not tell
+    with pytest.raises(UserError, match=f"byte {len(ascii)}: not UTF-8"):
+        stream = Dripping((ascii + "很快，好吃").encode("gb18030"), size)
+        list(stream_text("-", stream))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])

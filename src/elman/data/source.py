@@ -1,4 +1,4 @@
-"""Paths, folders, globs, `-`, `.gz`, `.zst` and `name:` turned into blocks of bytes or of text."""
+"""Paths, folders, globs, `-`, `.gz`, `.zst`, `.zip` and `name:` as blocks of bytes or of text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from elman.data import archives
 from elman.data.named import NAMED, fetch, members
+from elman.data.tables.encodings import MARKS, Found, Unreadable, found, told
 from elman.errors import UserError
 
 BLOCK = 1 << 20  # bytes
 BOM_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF8 = "utf-8"
+HELP = "the right --encoding, or --level bytes"
 SUFFIXES = tuple(
     text + packed for text in (".txt", ".text", ".md") for packed in ("", ".gz", ".zst")
 )
@@ -34,13 +39,15 @@ ZSTD_INPUT = 512
 COPIED = ".input"  # the ending of a copy of standard input or of a pipe: a text of unknown form
 
 _copies: dict[str, Path] = {}  # by item, of what this process has read and nobody can read again
+_found: dict[tuple[str, str], Found] = {}  # by what a source is known by, and what was expected
 
 
 @dataclass(frozen=True)
 class Source:
     """One readable thing: `shown` names it in messages, `path` holds its bytes.
 
-    `digest` is the sha256 of a spooled stream, which has no lasting path to be known by.
+    `digest` is the sha256 of a spooled stream or of a member of an archive, which have no lasting
+    path to be known by.
     """
 
     shown: str
@@ -75,7 +82,8 @@ def resolve(data: Sequence[str]) -> tuple[Source, ...]:
     An item is a file, a folder (every file below it that ends in one of `SUFFIXES` and is not
     hidden, sorted by path), a glob where no file has that very name (`**` works), `-` for standard
     input, or `name:NAME` for a known data set. Standard input and pipes are copied to a temporary
-    file, since they can be read only once. Raises `UserError`.
+    file, since they can be read only once. A zip archive stands for its members, all of one form.
+    Raises `UserError`.
     """
     if list(data).count("-") > 1:
         raise UserError("standard input (-) can be read only once; give it once")
@@ -98,14 +106,35 @@ def read_bytes(sources: Sequence[Source]) -> Iterator[bytes]:
         raise holds_no_text(sources)
 
 
+def _ignored(block: bytes) -> None:
+    pass
+
+
+def encoding_of(source: Source, expected: str = "", *, instead: str = HELP) -> Found:
+    """The encoding of a source, found from all its bytes, once in a process.
+
+    `expected` is that of data of the same kind, which is taken where the bytes fit it and are not
+    UTF-8. UserError, naming the byte, where none fits; `instead` is the flag that might help.
+    """
+    key = source.identity(), expected
+    if key not in _found:
+        try:
+            _found[key] = found(source.blocks(), expected)
+        except Unreadable as error:
+            raise _unreadable(source.shown, error, instead) from None
+    return _found[key]
+
+
 def read_text(
     sources: Sequence[Source],
-    note: Callable[[bytes], object] = lambda block: None,
+    note: Callable[[bytes], object] = _ignored,
     *,
-    encoding: str = "utf-8",
-    instead: str = "--level bytes",
+    encoding: str | None = None,
+    expected: str = "",
+    instead: str = HELP,
 ) -> Iterator[str]:
-    """The text of all sources, joined with nothing between, each in `encoding`.
+    """The text of all sources, joined with nothing between, each in `encoding`, or else in its own
+    as it is found (`encoding_of`).
 
     A byte order mark at the start of a source is dropped. `note` is called with every raw block.
     Raises `UserError` naming the source and the byte, counted from 0, where it is no such text;
@@ -113,7 +142,8 @@ def read_text(
     """
     empty = True
     for source in sources:
-        for text in _decoded(source.shown, source.blocks(), note, encoding, instead):
+        own = encoding or encoding_of(source, expected, instead=instead).encoding
+        for text in _decoded(source.shown, source.blocks(), note, own, instead):
             if text:
                 empty = False
                 yield text
@@ -122,16 +152,39 @@ def read_text(
 
 
 def stream_text(
-    shown: str, stream: BinaryIO, *, encoding: str = "utf-8", instead: str
-) -> Iterator[str]:
-    """The text of a stream as it comes: a block is whatever has arrived. UserError as above."""
+    shown: str, stream: BinaryIO, *, encoding: str | None = None, expected: str = "",
+    instead: str = HELP,
+) -> Iterator[str]:  # fmt: skip
+    """The text of a stream as it comes: a block is whatever has arrived. UserError as above.
 
-    def blocks() -> Iterator[bytes]:
+    Its end cannot be seen, so that its encoding is not found by all of it: it is what a mark at the
+    start tells, else UTF-8, or `expected` where the first letters beyond ASCII are not UTF-8.
+    """
+
+    def arriving() -> Iterator[bytes]:
         with _told(shown):
             read = getattr(stream, "read1", stream.read)  # what is there, without waiting for more
             yield from iter(lambda: read(BLOCK), b"")
 
-    return _decoded(shown, blocks(), lambda block: None, encoding, instead)
+    blocks: Iterator[bytes] = arriving()
+    own, at = encoding or UTF8, 0
+    if _is_utf8(own):
+        start = b""
+        for block in blocks:
+            start += block
+            if not any(mark.startswith(start) for mark, _, _ in MARKS):
+                break  # no longer the beginning of a mark
+        own = next((of for mark, of, _ in MARKS if start.startswith(mark)), UTF8)
+        blocks = chain([start] if start else [], blocks)
+        if own == UTF8 and expected:
+            for block in blocks:
+                if not block.isascii():
+                    own = UTF8 if _may_be_utf8(block) else expected
+                    blocks = chain([block], blocks)
+                    break
+                yield block.decode("ascii")
+                at += len(block)
+    yield from _decoded(shown, blocks, _ignored, own, instead, at)
 
 
 def holds_no_text(sources: Sequence[Source]) -> UserError:
@@ -144,25 +197,32 @@ def _names(sources: Sequence[Source]) -> str:
     return names + (f" and {len(sources) - 3:,} more" if len(sources) > 3 else "")
 
 
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == UTF8
+
+
+def _may_be_utf8(block: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder(UTF8)().decode(block)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _decoded(
     shown: str, blocks: Iterable[bytes], note: Callable[[bytes], object], encoding: str,
-    instead: str,
+    instead: str, position: int = 0,
 ) -> Iterator[str]:  # fmt: skip
+    """The text of the blocks, the first of which stands at `position`."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    position = 0  # of the next byte to decode; what the decoder still holds lies before it
-    begun = False
+    begun = position > 0
+    wide = len("a".encode(encoding)) > 2  # every letter of ASCII has a zero byte
     for block in blocks:
         note(block)
-        if encoding == "utf-8" and not position and block[:2] in BOM_UTF16:
-            raise UserError(
-                f"{shown}: UTF-16, not UTF-8; convert it (iconv -f utf-16 -t utf-8) "
-                f"or give {instead}"
-            )
-        if encoding == "utf-8" and (nul := block.find(0)) >= 0:
-            raise UserError(
-                f"{shown}, byte {position + nul:,}: a zero byte, so this is no text; "
-                f"give a text file or {instead}"
-            )
+        if _is_utf8(encoding) and not begun and block[:2] in BOM_UTF16:
+            raise UserError(f"{shown}: UTF-16, as its mark tells, not UTF-8; give {instead}")
+        if not wide and (zero := block.find(0)) >= 0:
+            raise _unreadable(shown, Unreadable(position + zero, 0), instead)
         text = _decode(decoder, block, False, shown, position, instead)
         position += len(block)
         yield text if begun else text.removeprefix("\ufeff")
@@ -178,18 +238,30 @@ def _decode(
     try:
         return decoder.decode(block, final)
     except UnicodeDecodeError as error:
-        name = error.encoding.upper()
-        convert = "convert it (iconv -f gb18030 -t utf-8) or " if name == "UTF-8" else ""
-        raise UserError(
-            f"{shown}, byte {position - held + error.start:,}: not {name} "
-            f"(0x{error.object[error.start]:02x}); {convert}give {instead}"
-        ) from None
+        place = f"{shown}, byte {position - held + error.start:,}"
+        byte, name = error.object[error.start], error.encoding.upper()
+        raise UserError(f"{place}: not {name} (0x{byte:02x}); give {instead}") from None
+    except UnicodeError as error:  # of UTF-16 without its mark
+        raise UserError(f"{shown}: {error}; give {instead}") from None
+
+
+def _unreadable(shown: str, error: Unreadable, instead: str) -> UserError:
+    place = f"{shown}, byte {error.offset:,}"
+    if not error.byte:
+        return UserError(
+            f"{place}: a zero byte, so this is no text; give a text file, or {instead}"
+        )
+    first, *others = (told(name) or "UTF-8" for name in error.near)
+    what = f"{place}: not {first} (0x{error.byte:02x})"
+    if not others:
+        return UserError(f"{what}, as the rest of it is; mend it there, or give {instead}")
+    return UserError(f"{what}, nor {' nor '.join(others)}, the nearest; give {instead}")
 
 
 def _expand(item: str) -> Iterable[Source]:
     _copies.pop(item, None)  # what was a pipe may be a file by now
     if item == "-":
-        return [_spooled(item, "standard input", sys.stdin.buffer)]
+        return _with_members(_spooled(item, "standard input", sys.stdin.buffer))
     if item.startswith("name:"):
         names = members(_printable(item.removeprefix("name:")))
         return [Source(f"name:{name}", fetch(name)) for name in names]
@@ -201,10 +273,21 @@ def _expand(item: str) -> Iterable[Source]:
         return _below(path, shown)
     if stat.S_ISFIFO(mode):
         with _told(shown), path.open("rb") as stream:
-            return [_spooled(item, shown, stream)]
+            return _with_members(_spooled(item, shown, stream))
     if stat.S_ISREG(mode):
-        return [Source(shown, path)]
+        return _with_members(Source(shown, path))
     raise UserError(f"{shown}: neither a file nor a folder; give a text file")
+
+
+def _with_members(source: Source) -> list[Source]:
+    """The source itself, or of a zip archive its members."""
+    with _told(source.shown):
+        if not archives.is_archive(source.path):
+            return [source]
+        return [
+            Source(f"{source.shown}, member {_printable(member.name)}", member.path, member.digest)
+            for member in archives.unpacked(source.path, source.shown)
+        ]
 
 
 def _mode(path: Path, shown: str) -> int | None:
@@ -222,9 +305,9 @@ def _mode(path: Path, shown: str) -> int | None:
 def _matches(item: str, shown: str) -> list[Source]:
     # Path.glob refuses absolute patterns.
     names = sorted(glob.glob(item, recursive=True)) if glob.has_magic(item) else []  # noqa: PTH207
-    found = [Source(_printable(name), Path(name)) for name in names if Path(name).is_file()]
-    if found:
-        return found
+    matches = [Source(_printable(name), Path(name)) for name in names if Path(name).is_file()]
+    if matches:
+        return [source for match in matches for source in _with_members(match)]
     if glob.has_magic(item):
         raise UserError(f'no file matches "{shown}"; check the pattern')
     raise UserError(f'no file "{shown}"; {_advice(item)}')
@@ -248,22 +331,22 @@ def _below(folder: Path, shown: str) -> list[Source]:
     def refuse(error: OSError) -> None:
         raise error
 
-    found = []
+    texts = []
     with _told(shown):
         for parent, folders, files in os.walk(folder, onerror=refuse):
             folders[:] = [name for name in folders if not name.startswith(".")]
-            found += [
+            texts += [
                 path
                 for name in files
                 if name.endswith(SUFFIXES) and not name.startswith(".")
                 if (path := Path(parent, name)).is_file()
             ]
-    if not found:
+    if not texts:
         raise UserError(
             f"{shown}: no text in this folder; looked for names that end in "
             ".txt, .text or .md, also with .gz or .zst"
         )
-    return [Source(_printable(str(path)), path) for path in sorted(found)]
+    return [Source(_printable(str(path)), path) for path in sorted(texts)]
 
 
 def _spooled(item: str, shown: str, stream: BinaryIO) -> Source:
