@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ FEW = 24  # cells that are sooner read one by one
 BLOCK = 1 << 17  # cells read at once
 SCRIPTS = ("０１２３４５６７８９", "٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "०१२३४५६७८९")
 _TO_ASCII = str.maketrans("".join(SCRIPTS), "0123456789" * len(SCRIPTS))
+_FOREIGN = re.compile(f"[{''.join(SCRIPTS)}]")
 _DEFAULTS = {"Y": 1970, "m": 1, "d": 1, "V": 0, "u": 1, "j": 0, "H": 0, "M": 0, "S": 0, "f": 0,
              "p": -1, "z": 0}  # fmt: skip
 _SAME = {"G": "Y", "y": "Y", "B": "m", "b": "m", "q": "m", "I": "H"}
@@ -36,10 +37,30 @@ _SAME = {"G": "Y", "y": "Y", "B": "m", "b": "m", "q": "m", "I": "H"}
 
 def plain(cell: object) -> str:
     """A cell as text, without blanks around it, its digits and marks those of ASCII."""
-    text = (cell if isinstance(cell, str) else "" if cell is None else str(cell)).strip()
+    text = (cell if isinstance(cell, str) else _shown(cell)).strip()
     if text.isascii():
         return text
     return unicodedata.normalize("NFKC", text.translate(_TO_ASCII))
+
+
+def all_plain(cells: Sequence[object]) -> list[str]:
+    """The same for many: most need nothing but their blanks taken away."""
+    if not all(type(cell) is str for cell in cells):
+        cells = [_shown(cell) for cell in cells]
+    texts = list(map(str.strip, cast(Sequence[str], cells)))
+    together = "".join(texts)
+    if together.isascii() or (
+        unicodedata.is_normalized("NFKC", together) and not _FOREIGN.search(together)
+    ):
+        return texts
+    return list(map(plain, texts))
+
+
+def _shown(cell: object) -> str:
+    if cell is None:
+        return ""
+    text = str(cell)
+    return f"{cell:f}" if isinstance(cell, float) and "e" in text else text  # 1e+18 nanoseconds
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from elman.data.tables.date_cells import DAY, SCRIPTS, Ints, plain
-from elman.data.tables.date_numbers import (
-    A_NUMBER,
-    EPOCHS,
-    NUMBER,
-    counted,
-)  # fmt: skip
+from elman.data.tables.date_numbers import A_NUMBER, EPOCHS, NUMBER, counted
 from elman.data.tables.date_patterns import (
-    EXPANDED,
+    DIGITS,
     require_whole,
     tokens,
 )  # fmt: skip
@@ -31,12 +26,14 @@ from elman.data.tables.month_names import halves_as, months_as, weekdays_as
 from elman.data.tables.profile import GROUPS, MISSING, MOST_DISTINCT, Profile
 
 NEARLY_ALL = 0.9
+LONGEST = 100  # characters of a date
 LOOKED_AT = 40  # shapes by which a column of words is known
 # Whole numbers that may be dates, by how many digits they have; years are those of a calendar.
 PACKED = {
     4: ("%Y",), 6: ("%Y%m", "%y%m%d"), 7: ("%Y%j",), 8: ("%Y%m%d", "%d%m%Y", "%m%d%Y"),
     10: ("%Y%m%d%H",), 12: ("%Y%m%d%H%M",), 14: ("%Y%m%d%H%M%S",), 17: ("%Y%m%d%H%M%S%3f",),
 }  # fmt: skip
+SIZES = ((5, 5), (9, 10), (12, 13), (15, 16), (18, 19))  # digits of serials and of times since 1970
 EARLIEST, LATEST = 1500, 2200  # years that whole numbers may mean
 
 
@@ -49,14 +46,19 @@ def dates_of(profile: Profile, date_format: str | None = None) -> Dates | None:
     """
     if profile.present == 0:
         return None
-    cells = [text for cell in profile.distinct if (text := plain(cell)).lower() not in MISSING]
-    cells.sort()  # what is seen first shall not depend on chance
     if date_format is not None:
-        return _given(profile, cells, date_format)
-    numbers = sum(n for shape, n in profile.shapes.items() if A_NUMBER.fullmatch(shape))
-    if _nearly(numbers, profile.present):
-        return _of_numbers(profile, cells)
-    return _of_texts(profile, cells)
+        return _given(profile, date_format)
+    numbers = sum(n for shape, n in profile.shapes.items() if A_NUMBER.fullmatch(plain(shape)))
+    return _of_numbers(profile) if _nearly(numbers, profile.present) else _of_texts(profile)
+
+
+def _cells(profile: Profile) -> list[str]:
+    """Cells that are not missing, each once, in an order that does not depend on chance."""
+    return sorted(
+        text
+        for cell in profile.distinct
+        if len(cell) <= LONGEST and (text := plain(cell)).lower() not in MISSING
+    )
 
 
 def _nearly(part: int, all_: int) -> bool:
@@ -75,6 +77,12 @@ class _Way:
     seen: list[tuple[str, Seen]] = field(default_factory=list)  # and their shapes
 
     @property
+    def order(self) -> str:
+        """In which order numbers stand for day, month and year: "dmY"; empty for other dates."""
+        order = "".join(token.letter for token in tokens(self.parts) if token.letter in DIGITS)
+        return order if sorted(order.lower()) == ["d", "m", "y"] else ""
+
+    @property
     def pattern(self) -> str:
         """The date with the finest time of day."""
         date = self.parts
@@ -91,13 +99,14 @@ class _Way:
         return date + fine
 
 
-def _of_texts(profile: Profile, cells: Sequence[str]) -> Dates | None:
+def _of_texts(profile: Profile) -> Dates | None:
     ways: dict[str, _Way] = {}
     dated = passed = 0
     for number, (shape, count) in enumerate(profile.shapes.most_common()):
         if number == LOOKED_AT and dated < passed / 2:
             return None
-        found = seen_in(plain(profile.first[shape].cell))
+        first = profile.first[shape].cell
+        found = seen_in(plain(first)) if len(first) <= LONGEST else []
         passed += count
         dated += count if found else 0
         for seen in found:
@@ -109,18 +118,15 @@ def _of_texts(profile: Profile, cells: Sequence[str]) -> Dates | None:
             way.seen.append((shape, seen))
     if not ways or not _nearly(dated, profile.present):
         return None
+    cells = _cells(profile)
     likely = sorted(ways.values(), key=lambda way: (-way.weight, way.rank))[:8]
-    judged = [(_good(dates := _dates(way, profile, cells), cells), way, dates) for way in likely]
-    most = max(good for good, _, _ in judged)
-    if 2 * most < len(cells):
+    judged = [(way, _dates(way, profile, cells)) for way in likely]
+    good = [_good(dates, cells) for _, dates in judged]
+    if 2 * max(good) < len(cells):
         return None  # their numbers make no dates: 99.87.1234
-    best = sorted((w.rank, k) for k, (good, w, _) in enumerate(judged) if good == most)
-    _, way, dates = judged[best[0][1]]
-    for _, place in best[1:]:
-        _, other, swapped = judged[place]
-        if _swapped(way.parts) == other.parts and not way.parts.startswith("%Y"):
-            return _ordered(profile, cells, (way, dates), (other, swapped))
-    return dates
+    best = [one for one, count in zip(judged, good, strict=True) if count == max(good)]
+    best.sort(key=lambda one: one[0].rank)
+    return _ordered(profile, cells, best)
 
 
 def _bare(pattern: str) -> str:
@@ -188,23 +194,25 @@ def _first_year(dates: Dates, cells: Sequence[str]) -> int:
     return century + start - int(gaps[widest]) // 2
 
 
-def _ordered(
-    profile: Profile, cells: Sequence[str], one: tuple[_Way, Dates], two: tuple[_Way, Dates]
-) -> Dates:
-    """Which of two orders of day and month is meant, where all cells fit both."""
+def _ordered(profile: Profile, cells: Sequence[str], best: Sequence[tuple[_Way, Dates]]) -> Dates:
+    """Which order of day and month is meant, of those that all cells fit, the usual one first."""
+    first = best[0]
+    ways = [one for one in best if one[0].order and len(one[0].parts) == len(first[0].parts)]
+    if not first[0].order or len(ways) == 1 or first[0].order[0] == "Y":
+        return first[1]
     if len(profile.distinct) >= MOST_DISTINCT:
-        within = [_within(profile, way) for way, _ in (one, two)]
-        if within[0] != within[1]:
-            return one[1] if within[0] else two[1]
-    evenness = [_evenness(dates.moments(cells)[0]) for _, dates in (one, two)]
-    if abs(evenness[0] - evenness[1]) >= 0.05 and max(evenness) >= 0.8:
-        return one[1] if evenness[0] > evenness[1] else two[1]
-    firsts = [_only_first_days(dates.moments(cells)[0]) for _, dates in (one, two)]
-    if firsts[0] != firsts[1]:
-        return one[1] if firsts[0] else two[1]
-    day_first = one if one[0].parts.index("%d") < one[0].parts.index("%m") else two
-    month_first = two if day_first is one else one
-    american = "/" in one[0].parts and ("%p" in one[1].pattern or {"m", "d"} & one[0].loose)
+        ways = [one for one in ways if _within(profile, one[0])] or ways
+    uneven = [_unevenness(dates.moments(cells)[0]) for _, dates in ways]
+    evenly = sorted(range(len(ways)), key=uneven.__getitem__)
+    least, next_ = (uneven[k] for k in evenly[:2]) if len(ways) > 1 else (0.0, 1.0)
+    if least <= 0.2 and (next_ - least >= 0.05 or (least == 0 and next_ > 0)):
+        return ways[evenly[0]][1]
+    ways = [one for one in ways if one[0].order[0] != "y"]
+    firsts = [one for one in ways if _only_first_days(one[1].moments(cells)[0])]
+    if len(ways) != 2 or len(firsts) == 1:
+        return (firsts or ways)[0][1]
+    day_first, month_first = sorted(ways, key=lambda one: one[0].order)
+    american = "/" in first[0].parts and ("%p" in first[1].pattern or {"m", "d"} & first[0].loose)
     chosen, other = (month_first, day_first) if american else (day_first, month_first)
     return replace(chosen[1], assumed=other[1].pattern.replace("%-", "%"))
 
@@ -222,17 +230,17 @@ def _within(profile: Profile, way: _Way) -> bool:
     return True
 
 
-def _evenness(moments: Ints) -> float:
-    """The share of steps that are of the usual length: of months, if no other day is there."""
+def _unevenness(moments: Ints) -> float:
+    """The share of steps of another length than most: of months, if all are of one day of them."""
     moments = np.unique(moments)
-    if len(moments) < 3:
-        return 0.0
+    if len(moments) < 4:
+        return 1.0
     days = moments // DAY
     months = days.astype("M8[D]").astype("M8[M]")
     of_month = days - months.astype("M8[D]").astype(np.int64)
     monthly = not (moments % DAY).any() and (of_month == of_month[0]).all()
     steps = np.diff(months.astype(np.int64) if monthly else moments)
-    return float(np.unique(steps, return_counts=True)[1].max() / len(steps))
+    return 1 - float(np.unique(steps, return_counts=True)[1].max() / len(steps))
 
 
 def _only_first_days(moments: Ints) -> bool:
@@ -242,37 +250,49 @@ def _only_first_days(moments: Ints) -> bool:
     return bool((months.astype("M8[D]") == days).all() and len(np.unique(months)) > 1)
 
 
-def _given(profile: Profile, cells: Sequence[str], date_format: str) -> Dates | None:
+def _given(profile: Profile, date_format: str) -> Dates | None:
     """As the user says, if any cell is so."""
+    cells = _cells(profile)
     if date_format in EPOCHS:
         dates = replace(_number(date_format, cells), given=True, sure=True)
         return dates if _good(dates, cells) else None
-    for short, full in EXPANDED.items():
-        date_format = date_format.replace(short, full)
     require_whole(date_format)
     dates = Dates(date_format, given=True)
-    moments, bad = dates.moments(cells)
-    if bad.all():
+    if not _good(dates, cells):
         return None
-    date, names = dates, defaultdict[str, list[str]](list)
+    names, loose = defaultdict[str, list[str]](list), set[str]()
     for first in profile.first.values():
         match = dates.match(plain(first.cell))
         for name, text in (match.groupdict() if match else {}).items():
             if name in "bBaAp" and text:
                 names[name.lower()].append(text)
-    return _completed(date, profile, cells, names)
+            elif name in "mdHI" and len(text) == 1:
+                loose.add(name)
+    for letter in loose:
+        date_format = date_format.replace(f"%{letter}", f"%-{letter}")
+    return _completed(replace(dates, pattern=date_format), profile, cells, names)
 
 
-def _of_numbers(profile: Profile, cells: Sequence[str]) -> Dates | None:
+def _of_numbers(profile: Profile) -> Dates | None:
     """Numbers as months, days, seconds since 1970, serials: as what nearly all of them can be."""
-    numbers = [cell for cell in cells if A_NUMBER.fullmatch(cell)]
-    if not numbers:
-        return None
-    widths = Counter(len(cell.partition(".")[0].partition(",")[0]) for cell in numbers)
-    width, count = widths.most_common(1)[0]
-    patterns = list(PACKED.get(width, ())) if count >= NEARLY_ALL * len(numbers) else []
-    if width <= 4 and any("." in cell for cell in numbers):
-        patterns = ["%Y.%m", "%m.%Y"]
+    shapes = Counter[tuple[int, int]]()  # digits before the point and behind it
+    for shape, count in profile.shapes.items():
+        whole, _, behind = plain(shape).lstrip("+-").replace(",", ".").partition(".")
+        if A_NUMBER.fullmatch(plain(shape)):
+            shapes[len(whole), len(behind)] += count
+    widths = Counter[int]()
+    for (width, _), count in shapes.items():
+        widths[width] += count
+    width, most = widths.most_common(1)[0]
+    behind = [behind for _, behind in shapes]
+    patterns: Sequence[str] = PACKED.get(width, ()) if _nearly(most, profile.present) else ()
+    if max(behind) > 0:
+        pointed = {(4, 1), (4, 2)} >= shapes.keys(), {(1, 4), (2, 4)} >= shapes.keys()
+        patterns = ["%Y.%m"] * pointed[0] + ["%m.%Y"] * pointed[1]
+    sized = any(sum(widths[w] for w in pair) >= NEARLY_ALL * profile.present for pair in SIZES)
+    if not patterns and not sized:
+        return _number(NUMBER, (), min(behind), max(behind))
+    cells = _cells(profile)
     for pattern in patterns:
         dates = _completed(Dates(pattern, sure=False), profile, cells, defaultdict(list))
         moments, bad = dates.moments(cells)
@@ -283,16 +303,15 @@ def _of_numbers(profile: Profile, cells: Sequence[str]) -> Dates | None:
         other = replace(dates, pattern=_swapped(pattern))
         either = pattern == "%d%m%Y" and not other.moments(cells)[1].any()
         return replace(dates, assumed=other.pattern) if either else dates
-    return _completed(_number(counted(numbers), numbers), profile, cells, defaultdict(list))
+    numbers = [cell for cell in cells if A_NUMBER.fullmatch(cell)]
+    dates = _number(counted(numbers), numbers, min(behind), max(behind))
+    return _completed(dates, profile, cells, defaultdict(list))
 
 
-def _number(kind: str, numbers: Iterable[str]) -> Dates:
-    """Numbers of a kind, with the decimals that they have."""
-    behind = [cell.replace(",", ".").partition(".")[2] for cell in numbers]
+def _number(kind: str, numbers: Iterable[str], least: int = 0, most: int = 0) -> Dates:
+    """Numbers of a kind, with `least` to `most` decimals."""
+    fractions = any(cell.replace(",", ".").partition(".")[2].strip("0") for cell in numbers)
+    most = min(most, 6 if kind == NUMBER else 12)
     return Dates(
-        kind,
-        sure=False,
-        least_decimals=min(map(len, behind), default=0),
-        most_decimals=min(max(map(len, behind), default=0), 9 if kind != NUMBER else 6),
-        fractions=any(digits.strip("0") for digits in behind),
+        kind, sure=False, least_decimals=min(least, most), most_decimals=most, fractions=fractions
     )

@@ -29,6 +29,7 @@ FIRST_SERIAL, LAST_SERIAL = 25_569, 73_050  # 1970-01-01 and 2099-12-31
 LAST_SECOND = 4_102_444_800  # 2100-01-01
 A_NUMBER = re.compile(r"[+-]?\d{1,19}(?:[.,]\d*)?")
 MOST: Final = 2**62
+_PLAIN = frozenset("0123456789.-+")
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,36 @@ class NumberReader:
         if all(map(str.isdigit, texts)) and max(map(len, texts), default=0) <= 18:
             whole = np.array(texts, dtype=np.str_).astype(np.int64)
             return self._of(whole, np.zeros(len(texts)))
-        fits = [A_NUMBER.fullmatch(text) is not None for text in texts]
-        parts = [
-            text.replace(",", ".").partition(".") if fit else ("0", "", "")
-            for text, fit in zip(texts, fits, strict=True)
-        ]
+        quick = self._quick(texts)
+        if quick is not None:
+            return quick
+        fits = np.array([A_NUMBER.fullmatch(text) is not None for text in texts], dtype=np.bool_)
+        if not fits.all():
+            moments, bad = np.zeros(len(texts), dtype=np.int64), ~fits
+            good = [text for text, fit in zip(texts, fits, strict=True) if fit]
+            moments[fits], bad[fits] = self._block(good) if good else (moments[fits], bad[fits])
+            return moments, bad
+        parts = [text.replace(",", ".").partition(".") for text in texts]
         large = [int(whole) for whole, _, _ in parts]
         near = np.array([-MOST < value < MOST for value in large], dtype=np.bool_)
         whole = np.array([value if -MOST < value < MOST else 0 for value in large], dtype=np.int64)
         sign = np.array([-1.0 if text[:1] == "-" else 1.0 for text, _, _ in parts])
         rest = np.array([float(f"0.{digits}") if digits else 0.0 for _, _, digits in parts])
         moments, bad = self._of(whole, rest * sign)
-        return moments, bad | ~near | ~np.array(fits, dtype=np.bool_)
+        return moments, bad | ~near
+
+    def _quick(self, texts: Sequence[str]) -> tuple[Ints, Bools] | None:
+        """The same by numpy alone, where it is exact; None where it is not."""
+        if self.kind == "%9s" or not set("".join(texts)) <= _PLAIN:
+            return None
+        try:
+            values = np.array(texts, dtype=np.str_).astype(np.float64)
+        except ValueError:
+            return None
+        if np.abs(values).max(initial=0) * 10**self.decimals >= 2**53:
+            return None
+        whole = np.trunc(values)
+        return self._of(whole.astype(np.int64), values - whole)
 
     def _of(self, whole: Ints, rest: np.typing.NDArray[np.float64]) -> tuple[Ints, Bools]:
         """Moments of whole parts and what stands behind their points."""

@@ -51,6 +51,7 @@ DATED: Mapping[tuple[Part, ...], str] = {
     ("year", "month"): "%Y-%m", ("year", "quarter"): "%YQ%q", ("year", "week"): "%G-W%V",
 }  # fmt: skip
 CLOCK: Sequence[Part] = ("hour", "minute", "second")
+_LIKE_A_CLOCK = re.compile(r"9:99|9\.99\.99|[時时点시] ?9|[mM]\.?$")
 _WHOLE = re.compile(r"(\d{1,4})(?:[.,]0*)?")
 
 
@@ -210,8 +211,11 @@ def _with_clock(
 
 def _clocks(profile: Profile) -> bool:
     """Whether nearly all cells are times of day by their look: 13:00, 1:05:00 PM."""
-    marked = sum(n for shape, n in profile.shapes.items() if re.search(r"9[:.]99|[時时点시] ?9|[mM]$", shape)
-                 and time_in(plain(profile.first[shape].cell)) and not re.fullmatch(r"9+\.9+", shape))  # fmt: skip
+    marked = sum(
+        count
+        for shape, count in profile.shapes.items()
+        if _LIKE_A_CLOCK.search(shape) and time_in(plain(profile.first[shape].cell))
+    )
     return marked >= NEARLY_ALL * max(profile.present, 1) and _holds(profile, "time")
 
 

@@ -119,11 +119,6 @@ def regex(pattern: str, exact: bool) -> re.Pattern[str]:
     return re.compile(made)
 
 
-def clock_of(pattern: str) -> int | None:
-    """At which of its tokens the time of day begins, with the text that joins it to the date."""
-    return _clock(tokens(pattern))
-
-
 def _plain(parts: Sequence[Token], exact: bool) -> str:
     made = ""
     named = not exact and any(t.letter in ("B", "b") for t in parts)

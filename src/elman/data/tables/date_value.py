@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from elman.data.tables.date_cells import Bools, CellReader, Ints, plain
+from elman.data.tables.date_cells import Bools, CellReader, Ints, all_plain
 from elman.data.tables.date_numbers import EPOCHS, NUMBER, SERIAL, WORDS, NumberReader, number_text
 from elman.data.tables.date_patterns import Token, letters, regex, tokens
 from elman.data.tables.month_names import MONTHS, WEEKDAYS
@@ -103,9 +103,9 @@ class Dates:
         try:
             distinct = dict.fromkeys(cells, 0)
         except TypeError:  # a list among them, of JSON
-            cells = [_shown(cell) for cell in cells]
+            cells = [str(cell) for cell in cells]
             distinct = dict.fromkeys(cells, 0)
-        moments, bad = self._reader.moments(list(map(_shown, distinct)))
+        moments, bad = self._reader.moments(all_plain(list(distinct)))
         if len(distinct) == len(cells):
             return moments, bad
         for place, cell in enumerate(distinct):
@@ -116,7 +116,7 @@ class Dates:
     def zones(self, cells: Sequence[object]) -> dict[str, int]:
         """The offsets that cells name, in minutes east of UTC."""
         reader = self._reader
-        return reader.zones(list(map(_shown, cells))) if isinstance(reader, CellReader) else {}
+        return reader.zones(all_plain(cells)) if isinstance(reader, CellReader) else {}
 
     def match(self, text: str) -> re.Match[str] | None:
         """The directives of a cell that is written so, as groups; None for other cells."""
@@ -160,7 +160,7 @@ class Dates:
 
     def told(self) -> str:
         """How dates are written, what was assumed, and the option that says otherwise."""
-        told = [f"written as {self.pattern}" if self.given else self._manner()]
+        told = [f"written as {self.pattern.replace('%-', '%')}" if self.given else self._manner()]
         if self.zones_differ:
             told.append("offsets differ: times are in UTC")
         elif self.zone:
@@ -190,7 +190,8 @@ class Dates:
         ):
             return "ISO 8601"
         words = {"Y": "year", "y": "year", "m": "month", "d": "day"}
-        if len(date) == 3 and len(parts) >= 5 and [t.letter for t in parts[:5:2]] == [
+        marked = not any(c.isalpha() for mark in marks for c in mark)
+        if marked and len(date) == 3 and len(parts) >= 5 and [t.letter for t in parts[:5:2]] == [
             t.letter for t in date
         ]:  # fmt: skip
             clock = ", a clock of twelve hours" if "p" in letters(self.pattern) else ""
@@ -226,12 +227,6 @@ def zone_of(found: dict[str, int]) -> tuple[str, int, bool]:
     if len(set(found.values())) == 1:
         return min(found), next(iter(found.values())), False
     return utc_like(max(found)), 0, True
-
-
-def _shown(cell: object) -> str:
-    if isinstance(cell, float) and "e" in str(cell):
-        return f"{cell:f}"  # 1e+18 are nanoseconds
-    return plain(cell)
 
 
 def _english(names: str) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""Offsets from UTC as they are written: Z, +01:00, +0100, +01, UTC, GMT+1, CET, +01:00[Europe/Berlin].
+"""Offsets from UTC as they are written: Z, +01:00, +0100, +01, UTC, CET, GMT+1,
++01:00[Europe/Berlin].
 
 Names of zones are those of which each has one meaning only, or nearly so.
 """
