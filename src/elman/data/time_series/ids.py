@@ -65,7 +65,7 @@ def find(columns: Columns, found: Times, taken: set[str], asked: SeriesOptions) 
         return tuple(known[:1])
     chosen = _smallest(likely, codes, times_of)
     if chosen:
-        return chosen
+        return tuple(sorted(chosen, key=columns.opened.columns.index))
     if known:
         return tuple(known[:1])
     if asked.duplicates is not None:
@@ -88,7 +88,8 @@ def of_rows(columns: Columns, names: Sequence[str]) -> tuple[str, ...]:
     ranked = sorted(names, key=lambda n: columns.reading.column(n).numerals is not None)[:MOST]
     codes = [_codes(column) for column in columns.cells(ranked)]
     alone = np.zeros(len(codes[0]), dtype=np.int64)
-    return _smallest(ranked, codes, alone, shortest=1) or (ranked[0],)
+    chosen = _smallest(ranked, codes, alone, shortest=1) or (ranked[0],)
+    return tuple(sorted(chosen, key=columns.opened.columns.index))
 
 
 def _smallest(
@@ -101,7 +102,7 @@ def _smallest(
             if (groups.max() + 1) * shortest > len(times):
                 continue
             if len(np.unique(groups * (times.max() + 1) + times)) == len(times):
-                return tuple(names[k] for k in sorted(chosen, key=lambda k: names[k]))
+                return tuple(names[k] for k in chosen)
     return ()
 
 
