@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from elman.decode import LAST, Cursor, Sampling, advance, choose, distribution, generate, start
+from elman.decode import (
+    LAST,
+    Cursor,
+    Sampling,
+    advance,
+    choose,
+    distribution,
+    generate,
+    seeds,
+    start,
+    until,
+)
 from elman.errors import RunError, UserError
 
 few = settings(max_examples=25, deadline=None)
@@ -242,3 +253,39 @@ def test_what_cannot_be_decoded_is_told() -> None:
     for bad in (math.nan, math.inf):
         with pytest.raises(RunError, match="not finite"):
             distribution(torch.tensor([0.0, bad]), (), Sampling())
+
+
+def ended(text: str, stops: Sequence[str]) -> tuple[str, int]:
+    """The text up to its first stop, from the definition, and where that ends."""
+    for stop in range(1, len(text) + 1):
+        if found := [len(s) for s in stops if text[:stop].endswith(s)]:
+            return text[: stop - max(found)], stop
+    return text, len(text)
+
+
+@given(st.text("ab", max_size=20), st.lists(st.text("ab", min_size=1, max_size=5)), st.data())
+def test_a_stop_is_found_however_the_pieces_cut_it(
+    text: str, stops: list[str], data: st.DataObject
+) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)))))
+    pieces = [(text[a:b], b) for a, b in pairwise([0, *cuts, len(text)])]
+    whole, end = ended(text, stops)
+    shown = ""
+    for piece, place in until(pieces, stops):
+        shown += piece
+        assert whole.startswith(shown) and shown in text[:place]
+    assert shown == whole
+    assert place == min(b for _, b in pieces if b >= end)
+
+
+def test_a_stop_needs_a_character() -> None:
+    with pytest.raises(UserError, match="--stop: needs at least one character"):
+        list(until([("a", 0)], ["x", ""]))
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_seeds_begin_with_the_one_given_and_are_the_same_again(seed: int) -> None:
+    drawn = list(islice(seeds(Sampling(seed=seed)), 20))
+    assert drawn == list(islice(seeds(Sampling(seed=seed)), 20))
+    assert drawn[0] == seed and len(set(drawn)) == 20
+    assert all(Sampling(seed=one) for one in drawn)

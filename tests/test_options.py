@@ -107,3 +107,30 @@ def test_ranges_are_told_as_people_write_them() -> None:
         Sample(count=0)
     with pytest.raises(UserError, match=r"--share 1\.0: needs a value from 0 to below 1"):
         dataclasses.replace(Sample(), share=1.0)
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """Fields that had other names, and one that must be given."""
+
+    pattern: str
+    target: tuple[str, ...] | None = dataclasses.field(
+        default=None, metadata={"aliases": ("target_columns", "y_columns")}
+    )
+
+
+@pytest.mark.parametrize("name", ["target", "target_columns", "y_columns"])
+def test_an_option_is_accepted_by_each_of_its_names(name: str) -> None:
+    made = make(Renamed, {"pattern": "x", name: "a,b"})
+    assert made == Renamed("x", ("a", "b"))
+    assert plain(made) == {"pattern": "x", "target": ["a", "b"]}
+    with pytest.raises(UserError, match=r"x\.toml: target and .* are two names of one option"):
+        make(Renamed, {"target": "a", "y_columns": "a", "pattern": "x"}, where="x.toml")
+
+
+def test_what_is_missing_from_a_file_is_told() -> None:
+    with pytest.raises(UserError, match=r"^x\.json: damaged \(no pattern in it\)$"):
+        make(Renamed, {"target": "a"}, where="x.json")
+    for value in (None, [], "pattern", 3):
+        with pytest.raises(UserError, match=r"^x\.json: damaged \("):
+            make(Renamed, value, where="x.json")  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import pty
@@ -337,3 +338,89 @@ def test_that_nothing_is_validated_is_told_once(text: Path, tmp_path: Path) -> N
     lines = told("--sample", "0")
     assert sum("validation nats" in line for line in lines) == 4
     assert not any("no validation part" in line for line in lines)
+
+
+def test_generate_ends_at_a_stop_that_is_left_out(trained: Path) -> None:
+    line = ("generate", trained / "run", "--seed", "3", "--length", "300")
+    whole = call(*line).out[:-1]
+    for stop in (whole[40:43], whole[10:11], "\n"):
+        told = stop.replace("\\", "\\\\").replace("\n", "\\n")
+        ended = call(*line, "--stop", told, "--stop", "never seen, this")
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.out == whole.split(stop)[0] + "\n"
+    assert call(*line, "--stop", "").code == 2
+    assert call(*line, "--stop", "\\ud800").err.endswith("needs whole characters\n")
+
+
+def test_samples_are_texts_of_different_seeds_that_can_be_made_again(trained: Path) -> None:
+    line = ("generate", trained / "run", "--length", "60", "--stop", "\\n", "--prompt", "the")
+    ended = call(*line, "--samples", "4", "--seed", "7", "--json")
+    records = [json.loads(one) for one in ended.out.splitlines()]
+    assert len(records) == 4 == len({record["seed"] for record in records})
+    assert records[0]["seed"] == 7
+    texts = call(*line, "--samples", "4", "--seed", "7").out
+    assert texts == "".join("the" + record["text"] + "\n" for record in records)
+    for record in records:
+        assert record.keys() == {"prompt", "text", "seed", "tokens"}
+        assert record["prompt"] == "the"
+        assert len(record["text"]) <= record["tokens"] <= 60
+        again = call(*line, "--seed", str(record["seed"]), "--json")
+        assert json.loads(again.out) == record
+    assert call(*line, "--samples", "0").code == 2
+    kept = call(*line, "--samples", "2", "--save-state", "x")
+    assert kept.code == 2 and not Path("x").exists()
+
+
+def test_ctrl_c_ends_the_line_of_a_text_and_keeps_the_place(trained: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    begin = [*ELMAN, "generate", str(trained / "run"), "--seed", "5"]
+    command = [*begin, "--length", "10000000", "--save-state", str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        first = os.read(process.stdout.fileno(), 100)
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"elman: interrupted\n")
+    text = (first + rest).decode()
+    assert text.endswith("\n")
+    on = call("generate", trained / "run", "--seed", "5", "--length", "20", "--state", place)
+    both = text[:-1] + on.out
+    assert both == call(*begin[3:], "--length", str(len(both) - 1)).out
+
+
+def test_evaluate_leaves_out_bad_rows_and_counts_them(tmp_path: Path) -> None:
+    good = "".join(f"text number {k},{'ab'[k % 2]}\n" for k in range(40))
+    data, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    data.write_text("text,label\n" + good)
+    other.write_text("text,label\n" + good + ",a\n")
+    small = ("--epochs", "1", "--hidden-size", "3", "--embedding", "2", "--threads", "1")
+    assert call("train", "classify", data, *small, "--run", tmp_path / "run").code == 0
+    refused = call("evaluate", tmp_path / "run", other)
+    assert refused.code == 2
+    assert "b.csv, line 42" in refused.err and "--skip-bad-rows" in refused.err
+    ended = call("evaluate", tmp_path / "run", other, "--skip-bad-rows", "--json")
+    assert ended.code == 0
+    told = [line for line in ended.err.splitlines() if "left out" in line]
+    assert len(told) == 2
+    assert "b.csv, line 42" in told[0]
+    assert told[1] == "elman: 1 row left out"
+    assert json.loads(ended.out)["left_out"] == 1
+    other.write_text("text,label\n" + good)
+    same = call("evaluate", tmp_path / "run", other, "--json")
+    assert json.loads(same.out)["scores"] == json.loads(ended.out)["scores"]
+
+
+def test_about_ten_samples_are_shown_at_growing_distances(text: Path, tmp_path: Path) -> None:
+    for epochs in (1, 7, 90):
+        ended = call(
+            "train", "text", text, "--run", tmp_path / "run", "--force", "--epochs", str(epochs),
+            "--hidden-size", "2", "--batch-size", "64", "--sample", "9", "--sequence-length", "64",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        records = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+        at = [r["epoch"] + 1 for r in map(json.loads, records) if r["sample"]]
+        assert (at[0], at[-1]) == (1, epochs)
+        assert min(epochs, 6) <= len(at) <= 11
+        assert sum(line.startswith("    ") for line in ended.err.splitlines()) >= len(at)
+    steps = [b - a for a, b in itertools.pairwise(at)]
+    assert steps == sorted(steps)
