@@ -46,7 +46,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
         GOOD, "line 1: target: 10 tokens"
     ),
     "a.en gb.zh": (GOOD | {"gb.zh": THEIRS.encode("gb18030")}, "gb.zh, byte 2: not UTF-8"),
-    "a.en 16.zh": (GOOD | {"16.zh": THEIRS.encode("utf-16")}, "UTF-16, not UTF-8"),
+    "a.en 16.zh": (GOOD | {"16.zh": THEIRS.encode("utf-16")}, "16.zh: UTF-16"),
     "a.en a.zh --encoding rot13": (GOOD, "--encoding rot13: needs"),
     "one.en one.zh": ({"one.en": "cat\n", "one.zh": "猫\n"}, "too few different pairs to hold"),
     "same.tsv": ({"same.tsv": "en\tzh\n" + "cat\t猫\n" * 50}, "too few different pairs to hold"),
@@ -127,8 +127,12 @@ def test_one_pair_can_be_learnt_without_validation(tmp_path: Path) -> None:
 # What a trained model is asked; what it is sent; what the line must hold.
 ASKED: dict[str, tuple[str, str]] = {
     "predict -": (
+        "七\n七千七\n",
+        "standard input, line 1: in CJK letters, where the model reads",
+    ),
+    "predict s.txt": (
         "seven\n七千七\n",
-        "standard input, line 2: in CJK letters, where the model reads",
+        "s.txt, line 2: in CJK letters, where the model reads Latin; give --sk",
     ),
     "predict - --longest": ("seven\n", "Unknown option"),
     "predict x.txt": (
@@ -163,7 +167,7 @@ def test_a_trained_model_refuses_what_is_wrong(
     command, *rest = words.split()
     names = []
     for word in rest:
-        if word.startswith(("x.", "gb.")):
+        if word.startswith(("x.", "gb.", "s.")):
             (tmp_path / word).write_bytes(sent.encode("gb18030" if word[0] == "g" else "utf-8"))
         names.append(str(translated / word) if word.startswith("a.") else word)
     there = snapshot(translated)
@@ -248,10 +252,43 @@ def test_damaged_options(
     check_told(call("predict", "run", "-", stdin=b"seven\n"), told)
 
 
-@pytest.mark.parametrize("line", ["en,zh\n", "a cat\t猫\n", '{"en": "a cat"}\n'])
-def test_a_table_on_standard_input_is_no_text(line: str, tmp_path: Path) -> None:
+def test_one_line_in_another_script_ends_no_stream(translated: Path) -> None:
+    sent = "seven\n七千七\nｓｅｖｅｎ\nnine\n"
+    ended = call("predict", translated / "run", "-", stdin=sent.encode())
+    assert ended.code == 0, ended.err
+    lines = ended.out.split("\n")
+    assert len(lines) == 5 and lines[1] == "" and lines[0] and lines[2] and lines[3]
+    assert "left out: standard input, line 2: in CJK letters" in ended.err
+    assert "1 row left out" in ended.err
+    several = call("predict", translated / "run", "-", "--n-best", "2", stdin=sent.encode())
+    assert [row.split("\t")[0] for row in several.out.splitlines()] == list("113344")
+
+
+def test_tables_are_read_from_standard_input_too(tmp_path: Path) -> None:
+    """By a model that has learnt from one; lines of text are lines of text all the same."""
     (tmp_path / "t.tsv").write_text(TABLE, encoding="utf-8")
     assert call("train", "translate", "t.tsv", *SMALL, "--run", "run").code == 0
-    sent = f"{line}a cat\n".encode()
-    check_told(call("predict", "run", "-", stdin=sent), "standard input: begins as a table")
-    assert call("predict", "run", "-", stdin=b"a cat, en route\n").code == 0
+    sent = 'n,en\n1,a cat\n2,"a dog, a cat"\n3,猫\n4,dog\n'
+    (tmp_path / "new.csv").write_text(sent, encoding="utf-8")
+    whole = call("predict", "run", "new.csv", "--skip-bad-rows").out.splitlines()
+    ended = call("predict", "run", "-", stdin=sent.encode())
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines() == [*whole[:3], "3,猫,,", *whole[3:]]
+    assert 'left out: standard input, "猫": in CJK letters' in ended.err
+    sent = '{"en": "a cat", "n": [1]}\n{"en": "dog", "n": null}\n'
+    ended = call("predict", "run", "-", stdin=sent.encode())
+    records = [json.loads(line) for line in ended.out.splitlines()]
+    assert [(r["en"], r["n"]) for r in records] == [("a cat", [1]), ("dog", None)]
+    assert f"1,a cat,{records[0]['translation']}" in whole[1]
+    told = 'standard input: begin with a line of names, "en" among them'
+    check_told(call("predict", "run", "-", stdin="a cat\t猫\n".encode()), told)
+    ended = call("predict", "run", "-", stdin=b"a cat, en route\ndog\n")
+    assert ended.code == 0 and ended.out.count("\n") == 2
+
+
+def test_tables_without_a_header_are_read_from_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text(TABLE.split("\n", 1)[1], encoding="utf-8")
+    ended = call("train", "translate", "t.tsv", "--header=false", *SMALL, "--run", "run")
+    assert ended.code == 0, ended.err
+    ended = call("predict", "run", "-", stdin="the cat number 3\t猫\n".encode())
+    assert ended.code == 0 and ended.out.startswith("the cat number 3\t猫\t"), ended.err

@@ -31,6 +31,7 @@ UNSPACED: Final = {
 }
 STOPS: Final = frozenset(".,。，、．،۔।։።၊")
 OTHERS: Final = frozenset("?!;:？！；：؟؛")  # which French sets apart in any text
+_SHORT: Final = re.compile(r"\w{1,4}\.")  # within a text may be an abbreviation: Mr., 3.
 _INITIALS: Final = re.compile(r"(?:[^\W\d_]\.)+")  # U.S.
 _CONTRACTED: Final = re.compile(r"\w+(?:n['’]t|['’](?:t|s|re|ve|ll|d|m))", re.IGNORECASE)
 _ENDS: Final = re.compile(  # of contractions, by themselves: don ' t, do n't, it 's
@@ -91,12 +92,13 @@ def first_lines(pieces: Iterable[str], characters: int) -> tuple[list[str], Iter
 
 def _marks(texts: Sequence[str], kind: frozenset[str]) -> Marks:
     alone = attached = 0
-    for token in itertools.chain.from_iterable(map(str.split, texts)):
-        if token[-1] in kind:
-            if kind.issuperset(token):
-                alone += 1
-            elif not _INITIALS.fullmatch(token):
-                attached += 1
+    for tokens in map(str.split, texts):
+        for token in tokens:
+            if token[-1] in kind:
+                if kind.issuperset(token):
+                    alone += 1
+                elif token is tokens[-1] or not _SHORT.fullmatch(token):
+                    attached += not _INITIALS.fullmatch(token)
     return Marks(alone, attached)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from elman.data.pairs import Pairs
 from elman.data.tables.content import BadRows
+from elman.data.vocabulary import Words
 from elman.errors import UserError
 from elman.tasks.translate.data import (
     Encoder,
@@ -24,6 +25,7 @@ from elman.tasks.translate.data import (
     make_encoder,
 )
 from elman.tasks.translate.options import Level, TranslateOptions
+from elman.tasks.translate.scores import scores_of
 from elman.tasks.translate.task import TASK
 
 SOURCES = ["The cat sat on the mat.", "The dog sat.", "A cat and a dog saw the mat.", "It is I."]
@@ -163,3 +165,70 @@ def test_a_batch_holds_each_target_once_before_and_once_after(order: list[int], 
     by_length = sorted(chosen, key=lambda k: (len(data.targets[k]), len(data.sources[k])))
     numbers = data.lengths(chosen)
     assert [chosen[k] for k in np.argsort(numbers, kind="stable")] == by_length
+
+
+PARTED = {
+    "source": ["我 喜欢 苹果 。", "我 不 喜欢 苹果 。", "你 喜欢 她 。", "她 喜欢 我 。"] * 3,
+    "target": ["i like apples .", "i don ' t like them .", "you like her .", "she likes me ."] * 3,
+}  # fmt: skip
+JOINED = {
+    "source": ["我喜欢苹果。", "我不喜欢苹果。", "你喜欢她。", "她喜欢我。"] * 3,
+    "target": ["I like apples.", "I don't like apples.", "You like her.", "She likes me."] * 3,
+}
+
+
+@pytest.mark.parametrize("sides", ["source target", "source", "target", ""])
+@pytest.mark.parametrize("level", ["words", None, "characters", "bpe", "bytes"])
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_answers_are_written_in_the_form_of_the_training_data(
+    sides: str, level: Level | None, lowercase: bool
+) -> None:
+    """So that whoever says all tokens of the target has all points, each side by itself."""
+    texts = {s: (PARTED if s in sides.split() else JOINED)[s] for s in ("source", "target")}
+    made = make_encoder(
+        texts["source"], texts["target"], (level, level), limit=None, shared=False,
+        lowercase=lowercase, longest=90, cut=False,
+    )  # fmt: skip
+    again = encoder_from_json(json.loads(json.dumps(made.to_json())))
+    if level in ("words", None):
+        told = {"source target": "both sides are", "source": "sources are", "target": "targets are"}
+        assert made.segmentation.startswith(told[sides] if sides else "")
+        assert bool(made.segmentation) == bool(sides) and again.segmentation == made.segmentation
+    if level is None and "source" in sides:
+        assert made.source.level == "words"
+    for side in sides.split():
+        vocabulary = getattr(again, side)
+        said = [vocabulary.decode(vocabulary.encode(text)) for text in texts[side]]
+        assert said == [text.lower() if lowercase else text for text in texts[side]]
+        assert scores_of(said, texts[side], lowercase=lowercase)["exact"] == 1
+
+
+def test_a_shared_vocabulary_is_parted_by_spaces_where_both_sides_are() -> None:
+    for source, parted in ((PARTED["source"], True), (JOINED["source"], False)):
+        made = make_encoder(
+            source, PARTED["target"], ("words", "words"), limit=None, shared=True,
+            lowercase=False, longest=90, cut=False,
+        )  # fmt: skip
+        assert isinstance(made.source, Words) and made.source.spaced == parted
+
+
+def test_a_text_in_the_other_script_is_strange_and_full_width_letters_are_not() -> None:
+    made = make_encoder(
+        PARTED["target"], PARTED["source"], ("words", "words"), limit=None, shared=False,
+        lowercase=False, longest=9, cut=False,
+    )  # fmt: skip
+    assert not made.strange("Ｉ ｌｉｋｅ") and not made.strange("12 .")
+    assert made.strange("我 喜欢").startswith("in CJK letters, where the model reads Latin")
+
+
+def test_a_cap_of_the_validation_part_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.tsv"
+    lines = "".join(f"cat {k}\tKatze {k}\n" for k in range(100))
+    file.write_text("en\tde\n" + lines, encoding="utf-8")
+    told = "about 5 pairs are kept for validation, not 0.2 of all"
+    for most, capped in ((5, True), (50, False)):
+        monkeypatch.setattr("elman.tasks.translate.task.MOST_HELD", most)
+        page = TASK.examine(TASK.read([str(file)], TranslateOptions(), 0.2))
+        assert any(fact.startswith(told) for fact in page.facts) == capped

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from elman.data.batching import padded
 from elman.tasks.translate.data import Batch
-from elman.tasks.translate.model import Translator, Written
+from elman.tasks.translate.model import Attention, Translator, Written
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.task import TASK
 
@@ -318,3 +318,62 @@ def test_smoothing_gives_a_share_to_all_tokens_alike_and_is_for_training() -> No
     assert far(TASK.loss(model, x, None, "cpu")[0], plain) < EXACT
     smoothed = 0.7 * plain + 0.3 * even
     assert far(TASK.loss(model.train(), x, None, "cpu")[0], smoothed) < EXACT
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form.startswith("additive")])
+@pytest.mark.parametrize("most", [1, 30, 200])
+def test_attention_in_parts_is_attention_at_once(
+    form: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = translator(form).train()
+    data = drawn(form, [(6, 5), (3, 2), (4, 4)])
+    source, source_lengths = padded([s for s, _ in data])
+    before, target_lengths = padded([np.append(t[-1:], t[:-1]) for _, t in data])
+
+    def found() -> list[Tensor]:
+        model.zero_grad()
+        scores = model(model.encode(source, source_lengths), before, target_lengths)
+        scores.square().sum().backward()
+        return [scores.detach(), *(p.grad for p in model.parameters() if p.grad is not None)]
+
+    scored: list[int] = []
+    whole = found()
+    once = Attention._scored
+
+    def counted(self: Attention, q: Tensor, keys: Tensor) -> Tensor:
+        scored.append(q.shape[0] * q.shape[1] * keys.shape[1] * keys.shape[2])
+        return once(self, q, keys)
+
+    monkeypatch.setattr(Attention, "_scored", counted)
+    monkeypatch.setattr("elman.tasks.translate.model.TOGETHER", most)
+    for a, b in zip(whole, found(), strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=EXACT)
+    one = source.shape[1] * model.decoder.output_size  # of one step of one sentence
+    assert max(scored) <= max(most, one)
+    with torch.no_grad():
+        scores = model(model.encode(source, source_lengths), before, target_lengths)
+    assert torch.allclose(scores, whole[0], rtol=0, atol=EXACT)
+
+
+def test_attention_keeps_no_more_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What autograd keeps of [B, T, S, A] is bounded, fed back step by step or not."""
+    for fed in (False, True):
+        model = translator("additive, fed, shared, rnn and gru write", input_feeding=fed).train()
+        ids = [(np.arange(40) % 6).astype(np.int64)] * 2
+        x, lengths = padded(ids)
+        kept: dict[int, int] = {}
+
+        def keep(tensor: Tensor, kept: dict[int, int] = kept) -> Tensor:
+            if tensor.dim() == 4:
+                kept[id(tensor)] = tensor.numel()
+            return tensor
+
+        monkeypatch.setattr("elman.tasks.translate.model.TOGETHER", 1 << 24)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            whole = model(model.encode(x, lengths), x, lengths)
+        assert sum(kept.values()) >= 2 * 40 * 40 * model.decoder.output_size
+        kept.clear()
+        monkeypatch.setattr("elman.tasks.translate.model.TOGETHER", 4000)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            again = model(model.encode(x, lengths), x, lengths)
+        assert not kept and torch.allclose(whole, again, rtol=0, atol=EXACT)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.utils.checkpoint import checkpoint
 
 from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import locked_dropout
@@ -17,6 +18,8 @@ from elman.search import Step
 from elman.tasks.reader import recurrent
 from elman.tasks.task import State
 from elman.tasks.translate.options import Scoring, TranslateOptions
+
+TOGETHER = 1 << 24  # numbers of additive attention at once, [B, T, S, A]: 64 MiB
 
 
 class Source(NamedTuple):
@@ -56,15 +59,47 @@ class Attention(nn.Module):
             self.query = nn.Linear(query, query)  # W
             self.score = nn.Linear(query, 1, bias=False)  # v
 
-    def forward(self, q: Tensor, source: Source) -> tuple[Tensor, Tensor]:
-        """Queries [B, T, H] → contexts [B, T, M] and the shares of each step [B, T, S]."""
+    def forward(self, q: Tensor, source: Source, steps: int | None = None) -> tuple[Tensor, Tensor]:
+        """Queries [B, T, H] → contexts [B, T, M] and the shares of each step [B, T, S].
+
+        `steps` is how many there are in all, where they come one by one.
+        """
         if self.query is None or self.score is None:
             scores = q @ source.keys.mT
         else:
-            mixed = self.query(q)[:, :, None] + source.keys[:, None]  # [B, T, S, A]
-            scores = self.score(torch.tanh(mixed)).squeeze(-1)
+            scores = self._added(self.query(q), source.keys, steps or q.shape[1])
         shares = scores.masked_fill(~source.alive[:, None], -torch.inf).softmax(-1)
         return shares @ source.memory, shares
+
+    def _added(self, q: Tensor, keys: Tensor, all_steps: int) -> Tensor:
+        """Scores [B, T, S] of `q` [B, T, A] and `keys` [B, S, A], so much at once as fits memory.
+
+        What does not is scored in parts, of which backward makes each again: the same numbers.
+        """
+        (B, T, A), S = q.shape, keys.shape[1]
+        if B * all_steps * S * A <= TOGETHER:
+            return self._scored(q, keys)
+        rows = max(1, min(B, TOGETHER // (S * A)))
+        steps = max(1, min(T, TOGETHER // (rows * S * A)))
+        parts = []
+        for b in range(0, B, rows):
+            here = keys[b : b + rows]
+            scores = [self._again(q[b : b + rows, t : t + steps], here) for t in range(0, T, steps)]
+            parts.append(torch.cat(scores, 1))
+        return torch.cat(parts)
+
+    def _scored(self, q: Tensor, keys: Tensor) -> Tensor:
+        assert self.score is not None
+        scores: Tensor = self.score(torch.tanh(q[:, :, None] + keys[:, None])).squeeze(-1)
+        return scores
+
+    def _again(self, q: Tensor, keys: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return self._scored(q, keys)
+        scores: Tensor = checkpoint(
+            self._scored, q, keys, use_reentrant=False, preserve_rng_state=False
+        )
+        return scores
 
 
 class Bridge(nn.Module):
@@ -244,17 +279,18 @@ class Translator(nn.Module):
         for t in range(x.shape[1]):
             now = self._beside(x[:, t : t + 1], found)
             y, state = self.decoder(now.transpose(0, 1), state)
-            read, share = self._looked(y.transpose(0, 1), source)
+            read, share = self._looked(y.transpose(0, 1), source, x.shape[1])
             found = read[:, 0]
             reads.append(read)
             shares.append(share)
         return torch.cat(reads, 1), torch.cat(shares, 1)
 
-    def _looked(self, y: Tensor, source: Source) -> tuple[Tensor, Tensor]:
-        """The decoder's outputs [B, T, H], together with what they find in the source."""
+    def _looked(self, y: Tensor, source: Source, steps: int | None = None) -> tuple[Tensor, Tensor]:
+        """The decoder's outputs [B, T, H] of all `steps`, if these are not all, together with what
+        they find in the source."""
         context, shares = source.context[:, None].expand(-1, y.shape[1], -1), y[..., :0]
         if self.attention is not None:
-            context, shares = self.attention(y, source)
+            context, shares = self.attention(y, source, steps)
         if self.how.context != "first":
             y = torch.cat([y, context], -1)
         return torch.tanh(self.readout(y)), shares

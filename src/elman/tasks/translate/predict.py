@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from elman.data import pairs, source
+from elman.data import examples, pairs, source
 from elman.data.pairs import Reading
 from elman.data.tables import table
 from elman.data.tables.arriving import Arriving
 from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
+from elman.data.tables.table import Table
 from elman.errors import UserError
 from elman.tasks import prediction
 from elman.tasks.prediction import Answer
 from elman.tasks.translate.data import Ints
 from elman.tasks.translate.writing import Translating, Translation
 
+STANDARD_INPUT = "standard input"
 EMPTY: list[Translation] = []
 
 
@@ -28,12 +33,11 @@ def predict(
 
     With several translations asked for, a line of text gives as many: its number, the score, the
     translation, with tabs between. A line that cannot be read is a bad row; left out, it gives an
-    empty line. Standard input is lines of text.
+    empty line. Standard input is a table where it begins as one and the model learnt from one, else
+    lines; a text of it in another script is counted among the bad rows, but ends nothing.
     """
     if list(data) == ["-"]:
-        shown = "standard input"
-        arriving = Arriving(shown, sys.stdin.buffer, reading.encoding)
-        _filter(translate, shown, _no_table(arriving, shown, reading), arriving, out, bad)
+        _stream(translate, reading, out, bad)
         return
     sources = source.resolve(data)
     found = [prediction.Rows(*pairs.open_sources(one, reading)) for one in sources]
@@ -45,30 +49,61 @@ def predict(
         _filter(translate, one.shown, lines, None, out, bad)
 
 
-def _no_table(lines: Iterator[str], shown: str, reading: Reading) -> Iterator[str]:
-    """The same lines. UserError where the first belongs to a table, as the model was trained on."""
-    for number, line in enumerate(lines):
-        if number == 0 and reading.form == "table":
-            cells = [cell.strip().strip('"') for cell in line.split(",")]
-            heads = len(cells) > 1 and reading.source_column in cells
-            if heads or "\t" in line or (line.startswith("{") and line.rstrip().endswith("}")):
-                told = "begins as a table, where lines of text are read; give it as a file"
-                raise UserError(f"{shown}: {told}")
-        yield line
+def _stream(translate: Translating, reading: Reading, out: TextIO, bad: BadRows) -> None:
+    arriving = Arriving(STANDARD_INPUT, sys.stdin.buffer, reading.encoding)
+    first = next(arriving, None)
+    lines = arriving if first is None else itertools.chain([first], arriving)
+    strange = Strange(bad)
+    if first is not None and _begins_table(first, reading):
+        rows = prediction.Rows(*_table(first, lines, reading), arriving)
+        prediction.answer_rows([rows], Answering(translate, strange), out, bad)
+    else:
+        _filter(translate, STANDARD_INPUT, lines, arriving, out, bad, strange)
+    strange.end()
+
+
+def _begins_table(first: str, reading: Reading) -> bool:
+    """Whether a line is the first of a table such as the model learnt from."""
+    if reading.form != "table":
+        return False
+    named = reading.source_column in (cells := _cells(first)) and len(cells) > 1
+    return named or "\t" in first or (first.startswith("{") and first.rstrip().endswith("}"))
+
+
+def _table(first: str, lines: Iterator[str], reading: Reading) -> tuple[Table, examples.Reading]:
+    column, header = reading.source_column or "", reading.header
+    if header is None:
+        header = column in _cells(first) or not column.isdecimal()
+    opened = table.open_stream(STANDARD_INPUT, lines, TableOptions(header=header))
+    if opened.form != "json" and column not in opened.columns:
+        raise UserError(
+            f'{STANDARD_INPUT}: begin with a line of names, "{column}" among them, where now '
+            f"stands: {', '.join(opened.columns)[:60]}"
+        )
+    return opened, examples.Reading(
+        text_column=column, header=opened.header, encoding=reading.encoding
+    )
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip().strip('"') for cell in re.split("[,;\t]", line)]
 
 
 def _filter(
     translate: Translating, shown: str, lines: Iterator[str], arriving: Arriving | None,
-    out: TextIO, bad: BadRows,
+    out: TextIO, bad: BadRows, strange: Strange | None = None,
 ) -> None:  # fmt: skip
     number = 0
     for block in prediction.together(lines, arriving):
         texts = [line.strip() for line in block]
         for text, found in zip(texts, answered(translate, texts), strict=True):
             number += 1
-            if isinstance(found, str):
+            where = f"{shown}, line {number:,}"
+            if strange is not None and strange.passes(translate, where, text, found):
+                found = EMPTY
+            elif isinstance(found, str):
                 if text:
-                    bad.add(f"{shown}, line {number:,}", found)
+                    bad.add(where, found)
                 found = EMPTY
             if translate.decoding.n_best == 1:
                 out.write((one_line(found[0].text) if found else "") + "\n")
@@ -77,11 +112,41 @@ def _filter(
         out.flush()
 
 
+@dataclass
+class Strange:
+    """Texts of a stream in scripts that the model cannot read: counted, and no end of the stream,
+    unless no other ever comes."""
+
+    bad: BadRows
+    first: str = ""  # of these
+    others: int = 0  # texts that were answered
+
+    def passes(
+        self, translate: Translating, where: str, text: str, found: list[Translation] | str
+    ) -> bool:
+        """Whether a text that nothing was found for is one of these; then it is counted."""
+        if not isinstance(found, str):
+            self.others += 1
+            return False
+        if not translate.encoder.strange(text):
+            return False
+        self.first = self.first or f"{where}: {found}"
+        BadRows(True, first=self.bad.first).refuse(f"{where}: {found}")  # told with the others
+        self.bad.count += 1
+        return True
+
+    def end(self) -> None:
+        """UserError where no text could be read."""
+        if self.first and not self.others and not self.bad.skip:
+            raise UserError(self.first)
+
+
 @dataclass(frozen=True)
 class Answering:
-    """A model that answers the rows of a table."""
+    """A model that answers the rows of a table; those of a stream whatever their script."""
 
     translate: Translating
+    strange: Strange | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,7 +158,11 @@ class Answering:
 
     def __call__(self, sequences: Sequence[str]) -> list[Answer]:
         answers: list[Answer] = []
-        for found in answered(self.translate, sequences):
+        for text, found in zip(sequences, answered(self.translate, sequences), strict=True):
+            where = f'{STANDARD_INPUT}, "{one_line(text)[:20]}"'
+            if self.strange and self.strange.passes(self.translate, where, text, found):
+                answers.append(dict.fromkeys(self.columns, ""))
+                continue
             if isinstance(found, str):
                 answers.append(found)
                 continue
