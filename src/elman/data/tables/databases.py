@@ -22,7 +22,7 @@ from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
 from elman.data.tables.forms import form_of
 from elman.data.tables.library import library
 from elman.data.tables.options import TableOptions
-from elman.data.tables.rehearsal import damaged, rehearse
+from elman.data.tables.rehearsal import damaged
 from elman.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ LONGEST_CELL = 1 << 24  # bytes
 STEPS = 100_000  # of SQLite's machine, between two looks at the clock
 READING = ("select", "with", "values", "from", "table")  # how a query begins that reads
 MEMORY = "1GB"  # of DuckDB
+_DAMAGED = (
+    "not a database", "malformed", "disk I/O", "corrupt", "Corrupt", "IO Error", "Serialization",
+    "INTERNAL", "FATAL",
+)  # fmt: skip
 _COMMENT = re.compile(r"\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|\(", re.DOTALL)
 _ALLOWED = {
     sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE,
@@ -319,6 +323,8 @@ def _told(shown: str, name: str, clock: _Clock) -> Iterator[None]:
         yield
     except (UserError, GeneratorExit):
         raise
+    except UnicodeDecodeError:  # in the name of a table
+        raise damaged(shown, "sqlite") from None
     except Exception as error:
         if type(error).__module__.split(".")[0] not in ("sqlite3", "duckdb", "_duckdb"):
             raise
@@ -329,8 +335,6 @@ def _told(shown: str, name: str, clock: _Clock) -> Iterator[None]:
             raise UserError(f"{shown}: several statements; give one query") from None
         if any(word in said for word in ("not authorized", "readonly", "prohibited")):
             raise UserError(f"{shown}: the query would do more than read; {_ADVICE}") from None
-        if isinstance(error, sqlite3.DatabaseError) and any(
-            word in said for word in ("not a database", "malformed", "disk I/O", "corrupt")
-        ):
-            raise damaged(shown, "sqlite") from None
+        if any(word in said for word in _DAMAGED) and "lock" not in said:
+            raise damaged(shown, "sqlite" if name == "SQLite" else "duckdb") from None
         raise UserError(f"{shown}: {name} says: {said}; check the file and the query") from None
