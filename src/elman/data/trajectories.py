@@ -184,18 +184,22 @@ def split(items: Sequence[Trajectory], share: float) -> tuple[list[int], list[in
     equal: dict[bytes, list[int]] = {}
     for k, item in enumerate(items):
         equal.setdefault(item.digest(), []).append(k)
-    if len(equal) < 2:
+    # By content, not by place: sequences that are added leave the others where they are. Where all
+    # are alike, the doctor tells that what is validated is trained on.
+    groups = [equal[digest] for digest in sorted(equal)]
+    if len(groups) == 1:
+        groups = [[k] for k in groups[0]]
+    if len(groups) < 2:
         raise UserError(
             f"{items[0].where}: one sequence only, so none is left to validate on; cut it into "
             "parts (--cut 200), name the column that tells sequences apart (--sequence-column), or "
             "give --validation 0"
         )
     held: list[int] = []
-    # By content, not by place: sequences that are added leave the others where they are.
-    for digest in sorted(equal)[:-1]:
+    for group in groups[:-1]:
         if len(held) >= max(1, round(share * len(items))):
             break
-        held += equal[digest]
+        held += group
     return sorted(set(range(len(items))) - set(held)), sorted(held)
 
 
@@ -385,8 +389,8 @@ def _number(row: Row, column: str, numerals: Numerals, *, or_empty: bool = False
     """The number in a cell; NaN for an empty one. ValueError: none, or not finite."""
     value = row.values.get(column)
     number = numerals.number(value)
-    if number is None and table.is_number(value):
-        number = float(value)  # type: ignore[arg-type]  # infinite
+    if number is None and table.is_number(value) and math.isinf(float(value)):  # type: ignore[arg-type]
+        number = math.inf
     if number is None:
         told = numerals.told()
         raise ValueError(

@@ -46,6 +46,7 @@ from elman.tasks.regress.scoring import (
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 
 MOST_EPOCHS = 300  # where the time is given
+PARTS, LONGEST_PART = 10, 200  # of a single sequence: how many at least, and their steps
 ONE_STEP = "one_step_"
 
 
@@ -93,6 +94,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         columns = train.columns
         _check(options, columns, name)
         if check is None:
+            options, train = _parted(options, train, validation)
             train, check = _split(train, options, validation)
         else:
             train, check = _cut(train, options), _cut(check, options)
@@ -302,6 +304,19 @@ def _cut(whole: Trajectories, options: RegressOptions) -> Trajectories:
     if options.cut is None:
         return whole
     return replace(whole, items=trajectories.cut(whole.items, options.cut))
+
+
+def _parted(
+    options: RegressOptions, whole: Trajectories, share: float
+) -> tuple[RegressOptions, Trajectories]:
+    """A single sequence is cut where nobody says how, so that its end can be kept to validate."""
+    steps = len(whole.items[0].x)
+    open_ = options.cut is None and whole.columns.every_step and len(whole) == 1 and share > 0
+    if not open_ or steps < 2 * PARTS or _start(options, whole.columns) == "given":
+        return options, whole
+    size = min(LONGEST_PART, steps // PARTS)
+    fact = f"one sequence: cut into parts of {size:,} steps, the last for validation (--cut)"
+    return replace(options, cut=size), replace(whole, facts=(*whole.facts, fact))
 
 
 def _split(
