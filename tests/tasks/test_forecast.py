@@ -62,7 +62,7 @@ def _network(data: Panel, **options: Any) -> Network:
         _options(**options), dropout=0.0, weight_drop=0.0,
         identity=_options(**options).identity or 0,
     )  # fmt: skip
-    past = len(data.collection.reading.past_columns)
+    past = len(data.collection.options.past_columns)
     return make_network(settled, data.settings, widths_of(data.fitted, past)).eval()
 
 
@@ -355,7 +355,9 @@ def test_words_that_are_not_used_are_warned_of(tmp_path: Path) -> None:
     read = _read(path, target="price", static_columns="shop")
     (line,) = [w for w in TASK.examine(read).warnings if "words" in w]
     assert "not used: review; " in line
-    assert any("not used: label, checked" in fact for fact in TASK.examine(read).facts)
+    told = TASK.examine(read).facts
+    assert any("not used: label" in fact for fact in told)
+    assert any('dates that are not used: checked; the times are those of "day"' in f for f in told)
     quiet = _read(path, target="price", static_columns="shop,review")
     assert not [w for w in TASK.examine(quiet).warnings if "words" in w]
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from elman.data.tables.content import BadRows
 from elman.data.time_series.options import SeriesOptions
-from elman.data.time_series.series import Collection
+from elman.data.time_series.series import Collection, places_to
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
-from elman.estimators.series import TABLES, collection_of, form_of
+from elman.estimators.series import TABLES, GiveBack, collection_of, form_of
 from elman.options import part
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.panel import Panel
@@ -30,7 +30,8 @@ class Forecaster(Estimator):
     Series y are an array of numbers [T]; a list of such arrays; or a table, a data frame or a
     mapping of columns: `unique_id, ds, y`, or dates beside a column for each series. Of a table
     frequency, season and calendar are read from its dates, and `…_columns` may help. The index of
-    a data frame is not read.
+    a data frame is read where it has a name, or holds the dates. Dates may be texts or of the types
+    of numpy, pandas (zones, periods) and polars; forecasts are dated by the same.
 
     Parameters are those of the command; None is chosen from the data. `validation` is the share at
     the end of each series that is held back to find the best weights: 0 learns from all of it, and
@@ -44,13 +45,15 @@ class Forecaster(Estimator):
     look_back: int | None = None
     season: int | None = None
     quantiles: Sequence[float] = ()
-    time_column: str | None = None
-    id_column: str | None = None
+    time_column: str | Sequence[str] | None = None
+    id_column: str | Sequence[str] | None = None
     target: str | Sequence[str] | None = None
     past_columns: str | Sequence[str] = ()
     future_columns: str | Sequence[str] = ()
     static_columns: str | Sequence[str] = ()
     fill: Literal["previous", "linear", "zero"] | None = None
+    duplicates: Literal["sum", "mean", "last"] | None = None
+    date_format: str | None = None
     calendar: str | Sequence[str] | None = None
     log: bool = False
     scaling: Literal["series", "window", "last"] | None = None
@@ -84,7 +87,8 @@ class Forecaster(Estimator):
 
         def read(own: Any) -> Panel:
             found = collection_of(series, part(SeriesOptions, own), new=False)
-            return reading.divided("y", found, own, self.validation, bad)
+            self._times = found.times
+            return reading.divided("y", found.collection, own, self.validation, bad)
 
         job = self._train("forecast", read)
         self._found, self._options, self._device = job.dataset.collection, job.options, job.device
@@ -104,17 +108,17 @@ class Forecaster(Estimator):
         that the network does not know by name; tables name theirs.
         Where there are `future_columns`, the table goes on for `horizon_` rows without a value.
         """
-        form, found, made = self._forecasts(past, steps)
+        form, found, times, made = self._forecasts(past, steps)
         if form in ("series", "list"):
             middle = point(made, self._options.quantiles)
             return middle[0] if form == "series" else middle
         rows = answers(found, made, self._options.quantiles)
-        table: dict[str, NDArray[Any]] = {
-            name: np.array([row[name] for row in rows]) for name in rows[0]
-        }
-        times = found.columns[1]
-        if found.grid is not None and found.grid.pattern == "%Y-%m-%dT%H:%M:%S":
-            table[times] = table[times].astype("datetime64[s]")
+        table: dict[str, Any] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        back = self._times if past is None else times
+        if found.grid is not None and len(found.time_columns) == 1:
+            (column,) = found.time_columns
+            if column in back:
+                table[column] = back[column](ahead(found, made.shape[1]))
         return self._kind(table) if past is None else _kind_of(past)(table)
 
     def predict_quantiles(
@@ -124,7 +128,7 @@ class Forecaster(Estimator):
 
         The first and the last are the ends of an interval: of 0.1, 0.5 and 0.9 one of 80 %.
         """
-        form, _, made = self._forecasts(past, steps)
+        form, _, _, made = self._forecasts(past, steps)
         if not self._options.quantiles:
             raise UserError("fitted without quantiles: give Forecaster(quantiles=(0.1, 0.5, 0.9))")
         return made[0] if form == "series" else made
@@ -139,7 +143,7 @@ class Forecaster(Estimator):
         first place. `y` is not read. UserError: series shorter than look-back and horizon, or that
         never move.
         """
-        there = self._panel(series, ahead=False)
+        there, _ = self._panel(series, ahead=False)
         made, _ = forecasts(self.model_, there, there.check, self._device)
         scores = scores_of(there, there.check, made, self._options.quantiles)
         if "mase" not in scores:
@@ -148,8 +152,9 @@ class Forecaster(Estimator):
 
     def _forecasts(
         self, past: Any, steps: int | None
-    ) -> tuple[str, Collection, NDArray[np.float64]]:
-        """How the series were handed over, the series, and forecasts [S, H, Q]."""
+    ) -> tuple[str, Collection, Mapping[str, GiveBack], NDArray[np.float64]]:
+        """How the series were handed over, the series, how their times come back, and forecasts
+        [S, H, Q]."""
         self._check_fitted()
         if isinstance(past, int | float):
             raise UserError(f"{past} is no series; for fewer steps ahead give steps={past}")
@@ -158,22 +163,30 @@ class Forecaster(Estimator):
             raise UserError(
                 f"steps={steps}: needs 1 to {self.horizon_}, the horizon that was learnt"
             )
-        there = self._panel(past, ahead=True)
+        there, times = self._panel(past, ahead=True)
         made, _ = forecasts(self.model_, there, there.check, self._device)
         form = self._form if past is None else form_of(past)
-        return form, there.collection, made[:, :steps]
+        return form, there.collection, times, made[:, :steps]
 
-    def _panel(self, series: Any, *, ahead: bool) -> Panel:
-        """Series for the network: those of the training for None."""
+    def _panel(self, series: Any, *, ahead: bool) -> tuple[Panel, Mapping[str, GiveBack]]:
+        """Series for the network, those of the training for None; and how their times come back."""
         self._check_fitted()
-        found = self._found
+        found, times = self._found, self._times
         if series is not None:
             if (form_of(series) in TABLES) != (self._form in TABLES):
                 raise UserError("fitted on arrays, or on a table: the series must be such, too")
             same = form_of(series) == self._form == "series"
-            found = collection_of(series, self._found.reading, new=not same)
+            known = self._found.reading
+            found, times = collection_of(series, known.options, new=not same, known=known)
         bad = BadRows(skip=False, advice="give more of it" if not ahead else "mend it")
-        return reading.resumed("y", found, self._preprocessing, bad, ahead=ahead)
+        return reading.resumed("y", found, self._preprocessing, bad, ahead=ahead), times
+
+
+def ahead(found: Collection, steps: int) -> NDArray[np.int64]:
+    """The moments of so many forecasts of each series, one series after the other."""
+    assert found.grid is not None
+    places = [places_to(one, found.grid, len(one) + steps)[len(one) :] for one in found.series]
+    return found.grid.moments(np.concatenate(places))
 
 
 def _kind_of(series: Any) -> Callable[[Any], Any]:

@@ -106,7 +106,7 @@ def test_dates_of_every_frequency_are_read_written_and_go_on(kind: str) -> None:
     half, rest = len(texts) // 2, len(texts) - len(texts) // 2
     assert [grid.text(int(p)) for p in grid.after(int(places[half - 1]), rest)] == texts[half:]
     kept = json.loads(json.dumps(grid.to_json()))
-    assert grid_from_json(kept) == grid
+    assert grid_from_json(kept) == grid and kept == grid.to_json()
 
 
 def _sessions(off: set[int], holidays: list[int], count: int = 200) -> list[str]:

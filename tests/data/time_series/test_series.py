@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from elman.data.tables.content import BadRows
 from elman.data.time_series import series
@@ -39,20 +42,24 @@ def test_wide_long_rows_and_json_hold_the_same_series(tmp_path: Path) -> None:
     long += [[n, m, str(v)] for n, vs in VALUES.items() for m, v in zip(MONTHS, vs, strict=True)]
     rows = [["V1", *[f"V{k + 2}" for k in range(33)]]]
     rows += [[n, *map(str, vs), "", "", ""] for n, vs in VALUES.items()]
+    headed = [["name", *MONTHS], *[[n, *map(str, vs)] for n, vs in VALUES.items()]]
     objects = "\n".join(json.dumps(dict(zip(long[0], row, strict=True))) for row in long[1:])
     found = [
         _read(tmp_path / "wide.csv", _table(_wide())),
         _read(tmp_path / "long.csv", _table(long)),
         _read(tmp_path / "rows.csv", _table(rows)),
         _read(tmp_path / "long.jsonl", objects),
+        _read(tmp_path / "headed.csv", _table(headed), SeriesOptions(header=True)),
     ]
     for one in found:
         assert {s.name: s.y.tolist() for s in one.series} == VALUES
-    assert found[0].grid == found[1].grid == found[3].grid and found[2].grid is None
+    grids = [one.grid for one in found]
+    assert grids[0] == grids[1] == grids[3] == grids[4] and found[2].grid is None
     assert found[0].grid is not None and found[0].grid.name == "monthly"
     assert found[1].series[0].places.tolist() == found[0].series[0].places.tolist()
-    assert [one.form for one in found] == ["csv", "csv", "csv", "json"]
-    assert found[0].columns == ("unique_id", "month")
+    assert [one.form for one in found] == ["csv", "csv", "csv", "json", "csv"]
+    assert found[0].id_columns == ("unique_id",) and found[0].time_columns == ("month",)
+    assert found[4].id_columns == ("name",)
 
 
 def test_a_column_alone_and_numbers_without_a_header_are_series(tmp_path: Path) -> None:
@@ -84,7 +91,7 @@ def test_covariates_go_with_their_series_and_may_reach_ahead(tmp_path: Path) -> 
         ("zero", [1, 0, 0, 4, 0, 6]),
     ],
 )
-def test_gaps_are_filled_as_asked_and_refused_otherwise(
+def test_gaps_are_filled_as_asked_and_refused_where_they_are_many(
     tmp_path: Path, fill: Fill, filled: list[float]
 ) -> None:
     # Two days are missing, one value is; what is empty at both ends is no gap.
@@ -92,20 +99,50 @@ def test_gaps_are_filled_as_asked_and_refused_otherwise(
         "ds,y\n2024-01-01,\n2024-01-02,1\n2024-01-05,4\n2024-01-06,NA\n2024-01-07,6\n2024-01-08,\n"
     )
     found = _read(tmp_path / "g.csv", text, SeriesOptions(fill=fill))
-    assert found.series[0].y.tolist() == filled and found.filled == 3
+    assert found.series[0].y.tolist() == filled and found.filled == 3 and found.longest == 2
     assert (
         found.grid is not None and found.grid.text(int(found.series[0].places[0])) == "2024-01-02"
     )
-    with pytest.raises(UserError, match=r'line 4: 2 rows of "y" missing after 2024-01-02; give --'):
+    told = r'line 4: 2 rows of "y" missing after 2024-01-02; 3 of 6 are too many .*: give --fill'
+    with pytest.raises(UserError, match=told):
         _read(tmp_path / "g.csv", text)
+
+
+@given(
+    st.integers(60, 90),
+    st.lists(st.tuples(st.integers(1, 58), st.integers(1, 5)), max_size=2),
+    st.booleans(),
+)
+def test_short_gaps_are_filled_on_a_line_and_long_ones_refused(
+    days: int, gaps: list[tuple[int, int]], rows: bool
+) -> None:
+    """Whether rows are missing or their values."""
+    gone = {day for start, length in gaps for day in range(start, min(start + length, days - 1))}
+    lines = ["ds,y"]
+    for k in range(days):
+        day = np.datetime64("2024-01-01") + k
+        if k not in gone:
+            lines.append(f"{day},{2 * k + 1}")
+        elif not rows:
+            lines.append(f"{day},NA")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "g.csv")
+        runs = "".join("x" if k in gone else " " for k in range(days)).split()
+        longest = max(map(len, runs), default=0)
+        if longest > 3 or len(gone) > 0.1 * days:
+            with pytest.raises(UserError, match=r"g\.csv, line \d+: .*give --fill"):
+                _read(path, "\n".join(lines))
+            return
+        found = _read(path, "\n".join(lines))
+    assert found.series[0].y.tolist() == pytest.approx([2 * k + 1 for k in range(days)])
+    assert (found.filled, found.longest) == (len(gone), longest)
 
 
 WRONG = {
     "comes twice": "ds,y\n2024-01-01,1\n2024-01-02,2\n2024-01-02,3\n",
-    "comes after": "ds,y\n2024-01-01,1\n2024-01-03,2\n2024-01-02,3\n",
     "'x', not a number": "ds,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,x\n",
     "'inf', not a finite number": "ds,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,inf\n",
-    "needs dates as": "ds,y\n2024-01-01,1\n2024-01-02,2\n3 Jan 2024,3\n",
+    "needs a date as 2024-01-01": "ds,y\n2024-01-01,1\n2024-01-02,2\n3 Jan 2024,3\n",
     "no such time follows": "ds,y\n2024-01-01 00:00,1\n2024-01-01 01:00,2\n2024-01-01 02:07,3\n"
     "2024-01-01 03:07,3\n2024-01-01 04:07,3\n",
 }

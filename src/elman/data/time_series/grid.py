@@ -233,7 +233,8 @@ class Grid:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return asdict(self) | {"weekdays": list(self.weekdays), "dates": asdict(self.dates)}
+        dates = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.dates).items()}
+        return asdict(self) | {"weekdays": list(self.weekdays), "dates": dates}
 
 
 def grid_from_json(data: Any) -> Grid:
