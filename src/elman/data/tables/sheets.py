@@ -25,7 +25,14 @@ from elman.data.tables.forms import Form, form_of
 from elman.data.tables.library import library
 from elman.data.tables.options import TableOptions
 from elman.data.tables.rehearsal import damaged, rehearse
-from elman.data.tables.workbooks import DAMAGES, Looked, check_sheet, letters, look_through
+from elman.data.tables.workbooks import (
+    DAMAGES,
+    Looked,
+    check_formulas,
+    check_size,
+    letters,
+    look_through,
+)
 from elman.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,6 +63,8 @@ def open_sheet(source: Source, asked: TableOptions = TableOptions()) -> Content:
             copy = Path(folder, f"copy.{form}")
             with source.path.open("rb") as stream, copy.open("wb") as out:
                 looked = look_through(source.shown, form or "xlsx", stream, out)
+            for sheet in looked.values() if form == "ods" else ():  # of which all are read
+                check_size(source.shown, sheet)
             with calamine.load_workbook(str(copy)) as book:
                 return _chosen(source.shown, book, looked, asked)
 
@@ -114,7 +123,8 @@ def _chosen(
             raise UserError(f"{shown}: holds no rows")
         name, *others = filled
     if looked is not None:
-        check_sheet(shown, looked.get(name, Looked(name)))
+        check_formulas(shown, looked.get(name, Looked(name)))
+        check_size(shown, looked.get(name, Looked(name)))
     sheet = book.get_sheet_by_name(name)
     facts = []
     if others:
@@ -201,10 +211,16 @@ def _rows(sheet: CalamineSheet) -> Rows:
 
 
 def _above(begun: Sequence[tuple[int, list[Any]]]) -> int:
-    """How many rows stand above the table: titles of one cell, where other rows have more."""
-    filled = [sum(cell is not None for cell in row) for _, row in begun[: PREAMBLE + 5]]
-    above = next((k for k, n in enumerate(filled) if n > 1), 0)
-    return above if above <= PREAMBLE else 0
+    """How many rows stand above the table: titles of one cell, where other rows have more. A cell
+    right above a row that begins further left is a header whose first names are left out."""
+    places = [
+        (number, [k for k, cell in enumerate(row) if cell is not None]) for number, row in begun
+    ]
+    above = next((k for k, (_, filled) in enumerate(places) if len(filled) > 1), 0)
+    if not 0 < above <= PREAMBLE:
+        return 0
+    (number, filled), (row, begins) = places[above - 1], places[above]
+    return above - 1 if row == number + 1 and filled[0] > begins[0] else above
 
 
 def _texts(row: Sequence[Any]) -> list[str]:

@@ -90,13 +90,17 @@ def look_through(shown: str, form: str, path: BinaryIO, copy: BinaryIO) -> dict[
     return looked
 
 
-def check_sheet(shown: str, looked: Looked) -> None:
-    """UserError: a formula without its value, more cells than fit into memory."""
+def check_formulas(shown: str, looked: Looked) -> None:
+    """UserError: a formula without its value."""
     if looked.unvalued:
         raise UserError(
             f'{shown}, sheet "{looked.name}", cell {looked.unvalued}: a formula whose value was '
             f"never worked out; open and save it in a spreadsheet program, or {AS_VALUES}"
         )
+
+
+def check_size(shown: str, looked: Looked) -> None:
+    """UserError: more cells than fit into memory."""
     if looked.cells > MOST_CELLS:
         raise UserError(
             f'{shown}, sheet "{looked.name}": values as far as row {looked.last_row:,} and column '

@@ -1,0 +1,39 @@
+"""Tables in files that are no text: spreadsheets, columnar files, databases."""
+
+from __future__ import annotations
+
+from elman.data.source import Source
+from elman.data.tables.columnar import open_columnar
+from elman.data.tables.content import Content
+from elman.data.tables.databases import open_database
+from elman.data.tables.forms import COLUMNAR, DATABASES, NAMES, SHEETS, form_of, form_of_bytes
+from elman.data.tables.options import TableOptions
+from elman.data.tables.sheets import open_sheet
+from elman.errors import UserError
+
+PACKED = (".gz", ".zst")
+
+
+def open_other_form(source: Source, asked: TableOptions) -> Content | None:
+    """The table in a file that is no text; None of a text.
+
+    UserError: an option that does not fit the form, a file that is packed once more, and as of
+    `open_sheet`, `open_columnar`, `open_database`.
+    """
+    if source.path.suffix in PACKED:
+        form = form_of_bytes(next(iter(source.blocks()), b"")[:64])
+        if form is not None:
+            raise UserError(f"{source.shown}: a packed {NAMES[form]}; unpack it first")
+    else:
+        form = form_of(source.path, source.shown)
+    what = NAMES[form] if form is not None else "text"
+    if asked.sheet is not None and form not in SHEETS:
+        raise UserError(f"{source.shown}: a {what} has no sheets; leave out --sheet")
+    for name, given in (("table", asked.table), ("query", asked.query)):
+        if given is not None and form not in DATABASES:
+            raise UserError(f"{source.shown}: a {what} is no database; leave out --{name}")
+    if form in SHEETS:
+        return open_sheet(source, asked)
+    if form in COLUMNAR:
+        return open_columnar(source, asked)
+    return open_database(source, asked) if form in DATABASES else None
