@@ -25,6 +25,7 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 SECOND = 1_000_000  # microseconds
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+FIRST, END = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND  # the years 1 to 9999
 FEW = 24  # cells that are sooner read one by one
 BLOCK = 1 << 17  # cells read at once
 SCRIPTS = ("０１２３４５６７８９", "٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "०१२३४५६७८९")
@@ -226,6 +227,7 @@ def _moments(fields: dict[str, Ints], fits: Bools, offset: int) -> tuple[Ints, B
         moments += hour * HOUR + rest
     if "z" in fields:
         moments -= (fields["z"] - offset) * MINUTE
+    fits &= (moments >= FIRST) & (moments < END)
     return np.where(fits, moments, 0), ~fits
 
 

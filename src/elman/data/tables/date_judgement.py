@@ -41,15 +41,22 @@ def dates_of(profile: Profile, date_format: str | None = None) -> Dates | None:
     """How the dates of a column are written; None where nearly all of its cells are none.
 
     Numbers are dates too, though not `sure`; those that fit no calendar are a "number".
-    `date_format`, a pattern of strptime, overrules: None where not a cell fits it. UserError: a
-    pattern that makes no date.
+    `date_format`, a pattern of strptime, overrules: None where cells do not fit it, half of them,
+    or any of those that look like dates. UserError: a pattern that makes no date.
     """
     if profile.present == 0:
         return None
-    if date_format is not None:
-        return _given(profile, date_format)
     numbers = sum(n for shape, n in profile.shapes.items() if A_NUMBER.fullmatch(plain(shape)))
-    return _of_numbers(profile) if _nearly(numbers, profile.present) else _of_texts(profile)
+    numeric = _nearly(numbers, profile.present)
+    found = _of_numbers(profile) if numeric else _of_texts(profile)
+    if date_format is None:
+        return found
+    dates, share = _given(profile, date_format)
+    dated = found is not None and found.sure
+    if share >= 0.5 or (share > 0 and dated):
+        # Any four digits are a year.
+        return replace(dates, sure=not numeric or date_format != "%Y")
+    return None
 
 
 def _cells(profile: Profile) -> list[str]:
@@ -247,19 +254,19 @@ def _only_first_days(moments: Ints) -> bool:
     """Whether all are the first of their months, of several: a month is told by its first day."""
     days = (moments // DAY).astype("M8[D]")
     months = days.astype("M8[M]")
-    return bool((months.astype("M8[D]") == days).all() and len(np.unique(months)) > 1)
+    midnight = not (moments % DAY).any()
+    return bool(midnight and (months.astype("M8[D]") == days).all() and len(np.unique(months)) > 1)
 
 
-def _given(profile: Profile, date_format: str) -> Dates | None:
-    """As the user says, if any cell is so."""
+def _given(profile: Profile, date_format: str) -> tuple[Dates, float]:
+    """As the user says, and the share of cells that are so."""
     cells = _cells(profile)
     if date_format in EPOCHS:
-        dates = replace(_number(date_format, cells), given=True, sure=True)
-        return dates if _good(dates, cells) else None
+        behind = [len(cell.partition(".")[2]) for cell in cells]
+        dates = _number(date_format, cells, min(behind, default=0), max(behind, default=0))
+        return replace(dates, given=True), _good(dates, cells) / max(len(cells), 1)
     require_whole(date_format)
     dates = Dates(date_format, given=True)
-    if not _good(dates, cells):
-        return None
     names, loose = defaultdict[str, list[str]](list), set[str]()
     for first in profile.first.values():
         match = dates.match(plain(first.cell))
@@ -270,16 +277,17 @@ def _given(profile: Profile, date_format: str) -> Dates | None:
                 loose.add(name)
     for letter in loose:
         date_format = date_format.replace(f"%{letter}", f"%-{letter}")
-    return _completed(replace(dates, pattern=date_format), profile, cells, names)
+    dates = _completed(replace(dates, pattern=date_format), profile, cells, names)
+    return dates, _good(dates, cells) / max(len(cells), 1)
 
 
 def _of_numbers(profile: Profile) -> Dates | None:
     """Numbers as months, days, seconds since 1970, serials: as what nearly all of them can be."""
     shapes = Counter[tuple[int, int]]()  # digits before the point and behind it
     for shape, count in profile.shapes.items():
-        whole, _, behind = plain(shape).lstrip("+-").replace(",", ".").partition(".")
+        whole, _, rest = plain(shape).lstrip("+-").replace(",", ".").partition(".")
         if A_NUMBER.fullmatch(plain(shape)):
-            shapes[len(whole), len(behind)] += count
+            shapes[len(whole), len(rest)] += count
     widths = Counter[int]()
     for (width, _), count in shapes.items():
         widths[width] += count

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from elman.data.tables.date_cells import BLOCK, DAY, SECOND, Bools, Ints
+from elman.data.tables.date_cells import BLOCK, DAY, END, FIRST, SECOND, Bools, Ints
 
 SERIAL, NUMBER = "serial", "number"
 # Microseconds that a unit of the whole part is worth, as (times, by).
@@ -50,7 +50,8 @@ class NumberReader:
         return moments, bad
 
     def _block(self, texts: Sequence[str]) -> tuple[Ints, Bools]:
-        if all(map(str.isdigit, texts)) and max(map(len, texts), default=0) <= 18:
+        digits = "".join(texts).isascii() and all(map(str.isdigit, texts))
+        if digits and max(map(len, texts), default=0) <= 18:
             whole = np.array(texts, dtype=np.str_).astype(np.int64)
             return self._of(whole, np.zeros(len(texts)))
         quick = self._quick(texts)
@@ -96,8 +97,7 @@ class NumberReader:
             days = np.where(bad, FIRST_SERIAL, whole) - FIRST_SERIAL
             return days * DAY + np.rint(rest * 86_400).astype(np.int64) * SECOND, bad
         times, by = EPOCHS[self.kind]
-        limit = 253_402_300_800 * SECOND * by // times  # the year 10000
-        bad = (whole >= limit) | (whole < -62_135_596_800 * SECOND * by // times)
+        bad = (whole >= END * by // times) | (whole < FIRST * by // times)
         whole = np.where(bad, 0, whole)
         return whole * times // by + np.rint(rest * times / by).astype(np.int64), bad
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from elman.data.tables.date_cells import plain
 from elman.data.tables.date_judgement import NEARLY_ALL, dates_of
@@ -18,6 +18,7 @@ from elman.data.tables.date_value import Dates
 from elman.data.tables.month_names import month_of
 from elman.data.tables.profile import MISSING, Profile
 from elman.errors import UserError
+from elman.options import make
 
 Part: TypeAlias = Literal[
     "year", "quarter", "month", "week", "day", "yearday", "hour", "minute", "second", "date", "time"
@@ -121,11 +122,19 @@ def parts_of(profiles: Sequence[Profile]) -> Parts | None:
     return None
 
 
+def parts_from_json(data: Any) -> Parts:
+    """The parts that gave this by `asdict`. UserError where it is damaged."""
+    if not isinstance(data, Mapping) or "dates" not in data:
+        raise UserError("damaged (no parts of a time)")
+    return make(Parts, {**data, "dates": make(Dates, data["dates"])})
+
+
 def _named(name: str, profiles: Sequence[Profile]) -> tuple[Part, ...]:
     """What a column may be by its name."""
     names = {profile.name.strip() for profile in profiles}
-    bare = re.sub(r"[\s_]*[\[(]?\b(?:utc|gmt|local|lst)\b[\])]?$", "", name.strip().lstrip("#"))
-    bare = re.sub(r"_(?:utc|gmt|local)$", "", bare, flags=re.IGNORECASE)
+    bare = re.sub(
+        r"[\s_]+[\[(]?(?:utc|gmt|local|lst)[\])]?$", "", name.strip().lstrip("#"), flags=re.I
+    )
     if bare in ("MM", "mm"):  # of buoys: YY MM DD hh mm
         return ("minute",) if bare == "mm" and "MM" in names else ("month",)
     if bare in ("DD", "dd"):
@@ -137,7 +146,7 @@ def _holds(profile: Profile, part: Part) -> bool:
     """Whether nearly all cells are such a part."""
     cells = [c for cell in profile.distinct if (c := plain(cell)).lower() not in MISSING]
     good = sum(_text(part, cell) != "" for cell in cells)
-    return bool(cells) and good >= NEARLY_ALL * len(cells)
+    return good > 0 and len(cells) - good <= max(1, (1 - NEARLY_ALL) * len(cells))
 
 
 def _text(part: Part, cell: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from elman.data.tables.date_patterns import A_NAME, ORDINAL
 from elman.data.tables.month_names import A_HALF, is_weekday, month_of
-from elman.data.tables.zones import A_ZONE, minutes_of
+from elman.data.tables.zones import A_ZONE
 
 # In the expressions of styles, {m} is a group m of what a month may be.
 GROUPS: Mapping[str, str] = {
@@ -182,7 +182,7 @@ def _clock(rest: str, date: str) -> tuple[str, dict[str, str]] | None:
     for regex in TIMES:
         match = regex.match(rest, joined.end())
         tail = TAIL.fullmatch(rest, match.end()) if match else None
-        if match is None or tail is None or (tail["z"] and minutes_of(tail["z"]) is None):
+        if match is None or tail is None:
             continue
         if match.re.groupindex.keys() >= {"M"} and not match["M"] and len(match["H"]) < 2:
             continue
@@ -195,9 +195,6 @@ def _known(match: re.Match[str]) -> bool:
     groups = match.groupdict()
     named = groups.get("B")
     if named and month_of(named) is None:
-        return False
-    zone = groups.get("z")
-    if zone and minutes_of(zone) is None:
         return False
     return all(is_weekday(groups[name]) for name in "aA" if groups.get(name))
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from elman.data.tables.date_cells import Bools, CellReader, Ints, all_plain
+from elman.data.tables.date_cells import END, FIRST, Bools, CellReader, Ints, all_plain
 from elman.data.tables.date_numbers import EPOCHS, NUMBER, SERIAL, WORDS, NumberReader, number_text
 from elman.data.tables.date_patterns import Token, letters, regex, tokens
 from elman.data.tables.month_names import MONTHS, WEEKDAYS
@@ -125,11 +125,13 @@ class Dates:
         )
 
     def text(self, moment: int) -> str:
-        """A moment in the style of the data."""
+        """A moment in the style of the data. UserError: before the year 1 or after 9999."""
         moment = int(moment)
         if self.pattern in ONE_NUMBER:
             made = number_text(self.pattern, moment, self.least_decimals, self.most_decimals)
         else:
+            if not FIRST <= moment < END:
+                raise UserError("a date before the year 1 or after 9999 cannot be written")
             when = EPOCH + timedelta(microseconds=moment)
             made = "".join(self._written(token, when) for token in tokens(self.pattern))
         return made.translate(str.maketrans("0123456789", self.digits)) if self.digits else made

@@ -9,8 +9,17 @@
 from __future__ import annotations
 
 from elman.data.tables.date_judgement import dates_of
-from elman.data.tables.date_parts import Parts, parts_of
+from elman.data.tables.date_parts import Parts, parts_from_json, parts_of
 from elman.data.tables.date_styles import STYLES, Style
 from elman.data.tables.date_value import Dates, Resolution
 
-__all__ = ["STYLES", "Dates", "Parts", "Resolution", "Style", "dates_of", "parts_of"]
+__all__ = [
+    "STYLES",
+    "Dates",
+    "Parts",
+    "Resolution",
+    "Style",
+    "dates_of",
+    "parts_from_json",
+    "parts_of",
+]
