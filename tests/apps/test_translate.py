@@ -182,3 +182,25 @@ def test_a_tie_with_the_baseline_is_no_loss(translated: Path, tmp_path: Path) ->
     assert next(iter(found["scores"])) == "exact"
     assert found["scores"]["exact"] == found["baseline"]["exact"] == 0
     assert ended.err == "elman: WARNING: the network is no better than its baseline\n"
+
+
+def test_answers_to_tokenised_pairs_are_tokenised(tmp_path: Path) -> None:
+    nouns = {"书": "book", "车": "car", "老师": "teacher", "苹果": "apple"}
+    verbs = {"喜欢": "like", "看见 了": "saw", "知道": "know"}
+    times = {"今天": "today", "昨天": "yesterday", "在 家": "at home"}
+    pairs = [
+        (f"{t} 我 {v} 那 {n} 。", f"i {verb} that {noun} {time} .")
+        for t, time in times.items() for v, verb in verbs.items() for n, noun in nouns.items()
+    ] * 2  # fmt: skip
+    for name, side in (("p.zh", 0), ("p.en", 1)):
+        (tmp_path / name).write_text("".join(f"{p[side]}\n" for p in pairs), encoding="utf-8")
+    how = ("--epochs", "40", "--hidden-size", "24", "--embedding", "16", "--threads", "1",
+           "--batch-size", "8", "--learning-rate", "0.01", "--dropout", "0")  # fmt: skip
+    ended = call("train", "translate", "p.zh", "p.en", *how, "--run", "run", "--json")
+    assert ended.code == 0, ended.err
+    assert "both sides are tokenised already: tokens are what the spaces part" in ended.err
+    assert "read as words" in ended.err
+    found = json.loads(ended.out)["scores"]
+    assert found["exact"] > 0 and (found["bleu"] < 100 or found["exact"] == 1)
+    said = call("predict", "run", "-", stdin="昨天 我 看见 了 那 车 。\n".encode()).out
+    assert said.startswith("i ") and said.endswith(" .\n")

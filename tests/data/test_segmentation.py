@@ -34,6 +34,7 @@ PLAIN: dict[str, list[str]] = {
         "今天我知道那本书。", "很快，好吃，味道足，量大", "他说：“你好！”",
         "我们 2010 年去了 London 。", "今天天气很好 我们去公园吧", "好的",
     ],
+    "Chinese, stops attached": ["今天 我 知道 那 本 书。", "很快， 好吃， 量 大", "他 在 家。"],
     "Japanese": ["私はりんごが好きです。", "これは何ですか？", "東京タワーへ行きました。"],
     "Thai": [
         "ฉันชอบกินผลไม้มาก วันนี้อากาศดีมากเลย", "เขาไปโรงเรียนทุกวัน", "สวัสดีครับ ผมชื่อสมชาย",
@@ -147,6 +148,12 @@ def test_pieces_of_a_text_are_judged_together() -> None:
         pieces = (text[k : k + size] for k in range(0, len(text), size))
         made = build("words", pieces)
         assert isinstance(made, Words) and made.spaced
+
+
+def test_a_border_sets_no_mark_apart() -> None:
+    for name in PLAIN:
+        made = build("words", iter("\n".join(PLAIN[name])))
+        assert isinstance(made, Words) and not made.spaced
 
 
 def test_a_damaged_vocabulary_is_refused() -> None:

@@ -125,6 +125,12 @@ def test_a_side_is_read_by_characters_where_too_many_words_come_once() -> None:
     assert guessed([*many, *(f"word{k}" for k in range(14))]) == "characters"  # of 214, 14 once
     assert guessed([*many, *(f"word{k}" for k in range(12))]) == "words"
     assert guessed(["四千零一十二", "四千零二十一"] * 9) == "words"  # a Chinese character each
+    parted = [f"我 喜欢 {chr(0x4E00 + k)} 。" for k in range(30)]  # of 120, 30 once
+    assert guessed(parted, spaced=True) == "words"  # somebody has told what a word is
+    assert guessed([*parted, "鱼"], spaced=True) == "characters"
+    assert guessed([f"i like {chr(97 + k % 26) * 3}{k} ." for k in range(30)], spaced=True) == (
+        "characters"
+    )
     made = encoder((None, None))
     assert (made.source.level, made.target.level) == ("characters", "characters")
 
