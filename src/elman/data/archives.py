@@ -137,17 +137,19 @@ def _chosen(
 
 
 def _names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
-    """The names of all members. Those not marked as UTF-8 are in the encoding of their maker."""
+    """The names of all members, parted by /. Those not marked as UTF-8 are in the encoding of their
+    maker."""
     raw = [info.filename.encode("cp437", errors="ignore") for info in infos]
     foreign = [name for name, info in zip(raw, infos, strict=True) if not info.flag_bits & 0x800]
     try:
         encoding = found([b"\n".join(foreign)]).encoding
     except Unreadable:
         encoding = "cp437"
-    return [
+    names = (
         info.filename if info.flag_bits & 0x800 else name.decode(encoding, errors="replace")
         for name, info in zip(raw, infos, strict=True)
-    ]
+    )
+    return [name.replace("\\", "/") for name in names]
 
 
 def _hidden(name: str) -> bool:
@@ -159,7 +161,7 @@ def _hidden(name: str) -> bool:
 
 def _refused(name: str, info: zipfile.ZipInfo) -> str:
     """What is wrong with a member, if anything is."""
-    windows = PureWindowsPath(name)  # which parts by both / and \
+    windows = PureWindowsPath(name)
     if ".." in windows.parts or windows.drive or windows.root:
         return "is named as if it lay outside; give another archive"
     kind = stat.S_IFMT(info.external_attr >> 16)

@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from elman.data.tables.likeness import CODECS, plausible, ranked
+from elman.data.tables.likeness import CODECS, UTF8, plausible, ranked
 
 START = 1 << 16  # bytes that tell a mark, and UTF-16 without one
 WINDOW = 1 << 16  # bytes from each of which a stretch is drawn
@@ -31,6 +31,7 @@ STRETCHES = 8  # kept of all that are drawn
 KEPT = 1 << 16  # bytes of words that are UTF-8, kept in case that what comes is not
 UTF8_FOR_SURE = 1000  # bytes of sequences that nothing but UTF-8 has by chance
 SURE = 1.0  # nats a byte beyond ASCII, by which the best encoding is beyond doubt
+PAIRS = 0.6  # share of two letters of ASCII from which they are no letter of UTF-16
 NEAR = 3  # encodings that are named where none fits
 MARKS = (  # that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8 with a mark"),
@@ -116,18 +117,19 @@ def _strict(one: Found, blocks: Iterable[bytes]) -> Found:
 
 
 def _wide(start: bytes) -> Found | None:
-    """UTF-16 without a mark: the letters of ASCII have a zero byte, always on the same side."""
-    zeros = np.flatnonzero(np.frombuffer(start, np.uint8) == 0)
-    if not len(zeros):
+    """UTF-16 without a mark: the letters of ASCII have a zero byte, always on the same side, and
+    the others are not pairs of such letters."""
+    units = np.frombuffer(start[: len(start) // 2 * 2], np.uint8).reshape(-1, 2)
+    first, second = np.count_nonzero(units == 0, axis=0).tolist()
+    if max(first, second) < 0.9 * (first + second) or not first + second:
         return None
-    odd = int((zeros % 2).sum())
-    if max(odd, len(zeros) - odd) < 0.9 * len(zeros):
+    others = units[(units != 0).all(axis=1)]
+    pairs = int(((others >= 0x20) & (others < 0x7F)).all(axis=1).sum())
+    encoding, told = WIDE[0 if second > first else 1]
+    text = units.tobytes().decode(encoding, errors="ignore")
+    if pairs > PAIRS * len(others) or "\0" in text or not _without_control(text):
         return None
-    encoding, told = WIDE[0 if 2 * odd > len(zeros) else 1]
-    text = start[: len(start) // 2 * 2].decode(encoding, errors="ignore")
-    if start.isascii() and len(zeros) < 0.4 * len(start):
-        return None
-    return Found(encoding, told) if plausible(text) and _without_control(text) else None
+    return Found(encoding, told) if plausible(text) else None
 
 
 def _whole_words(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -181,13 +183,11 @@ class _Seen:
         if not self._not_utf8:
             return Found("utf-8")
         sample = b" ".join(self._stretches)
-        as_utf8 = sample.decode("utf-8", errors="replace")
-        broken = as_utf8.count("\ufffd")
-        if sum(letter > "\x7f" for letter in as_utf8) > 2 * broken:
-            raise Unreadable(*self._not_utf8, ("utf-8",))
+        costs = ranked(sample)
+        if costs[0][1] is UTF8:
+            raise Unreadable(*self._not_utf8, (UTF8.name,))
         if self._expected and not self._misfit(self._expected):
             return Found(self._expected, told(self._expected))
-        costs = ranked(sample)
         beyond = sum(byte > 0x7F for byte in sample)
         near = tuple(codec.name for _, codec in costs[:NEAR])
         for cost, codec in costs:

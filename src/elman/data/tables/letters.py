@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LETTERS: Mapping[str, str] = {
+    "English": "’…–—“”éáñíóöüèçäâêïôëîåàøúãðæßœ",
     "German": "üäößÜÄÖ‐é",
     "French": "éèàêÉçôîâùœûÀÏÈüÎïÔ",
     "Spanish": "óáíéúñÚÓÉÍÁÑºü",

@@ -29,13 +29,14 @@ WITHIN = 5.0  # of a symbol between two letters
 RARE = 10.0  # of a letter beyond those listed, in a script with few letters
 RARE_SIGN = 12.0  # the same, in a script with thousands
 MARKS = "’“”«»–…„°€—‘£•§·²©®™³µ×½¿¡±\u00a0"  # known everywhere, most frequent first
+BETWEEN = "’‘“”–—…·\u00ad\ufffd"  # that may stand between two letters of a word
 MARK = 4.0  # of the first of them
 IDEOGRAPHIC = "　、。「」，．：；？！（）％～"
 HALF_WIDTH = range(0xFF61, 0xFFA0)
 HALF = 6.0  # of a half-width kana
 WEST = (
-    "German", "French", "Spanish", "Italian", "Portuguese", "Swedish", "Danish", "Norwegian",
-    "Finnish", "Dutch", "Icelandic", "Catalan",
+    "English", "German", "French", "Spanish", "Italian", "Portuguese", "Swedish", "Danish",
+    "Norwegian", "Finnish", "Dutch", "Icelandic", "Catalan",
 )  # fmt: skip
 CENTRAL = ("Polish", "Czech", "Hungarian", "Romanian", "Croatian", "Slovak", "Slovenian")
 CYRILLIC = ("Russian", "Ukrainian", "Bulgarian", "Serbian", "Macedonian", "Belarusian")
@@ -85,16 +86,19 @@ CODECS = (
     Codec("koi8_r", "KOI8-R", ("Russian", "Bulgarian"), 2),
     Codec("koi8_u", "KOI8-U", ("Ukrainian",), 3),
     Codec("cp866", "DOS code page 866", CYRILLIC, 4),
-    Codec("cp850", "DOS code page 850", WEST, 5),
-    Codec("cp852", "DOS code page 852", CENTRAL, 5),
-    Codec("mac_roman", "Mac Roman", WEST, 5),
+    Codec("cp850", "DOS code page 850", WEST, 7),
+    Codec("cp852", "DOS code page 852", CENTRAL, 7),
+    Codec("mac_roman", "Mac Roman", WEST, 7),
 )
+UTF8 = Codec("utf-8", "", tuple(LETTERS))  # if with mistakes
 
 
 def ranked(sample: bytes) -> list[tuple[float, Codec]]:
-    """All encodings with their costs, the likeliest first. `sample` is words that are parted by
-    spaces, none of them cut within a letter."""
-    costs = ((_cost(sample, codec), codec) for codec in CODECS)
+    """All encodings with their costs, UTF-8 among them, the likeliest first.
+
+    `sample` is words that are parted by spaces, none of them cut within a letter.
+    """
+    costs = ((_cost(sample, codec), codec) for codec in (UTF8, *CODECS))
     return sorted(costs, key=lambda pair: pair[0])
 
 
@@ -139,7 +143,7 @@ _BESIDE_ASCII = re.compile(r"[A-Za-z][^\x00-\x7f’“”«»–—…]|[^\x00-\
 def _letter(letter: str, costs: Mapping[str, float], codec: Codec) -> float:
     if (known := costs.get(letter)) is not None:
         return known
-    if letter == "\ufffd" or not letter.isprintable():
+    if letter == "\ufffd" or not (codec is UTF8 or letter.isprintable()):
         return BROKEN
     if ord(letter) in HALF_WIDTH:
         return HALF
@@ -170,10 +174,13 @@ def _patterns(name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """A capital after a small letter, one of them beyond ASCII; a symbol between two letters."""
     high = bytes(range(128, 256)).decode(name, errors="ignore")
     small, large = ("".join(c for c in high if is_one(c)) for is_one in (str.islower, str.isupper))
-    symbols = "".join(c for c in high if not c.isalpha() and c not in "’·\u00ad\ufffd")
+    symbols = "".join(c for c in high if not c.isalpha() and c not in BETWEEN)
     symbols = re.escape("".join(c for c in symbols if c.isprintable() or c == "\u00a0"))
-    letters = "A-Za-z" + "".join(c for c in high if c.isalpha())
+    others = "".join(c for c in high if c.isalpha())
+    letters = "A-Za-z" + others
     nothing = "(?!)"
-    capital = f"[a-z{small}](?=[{large}])|[{small}](?=[A-Z])" if small and large else nothing
+    capital = f"[{others}](?=[0-9])|(?<=[0-9])[{others}]"
+    if small and large:
+        capital += f"|[a-z{small}](?=[{large}])|[{small}](?=[A-Z])"
     within = f"(?<=[{letters}])[{symbols}](?=[{letters}])" if symbols else nothing
     return re.compile(capital), re.compile(within)
