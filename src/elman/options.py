@@ -32,7 +32,8 @@ def require_range(
         for number in value if isinstance(value, tuple) else (value,):
             if number is not None:
                 inside = low <= number < high if open_end else low <= number <= high
-                end = f"below {high:,.0f}" if open_end else f"{high:,.0f}"
+                most = f"{high:,}" if isinstance(high, int) else f"{high:,.0f}"
+                end = f"below {most}" if open_end else most
                 require(options, name, inside, f"a value from {low:g} to {end}")
 
 

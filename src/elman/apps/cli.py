@@ -25,7 +25,7 @@ from cyclopts import (
 from elman import __version__, cells, tasks
 from elman.apps import writing
 from elman.apps.console import Console, Passing, warn
-from elman.apps.flags import flags, given, whole
+from elman.apps.flags import flags, given, number, whole
 from elman.apps.output import print_scores, print_table, tell_left_out
 from elman.bench.options import BenchOptions
 from elman.data.named import NAMED
@@ -118,7 +118,9 @@ def _train_command(name: str) -> Callable[..., None]:
         "as_json": AsJson,
         "return": None,
     }
-    train.__doc__ = f"Train {name} on DATA. What is not given is chosen from the data and the time."
+    train.__doc__ = (
+        f"{tasks.summary(name)}\n\nWhat is not given is chosen from the data and the time."
+    )
     return train
 
 
@@ -138,9 +140,12 @@ def resume(
     epochs: Annotated[
         int | None, Parameter(help="Go on until so many epochs in all.", converter=whole)
     ] = None,
-    minutes: Annotated[float | None, Parameter(help="Go on until so many minutes in all.")] = None,
+    minutes: Annotated[
+        float | None, Parameter(help="Go on until so many minutes in all.", converter=number)
+    ] = None,
     learning_rate: Annotated[
-        float | None, Parameter(help="Another highest learning rate, for a run that failed.")
+        float | None,
+        Parameter(help="Another highest learning rate, for a run that failed.", converter=number),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -6,12 +6,15 @@ import dataclasses
 import types
 import typing
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from cyclopts import Group, Parameter, Token
 from docstring_parser import parse
 
-from elman.options import by_name
+from elman.errors import UserError
+from elman.options import by_name, shown
+
+T = TypeVar("T", int, float)
 
 LIST = "A,B,..."  # how the value of a list is shown
 
@@ -36,14 +39,14 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
             group=panel,
             show_default=False,
             negative="",
-            converter=whole if flag_type is int else None,
+            converter=CONVERTERS.get(flag_type),
             metavar=LIST if _is_list(hints[field.name]) else None,
         )
         hidden = Parameter.combine(parameter, Parameter(show=False))
         optional = flag_type | None
         for name in (field.name, *field.metadata.get("aliases", ())):
-            shown = parameter if name == field.name else hidden
-            fields.append((name, Annotated[optional, shown], dataclasses.field(default=None)))
+            one = parameter if name == field.name else hidden
+            fields.append((name, Annotated[optional, one], dataclasses.field(default=None)))
     named = {"made_from": kind}
     made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True, namespace=named)
     made.__module__ = __name__  # else it counts as one of Python's own types, without fields
@@ -51,8 +54,24 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
 
 
 def whole(hint: Any, tokens: Sequence[Token]) -> int:
-    """A whole number from a flag; cyclopts by itself would round 1.5."""
-    return int(tokens[0].value)
+    """A whole number from a flag; cyclopts by itself would round 1.5. UserError: it is none."""
+    return _number(int, tokens[0], "whole number")
+
+
+def number(hint: Any, tokens: Sequence[Token]) -> float:
+    """A number from a flag. UserError: it is none."""
+    return _number(float, tokens[0], "number")
+
+
+CONVERTERS = {int: whole, float: number}
+
+
+def _number(kind: type[T], token: Token, fits: str) -> T:
+    try:
+        return kind(token.value)
+    except ValueError:
+        flag = (token.keyword or "").replace("_", "-")
+        raise UserError(f"{flag} {shown(token.value)}: needs a {fits}") from None
 
 
 def given(made: Any) -> dict[str, object]:

@@ -82,7 +82,8 @@ class RunFolder:
 
     def _existing(self, name: str) -> Path:
         if not self.path.is_dir():
-            raise UserError(f"{self.path}: no such run folder")
+            what = "is a file, not a run folder" if self.path.exists() else "no such run folder"
+            raise UserError(f"{self.path}: {what}")
         if not (self.path / name).is_file():
             raise UserError(f"{self.path}: not a run folder, or damaged: {name} is missing")
         return self.path / name

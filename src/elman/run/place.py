@@ -24,6 +24,8 @@ def save(cursor: Cursor, path: Path) -> None:
 
 def load(path: Path, like: Cursor, device: str) -> Cursor:
     """A kept place; `like` is any place of the model that it has to fit. Raises UserError."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give one that --save-state kept")
     tensors, plain = checkpoint.read(path)
     seen, position, last = plain.get("seen"), plain.get("position"), plain.get("last")
     logits, symbols = tensors.get("logits"), len(like.logits)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, final
@@ -15,19 +14,22 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elman import metrics
-from elman.data import doctor, examples, vectors
+from elman import wording
+from elman.data import doctor, examples, labelled_files, segmentation, vectors
 from elman.data.batching import Buckets, padded
 from elman.data.doctor import Page
-from elman.data.examples import Examples, Reading
+from elman.data.examples import Examples
+from elman.data.label_roles import LabelRoles, Wanted, roles_from_json
 from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
 from elman.data.vocabulary import Words
 from elman.errors import UserError
 from elman.metrics import Loss
-from elman.options import given
-from elman.tasks import labelling, naming, prediction
+from elman.options import given, part
+from elman.tasks import labelling, naming
 from elman.tasks.classify import bag as bags
-from elman.tasks.classify import pictures
+from elman.tasks.classify import mistakes
+from elman.tasks.classify.answering import Answering, predict
 from elman.tasks.classify.data import (
     Encoder,
     Labelled,
@@ -40,14 +42,17 @@ from elman.tasks.classify.data import (
 )
 from elman.tasks.classify.model import Classifier, Member
 from elman.tasks.classify.options import ClassifyOptions
-from elman.tasks.labelling import Counted
+from elman.tasks.classify.scoring import (
+    best_set,
+    best_threshold,
+    probabilities,
+    scores_of,
+    scores_of_several,
+)
 from elman.tasks.pace import epoch_seconds
-from elman.tasks.prediction import Answer
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 
-SCORED = 256  # sequences at once, where none is trained on
-SCORED_STEPS = 1 << 18  # steps at once, padding included
-WORST = 5  # confident mistakes shown in the report
+SHOWN = 5  # labels of a baseline that are named
 
 
 class Batch(NamedTuple):
@@ -55,8 +60,8 @@ class Batch(NamedTuple):
 
     x: Tensor  # [B, T, I] float32, or [B, T] int64
     lengths: Tensor  # [B]
-    y: Tensor  # [B]
-    weights: Tensor | None = None  # [C], of the classes in the loss
+    y: Tensor  # [B], or [B, C] of several labels at once
+    weights: Tensor | None = None  # [C], of the classes in the loss; of each label where it is
     smoothing: float = 0.0
 
 
@@ -88,14 +93,17 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
 
     def read(self, data: Sequence[str], options: ClassifyOptions, validation: float) -> Labelled:
         bad = BadRows(options.skip_bad_rows)
-        asked = Reading(
-            text_column=options.text_column, label_column=options.label_column,
-            header=options.header, encoding=options.encoding, scan=options.scan,
-        )  # fmt: skip
-        train = examples.read(data, asked, bad)
-        check = None
-        if options.validation_data is not None:
-            check = examples.read([str(options.validation_data)], train.reading, bad)
+        asked = LabelRoles(
+            text_columns=options.text_column, label_columns=options.label_column, scan=options.scan
+        )
+        wanted = Wanted(part(TableOptions, options), multi=options.multi_label)
+        parts = labelled_files.parts(data) if options.validation_data is None else None
+        train = labelled_files.read(data if parts is None else parts.train, asked, bad, wanted)
+        held = None if options.validation_data is None else [str(options.validation_data)]
+        if parts is not None:
+            train = replace(train, facts=(*parts.facts, *train.facts))
+            held = parts.held if validation else None
+        check = None if held is None else labelled_files.read(held, train.roles, bad)
         return self.dataset(naming.shown(data), train, check, options, validation, bad)
 
     def dataset(
@@ -103,35 +111,41 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         validation: float, bad: BadRows,
     ) -> Labelled:  # fmt: skip
         """A data set of sequences in memory; without `check` a share is held back to validate."""
+        several = train.roles.several
         if check is None:
-            if validation:
+            if validation and several is None:
                 train = _without_single(train, bad)
+            whole = train
             kept, held = examples.split(train, validation)
             train, check = train.pick(kept), train.pick(held)
-        classes = classes_of(train.labels)
-        if len(classes) < 2:
-            told = f'one class only, "{classes[0]}"' if classes else "no class left"
-            raise UserError(f"{name}: {told}; nothing to learn")
+            # Of several labels at once a rare one may be in the validation part alone.
+            classes = classes_of([label for labels in whole.each for label in labels])
+        else:
+            classes = classes_of([label for labels in train.each for label in labels])
+        if several is not None and several.form == "columns":
+            classes = train.roles.label_columns or ()
+        _check_classes(name, train, classes)
         if validation and not len(check):
             raise UserError(
                 f"{name}: {len(train)} sequences are too few to hold {validation:.0%} of them "
                 "back; give more, a larger --validation, or --validation 0"
             )
-        for part in (train, check):
-            check_widths(part)
+        for half in (train, check):
+            check_widths(half)
         encoder = make_encoder(
             train, level=options.level, limit=options.vocabulary, lowercase=options.lowercase,
             longest=options.longest,
         )  # fmt: skip
-        made = _labelled(name, train, check, classes, encoder, train.reading, bad)
+        made = _labelled(name, train, check, classes, encoder, train.roles, bad)
         return replace(made, bag=counted(made, options.bag))
 
     def unseen(
         self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
     ) -> Labelled:
-        classes, encoder, reading = _settled(preprocessing)
-        check = examples.read(data, reading, bad)
-        return _labelled(naming.shown(data), Examples(), check, classes, encoder, reading, bad)
+        classes, encoder, roles = settled(preprocessing)
+        parts = labelled_files.parts(data)
+        check = labelled_files.read(data if parts is None else parts.test, roles, bad)
+        return _labelled(naming.shown(data), Examples(), check, classes, encoder, roles, bad)
 
     def preprocessing(self, dataset: Labelled) -> dict[str, Any]:
         return dataset.preprocessing()
@@ -141,13 +155,15 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         lengths = full or dataset.lengths.tolist()
         page = doctor.labelled(
             dataset.name, dataset.train, dataset.check, lengths, dataset.encoder.longest,
-            dataset.bad.first, dataset.bad.count,
+            dataset.classes, dataset.bad.first, dataset.bad.count,
         )  # fmt: skip
         known = dataset.encoder.vocabulary
         if known is None:
             return page
-        fact = f"read as {known.level}, {known.size:,} different ones known"
-        return replace(page, facts=(*page.facts, fact))
+        facts = [f"read as {known.level}, {known.size:,} different ones known"]
+        if isinstance(known, Words) and known.spaced:
+            facts.append(segmentation.TOLD)
+        return replace(page, facts=(*page.facts, *facts))
 
     def plan(
         self, dataset: Labelled, options: ClassifyOptions, budget: Budget
@@ -155,7 +171,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         texts = dataset.encoder.vocabulary is not None
         batch = budget.batch_size or max(8, min(64, dataset.trained // 50))
         rate = budget.learning_rate or (2e-3 if texts else 4e-3)
-        settled = replace(
+        chosen = replace(
             options,
             hidden_size=options.hidden_size or (128,),
             embedding=_embedding(dataset, options),
@@ -173,18 +189,19 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             most = 20 if texts else 60
             known = dataset.encoder.vocabulary
             model = Classifier(
-                settled, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0
-            )
-            epoch = self.epoch(dataset, settled, batch, 0, 0)
+                chosen, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0,
+                several=dataset.several,
+            )  # fmt: skip
+            epoch = self.epoch(dataset, chosen, batch, 0, 0)
             each = epoch_seconds(self, model, epoch, budget.device)
             epochs = max(1, min(most, int(0.8 * budget.seconds / each)))
-        assert settled.hidden_size
-        units = ", ".join(map(str, settled.hidden_size))
+        assert chosen.hidden_size
+        units = ", ".join(map(str, chosen.hidden_size))
         why = (
-            f"{'/'.join(settled.cell)} of {units} units, {settled.pooling} of all steps, "
-            f"dropout {settled.dropout:g}{_beside(settled)}: {epochs} epochs"
+            f"{'/'.join(chosen.cell)} of {units} units, {chosen.pooling} of all steps, "
+            f"dropout {chosen.dropout:g}{_beside(chosen)}: {wording.counted(epochs, 'epoch')}"
         )
-        return Plan(settled, batch, rate, why, epochs)
+        return Plan(chosen, batch, rate, why, epochs)
 
     def build(self, preprocessing: Mapping[str, Any], options: ClassifyOptions) -> Classifier:
         for name in ("hidden_size", "embedding", "dropout", "weight_drop", "token_dropout"):
@@ -192,16 +209,16 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
                 raise UserError(f"options.toml: damaged (no {name} in it)")
         if options.pooling is None:
             raise UserError("options.toml: damaged (no pooling in it)")
-        classes, encoder, _ = _settled(preprocessing)
-        known = encoder.vocabulary
+        classes, encoder, roles = settled(preprocessing)
+        known, several = encoder.vocabulary, roles.several is not None
         size = known.size if known else 0
         bag = None
         if (kept := preprocessing.get("bag")) is not None:
             try:
-                bag = bags.from_json(kept, size, len(classes))
+                bag = bags.from_json(kept, size, len(classes), several=several)
             except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise UserError(f"preprocessing.json: damaged ({error})") from None
-        return Classifier(options, len(classes), encoder.inputs, size, bag)
+        return Classifier(options, len(classes), encoder.inputs, size, bag, several=several)
 
     def start(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: ClassifyOptions
@@ -209,7 +226,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         """Word vectors in the place of the embedding's random start, where their file has them."""
         if options.vectors is None:
             return
-        known = _settled(preprocessing)[1].vocabulary
+        known = settled(preprocessing)[1].vocabulary
         assert isinstance(model, Classifier) and isinstance(known, Words)  # by the plan
         values, found = vectors.read_vectors(options.vectors, known.symbols)
         for member in model.members:
@@ -225,8 +242,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         lengths = dataset.lengths[: dataset.trained]
         weights = None
         if options.class_weights:
-            counts = np.bincount(dataset.targets[: dataset.trained], minlength=len(dataset.classes))
-            weights = torch.from_numpy(counts.mean() / counts).float()
+            weights = torch.from_numpy(_weights(dataset)).float()
         order = Buckets(lengths, batch_size, seed=draw)
         return Batches(dataset, order, weights, options.label_smoothing)
 
@@ -236,6 +252,12 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         assert isinstance(model, Classifier)
         scores = model.each(batch.x.to(device), batch.lengths)  # [M, B, C]
         weights = None if batch.weights is None else batch.weights.to(device)
+        if batch.y.ndim == 2:
+            y = batch.y.to(device, scores.dtype) * (1 - batch.smoothing) + batch.smoothing / 2
+            each = F.binary_cross_entropy_with_logits(
+                scores, y.expand_as(scores), pos_weight=weights, reduction="sum"
+            )
+            return each / len(scores), len(batch.y), None
         total = F.cross_entropy(
             scores.flatten(0, 1), batch.y.to(device).repeat(len(scores)), weight=weights,
             reduction="sum", label_smoothing=batch.smoothing,
@@ -245,24 +267,39 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
     def validate(
         self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, device: str
     ) -> Validation:
+        """Of several labels at once, the threshold is chosen here on a run's own validation part,
+        and kept with the weights; other data is scored by that."""
+        assert isinstance(model, Classifier)
         targets = dataset.targets[dataset.trained :]
         chances = probabilities(model, dataset.inputs[dataset.trained :], device)
-        scores = scores_of(chances, targets)
+        if model.threshold is None:
+            scores = scores_of(chances, targets)
+        else:
+            if dataset.trained:
+                model.threshold.fill_(best_threshold(chances, targets))
+            scores = scores_of_several(chances, model.answers(chances), targets)
         return Validation(Loss(scores["nats"] * len(targets), len(targets)), scores, by_score=True)
 
     def baseline(
         self, dataset: Labelled, options: ClassifyOptions, training: Labelled
     ) -> tuple[str, Scores]:
-        counts = np.bincount(
-            training.targets[: training.trained], minlength=len(dataset.classes)
-        ).astype(np.float64)
-        targets = dataset.targets[dataset.trained :]
-        chances = np.tile(counts / counts.sum(), (len(targets), 1))
-        name = f'always "{dataset.classes[int(counts.argmax())]}", the majority class'
+        learnt, targets = training.targets[: training.trained], dataset.targets[dataset.trained :]
+        if dataset.several:
+            chosen = best_set(learnt)
+            shares = (learnt.sum(0) + 0.5) / (len(learnt) + 1)
+            said = np.tile(chosen, (len(targets), 1))
+            scores = scores_of_several(np.tile(shares, (len(targets), 1)), said, targets)
+            labels = ", ".join(f'"{dataset.classes[k]}"' for k in np.flatnonzero(chosen)[:SHOWN])
+            more = f" and {chosen.sum() - SHOWN} more" if chosen.sum() > SHOWN else ""
+            name = f"always {labels}{more}, of all sets the best"
+        else:
+            counts = np.bincount(learnt, minlength=len(dataset.classes)).astype(np.float64)
+            scores = scores_of(np.tile(counts / counts.sum(), (len(targets), 1)), targets)
+            name = f'always "{dataset.classes[int(counts.argmax())]}", the majority class'
         known = set(training.train.contents())
         if dataset is not training and (seen := sum(c in known for c in dataset.check.contents())):
             name += f"; WARNING: {seen:,} of {len(targets):,} sequences were trained on"
-        return name, scores_of(chances, targets)
+        return name, scores
 
     def sample(
         self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, length: int,
@@ -274,143 +311,66 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, device: str,
         sample: str, folder: Path,
     ) -> list[str]:  # fmt: skip
-        check = dataset.check
-        if not len(check):
-            return []
-        targets = dataset.targets[dataset.trained :]
-        chances = probabilities(model, dataset.inputs[dataset.trained :], device)
-        confusion = confusion_of(chances, targets)
-        lines = [*labelling.table(_counted(confusion, dataset.classes), "class", "sequences"), ""]
-        hit = chances.argmax(1) == targets
-        if pictures.draw(confusion, dataset.classes, chances.max(1), hit, folder):
-            lines += ["![true classes by predicted ones, and calibration](confusion.png)", ""]
-        wrong = np.flatnonzero(~hit)
-        worst = wrong[np.argsort(-chances[wrong].max(1))][:WORST]
-        if len(worst):
-            lines += ["Mistakes made with most confidence:", ""]
-        for k in worst:
-            said = dataset.classes[int(chances[k].argmax())]
-            content = f": `{check.texts[k][:80]!r}`" if check.texts else ""
-            lines.append(
-                f"- {check.where[k]} is {check.labels[k]}, read as {said} "
-                f"({chances[k].max():.0%}){content}"
-            )
-        return lines
+        assert isinstance(model, Classifier)
+        return mistakes.remarks(model, dataset, device, folder)
 
     def predict(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: ClassifyOptions,
         device: str, data: Sequence[str], out: TextIO, bad: BadRows,
     ) -> None:  # fmt: skip
-        classes, encoder, reading = _settled(preprocessing)
-        answer = Answering(model, encoder, classes, device)
-        tables = prediction.tables(data, reading, texts=encoder.vocabulary is not None)
-        if tables:
-            prediction.answer_rows(tables, answer, out, bad)
-        else:
-            read = examples.read(data, reading, bad, labelled=False)
-            prediction.answer_examples(read, answer, out, bad)
-
-
-@dataclass(frozen=True)
-class Answering:
-    """A trained model and what it needs to answer."""
-
-    model: nn.Module
-    encoder: Encoder
-    classes: Sequence[str]
-    device: str
-    columns = ("predicted", "probability")
-
-    def __call__(self, sequences: Sequence[Any]) -> list[Answer]:
-        answers: list[Answer] = []
-        inputs, places = [], []
-        for k, sequence in enumerate(sequences):
-            try:
-                inputs.append(self.encoder.encode(sequence))
-                places.append(k)
-                answers.append("")
-            except ValueError as error:
-                answers.append(str(error))
-        if inputs:
-            found = probabilities(self.model, inputs, self.device)
-            for k, chances in zip(places, found, strict=True):
-                best = int(chances.argmax())
-                rounded = math.floor(float(chances[best]) * 1e6) / 1e6
-                answers[k] = {"predicted": self.classes[best], "probability": rounded}
-        return answers
+        assert isinstance(model, Classifier)
+        classes, encoder, roles = settled(preprocessing)
+        predict(Answering(model, encoder, classes, roles, device), data, out, bad)
 
 
 TASK = Classify()
 
 
-def probabilities(
-    model: nn.Module, inputs: Sequence[NDArray[Any]], device: str
-) -> NDArray[np.float64]:
-    """The probability of each class [N, C], for encoded sequences in any order of length."""
-    parts, order = [], []
-    with torch.no_grad():
-        for chosen in _scored_together([len(x) for x in inputs]):
-            x, lengths = padded([inputs[k] for k in chosen])
-            scores = model(x.to(device), lengths)
-            parts.append(torch.softmax(scores.double(), -1).cpu().numpy())
-            order += chosen
-    found = np.concatenate(parts)
-    result = np.empty_like(found)
-    result[order] = found
-    return result
-
-
-def _scored_together(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """The numbers of sequences of about one length, as many as memory surely holds."""
-    order, start = sorted(range(len(lengths)), key=lambda k: -lengths[k]), 0
-    while start < len(order):
-        count = max(1, min(SCORED, SCORED_STEPS // lengths[order[start]]))
-        yield order[start : start + count]
-        start += count
-
-
-def confusion_of(chances: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts [C, C], true classes by predicted ones."""
-    classes = chances.shape[1]
-    return np.bincount(targets * classes + chances.argmax(1), minlength=classes * classes).reshape(
-        classes, classes
-    )
-
-
-def _counted(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[Counted]:
-    """Each class with its counts."""
-    there, said, hit = confusion.sum(1), confusion.sum(0), confusion.diagonal()
-    return [Counted(*each) for each in zip(classes, there, said, hit, strict=True)]
-
-
-def scores_of(chances: NDArray[np.float64], targets: NDArray[np.int64]) -> Scores:
-    """Accuracy, macro F1, nats and calibration error of probabilities [N, C]."""
-    accuracy, macro_f1 = metrics.from_confusion(confusion_of(chances, targets))
-    own = chances[np.arange(len(targets)), targets]
-    nats = float(-np.log(np.maximum(own, 1e-12)).mean())
-    error = metrics.calibration_error(chances.max(1), chances.argmax(1) == targets)
-    return {"accuracy": accuracy, "macro_f1": macro_f1, "nats": nats, "calibration_error": error}
-
-
 def _labelled(
     name: str, train: Examples, check: Examples, classes: tuple[str, ...], encoder: Encoder,
-    reading: Reading, bad: BadRows,
+    roles: LabelRoles, bad: BadRows,
 ) -> Labelled:  # fmt: skip
     inputs = []
-    for part in (train, check):
-        sequences: Sequence[Any] = part.texts or part.vectors
-        for sequence, where in zip(sequences, part.where, strict=True):
+    for half in (train, check):
+        sequences: Sequence[Any] = half.texts or half.vectors
+        for sequence, where in zip(sequences, half.where, strict=True):
             try:
                 inputs.append(encoder.encode(sequence))
             except ValueError as error:
                 raise UserError(f"{where}: {error}") from None
-    targets = np.concatenate([numbers(train, classes), numbers(check, classes)])
-    return Labelled(name, train, check, inputs, targets, classes, encoder, reading, bad)
+    several = roles.several is not None
+    targets = np.concatenate([numbers(half, classes, several=several) for half in (train, check)])
+    return Labelled(name, train, check, inputs, targets, classes, encoder, roles, bad)
 
 
-def _settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder, Reading]:
-    """Classes, encoder and reading of a trained model. UserError where they are damaged."""
-    return labelling.settled(preprocessing, "classes", encoder_from_json, Reading)
+def settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder, LabelRoles]:
+    """Classes, encoder and roles of a trained model. UserError where they are damaged."""
+    labels, encoder, roles = labelling.kept(preprocessing, "classes")
+    return labels, encoder_from_json(encoder), roles_from_json(roles)
+
+
+def _check_classes(name: str, train: Examples, classes: Sequence[str]) -> None:
+    """UserError where there is nothing to learn."""
+    if train.roles.several is None:
+        if len(classes) < 2:
+            told = f'one class only, "{classes[0]}"' if classes else "no class left"
+            raise UserError(f"{name}: {told}; nothing to learn")
+    elif len({frozenset(labels) for labels in train.each}) < 2:
+        told = train.labels[0] if train.labels and train.labels[0] else "none"
+        raise UserError(f'{name}: the same labels everywhere, "{told}"; nothing to learn')
+
+
+def _weights(dataset: Labelled) -> NDArray[np.float64]:
+    """What lets each class count alike, or each of several labels where it is and where it is not;
+    1 for labels that are everywhere or nowhere."""
+    targets = dataset.targets[: dataset.trained]
+    if dataset.several:
+        there = targets.sum(0)
+        absent = len(targets) - there
+        return np.where((there > 0) & (absent > 0), absent / np.maximum(there, 1), 1.0)
+    counts = np.bincount(targets, minlength=len(dataset.classes))
+    weights: NDArray[np.float64] = counts.mean() / counts
+    return weights
 
 
 def _without_single(read: Examples, bad: BadRows) -> Examples:

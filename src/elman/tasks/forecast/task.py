@@ -28,10 +28,10 @@ from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
 from elman.tasks.forecast.scores import by_step, mape_by_step, point, scores_of
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+from elman.wording import counted
 
 SCORED = 1024  # windows at once, where none is trained on
 STEPS = 6000  # updates after which a small data set has been learnt
-FILLED = {"previous": " with the value before", "linear": " on a line", "zero": " with zero"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         steps = f", segments of {options.segment}" if options.segment else ""
         why = (
             f"{shape}{steps}, from {how.look_back} values to the next {how.horizon}, "
-            f"{count:,} windows, dropout {settled.dropout:g}: {epochs} epochs"
+            f"{count:,} windows, dropout {settled.dropout:g}: {counted(epochs, 'epoch')}"
         )
         return Plan(settled, batch, budget.learning_rate or 2e-3, why, epochs)
 
@@ -285,10 +285,7 @@ def page(dataset: Panel) -> Page:
     series = found.series
     values = sum(len(one) for one in series)
     if found.filled:
-        how_filled = found.options.fill or "linear"
-        told = f"{found.filled:,} missing values filled{FILLED[how_filled]}"
-        told += f", gaps of up to {found.longest:,}; --fill says otherwise"
-        (warnings if found.filled > 0.05 * values else facts).append(told)
+        (warnings if found.filled > 0.05 * values else facts).append(found.gaps)
     still = [one.name for one in series if not np.ptp(one.y)]
     if still:
         warnings.append(f"series that never change: {_some(still)}")

@@ -44,6 +44,7 @@ from elman.tasks.regress.scoring import (
     tell,
 )
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+from elman.wording import counted
 
 MOST_EPOCHS = 300  # where the time is given
 PARTS, LONGEST_PART = 10, 200  # of a single sequence: how many at least, and their steps
@@ -145,7 +146,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         from_ = {"given": columns.states, "encoded": columns.statics}.get(start, ())
         why = (
             f"{'/'.join(settled.cell)} of {units} units, first state {start}"
-            f"{' from ' + ', '.join(from_) if from_ else ''}: {epochs} epochs"
+            f"{' from ' + ', '.join(from_) if from_ else ''}: {counted(epochs, 'epoch')}"
         )
         return Plan(settled, batch, rate, why, epochs)
 

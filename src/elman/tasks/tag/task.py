@@ -16,15 +16,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elman.data import source, tagged
+from elman.data import source
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
 from elman.data.tables.arriving import Arriving
 from elman.data.tables.content import BadRows
-from elman.data.tagged import Opened, Reading, Sentence
+from elman.data.tables.options import TableOptions
+from elman.data.tags import reading as tagged
+from elman.data.tags.sentence import Opened, Sentence, TagRoles
 from elman.errors import UserError
 from elman.metrics import Loss
-from elman.options import given
+from elman.options import given, make, part
 from elman.tasks import labelling, naming, prediction
 from elman.tasks.pace import epoch_seconds
 from elman.tasks.tag import page, spans
@@ -42,6 +44,7 @@ from elman.tasks.tag.data import (
 from elman.tasks.tag.model import Inputs, Tagger
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+from elman.wording import counted
 
 SCORED = 64  # sentences at once, where none is trained on
 SCORED_TOKENS = 1 << 16  # tokens at once, padding included
@@ -81,11 +84,12 @@ class Tag(Task[TagOptions, Tagged, Batch]):
 
     def read(self, data: Sequence[str], options: TagOptions, validation: float) -> Tagged:
         bad = BadRows(options.skip_bad_rows)
-        asked = Reading(options.token_column, options.label_column, options.encoding)
-        found = tagged.read(data, asked, bad)
+        asked = part(TableOptions, options)
+        roles = TagRoles(options.token_column, options.label_column, options.sentence_column)
+        found = tagged.read(data, roles, bad, asked)
         if options.validation_data is not None:
             other = [str(options.validation_data)]
-            whole = found.all, tagged.read(other, found.reading, bad).all
+            whole = found.all, tagged.read(other, found.roles, bad, asked).all
         else:
             whole = split(found.all, validation)
         if not whole[0]:
@@ -102,14 +106,12 @@ class Tag(Task[TagOptions, Tagged, Batch]):
             whole[0], limit=options.vocabulary, lowercase=options.lowercase,
             longest=options.longest,
         )  # fmt: skip
-        return _tagged(data, *whole, labels, encoder, found.reading, found.facts, bad)
+        return _tagged(data, *whole, labels, encoder, found.roles, found.facts, bad)
 
-    def unseen(
-        self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
-    ) -> Tagged:
-        labels, encoder, reading = _settled(preprocessing)
-        found = tagged.read(data, reading, bad)
-        return _tagged(data, [], found.all, labels, encoder, reading, found.facts, bad)
+    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows) -> Tagged:
+        labels, encoder, roles = _settled(preprocessing)
+        found = tagged.read(data, roles, bad)
+        return _tagged(data, [], found.all, labels, encoder, roles, found.facts, bad)
 
     def preprocessing(self, dataset: Tagged) -> dict[str, Any]:
         return dataset.preprocessing()
@@ -144,7 +146,7 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         why = (
             f"{'/'.join(settled.cell)} of {units} units, tokens as {settled.embedding} numbers"
             + (f" and {2 * settled.characters} from their letters" if settled.characters else "")
-            + f", dropout {settled.dropout:g}: {epochs} epochs"
+            + f", dropout {settled.dropout:g}: {counted(epochs, 'epoch')}"
         )
         return Plan(settled, batch, rate, why, epochs)
 
@@ -238,16 +240,16 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: TagOptions, device: str,
         data: Sequence[str], out: TextIO, bad: BadRows,
     ) -> None:  # fmt: skip
-        labels, encoder, reading = _settled(preprocessing)
+        labels, encoder, roles = _settled(preprocessing)
         if list(data) == ["-"]:
             shown = "standard input"
-            arriving = Arriving(shown, sys.stdin.buffer, reading.encoding)
-            opened = tagged.open_stream(shown, arriving, reading)
+            arriving = Arriving(shown, sys.stdin.buffer, roles.encoding)
+            opened = tagged.open_stream(shown, arriving, roles)
             _predict(opened, arriving, encoder, model, device, labels, out, bad)
             return
         for k, one in enumerate(source.resolve(data)):
-            opened = tagged.open_file(one, reading, labelled=False)
-            if k and opened.reading.form == "conll":
+            opened = tagged.open_file(one, roles, labelled=False)
+            if k and opened.roles.form == "conll":
                 out.write("\n")  # else the sentence before would go on
             _predict(opened, None, encoder, model, device, labels, out, bad)
 
@@ -315,19 +317,23 @@ def _tokens(true: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> spa
 
 def _tagged(
     data: Sequence[str], train: list[Sentence], check: list[Sentence], labels: tuple[str, ...],
-    encoder: Encoder, reading: Reading, facts: tuple[str, ...], bad: BadRows,
+    encoder: Encoder, roles: TagRoles, facts: tuple[str, ...], bad: BadRows,
 ) -> Tagged:  # fmt: skip
     cut = sum(len(s.tokens) > encoder.longest for s in (*train, *check))
     train, check = encoder.cut(train), encoder.cut(check)
     targets = numbers([*train, *check], labels)
     encoded = encoder.encode([s.tokens for s in (*train, *check)])
     name = naming.shown(data)
-    return Tagged(name, train, check, encoded, targets, labels, encoder, reading, facts, cut, bad)
+    return Tagged(name, train, check, encoded, targets, labels, encoder, roles, facts, cut, bad)
 
 
-def _settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder, Reading]:
+def _settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder, TagRoles]:
     """Labels, encoder and reading of a trained model. UserError where they are damaged."""
-    return labelling.settled(preprocessing, "labels", encoder_from_json, Reading)
+    return labelling.settled(preprocessing, "labels", encoder_from_json, _roles)
+
+
+def _roles(data: Any) -> TagRoles:
+    return make(TagRoles, {k: v for k, v in data.items() if v is not None}, where="reading")
 
 
 # ---- Prediction ----------------------------------------------------------------------------

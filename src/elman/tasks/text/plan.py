@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from elman import cells
+from elman import cells, wording
 from elman.errors import UserError
 from elman.tasks.task import Budget, Plan
 from elman.tasks.text.options import TextOptions
@@ -58,7 +58,7 @@ def make_plan(
         widest = next(w for limit, w in EPOCH_WIDTHS if tokens <= limit)
         shape = shapes[max((w for w in shapes if w <= widest), default=min(shapes))]
         passes: float = budget.epochs
-        why = f"{passes:,} passes over the text"
+        why = f"{wording.counted(budget.epochs, 'pass', 'passes')} over the text"
     else:
         shape, seen = _affordable(tokens, vocabulary, shapes, budget.seconds, batch, rate, speed)
         passes = seen / tokens

@@ -28,6 +28,7 @@ from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.plan import COUNTED, SCORED, make_plan
 from elman.tasks.text.writer import Writer, stepper
+from elman.wording import counted
 
 LONGEST_PROMPT = 1_000  # tokens before a sample
 COMPARED = 100_000_000  # tokens in which copies are sought: 3 s
@@ -70,8 +71,8 @@ class Text(Task[TextOptions, TextData, Batch]):
         cut = int(tokens * (1 - validation))
         if cut < 2:
             raise UserError(
-                f"{corpus.sources[0].shown}: too little text: {tokens} token(s), of which {cut} "
-                "for training; give at least 2"
+                f"{corpus.sources[0].shown}: too little text: {counted(tokens, 'token')}, "
+                f"of which {cut} for training; give at least 2"
             )
         if validation and tokens - cut < 2:
             raise UserError(
@@ -95,13 +96,16 @@ class Text(Task[TextOptions, TextData, Batch]):
 
     def examine(self, dataset: TextData) -> Page:
         corpus, vocabulary = dataset.corpus, dataset.vocabulary
-        unit = "bytes" if vocabulary.level == "bytes" else "characters"
+        unit = "byte" if vocabulary.level == "bytes" else "character"
         more = len(corpus.sources) - 1
         shown = corpus.sources[0].shown + (f" and {more} more" if more else "")
-        tokens = "" if dataset.tokens == corpus.characters else f"{dataset.tokens:,} tokens, "
+        tokens = (
+            "" if dataset.tokens == corpus.characters else f"{counted(dataset.tokens, 'token')}, "
+        )
         headline = (
-            f"{shown}: {corpus.characters:,} {unit}, {tokens}{vocabulary.size:,} symbols; "
-            f"the last {dataset.tokens - dataset.cut:,} tokens for validation"
+            f"{shown}: {counted(corpus.characters, unit)}, {tokens}"
+            f"{counted(vocabulary.size, 'symbol')}; "
+            f"the last {counted(dataset.tokens - dataset.cut, 'token')} for validation"
         )
         if vocabulary.level == "bytes":  # it may be no text
             return Page(headline)
@@ -204,9 +208,9 @@ class Text(Task[TextOptions, TextData, Batch]):
         text = json.dumps(dataset.vocabulary.decode(copied.tolist()), ensure_ascii=False)
         return [
             f"Memorisation: the longest span that the last sample copies from {where} is "
-            f"{found.length:,} tokens, at token {found.training_start:,} ({share:.1%} of the way): "
-            f"`{text}`. {found.copied_share:.0%} of the sample stands in copies of {found.span} "
-            "tokens or more."
+            f"{counted(found.length, 'token')}, at token {found.training_start:,} "
+            f"({share:.1%} of the way): `{text}`. {found.copied_share:.0%} of the sample stands in "
+            f"copies of {found.span} tokens or more."
         ]
 
     def writer(

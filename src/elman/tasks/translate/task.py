@@ -40,6 +40,7 @@ from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.pictures import Looked
 from elman.tasks.translate.scores import INSTALL, scores_of, signatures
 from elman.tasks.translate.writing import Translating, Translation
+from elman.wording import counted
 
 SCORED = 64  # pairs at once, where none is trained on
 MOST_HELD = 3_000  # pairs kept for validation, so that large data is not scored for minutes
@@ -189,7 +190,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         }
         why = (
             f"{'/'.join(chosen.cell)} of {', '.join(map(str, chosen.hidden_size))} units, "
-            f"{how[chosen.context]}, dropout {chosen.dropout:g}: {epochs} epochs"
+            f"{how[chosen.context]}, dropout {chosen.dropout:g}: {counted(epochs, 'epoch')}"
         )
         return Plan(chosen, size, rate, why, epochs)
 
