@@ -101,6 +101,53 @@ def test_a_data_frame_comes_back_with_dates_that_follow() -> None:
     assert np.array_equal(column.predict(), elman.Forecaster(**SMALL).fit(YEARS[:60]).predict())
 
 
+def test_dates_of_pandas_and_polars_come_back_as_they_are() -> None:
+    pandas = pytest.importorskip("pandas")
+    polars = pytest.importorskip("polars")
+    zoned = {"tz": "Europe/Berlin"}
+    kinds = [
+        pandas.date_range("2020-03-01", periods=61, **zoned),  # midnights on both sides of a change
+        pandas.date_range("2020-03-28", periods=61, freq="h", **zoned),  # an hour that is not there
+        pandas.date_range("2020-10-24", periods=61, freq="15min", tz="UTC"),
+        pandas.period_range("2019-01", periods=61, freq="M"),
+        pandas.period_range("2001Q1", periods=61, freq="Q"),
+        pandas.period_range("2019-01-01", periods=61, freq="D"),
+        pandas.date_range("2020-01-01", periods=61, freq="40ms"),
+    ]
+    for dates in kinds:
+        y = YEARS[:60]
+        column = elman.Forecaster(**SMALL).fit(pandas.DataFrame({"ds": dates[:60], "y": y}))
+        assert column.predict()["ds"][0] == dates[60], dates.dtype
+        assert column.predict()["ds"].dtype == dates.dtype or dates.freq.name == "40ms"
+        # The same as the index of a frame, with a name or without, newest first.
+        for name in (None, "day"):
+            frame = pandas.DataFrame({"y": y[::-1]}, index=dates[:60][::-1].rename(name))
+            told = elman.Forecaster(**SMALL).fit(frame)
+            assert told.predict()[name or "ds"].tolist() == column.predict()["ds"].tolist()
+            assert np.array_equal(told.predict()["forecast"], column.predict()["forecast"])
+            assert any("newest first" in fact for fact in told.facts_)
+    stamps = polars.datetime_range(
+        polars.datetime(2020, 3, 28), polars.datetime(2020, 3, 30, 12), "1h",
+        time_zone="Europe/Berlin", eager=True,
+    )  # fmt: skip
+    days = polars.date_range(polars.date(2020, 1, 1), polars.date(2020, 3, 1), eager=True)
+    for dates in (stamps, days):
+        N = len(dates) - 1
+        frame = polars.DataFrame({"ds": dates[:N], "y": YEARS[:N]})
+        told = elman.Forecaster(**SMALL).fit(frame).predict()
+        assert told["ds"].dtype == dates.dtype and told["ds"][0] == dates[N]
+
+
+def test_a_date_that_is_missing_is_told_by_its_row() -> None:
+    pandas = pytest.importorskip("pandas")
+    dates = pandas.Series(pandas.date_range("2020-01-01", periods=60))
+    for kind in (dates, dates.dt.tz_localize("Asia/Tokyo"), dates.dt.to_period("D")):
+        frame = pandas.DataFrame({"ds": kind, "y": YEARS[:60]})
+        frame.loc[7, "ds"] = pandas.NaT
+        with pytest.raises(UserError, match=r'^y, row 7: "ds" is empty; needs a date as 2020-01-'):
+            elman.Forecaster(**SMALL).fit(frame)
+
+
 def test_covariates_and_gaps_are_read_as_in_files() -> None:
     table = _long(YEARS[:60], "a") | {"sale": np.arange(60) % 2, "rain": YEARS[:60] % 7}
     how: dict[str, Any] = {"future_columns": "sale", "past_columns": "rain"}
@@ -123,7 +170,12 @@ def test_covariates_and_gaps_are_read_as_in_files() -> None:
         elman.Forecaster(**SMALL, **how).fit(YEARS)
     holed = YEARS[:80].copy()
     holed[[20, 40]] = np.nan
-    with pytest.raises(UserError, match="y: 2 values missing"):
+    line = elman.Forecaster(**SMALL).fit(holed)
+    assert "2 missing values filled on a line, gaps of up to 1" in line.facts_[-1]
+    holed[22:28] = np.nan
+    with pytest.raises(
+        UserError, match='y: a value of "1" is missing; gaps of more than 3'
+    ):
         elman.Forecaster(**SMALL).fit(holed)
     assert np.isfinite(elman.Forecaster(**SMALL, fill="linear").fit(holed).predict()).all()
 
@@ -165,11 +217,15 @@ def test_series_are_known_by_their_names_in_tables_alone() -> None:
         ([1.0, 2.0, 3.0], '"1" has 3 values for training'),
         ({"ds": [1, 2], "y": [1.0]}, "columns of one length; got ds 2, y 1"),
         ({}, "columns of one length; got none"),
-        ({"ds": ["a", "b"], "y": ["c", "d"]}, "y: no column of numbers"),
-        ({"ds": ["2020-01-02", "2020-01-01"], "y": [1, 2]}, "y, row 1: 2020-01-01 comes after"),
+        ({"ds": ["a", "b"], "y": ["c", "d"]}, "y, row 0: \"ds\" is 'a', no date that is known"),
+        ({"a": ["a", "b"], "y": ["c", "d"]}, "y: no column of numbers"),
         (
-            {"ds": ["2020-01-02", "soon"], "y": [1.0, 2.0]},
-            "y, row 1: \"ds\" is 'soon'; needs dates",
+            {"ds": ["2020-01-02", "2020-01-02"], "y": [1, 2]},
+            "y, row 1: 2020-01-02 comes twice, in row 0 too; give --duplicates",
+        ),
+        (
+            {"ds": ["2020-01-02", "2020-01-03", "soon"], "y": [1.0, 2.0, 3.0]},
+            "y, row 2: \"ds\" is 'soon'; needs a date as 2020-01-02",
         ),
     ],
 )

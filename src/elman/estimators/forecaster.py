@@ -95,7 +95,8 @@ class Forecaster(Estimator):
         self._preprocessing = job.dataset.preprocessing()
         how = job.dataset.settings
         self.horizon_, self.look_back_, self.season_ = how.horizon, how.look_back, how.season
-        self.facts_ = self._found.facts
+        gaps = self._found.gaps
+        self.facts_ = (*self._found.facts, *([gaps] if gaps else []))
         return self
 
     def predict(self, past: Any = None, *, steps: int | None = None) -> Any:

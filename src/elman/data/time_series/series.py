@@ -31,6 +31,7 @@ from elman.errors import UserError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+FILLED = {"previous": " with the value before", "linear": " on a line", "zero": " with zero"}
 FEW = 4  # steps below which a series does not show its frequency
 
 
@@ -70,6 +71,15 @@ class Collection:
     @property
     def options(self) -> SeriesOptions:
         return self.reading.options
+
+    @property
+    def gaps(self) -> str:
+        """What was filled, for the user; empty where nothing was missing."""
+        if not self.filled:
+            return ""
+        told = f"{self.filled:,} missing value{'s' * (self.filled > 1)} filled"
+        told += f"{FILLED[self.options.fill or 'linear']}, gaps of up to {self.longest:,}"
+        return told if self.options.fill else f"{told}; --fill says otherwise"
 
     @property
     def id_columns(self) -> tuple[str, ...]:
