@@ -181,7 +181,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             epochs = max(1, min(MOST_EPOCHS, int(0.9 * budget.seconds / each)))
             if options.hidden_size or epochs >= (WANTED if words else 2 * WANTED):
                 break
-        assert chosen.hidden_size
+        assert chosen.hidden_size and epochs is not None  # by the budget: seconds or epochs
         rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 3e-3)
         how = {
             "first": "the encoder's last state as first state",
