@@ -146,10 +146,10 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     def baseline(
         self, dataset: Panel, options: ForecastOptions, training: Panel
     ) -> tuple[str, Scores]:
-        name = naive.baseline(dataset)
+        name = naive.best(training)
         made = naive.NAIVE[name](dataset, dataset.check)[:, :, None]
         season = dataset.settings.season
-        told = f"{name} repeated" + (f" (season {season})" if season > 1 else "")
+        told = naive.TOLD[name] + (f" (season {season})" if name == "last season" else "")
         return told, scores_of(dataset, dataset.check, made, options.quantiles)
 
     def losses_apart(self, options: ForecastOptions) -> str:
@@ -190,7 +190,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
             lines.append(f"- The {wanted:.0%} interval held {inside:.1%} of the values.")
         best = min(naive.NAIVE, key=lambda name: float(errors[name].mean()))
         if errors[best].mean() < errors["network"].mean():
-            lines.append(f"- WARNING: {best} repeats are nearer than the network, by MASE.")
+            lines.append(f"- WARNING: nearer than the network, by MASE: {naive.TOLD[best]}.")
         return lines
 
     def predict(
