@@ -85,8 +85,6 @@ class CellReader:
 
     def zones(self, texts: Sequence[str]) -> dict[str, int]:
         """The zones that texts name, and their offsets."""
-        if "z" not in self.regex.groupindex:
-            return {}
         found = {m["z"] for text in texts if (m := self.regex.fullmatch(text)) and m["z"]}
         return {zone: east for zone in found if (east := minutes_of(zone)) is not None}
 

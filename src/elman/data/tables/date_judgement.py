@@ -7,13 +7,15 @@ dateutil, guess cell by cell, so that one column may be read in two ways: this o
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from elman.data.tables.date_cells import DAY, SCRIPTS, Ints, plain
+from elman.data.tables.date_cells import DAY, SCRIPTS, Ints, all_plain, plain
 from elman.data.tables.date_numbers import A_NUMBER, EPOCHS, NUMBER, counted
 from elman.data.tables.date_patterns import (
     DIGITS,
@@ -23,7 +25,7 @@ from elman.data.tables.date_patterns import (
 from elman.data.tables.date_styles import STYLES, Seen, seen_in
 from elman.data.tables.date_value import ONE_NUMBER, PIVOT, Dates, zone_of
 from elman.data.tables.month_names import halves_as, months_as, weekdays_as
-from elman.data.tables.profile import GROUPS, MISSING, MOST_DISTINCT, Profile
+from elman.data.tables.profile import MISSING, MOST_DISTINCT, Profile
 
 NEARLY_ALL = 0.9
 LONGEST = 100  # characters of a date
@@ -34,6 +36,7 @@ PACKED = {
     10: ("%Y%m%d%H",), 12: ("%Y%m%d%H%M",), 14: ("%Y%m%d%H%M%S",), 17: ("%Y%m%d%H%M%S%3f",),
 }  # fmt: skip
 SIZES = ((5, 5), (9, 10), (12, 13), (15, 16), (18, 19))  # digits of serials and of times since 1970
+_DIGITS = re.compile(r"\d+")
 EARLIEST, LATEST = 1500, 2200  # years that whole numbers may mean
 
 
@@ -61,11 +64,8 @@ def dates_of(profile: Profile, date_format: str | None = None) -> Dates | None:
 
 def _cells(profile: Profile) -> list[str]:
     """Cells that are not missing, each once, in an order that does not depend on chance."""
-    return sorted(
-        text
-        for cell in profile.distinct
-        if len(cell) <= LONGEST and (text := plain(cell)).lower() not in MISSING
-    )
+    texts = all_plain([cell for cell in profile.distinct if len(cell) <= LONGEST])
+    return sorted({text for text in texts if text.lower() not in MISSING})
 
 
 def _nearly(part: int, all_: int) -> bool:
@@ -127,13 +127,12 @@ def _of_texts(profile: Profile) -> Dates | None:
         return None
     cells = _cells(profile)
     likely = sorted(ways.values(), key=lambda way: (-way.weight, way.rank))[:8]
-    judged = [(way, _dates(way, profile, cells)) for way in likely]
-    good = [_good(dates, cells) for _, dates in judged]
-    if 2 * max(good) < len(cells):
+    judged = [_judged(way, profile, cells) for way in likely]
+    good = max(one.good for one in judged)
+    if 2 * good < len(cells):
         return None  # their numbers make no dates: 99.87.1234
-    best = [one for one, count in zip(judged, good, strict=True) if count == max(good)]
-    best.sort(key=lambda one: one[0].rank)
-    return _ordered(profile, cells, best)
+    best = [one for one in judged if one.good == good]
+    return _ordered(profile, sorted(best, key=lambda one: one.way.rank))
 
 
 def _bare(pattern: str) -> str:
@@ -148,16 +147,27 @@ def _swapped(pattern: str) -> str:
 
 
 def _good(dates: Dates, cells: Sequence[str]) -> int:
-    return int((~dates.moments(cells)[1]).sum())
+    return int((~dates.read(cells)[1]).sum())
 
 
-def _dates(way: _Way, profile: Profile, cells: Sequence[str]) -> Dates:
+class _Judged(NamedTuple):
+    """A way to read a column, and what comes of it."""
+
+    way: _Way
+    dates: Dates
+    good: int  # distinct cells that are such dates
+    moments: Ints  # of these
+
+
+def _judged(way: _Way, profile: Profile, cells: Sequence[str]) -> _Judged:
     dates = Dates(way.pattern, STYLES[way.rank].name)
     names: dict[str, list[str]] = defaultdict(list)
     for _, seen in way.seen:
         for kind, name in seen.names.items():
             names[kind.lower()].append(name)
-    return _completed(dates, profile, cells, names)
+    dates = _completed(dates, profile, cells, names)
+    moments, bad = dates.read(cells)
+    return _Judged(way, dates, int((~bad).sum()), moments[~bad])
 
 
 def _completed(
@@ -186,7 +196,7 @@ def _completed(
 
 def _first_year(dates: Dates, cells: Sequence[str]) -> int:
     """The first of the hundred years that two digits mean: none within the column is jumped."""
-    moments, bad = dates.moments(cells)
+    moments, bad = dates.read(cells)
     years = np.unique(moments[~bad].astype("M8[us]").astype("M8[Y]").astype(np.int64) + 1970)
     if not len(years):
         return PIVOT
@@ -201,27 +211,29 @@ def _first_year(dates: Dates, cells: Sequence[str]) -> int:
     return century + start - int(gaps[widest]) // 2
 
 
-def _ordered(profile: Profile, cells: Sequence[str], best: Sequence[tuple[_Way, Dates]]) -> Dates:
+def _ordered(profile: Profile, best: Sequence[_Judged]) -> Dates:
     """Which order of day and month is meant, of those that all cells fit, the usual one first."""
     first = best[0]
-    ways = [one for one in best if one[0].order and len(one[0].parts) == len(first[0].parts)]
-    if not first[0].order or len(ways) == 1 or first[0].order[0] == "Y":
-        return first[1]
+    ways = [one for one in best if one.way.order and len(one.way.parts) == len(first.way.parts)]
+    if not first.way.order or len(ways) == 1 or first.way.order[0] == "Y":
+        return first.dates
     if len(profile.distinct) >= MOST_DISTINCT:
-        ways = [one for one in ways if _within(profile, one[0])] or ways
-    uneven = [_unevenness(dates.moments(cells)[0]) for _, dates in ways]
-    evenly = sorted(range(len(ways)), key=uneven.__getitem__)
-    least, next_ = (uneven[k] for k in evenly[:2]) if len(ways) > 1 else (0.0, 1.0)
+        ways = [one for one in ways if _within(profile, one.way)] or ways
+        if len(ways) == 1:
+            return ways[0].dates
+    evenly = sorted(((_unevenness(one.moments), k) for k, one in enumerate(ways)))
+    (least, even), (next_, _) = evenly[:2]
     if least <= 0.2 and (next_ - least >= 0.05 or (least == 0 and next_ > 0)):
-        return ways[evenly[0]][1]
-    ways = [one for one in ways if one[0].order[0] != "y"]
-    firsts = [one for one in ways if _only_first_days(one[1].moments(cells)[0])]
+        return ways[even].dates
+    ways = [one for one in ways if one.way.order[0] != "y"]
+    firsts = [one for one in ways if _only_first_days(one.moments)]
     if len(ways) != 2 or len(firsts) == 1:
-        return (firsts or ways)[0][1]
-    day_first, month_first = sorted(ways, key=lambda one: one[0].order)
-    american = "/" in first[0].parts and ("%p" in first[1].pattern or {"m", "d"} & first[0].loose)
+        return (firsts or ways)[0].dates
+    day_first, month_first = sorted(ways, key=lambda one: one.way.order)
+    loose = {"m", "d"} & first.way.loose
+    american = "/" in first.way.parts and ("%p" in first.dates.pattern or loose)
     chosen, other = (month_first, day_first) if american else (day_first, month_first)
-    return replace(chosen[1], assumed=other[1].pattern.replace("%-", "%"))
+    return replace(chosen.dates, assumed=other.dates.pattern.replace("%-", "%"))
 
 
 def _within(profile: Profile, way: _Way) -> bool:
@@ -229,7 +241,7 @@ def _within(profile: Profile, way: _Way) -> bool:
     for shape, seen in way.seen:
         cell = plain(profile.first[shape].cell)
         spans = profile.extremes.get(shape)
-        groups = [match.span() for match in GROUPS.finditer(cell)]
+        groups = [match.span() for match in _DIGITS.finditer(cell)]
         if spans is None or seen.spans.get("m") not in groups or len(groups) != len(spans):
             continue
         if spans[groups.index(seen.spans["m"])][1] > 12:
@@ -303,13 +315,13 @@ def _of_numbers(profile: Profile) -> Dates | None:
     cells = _cells(profile)
     for pattern in patterns:
         dates = _completed(Dates(pattern, sure=False), profile, cells, defaultdict(list))
-        moments, bad = dates.moments(cells)
+        moments, bad = dates.read(cells)
         years = moments[~bad].astype("M8[us]").astype("M8[Y]").astype(np.int64) + 1970
         likely = int(((years >= EARLIEST) & (years <= LATEST)).sum())
         if not _nearly(likely, len(cells)):
             continue
         other = replace(dates, pattern=_swapped(pattern))
-        either = pattern == "%d%m%Y" and not other.moments(cells)[1].any()
+        either = pattern == "%d%m%Y" and not other.read(cells)[1].any()
         return replace(dates, assumed=other.pattern) if either else dates
     numbers = [cell for cell in cells if A_NUMBER.fullmatch(cell)]
     dates = _number(counted(numbers), numbers, min(behind), max(behind))
