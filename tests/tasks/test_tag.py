@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elman
-from elman.data import tagged
 from elman.data.tables.arriving import Arriving
 from elman.data.tables.content import BadRows
-from elman.data.tagged import Reading, Sentence
+from elman.data.tags import reading as tagged
+from elman.data.tags.sentence import Sentence, TagRoles
 from elman.errors import UserError
 from elman.tasks import prediction
 from elman.tasks.tag.baseline import MostFrequent
@@ -236,7 +236,7 @@ def test_who_sends_sentences_and_waits_gets_answers() -> None:
     with os.fdopen(reader, "rb") as stream:
         arriving = Arriving("a pipe", stream)
         os.write(writer, b"Ebb\ncab\n\nfee\n\n")
-        opened = tagged.open_stream("a pipe", arriving, Reading())
+        opened = tagged.open_stream("a pipe", arriving, TagRoles())
         ending.start()
         first = next(prediction.together(opened.pieces(BadRows(False)), arriving))
         in_time = ending.is_alive()
@@ -253,7 +253,7 @@ def test_bad_sentences_are_told_or_left_out(run: elman.Run, tmp_path: Path) -> N
     assert (ended.code, ended.out) == (2, "")
     assert "line 5: 1 cells where there should be 2; give --skip-bad-rows" in ended.err
     ended = call("predict", run.path, path, "--skip-bad-rows")
-    assert ended.code == 0 and "1 rows left out" in ended.err
+    assert ended.code == 0 and "1 row left out" in ended.err
     assert [line[:1] for line in ended.out.splitlines()] == ["E", "c", "", "b"]
     with pytest.raises(UserError, match="line 5"):
         elman.train("tag", path, run=tmp_path / "run", **SMALL)

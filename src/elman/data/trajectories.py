@@ -145,7 +145,7 @@ def tables(
         if table.ending(one) == ".npz":
             yield _of_arrays(one, asked, known)
         else:
-            yield table.open_table(one, asked, known)
+            yield table.open_table(one, asked, known, lists=True)
 
 
 def settled(item: Trajectory, *, every_step: bool) -> Trajectory:

@@ -127,10 +127,8 @@ def test_a_table_in_another_encoding_reads_the_same(encoding: str, make: Make) -
 
 def test_a_table_of_the_wrong_encoding_is_told_with_the_flag_to_give(make: Make) -> None:
     source = make("文本,标签\n好,1\n".encode("gb18030"), "a.csv")
-    told = refusal(lambda: table.open_table(source))
+    told = refusal(lambda: table.open_table(source, TableOptions(encoding="utf-8")))
     assert told.startswith("a.csv, byte ") and "--encoding" in told
-    told = refusal(lambda: table.open_table(make("a,b\nc,d\n".encode("utf-16"), "b.csv")))
-    assert "UTF-16" in told and "--encoding" in told
     told = refusal(lambda: rows_of(table.open_table(make(b"a,b\nc,\xff\xff\n", "c.csv"),
                                                     TableOptions(encoding="gb18030"))))  # fmt: skip
     assert "not GB18030" in told and "iconv" not in told

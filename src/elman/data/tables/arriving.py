@@ -16,8 +16,10 @@ ENCODING = "the right --encoding"
 class Arriving(Iterator[str]):
     """The lines of a stream as they arrive."""
 
-    def __init__(self, shown: str, stream: BinaryIO, encoding: str = "utf-8") -> None:
-        texts = stream_text(shown, stream, encoding=encoding, instead=ENCODING)
+    def __init__(
+        self, shown: str, stream: BinaryIO, encoding: str | None = None, expected: str = ""
+    ) -> None:
+        texts = stream_text(shown, stream, encoding=encoding, expected=expected, instead=ENCODING)
         self._stream, self._blocks = stream, line_blocks(shown, texts)
         self._ready: deque[str] = deque()
 

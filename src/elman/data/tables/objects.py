@@ -236,6 +236,9 @@ def _content(shown: str, read: Callable[[], Iterator[Found]], unit: str) -> Cont
         cells: list[list[Any]] = []
         for number, value in read():
             if not isinstance(value, dict):
+                if cells:  # so that whoever reads knows between which rows the bad one is
+                    yield Block(numbers, cells)
+                    numbers, cells = [], []
                 bad.add(f"{shown}, {unit} {number:,}", value)
                 continue
             flat = flattened(value)

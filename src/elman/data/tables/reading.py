@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from elman.data.tables import encodings
 from elman.data.tables.options import TableOptions
 from elman.data.tables.profile import Profile
 from elman.errors import UserError
@@ -58,7 +59,7 @@ class Reading:
 
     def facts(self) -> tuple[str, ...]:
         """How it is written, for the user, as far as that is not the plainest way."""
-        told = [] if self.encoding in ("utf-8", "ascii") else [f"read as {self.encoding}"]
+        told = [f"read as {how}"] if (how := encodings.told(self.encoding)) else []
         numbers: dict[str, list[str]] = {}
         for column in self.columns:
             if column.numerals is not None and (how := column.numerals.told()):

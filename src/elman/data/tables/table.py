@@ -9,14 +9,22 @@ Or one JSON object a line: `{"label": "up", "x": [0.1, 0.3, 0.2]}`.
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-from elman.data.source import Source, read_text
-from elman.data.tables import delimited
+from elman.data.source import Source, encoding_of, read_text
+from elman.data.tables import (
+    columnar,
+    databases,
+    delimited,
+    forms,
+    json_texts,
+    objects,
+    sheets,
+)
 from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
 from elman.data.tables.delimited import Dialect, split_lines
@@ -25,6 +33,7 @@ from elman.data.tables.profile import Profile, profiled
 from elman.data.tables.reading import Reading, read_columns
 from elman.data.tables.writer import COMMAS, Form
 from elman.errors import UserError, unknown_name
+from elman.wording import counted
 
 ENDINGS: Mapping[str, str] = {
     ".csv": "csv",
@@ -35,6 +44,15 @@ ENDINGS: Mapping[str, str] = {
     ".json": "json",
 }
 NOTHING = TableOptions()  # asked
+JSON = re.compile(r"\s*(?:\{|\[\s*[{\]])")  # how it begins, where no name says so
+LINES = (".jsonl", ".ndjson")
+PACKED = (".gz", ".zst")
+TABS = (".tsv", ".tab")
+OPENERS: Sequence[tuple[frozenset[forms.Form], Callable[[Source, TableOptions], Content]]] = (
+    (forms.SHEETS, sheets.open_sheet),
+    (forms.COLUMNAR, columnar.open_columnar),
+    (forms.DATABASES, databases.open_database),
+)
 LINE = "text"  # the column of a table of plain lines
 NO_OBJECT = "not a JSON object on one line"
 
@@ -76,6 +94,7 @@ class Table:
     asked: TableOptions = NOTHING
     known: Reading | None = None
     facts: tuple[str, ...] = ()  # of its form, for the user
+    nested: frozenset[str] = frozenset()  # columns that stand within objects, of JSON
 
     def blocks(self, bad: BadRows) -> Iterator[Block]:
         """Every record, in order. A row with too few or too many cells is a bad one."""
@@ -115,17 +134,26 @@ class Table:
 
 
 def open_table(
-    source: Source, asked: TableOptions = NOTHING, known: Reading | None = None
+    source: Source, asked: TableOptions = NOTHING, known: Reading | None = None, *,
+    lists: bool = False,
 ) -> Table:  # fmt: skip
     """A source as a table: its form by its first bytes, its name, else by its first lines.
 
+    An object of lists on a line of its own is a row where rows hold `lists`; else it may be a table
+    of columns.
     Whether the first row is a header is found where neither `asked` nor `known` says so.
     UserError: no row, or no such table.
     """
-    lines = partial(text_lines, source, asked.encoding or "utf-8")
-    form = ENDINGS.get(ending(source))
-    separator = {".tsv": "\t", ".tab": "\t"}.get(ending(source))
-    return _opened(source.shown, form, lines, asked, known, separator)
+    form = None if source.path.suffix in PACKED else forms.form_of(source.path, source.shown)
+    for known_forms, opener in OPENERS:
+        if form in known_forms:
+            return of_content(source.shown, opener(source, asked), asked, known)
+    expected = "" if known is None else known.encoding
+    encoding = asked.encoding or encoding_of(source, expected, instead=ENCODING).encoding
+    texts = partial(read_text, [source], encoding=encoding, instead=ENCODING)
+    named = ending(source)
+    opened = _opened(source.shown, texts, ENDINGS.get(named), named, asked, known, lists)
+    return replace(opened, encoding=encoding)
 
 
 def open_stream(
@@ -139,16 +167,16 @@ def open_stream(
     first = next((line for line in stream if line.strip()), None)
     if first is None:
         raise UserError(f"{shown}: holds no rows")
+    lines = partial(itertools.chain, [first], stream)
+    if first.lstrip().startswith("{"):
+        return _objects(shown, first, lines, asked, known)
     header = asked.header if asked.header is not None else known is None or known.header
-    begun = replace(asked, header=header)
     separator = known.separator if known is not None and known.separator in first else None
-    opened = _opened(shown, None, lambda: iter([first]), begun, known, separator)
+    begun = replace(asked, header=header)
+    opened = _delimited(shown, lambda: iter([first]), begun, known, separator)
     if known is not None and opened.dialect.separator == known.separator:
         # One line does not tell.
         opened = replace(opened, dialect=replace(opened.dialect, quoted=known.quoted))
-    lines = partial(itertools.chain, [first], stream)
-    if opened.form == "json":
-        return replace(opened, content=partial(_objects, opened, lines, at_once=1))
     return replace(opened, content=partial(_cells, opened, lines, at_once=1))
 
 
@@ -163,34 +191,40 @@ def plain_lines(shown: str, lines: Callable[[], Iterator[str]], *, at_once: int 
     return Table(shown, "lines", (LINE,), True, content)
 
 
-def of_objects(shown: str, columns: tuple[str, ...], lines: Callable[[], Iterator[str]]) -> Table:
-    """JSON lines with these keys."""
-    made = Table(shown, "json", columns, False, lambda bad: iter(()))
-    return replace(made, content=partial(_objects, made, lines))
-
-
-def of_content(shown: str, content: Content, asked: TableOptions, known: Reading | None) -> Table:
+def of_content(
+    shown: str, content: Content, asked: TableOptions = NOTHING, known: Reading | None = None
+) -> Table:  # fmt: skip
     """What an opener of another form gives, as a table; it is written again as CSV."""
     return Table(
         shown, "csv", content.columns, True, content.blocks, content.unit, asked=asked,
-        known=known, facts=content.facts,
+        known=known, facts=content.facts, nested=content.nested,
     )  # fmt: skip
 
 
 def _opened(
-    shown: str, form: str | None, lines: Callable[[], Iterator[str]], asked: TableOptions,
-    known: Reading | None, separator: str | None,
+    shown: str, texts: Callable[[], Iterator[str]], form: str | None, named: str,
+    asked: TableOptions, known: Reading | None, lists: bool,
 ) -> Table:  # fmt: skip
+    """Text as a table, of JSON or of delimited cells."""
+
+    def lines() -> Iterator[str]:
+        return split_lines(shown, texts())
+
     first = next((line for line in lines() if line.strip()), None)
     if first is None:
         raise UserError(f"{shown}: holds no rows")
-    encoding = asked.encoding or "utf-8"
-    if form == "json" or (form is None and first.lstrip().startswith("{")):
-        value = _object(first)
-        if not value:
-            raise UserError(f"{shown}, line 1: {NO_OBJECT}")
-        made = of_objects(shown, tuple(value), lines)
-        return replace(made, encoding=encoding, asked=asked, known=known)
+    if form == "json" or (form is None and JSON.match(first)):
+        whole = lists and json_texts.object_of(first) is not None
+        content = objects.open_objects(shown, texts, lines=whole or named in LINES)
+        return replace(of_content(shown, content, asked, known), form="json", header=False)
+    separator = "\t" if named in TABS else None
+    return _delimited(shown, lines, asked, known, separator)
+
+
+def _delimited(
+    shown: str, lines: Callable[[], Iterator[str]], asked: TableOptions, known: Reading | None,
+    separator: str | None,
+) -> Table:  # fmt: skip
     if asked.separator is not None:
         separator = "\t" if asked.separator == "tab" else asked.separator
     dialect = delimited.dialect_of(lines(), separator)
@@ -208,12 +242,37 @@ def _opened(
     names = delimited.named(head, where) if header else tuple(str(k + 1) for k in range(len(head)))
     facts = [dialect.told] if dialect.told else []
     if dialect.above and separator is None:
-        facts.append(f"the first {dialect.above:,} lines are above the table, and passed over")
+        facts.append(f"the first {counted(dialect.above, 'line')} above the table: passed over")
     made = Table(
         shown, "csv", names, header, lambda bad: iter(()), head=tuple(head) if header else (),
-        dialect=dialect, encoding=encoding, asked=asked, known=known, facts=tuple(facts),
+        dialect=dialect, asked=asked, known=known, facts=tuple(facts),
     )  # fmt: skip
     return replace(made, content=partial(_cells, made, lines))
+
+
+def _objects(
+    shown: str, first: str, lines: Callable[[], Iterator[str]], asked: TableOptions,
+    known: Reading | None,
+) -> Table:  # fmt: skip
+    """Objects that arrive line by line; those keys count that the first has, or that are known."""
+    begun = json_texts.object_of(first)
+    if not begun:
+        raise UserError(f"{shown}, line 1: {NO_OBJECT}")
+    flat = objects.flattened(begun)
+    names = tuple(dict.fromkeys([*flat, *(c.name for c in (known.columns if known else ()))]))
+
+    def blocks(bad: BadRows) -> Iterator[Block]:
+        for line, text in enumerate(lines(), start=1):
+            if text.strip():
+                value = json_texts.object_of(text)
+                if value is None:
+                    bad.add(f"{shown}, line {line:,}", NO_OBJECT)
+                    continue
+                cells = {**value, **objects.flattened(value)}
+                yield Block([line], [[cells.get(name) for name in names]])
+
+    content = Content(names, blocks, "line", nested=frozenset(objects.nested_in(begun, flat)))
+    return replace(of_content(shown, content, asked, known), form="json", header=False)
 
 
 def _cells(
@@ -225,40 +284,15 @@ def _cells(
     )  # fmt: skip
 
 
-def _objects(
-    table: Table, lines: Callable[[], Iterator[str]], bad: BadRows, *, at_once: int = AT_ONCE
-) -> Iterator[Block]:
-    numbers: list[int] = []
-    cells: list[list[Any]] = []
-    for line, text in enumerate(lines(), start=1):
-        if not text.strip():
-            continue
-        value = _object(text)
-        if value is None:
-            if cells:
-                yield Block(numbers, cells)
-                numbers, cells = [], []
-            bad.add(table.where(line), NO_OBJECT)
-            continue
-        numbers.append(line)
-        cells.append([value.get(name) for name in table.columns])
-        if len(cells) == at_once:
-            yield Block(numbers, cells)
-            numbers, cells = [], []
-    if cells:
-        yield Block(numbers, cells)
-
-
 def ending(source: Source) -> str:
     """The ending of a source's name, without that of its packing: `.csv` of reviews.csv.gz."""
-    suffixes = [s for s in source.path.suffixes if s not in (".gz", ".zst")]
+    suffixes = [s for s in source.path.suffixes if s not in PACKED]
     return suffixes[-1].lower() if suffixes else ""
 
 
-def text_lines(source: Source, encoding: str = "utf-8") -> Iterator[str]:
+def text_lines(source: Source, encoding: str | None = None) -> Iterator[str]:
     """The lines of a text, with their ends."""
-    texts = read_text([source], encoding=encoding, instead=ENCODING)
-    return split_lines(source.shown, texts)
+    return split_lines(source.shown, read_text([source], encoding=encoding, instead=ENCODING))
 
 
 def is_number(text: object) -> bool:
@@ -268,11 +302,3 @@ def is_number(text: object) -> bool:
     except (TypeError, ValueError, OverflowError):
         return False
     return True
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from elman.data.tagged import Sentence
+from elman.data.tags.sentence import Sentence
 
 
 class MostFrequent:

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.data import tagged, vocabulary
+from elman.data import vocabulary
 from elman.data.batching import padded
 from elman.data.tables.content import BadRows
-from elman.data.tagged import Reading, Sentence
+from elman.data.tags import reading
+from elman.data.tags.sentence import Sentence, TagRoles
 from elman.data.vocabulary import UNKNOWN, Characters, Words
 from elman.errors import UserError
 from elman.tasks.tag.model import Inputs
@@ -127,7 +128,7 @@ class Tagged:
     targets: list[Ints]  # numbers of the labels, of both
     labels: tuple[str, ...]
     encoder: Encoder
-    reading: Reading
+    roles: TagRoles
     facts: tuple[str, ...]  # what was guessed, for the user
     cut: int  # sentences that were too long
     bad: BadRows
@@ -145,8 +146,8 @@ class Tagged:
         return {
             "labels": list(self.labels),
             "encoder": self.encoder.to_json(),
-            "reading": asdict(self.reading),
-            "sha256": [tagged.digest(self.train), tagged.digest(self.check)],
+            "reading": asdict(self.roles),
+            "sha256": [reading.digest(self.train), reading.digest(self.check)],
         }
 
 

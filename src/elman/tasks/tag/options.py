@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from elman.options import require_encoding, require_files, require_range
+from elman.data.tables.options import TableOptions
+from elman.options import require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 
 @dataclass(frozen=True)
-class TagOptions(NetworkOptions):
+class TagOptions(NetworkOptions, TableOptions):
     """Options of the task `tag`. Those left at None are chosen from the data and the time.
 
     Parameters
@@ -19,10 +20,9 @@ class TagOptions(NetworkOptions):
         Column of the tokens, by name or number; guessed and told if not given.
     label_column
         Column of the labels, by name or number; guessed and told if not given.
-    encoding
-        Encoding of the data: utf-8, gb18030, latin-1.
-    skip_bad_rows
-        Leave out sentences with lines that cannot be read, and count them.
+    sentence_column
+        Column that tells sentences apart, in tables of a token a row; guessed and told if not
+        given.
     validation_data
         Data to validate on, instead of a share of DATA.
     vocabulary
@@ -42,8 +42,7 @@ class TagOptions(NetworkOptions):
     bidirectional: tuple[bool, ...] = (True,)
     token_column: str | None = None
     label_column: str | None = None
-    encoding: str = "utf-8"
-    skip_bad_rows: bool = False
+    sentence_column: str | None = None
     validation_data: Path | None = None
     vocabulary: int | None = None
     lowercase: bool = False
@@ -60,4 +59,4 @@ class TagOptions(NetworkOptions):
         require_range(self, ("characters",), 0, 4_096)
         require_range(self, ("token_dropout",), 0, 1, open_end=True)
         require_files(self, ("validation_data",))
-        require_encoding(self, "encoding")
+        self.check()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from elman.data.doctor import Page
-from elman.data.tagged import Sentence
+from elman.data.tags.sentence import Sentence
 from elman.tasks.tag.data import Tagged
 from elman.tasks.tag.spans import prefixed
 
@@ -23,8 +23,6 @@ def examine(data: Tagged) -> Page:
     """What was read, on one page; what matters first."""
     counts = Counter(label for s in (*data.train, *data.check) for label in s.labels)
     warnings, facts = [], [*data.facts]
-    if data.reading.encoding != "utf-8":
-        facts.append(f"read as {data.reading.encoding}")
     if data.bad.count:
         first = "; ".join(data.bad.first[:3])
         warnings.append(f"{data.bad.count:,} sentences or lines left out, such as {first}")

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from elman.data.tagged import OUTSIDE
+from elman.data.tags.sentence import OUTSIDE
 from elman.tasks.labelling import Counted
 
 # B, I, O; also E or L for the last token of a span, S or U for the only one, M for inner ones.

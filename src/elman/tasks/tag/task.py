@@ -26,7 +26,7 @@ from elman.data.tags import reading as tagged
 from elman.data.tags.sentence import Opened, Sentence, TagRoles
 from elman.errors import UserError
 from elman.metrics import Loss
-from elman.options import given, make, part
+from elman.options import given, part
 from elman.tasks import labelling, naming, prediction
 from elman.tasks.pace import epoch_seconds
 from elman.tasks.tag import page, spans
@@ -329,11 +329,7 @@ def _tagged(
 
 def _settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder, TagRoles]:
     """Labels, encoder and reading of a trained model. UserError where they are damaged."""
-    return labelling.settled(preprocessing, "labels", encoder_from_json, _roles)
-
-
-def _roles(data: Any) -> TagRoles:
-    return make(TagRoles, {k: v for k, v in data.items() if v is not None}, where="reading")
+    return labelling.settled(preprocessing, "labels", encoder_from_json, TagRoles)
 
 
 # ---- Prediction ----------------------------------------------------------------------------

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from elman.data import tagged
 from elman.data.python_tags import labelled, python_tags
 from elman.data.source import Source
 from elman.data.tables.content import BadRows
-from elman.data.tagged import Reading, Sentence
+from elman.data.tags import conll
+from elman.data.tags import reading as tagged
+from elman.data.tags.sentence import TOKENS, Sentence, TagRoles
 from elman.errors import UserError
 
 EU = [("EU", "B-ORG"), ("rejects", "O"), ("calls", "O")]
@@ -55,17 +59,17 @@ def pairs(sentences: list[Sentence]) -> list[list[tuple[str, str]]]:
 
 
 def test_every_form_gives_the_same_sentences(form: Path) -> None:
-    found = tagged.read([str(form)], Reading(), BadRows(False))
+    found = tagged.read([str(form)], TagRoles(), BadRows(False))
     assert pairs(found.all) == [EU, PETER]
     assert len(found.facts) == 1 and found.facts[0].startswith("taken: tokens from column")
     # What was guessed, given in the next reading, gives the same and is no guess any more.
-    again = tagged.read([str(form)], found.reading, BadRows(False))
-    assert again.all == found.all and again.reading == found.reading and not again.facts
+    again = tagged.read([str(form)], found.roles, BadRows(False))
+    assert again.all == found.all and again.roles == found.roles and not again.facts
 
 
 def test_what_is_written_is_what_was_read_with_an_answer_for_each_token(form: Path) -> None:
     whole = form.read_text(encoding="utf-8")
-    opened = tagged.open_file(Source("data", form), Reading(), labelled=False)
+    opened = tagged.open_file(Source("data", form), TagRoles(), labelled=False)
     count, written = itertools.count(), ""
     for piece in opened.pieces(BadRows(False)):
         tokens = piece.sentence.tokens if piece.sentence else []
@@ -86,7 +90,7 @@ def test_what_is_written_is_what_was_read_with_an_answer_for_each_token(form: Pa
     assert [a for a in added if a[0] == "a"] == [f"a{k}" for k in range(5)]
     # Whatever reads the first column and the last now reads the tokens and their answers.
     form.write_text(written, encoding="utf-8")
-    asked = Reading(label_column="predicted" if "predicted" in added else None)
+    asked = TagRoles(label_column="predicted" if "predicted" in added else None)
     if "1\tEU" not in whole:
         (first, second) = tagged.read([str(form)], asked, BadRows(False)).all
         assert first.labels + second.labels == [f"a{k}" for k in range(5)]
@@ -97,7 +101,7 @@ cells = st.text(
 ).filter(lambda cell: cell[0] not in "#{-")
 sentences = st.lists(
     st.lists(st.tuples(cells, cells), min_size=1, max_size=4), min_size=1, max_size=4
-).filter(lambda drawn: not {cell.lower() for cell in drawn[0][0]} & {*tagged.TOKENS})
+).filter(lambda drawn: not {cell.lower() for cell in drawn[0][0]} & {*TOKENS})
 
 
 @settings(
@@ -110,29 +114,29 @@ def test_any_tokens_come_back(
     text = "\n\n".join("\n".join(between.join(row) for row in s) for s in drawn)
     path = tmp_path / "drawn.txt"
     path.write_text(text + "\n" * end, encoding="utf-8")
-    assert pairs(tagged.read([str(path)], Reading(), BadRows(False)).all) == drawn
+    assert pairs(tagged.read([str(path)], TagRoles(), BadRows(False)).all) == drawn
     lines = [json.dumps({"words": [t for t, _ in s], "pos": [x for _, x in s]}) for s in drawn]
     path.write_text("\n".join(lines), encoding="utf-8")
-    assert pairs(tagged.read([str(path)], Reading(), BadRows(False)).all) == drawn
+    assert pairs(tagged.read([str(path)], TagRoles(), BadRows(False)).all) == drawn
 
 
 def test_a_line_is_a_comment_only_where_it_is_no_row(tmp_path: Path) -> None:
     path = tmp_path / "tweet"
     path.write_text("# a comment\nsee O\n# O\n#tag B-X\n# of more words\n", encoding="utf-8")
-    (sentence,) = tagged.read([str(path)], Reading(), BadRows(False)).all
+    (sentence,) = tagged.read([str(path)], TagRoles(), BadRows(False)).all
     assert sentence.tokens == ["see", "#", "#tag"] and sentence.where.endswith("line 2")
 
 
 def test_columns_go_by_number_and_by_name(tmp_path: Path) -> None:
     path = tmp_path / "data.tsv"
     path.write_text("id\tform\tpos\tner\n1\tEU\tNNP\tB-ORG\n2\trejects\tVBZ\tO\n")
-    for asked in (Reading("form", "pos"), Reading("2", "3"), Reading(None, "pos")):
+    for asked in (TagRoles("form", "pos"), TagRoles("2", "3"), TagRoles(None, "pos")):
         (sentence,) = tagged.read([str(path)], asked, BadRows(False)).all
         assert (sentence.tokens, sentence.labels) == (["EU", "rejects"], ["NNP", "VBZ"])
     for asked, told in (
-        (Reading("from", None), 'unknown column "from"; did you mean "form"'),
-        (Reading(None, "5"), "column 5, where there are 4"),
-        (Reading("3", "pos"), "tokens and labels both from column pos"),
+        (TagRoles("from", None), 'unknown column "from"; did you mean "form"'),
+        (TagRoles(None, "5"), "column 5, where there are 4"),
+        (TagRoles("3", "pos"), "tokens and labels both from column pos"),
     ):
         with pytest.raises(UserError, match=told):
             tagged.read([str(path)], asked, BadRows(False))
@@ -143,8 +147,8 @@ def test_columns_of_one_form_say_nothing_of_the_other(tmp_path: Path) -> None:
     table.write_text(FORMS["spaces"])
     lines.write_text(FORMS["json"])
     for one, other in ((table, lines), (lines, table)):
-        found = tagged.read([str(one)], Reading(), BadRows(False))
-        assert pairs(tagged.read([str(other)], found.reading, BadRows(False)).all) == [EU, PETER]
+        found = tagged.read([str(one)], TagRoles(), BadRows(False))
+        assert pairs(tagged.read([str(other)], found.roles, BadRows(False)).all) == [EU, PETER]
 
 
 BAD = {
@@ -164,9 +168,9 @@ def test_a_bad_line_is_named_or_its_sentence_left_out(text: str, tmp_path: Path)
     path = tmp_path / "bad"
     path.write_text(text)
     with pytest.raises(UserError, match=BAD[text]):
-        tagged.read([str(path)], Reading(), BadRows(False))
+        tagged.read([str(path)], TagRoles(), BadRows(False))
     bad = BadRows(True)
-    assert len(tagged.read([str(path)], Reading(), bad).all) == 1
+    assert len(tagged.read([str(path)], TagRoles(), bad).all) == 1
     assert bad.count == 1 and BAD[text] in bad.first[0]
 
 
@@ -176,7 +180,7 @@ def test_a_bad_line_is_named_or_its_sentence_left_out(text: str, tmp_path: Path)
         ("EU\nrejects\n", "one column only"),
         ("# nothing\n\n", "holds no sentences"),
         ("-DOCSTART- O\n\n", "holds no sentences"),
-        ('{"a": 1}\n', "no list of tokens in the first object; give --token-column"),
+        ('{"a": 1}\n', "no column of sentences"),
         ('{"tokens": ["a"], "text": "a"}\n', "no list of labels"),
     ],
 )
@@ -184,7 +188,7 @@ def test_what_holds_no_labelled_sentences_is_told(text: str, told: str, tmp_path
     path = tmp_path / "bad"
     path.write_text(text)
     with pytest.raises(UserError, match=told):
-        tagged.read([str(path)], Reading(), BadRows(False))
+        tagged.read([str(path)], TagRoles(), BadRows(False))
 
 
 class Endless(Iterator[str]):
@@ -195,13 +199,13 @@ class Endless(Iterator[str]):
 
     def __next__(self) -> str:
         self.taken += 1
-        assert self.taken < 4 * tagged.LONGEST
+        assert self.taken < 4 * conll.LONGEST
         return "\n" if self._every and self.taken % self._every == 0 else "word\n"
 
 
 def test_of_a_stream_no_more_is_read_than_a_sentence() -> None:
     stream = Endless(4)
-    opened = tagged.open_stream("stream", stream, Reading())
+    opened = tagged.open_stream("stream", stream, TagRoles())
     assert stream.taken == 1
     for k, piece in enumerate(itertools.islice(opened.pieces(BadRows(False)), 5), start=1):
         assert piece.sentence is not None and len(piece.sentence.tokens) == 3
@@ -210,10 +214,10 @@ def test_of_a_stream_no_more_is_read_than_a_sentence() -> None:
 
 def test_a_sentence_without_end_comes_in_parts() -> None:
     stream = Endless(0)
-    opened = tagged.open_stream("stream", stream, Reading())
+    opened = tagged.open_stream("stream", stream, TagRoles())
     for piece in itertools.islice(opened.pieces(BadRows(False)), 2):
-        assert piece.sentence is not None and len(piece.sentence.tokens) == tagged.LONGEST
-    assert stream.taken == 2 * tagged.LONGEST
+        assert piece.sentence is not None and len(piece.sentence.tokens) == conll.LONGEST
+    assert stream.taken == 2 * conll.LONGEST
 
 
 CODE = '''\
@@ -244,6 +248,59 @@ def test_python_is_tagged_by_its_syntax_tree() -> None:
 def test_python_itself_is_a_table_of_a_dozen_labels(tmp_path: Path) -> None:
     path = tmp_path / "python"
     path.write_bytes(python_tags())
-    found = tagged.read([str(path)], Reading(), BadRows(False))
+    found = tagged.read([str(path)], TagRoles(), BadRows(False))
     labels = {label for sentence in found.all for label in sentence.labels}
     assert len(labels) == 12 and 100_000 < sum(len(s.tokens) for s in found.all) < 400_000
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_token_a_row_beside_the_name_of_its_sentence_is_the_same(
+    tmp_path: Path, seed: int
+) -> None:
+    """As in Kaggle's table, where the name stands in the first row only, or in every row."""
+    draw = random.Random(seed)
+    separator, named = draw.choice([",", ";", "\t"]), draw.choice(["first", "all"])
+    drawn = [
+        [
+            (draw.choice(["I", '"', "a,b", "Büro", "NA"]), draw.choice(["O", "B-org"]))
+            for _ in range(n)
+        ]
+        for n in (draw.randint(1, 6) for _ in range(5))
+    ]
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=separator)
+    writer.writerow(["Sentence #", "Word", "POS", "Tag"])
+    for k, sentence in enumerate(drawn):
+        for n, (token, label) in enumerate(sentence):
+            writer.writerow(
+                [f"Sentence: {k}" if named == "all" or not n else "", token, "X", label]
+            )
+    path = tmp_path / "ner.csv"
+    path.write_bytes(out.getvalue().encode(draw.choice(["utf-8", "windows-1252"])))
+    found = tagged.read([str(path)], TagRoles(label_column="Tag"), BadRows(False))
+    assert pairs(found.all) == drawn
+    opened = tagged.open_file(Source("ner", path), found.roles, labelled=False)
+    written = [p.answered([f"a{k}" for k in range(9)][: len(p.sentence.tokens)])
+               for p in opened.pieces(BadRows(False)) if p.sentence is not None]  # fmt: skip
+    path.write_text("".join(written), encoding="utf-8", newline="")
+    again = tagged.read([str(path)], TagRoles(label_column="predicted"), BadRows(False))
+    assert [s.tokens for s in again.all] == [[t for t, _ in s] for s in drawn]
+    assert again.all[0].labels[0] == "a0"
+
+
+def test_a_numbered_first_column_holds_no_tokens_and_spans_within_spans_come_second(
+    tmp_path: Path,
+) -> None:
+    """As GermEval 2014 has it."""
+    path = tmp_path / "germeval.tsv"
+    path.write_text(
+        "#\thttp://de.wikipedia.org [2009-10-17]\n1\tSchartau\tB-PER\tO\n2\tsagte\tO\tO\n"
+        "3\tTagesspiegel\tB-ORG\tB-PER\n\n1\tFirma\tB-ORG\tO\n"
+    )
+    found = tagged.read([str(path)], TagRoles(), BadRows(False))
+    assert [s.tokens for s in found.all] == [["Schartau", "sagte", "Tagesspiegel"], ["Firma"]]
+    assert found.all[0].labels == ["B-PER", "O", "B-ORG"]
+    assert any("not used: 4" in fact for fact in found.facts)
+    path.write_text("EU NNP B-NP B-ORG\nrejects VBZ B-VP O\nPeter NNP B-NP B-PER\n")
+    (sentence,) = tagged.read([str(path)], TagRoles(), BadRows(False)).all
+    assert sentence.labels == ["B-ORG", "O", "B-PER"]
