@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 # Scores of which more is better; of every other score less is.
 HIGHER = frozenset(
-    {"accuracy", "macro_f1", "span_f1", "r2", "one_step_r2", "bleu", "chrf", "exact"}
+    {"accuracy", "micro_f1", "macro_f1", "span_f1", "r2", "one_step_r2", "bleu", "chrf", "exact"}
 )
 
 

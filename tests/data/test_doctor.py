@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from elman.data import doctor
-from elman.data.examples import Examples, Reading
+from elman.data.examples import Examples
 
 
 def page(
@@ -56,12 +56,11 @@ def test_each_thing_that_spoils_a_score_is_a_warning() -> None:
 def test_inputs_that_never_change_and_rows_left_out_are_told() -> None:
     rows = np.random.default_rng(0).normal(size=(30, 5, 3)).astype(np.float32)
     rows[..., 1] = 7
-    train = Examples(
-        vectors=list(rows), labels=["a", "b"] * 15, reading=Reading(encoding="gb18030")
+    train = Examples(vectors=list(rows), labels=["a", "b"] * 15)
+    found = doctor.labelled(
+        "it", train, Examples(), [5] * 30, 9, left_out=["it, line 3: empty"], left_out_count=1
     )
-    found = doctor.labelled("it", train, Examples(), [5] * 30, 9, ["it, line 3: empty"], 1)
     assert "1 of 3 inputs never change" in found.facts
-    assert "read as gb18030" in found.facts
     assert found.warnings == ("1 rows left out, such as it, line 3: empty",)
 
 

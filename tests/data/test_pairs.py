@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data import doctor, source
-from elman.data.examples import reader
+from elman.data.labelled_tables import reader
 from elman.data.pairs import Pairs, Reading, open_sources, read, split
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
@@ -230,8 +230,8 @@ def test_sources_to_be_answered_need_no_targets(tmp_path: Path) -> None:
     }
     for name, (content, column) in files.items():
         [one] = source.resolve([str(write(tmp_path / name, content))])
-        opened, reading = open_sources(one, kept)
-        assert reading.text_column == column
+        opened, roles = open_sources(one, kept)
+        assert roles.text_columns == (column,)
         take = reader(opened, reading)
         assert [take(row) for row in opened.rows(BadRows(False))] == ["one", "two"]
 
@@ -357,4 +357,4 @@ def test_the_header_of_a_table_without_targets(
 ) -> None:
     (one,) = source.resolve([str(write(tmp_path / "s.csv", content))])
     opened, settled = open_sources(one, Reading("1", "2", form="lines"))
-    assert opened.columns == columns and settled.text_column == read
+    assert opened.columns == columns and settled.text_columns == (read,)

@@ -25,7 +25,7 @@ from elman.run.clock import Clock
 from elman.tasks.classify import bag as bags
 from elman.tasks.classify.bag import Bag, BagScores, Kind
 from elman.tasks.classify.model import Classifier
-from elman.tasks.classify.task import probabilities
+from elman.tasks.classify.scoring import probabilities
 
 S, C = 6, 3  # symbols and classes
 KINDS: tuple[Kind, ...] = ("tokens", "pairs")

@@ -20,10 +20,11 @@ from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.options import parse
 from elman.run.train import Job
-from elman.tasks.classify import task as classify
+from elman.tasks.classify import scoring
 from elman.tasks.classify.data import classes_of
 from elman.tasks.classify.model import SPREAD, Classifier, Member
-from elman.tasks.classify.task import Batch, probabilities
+from elman.tasks.classify.scoring import probabilities
+from elman.tasks.classify.task import Batch
 
 SMALL: dict[str, Any] = {
     "hidden_size": 5, "embedding": 4, "epochs": 1, "batch_size": 8, "threads": 1, "dropout": 0.0,
@@ -68,7 +69,7 @@ def test_probabilities_do_not_depend_on_who_is_scored_beside(
     assert np.allclose(together.sum(1), 1)
     alone = np.concatenate([probabilities(model, [x], "cpu") for x in inputs])
     assert np.abs(alone - together).max() < 1e-6
-    monkeypatch.setattr(classify, "SCORED_STEPS", 20)  # whatever fits memory at once
+    monkeypatch.setattr(scoring, "SCORED_STEPS", 20)  # whatever fits memory at once
     assert np.abs(probabilities(model, inputs[::-1], "cpu")[::-1] - together).max() < 1e-6
 
 

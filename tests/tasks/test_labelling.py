@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elman.data.examples import Reading
 from elman.errors import UserError
 from elman.options import given as or_else
-from elman.tasks.labelling import SHOWN, Counted, settled, table
+from elman.tasks.labelling import SHOWN, Counted, kept, table
 
 pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
 
@@ -57,9 +56,9 @@ WHOLE: dict[str, Any] = {"classes": ["a", "b"], "encoder": {"k": 1}, "reading": 
     ids=lambda lost: str(next(iter(lost))),
 )
 def test_a_model_that_lost_a_part_is_told_as_damaged(lost: Mapping[str, Any]) -> None:
-    assert settled(WHOLE, "classes", dict, Reading) == (("a", "b"), {"k": 1}, Reading())
+    assert kept(WHOLE, "classes") == (("a", "b"), {"k": 1}, {"scan": "rows"})
     with pytest.raises(UserError, match="damaged"):
-        settled({**WHOLE, **lost}, "classes", dict, Reading)
+        kept({**WHOLE, **lost}, "classes")
 
 
 def test_a_value_that_is_given_stands_though_it_be_nothing() -> None:

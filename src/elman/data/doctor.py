@@ -83,14 +83,17 @@ def prose(headline: str, blocks: Iterable[str], validation: float) -> Page:
 
 def labelled(
     name: str, train: Examples, check: Examples, lengths: Sequence[int], longest: int,
-    left_out: Sequence[str] = (), left_out_count: int = 0,
+    known: Sequence[str] = (), left_out: Sequence[str] = (), left_out_count: int = 0,
 ) -> Page:  # fmt: skip
-    """A page on labelled sequences; `lengths` are those of all, in steps as the network counts."""
-    counts = Counter(train.labels) + Counter(check.labels)
+    """A page on labelled sequences; `lengths` are those of all, in steps as the network counts.
+
+    `known` are the classes, of which some may never occur.
+    """
+    each = [*train.each, *check.each]
+    counts = Counter(label for labels in each for label in labels)
     classes = counts.most_common()
+    several = train.roles.several is not None
     warnings, facts = [], [*train.facts]
-    if train.reading.encoding != "utf-8":
-        facts.append(f"read as {train.reading.encoding}")
     if left_out_count:
         warnings.append(f"{left_out_count:,} rows left out, such as {'; '.join(left_out[:3])}")
     contents = train.contents()
@@ -111,7 +114,18 @@ def labelled(
     rare = [f"{label} ({count})" for label, count in classes if count < RARE]
     if rare:
         warnings.append(f"classes with fewer than {RARE} sequences: {', '.join(rare[:SHOWN])}")
-    if classes[0][1] > SKEWED * classes[-1][1]:
+    if never := [label for label in known if label not in counts]:
+        warnings.append(f"labels that never occur: {_listed(never)}")
+    learnt = {label for labels in train.each for label in labels}
+    if unlearnt := [label for label in counts if len(check) and label not in learnt]:
+        warnings.append(f"labels for validation alone, none to learn from: {_listed(unlearnt)}")
+    if several:
+        sizes = [len(labels) for labels in each]
+        facts.append(
+            f"labels a sequence: {sum(sizes) / len(each):.2f} on average, at most {max(sizes)}; "
+            f"{sizes.count(0) / len(each):.1%} have none"
+        )
+    elif classes[0][1] > SKEWED * classes[-1][1]:
         warnings.append(
             f"{classes[0][0]} is {classes[0][1] / classes[-1][1]:.0f} times as frequent as "
             f"{classes[-1][0]}: look at macro F1, or try --class-weights"
@@ -125,18 +139,21 @@ def labelled(
         if spread[0] < spread[3]
         else f"every sequence has {spread[0]:,} steps"
     )
-    total = sum(counts.values())
-    told = ", ".join(f"{label} {count / total:.1%}" for label, count in classes[:SHOWN])
-    facts.append(f"classes: {told}" + (", …" if len(classes) > SHOWN else ""))
+    told = ", ".join(f"{label} {count / len(each):.1%}" for label, count in classes[:SHOWN])
+    kind = "labels" if several else "classes"
+    facts.append(f"{kind}: {told}" + (", …" if len(classes) > SHOWN else ""))
     if train.vectors:
         constant = int((np.ptp(np.concatenate(train.vectors[:5000]), axis=0) == 0).sum())
         if constant:
             facts.append(f"{constant} of {train.vectors[0].shape[1]} inputs never change")
-    headline = (
-        f"{name}: {len(train):,} sequences for training, {len(check):,} for validation, "
-        f"{len(classes):,} classes"
+    headline = f"{name}: {len(train):,} sequences for training, {len(check):,} for validation, " + (
+        f"{len(known):,} labels, several at once" if several else f"{len(classes):,} classes"
     )
     return Page(headline, tuple(warnings), tuple(facts))
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:SHOWN]) + (", …" if len(labels) > SHOWN else "")
 
 
 def paired(

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
-from elman.data import examples, source
+from elman.data import source
+from elman.data.label_roles import LabelRoles
 from elman.data.source import Source
 from elman.data.tables import table
 from elman.data.tables.content import BadRows
@@ -135,7 +136,7 @@ def split(pairs: Pairs, share: float) -> tuple[list[int], list[int]]:
     return sorted(kept), sorted(held)
 
 
-def open_sources(one: Source, reading: Reading) -> tuple[Table, examples.Reading]:
+def open_sources(one: Source, reading: Reading) -> tuple[Table, LabelRoles]:
     """A file of sources to be answered row by row, and where in it they stand.
 
     A table as in `read`, which may lack the column of targets, or plain lines. UserError as there.
@@ -146,9 +147,7 @@ def open_sources(one: Source, reading: Reading) -> tuple[Table, examples.Reading
     else:
         opened = _open_table(one, reading := _of_form(reading, "table"), targets=False)
         column = _settle(opened, reading, targets=False)[0].source_column or ""
-    return opened, examples.Reading(
-        text_column=column, header=opened.header, encoding=reading.encoding
-    )
+    return opened, LabelRoles(text_columns=(column,))
 
 
 # ---- Two aligned files ---------------------------------------------------------------------

@@ -14,7 +14,8 @@ from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.sequences import arrays_of, rows_of, texts_of
-from elman.tasks.classify.task import TASK, probabilities
+from elman.tasks.classify.scoring import probabilities
+from elman.tasks.classify.task import TASK
 
 
 @final

@@ -22,6 +22,15 @@ def settled(
 
     UserError where they are damaged.
     """
+    labels, encoder, reading = kept(preprocessing, name)
+    made = make(kind, {k: v for k, v in reading.items() if v is not None}, where="reading")
+    return labels, encoder_from_json(encoder), made
+
+
+def kept(
+    preprocessing: Mapping[str, Any], name: str
+) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
+    """The same as they were written. UserError where one is missing."""
     labels, encoder = preprocessing.get(name), preprocessing.get("encoder")
     reading = preprocessing.get("reading")
     if (
@@ -31,8 +40,7 @@ def settled(
         or not isinstance(reading, dict)
     ):
         raise UserError(f"preprocessing.json: damaged (no {name}, encoder or reading in it)")
-    made = make(kind, {k: v for k, v in reading.items() if v is not None}, where="reading")
-    return tuple(labels), encoder_from_json(encoder), made
+    return tuple(labels), encoder, reading
 
 
 class Counted(NamedTuple):

@@ -9,13 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeAlias, TypeVar
 
-from elman.data import examples, source
-from elman.data.examples import Examples, Reading
+from elman.data import source
+from elman.data.examples import Examples
+from elman.data.label_roles import LabelRoles, Wanted, settle
+from elman.data.labelled_files import kind_of
+from elman.data.labelled_tables import reader
+from elman.data.source import Source
 from elman.data.tables import table
-from elman.data.tables.arriving import Arriving
+from elman.data.tables.arriving import ENCODING, Arriving
 from elman.data.tables.content import BadRows
-from elman.data.tables.options import TableOptions
-from elman.data.tables.table import Row, Table, text_lines
+from elman.data.tables.delimited import split_lines
+from elman.data.tables.table import Row, Table
 from elman.data.tables.writer import Writer
 from elman.errors import UserError
 
@@ -40,37 +44,43 @@ class Rows:
     """A table to be answered, how its sequences are read, and the stream that it comes from."""
 
     table: Table
-    reading: Reading
+    roles: LabelRoles
     arriving: Arriving | None = None
 
 
-def tables(data: Sequence[str], reading: Reading, *, texts: bool) -> Sequence[Rows]:
+def tables(data: Sequence[str], roles: LabelRoles, *, texts: bool) -> Sequence[Rows]:
     """The data as tables to be read row by row; none where it is not all tables.
 
     A model of `texts` that has not learnt from a table reads plain lines. UserError: tables that
     differ in form or columns, or lack those that the model reads.
     """
     if list(data) == ["-"]:
-        return [_stream(reading, texts=texts)]
+        return [_stream(roles, texts=texts)]
     if any(item != "-" and Path(item).is_dir() for item in data):
         return []
     sources = source.resolve(data)
-    kinds = {examples.kind_of(one) for one in sources}
-    if not kinds <= {"table", "lines"}:
+    kinds = {kind_of(one) for one in sources}
+    if not kinds <= {"table", "lines", "marked"}:
         return []
-    from_lines = texts and not examples.of_table(reading)
+    from_lines = texts and not roles.of_table
     found = []
     for one in sources:
-        if from_lines and examples.kind_of(one) == "lines":
-            opened = table.plain_lines(one.shown, partial(text_lines, one, reading.encoding))
-            found.append(Rows(opened, replace(reading, text_column=table.LINE)))
+        if from_lines and kind_of(one) in ("lines", "marked"):
+            lines = partial(_lines, one, roles.encoding)
+            found.append(Rows(table.plain_lines(one.shown, lines), _of_lines(roles)))
         else:
-            opened = table.open_table(
-                one, TableOptions(header=reading.header, encoding=reading.encoding)
-            )
-            settled, _ = examples.settle(opened, reading, labelled=False)
-            found.append(Rows(opened, settled))
+            opened = table.open_table(one, known=roles.table if roles.of_table else None)
+            found.append(Rows(opened, settle(opened, roles, Wanted(labelled=False))[0]))
     return alike(found)
+
+
+def _lines(one: Source, expected: str) -> Iterator[str]:
+    texts = source.read_text([one], expected=expected, instead=ENCODING)
+    return split_lines(one.shown, texts)
+
+
+def _of_lines(roles: LabelRoles) -> LabelRoles:
+    return replace(roles, text_columns=(table.LINE,), columns=None)
 
 
 def alike(found: Sequence[Rows]) -> Sequence[Rows]:
@@ -84,45 +94,50 @@ def alike(found: Sequence[Rows]) -> Sequence[Rows]:
     return found
 
 
-def _stream(reading: Reading, *, texts: bool) -> Rows:
+def _stream(roles: LabelRoles, *, texts: bool) -> Rows:
     shown = "standard input"
-    arriving = Arriving(shown, sys.stdin.buffer, reading.encoding)
-    if examples.of_table(reading):
-        opened = table.open_stream(
-            shown, arriving, TableOptions(header=reading.header is not False)
-        )
-        if opened.header and reading.text_column not in (None, *opened.columns):
+    arriving = Arriving(shown, sys.stdin.buffer, expected=roles.encoding)
+    if roles.of_table:
+        opened = table.open_stream(shown, arriving, known=roles.table)
+        lacking = [n for n in roles.text_columns or () if n not in opened.columns]
+        if opened.header and lacking:
             raise UserError(
-                f'{shown}: begin with a line of names, "{reading.text_column}" among them, where '
+                f'{shown}: begin with a line of names, "{lacking[0]}" among them, where '
                 f"now stands: {', '.join(opened.columns)[:60]}"
             )
-        return Rows(opened, reading, arriving)
+        return Rows(opened, roles, arriving)
     if not texts:
         raise UserError(f"{shown}: this model reads images or arrays; give files of them")
-    opened = table.plain_lines(shown, lambda: arriving)
-    return Rows(opened, replace(reading, text_column=table.LINE), arriving)
+    opened = table.plain_lines(shown, lambda: arriving, at_once=1)
+    return Rows(opened, _of_lines(roles), arriving)
 
 
 def answer_rows(tables: Sequence[Rows], answers: Answers, out: TextIO, bad: BadRows) -> None:
-    """Each row again, with the answer in columns after its own. UserError: such columns exist."""
+    """Each row again, with the answer in columns after its own; a blank line has an empty one.
+
+    UserError: such columns exist.
+    """
     first = tables[0].table
     for name in answers.columns:
         if name in first.columns:
             raise UserError(f'{first.shown}: has a column "{name}" already; rename it')
-    contents = [examples.reader(rows.table, rows.reading) for rows in tables]
-    writer = Writer(
-        out, first.form, (*first.columns, *answers.columns), header=first.header,
-        dialect=first.dialect, head=first.head,
-    )  # fmt: skip
+    contents = [reader(rows.table, rows.roles) for rows in tables]
+    blank = dict.fromkeys(answers.columns, "")
+    writer = Writer.of(out, first, answers.columns)
     for rows, content in zip(tables, contents, strict=True):
         for block in together(rows.table.rows(bad), rows.arriving):
-            read: list[tuple[Row, Any]] = []
+            read: list[Any] = []
+            rows_read: list[Row] = []
             for row in block:
                 try:
-                    read.append((row, content(row)))
+                    empty = first.form == "lines" and not row.values[table.LINE]
+                    read.append(None if empty else content(row))
+                    rows_read.append(row)
                 except ValueError as error:
                     bad.add(row.where, str(error))
-            for (row, _), answer in zip(read, answers([s for _, s in read]), strict=True):
+            told = iter(answers([sequence for sequence in read if sequence is not None]))
+            for row, sequence in zip(rows_read, read, strict=True):
+                answer = blank if sequence is None else next(told)
                 if isinstance(answer, str):
                     bad.add(row.where, answer)
                 else:

@@ -28,14 +28,18 @@ class Bag:
     A feature is a token a, its key a itself, or a pair of neighbours (a, b), its key a * S + b, S
     being the size of the vocabulary. Token 0 is in none: it is padding, and what is unknown; of
     bytes and BPE, which know everything, the first symbol is so left out.
+
+    Of `several` labels at once the last column counts all texts: each label is held against the
+    texts without it.
     """
 
     kind: Kind
     symbols: int  # S
     keys: Ints  # [F], ascending
-    counts: Ints  # [F, C]
-    texts: Ints  # [C], of each class
+    counts: Ints  # [F, C], or [F, C + 1]
+    texts: Ints  # [C] or [C + 1], of each class
     gain: float  # what log count ratios are multiplied by, above 0 and at most 1
+    several: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -44,6 +48,7 @@ class Bag:
             "counts": self.counts.tolist(),
             "texts": self.texts.tolist(),
             "gain": self.gain,
+            "several": self.several,
         }
 
     def places(self, ids: Ints) -> Ints:
@@ -58,16 +63,23 @@ class Bag:
 
         With one text more of each class in every count, and centred over the classes, which
         leaves their differences: between two classes, log((p / |p|) / (q / |q|)) (Wang and
-        Manning 2012, "Baselines and Bigrams").
+        Manning 2012, "Baselines and Bigrams"). Of several labels at once these, for each label.
         """
+        if self.several:
+            there, absent = self.counts[:, :-1] + 1.0, self.counts[:, -1:] - self.counts[:, :-1] + 1
+            ratios = np.log(there / there.sum(0)) - np.log(absent / absent.sum(0))
+            return ratios, _odds(self.texts)
         more = self.counts + 1.0
         return _centred(np.log(more / more.sum(0))), _centred(np.log(self.texts / self.texts.sum()))
 
 
-def from_json(data: Mapping[str, Any], symbols: int, classes: int) -> Bag:
+def from_json(data: Mapping[str, Any], symbols: int, classes: int, *, several: bool = False) -> Bag:
     """The bag that gave this `to_json`. ValueError, TypeError or KeyError where it is damaged."""
     keys, counts = np.array(data["keys"]), np.array(data["counts"])
     texts, gain, kind = np.array(data["texts"]), float(data["gain"]), data["kind"]
+    if bool(data.get("several", False)) != several:
+        raise ValueError("a bag of labels of another kind")
+    columns = classes + several
     if kind not in ("tokens", "pairs"):
         raise ValueError("a bag of a kind that is none")
     if any(array.dtype != np.int64 for array in (keys, counts, texts)):
@@ -75,14 +87,17 @@ def from_json(data: Mapping[str, Any], symbols: int, classes: int) -> Bag:
     if (
         keys.ndim != 1
         or not len(keys)
-        or counts.shape != (len(keys), classes)
-        or texts.shape != (classes,)
+        or counts.shape != (len(keys), columns)
+        or texts.shape != (columns,)
     ):
         raise ValueError("a bag of sizes that do not fit")
     ascending = bool((np.diff(keys) > 0).all() and keys[0] > 0 and keys[-1] < symbols**2)
-    if not ascending or counts.min() < 0 or texts.min() < 1 or not 0 < gain <= 1:
+    least = 0 if several else 1
+    if not ascending or counts.min() < 0 or texts.min() < least or not 0 < gain <= 1:
         raise ValueError("a bag of values that do not fit")
-    return Bag(kind, symbols, keys, counts, texts, gain)
+    if several and ((counts > counts[:, -1:]).any() or (texts > texts[-1]).any()):
+        raise ValueError("a bag that counts more texts than there are")
+    return Bag(kind, symbols, keys, counts, texts, gain, several)
 
 
 def features(ids: Ints, symbols: int, kind: Kind) -> Ints:
@@ -97,9 +112,12 @@ def features(ids: Ints, symbols: int, kind: Kind) -> Ints:
 def count(
     texts: Sequence[Ints], targets: Ints, classes: int, symbols: int, kind: Kind
 ) -> Bag | None:
-    """The bag of the training texts; None where they hold no token that is known."""
+    """The bag of the training texts; None where they hold no token that is known.
+
+    `targets` [N] are class numbers; or [N, C] 0 and 1, of several labels at once.
+    """
     found = [features(ids, symbols, kind) for ids in texts]
-    owner = np.repeat(targets, [len(keys) for keys in found])
+    owner = np.repeat(np.arange(len(found)), [len(keys) for keys in found])
     keys, place, often = np.unique(
         np.concatenate(found), return_inverse=True, return_counts=True
     )  # fmt: skip
@@ -110,9 +128,16 @@ def count(
     if not kept.any():
         return None
     there = kept[place]
-    place = (np.cumsum(kept) - 1)[place[there]]
+    place, owner = (np.cumsum(kept) - 1)[place[there]], owner[there]
     size = int(kept.sum())
-    counts = np.bincount(place * classes + owner[there], minlength=size * classes)
+    if targets.ndim == 2:
+        each = np.concatenate([targets, np.ones_like(targets[:, :1])], 1)
+        columns = [
+            np.bincount(place[each[owner, c] > 0], minlength=size) for c in range(classes + 1)
+        ]
+        several = Bag(kind, symbols, keys[kept], np.stack(columns, 1), each.sum(0), 1.0, True)
+        return replace(several, gain=_gain_of_several(several, texts, targets))
+    counts = np.bincount(place * classes + targets[owner], minlength=size * classes)
     bag = Bag(
         kind, symbols, keys[kept], counts.reshape(size, classes),
         np.bincount(targets, minlength=classes), 1.0,
@@ -138,6 +163,27 @@ def _gain(bag: Bag, texts: Sequence[Ints], targets: Ints) -> float:
     prior = np.log(bag.texts / bag.texts.sum())
     losses = [_cross_entropy(g * found + prior, targets) for g in GAINS]
     return float(GAINS[int(np.argmin(losses))])
+
+
+def _gain_of_several(bag: Bag, texts: Sequence[Ints], targets: Ints) -> float:
+    """The same of several labels at once."""
+    all_of, there = bag.counts[:, -1:], bag.counts[:, :-1]
+    totals = (there + 1.0).sum(0), (all_of - there + 1.0).sum(0)
+    found = np.empty(targets.shape)
+    for k, (ids, y) in enumerate(zip(texts, targets, strict=True)):
+        at = bag.places(ids)
+        with_it = np.log(there[at] + 1.0 - y) - np.log(totals[0] - len(at) * y)
+        without = np.log(all_of[at] - there[at] + y) - np.log(totals[1] - len(at) * (1 - y))
+        found[k] = (with_it - without).sum(0)
+    prior, signs = _odds(bag.texts), 1 - 2 * targets
+    losses = [np.logaddexp(0, signs * (g * found + prior)).sum() for g in GAINS]
+    return float(GAINS[int(np.argmin(losses))])
+
+
+def _odds(texts: Ints) -> Floats:
+    """The log odds of each label, with one text more on both sides."""
+    odds: Floats = np.log((texts[:-1] + 1.0) / (texts[-1] - texts[:-1] + 1.0))
+    return odds
 
 
 def _cross_entropy(scores: Floats, targets: Ints) -> float:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import vocabulary
-from elman.data.examples import Examples, Reading
+from elman.data.examples import Examples
+from elman.data.label_roles import LabelRoles
 from elman.data.tables.content import BadRows
 from elman.data.vocabulary import Vocabulary
 from elman.errors import UserError
-from elman.options import plain
 from elman.tasks.classify import bag as bags
 from elman.tasks.classify.bag import Bag
 
@@ -121,16 +121,21 @@ class Labelled:
     train: Examples
     check: Examples
     inputs: list[NDArray[Any]]  # of training, then those of validation
-    targets: Ints  # class numbers, of both
+    targets: Ints  # class numbers [N], of both; or [N, C], 0 and 1, of several labels at once
     classes: tuple[str, ...]
     encoder: Encoder
-    reading: Reading
+    roles: LabelRoles
     bad: BadRows
     bag: Bag | None = None  # of the training part
 
     @property
     def lengths(self) -> Ints:
         return np.array([len(x) for x in self.inputs], dtype=np.int64)
+
+    @property
+    def several(self) -> bool:
+        """Whether a sequence may have several labels at once."""
+        return self.roles.several is not None
 
     @property
     def trained(self) -> int:
@@ -141,7 +146,7 @@ class Labelled:
         return {
             "classes": list(self.classes),
             "encoder": self.encoder.to_json(),
-            "reading": plain(self.reading),
+            "reading": self.roles.to_json(),
             "bag": None if self.bag is None else self.bag.to_json(),
             "sha256": [self.train.digest(), self.check.digest()],
         }
@@ -172,14 +177,24 @@ def classes_of(labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=order))
 
 
-def numbers(examples: Examples, classes: Sequence[str]) -> Ints:
-    """The class numbers of labels. UserError: a label that is none of the classes."""
+def numbers(examples: Examples, classes: Sequence[str], *, several: bool) -> Ints:
+    """The class numbers of labels, [N], or, of several labels at once, [N, C] of 0 and 1.
+
+    UserError: a label that is none of the classes.
+    """
     index = {label: k for k, label in enumerate(classes)}
-    for label, where in zip(examples.labels, examples.where, strict=True):
-        if label not in index:
-            known = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
-            raise UserError(f'{where}: label "{label}" is not in the training data ({known})')
-    return np.array([index[label] for label in examples.labels], dtype=np.int64)
+    each = examples.each
+    for labels, where in zip(each, examples.where, strict=True):
+        for label in labels:
+            if label not in index:
+                known = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
+                raise UserError(f'{where}: label "{label}" is not in the training data ({known})')
+    if not several:
+        return np.array([index[label] for (label,) in each], dtype=np.int64)
+    made = np.zeros((len(each), len(classes)), dtype=np.int64)
+    for row, labels in zip(made, each, strict=True):
+        row[[index[label] for label in labels]] = 1
+    return made
 
 
 def _level(texts: Sequence[str]) -> str:
@@ -196,4 +211,4 @@ def _without_rare(made: Vocabulary, texts: Sequence[str]) -> Vocabulary:
         counts += np.bincount(made.encode(text), minlength=made.size)
     counts[0] = RARE
     kept = tuple(s for s, count in zip(made.symbols, counts, strict=True) if count >= RARE)
-    return type(made)(kept if len(kept) > 1 else made.symbols, made.lowercase, made.strip_digits)
+    return replace(made, symbols=kept if len(kept) > 1 else made.symbols)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.tasks.classify.bag import Bag, BagScores
@@ -45,18 +47,24 @@ class Classifier(nn.Module):
     they trained on their common answer, the networks would hardly learn: counts alone explain the
     very texts that were counted.
 
+    With `several` labels at once each has a probability of its own, the logistic function of its
+    score, and those from `threshold` are the answer: a tensor that is kept with the weights.
+
     `symbols` is the size of the vocabulary, 0 for vectors of `inputs` numbers.
     """
 
+    threshold: Tensor | None  # of several labels at once
+
     def __init__(
         self, options: ClassifyOptions, classes: int, inputs: int, symbols: int,
-        bag: Bag | None = None,
+        bag: Bag | None = None, *, several: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.members = nn.ModuleList(
             Member(options, classes, inputs, symbols) for _ in range(options.members)
         )
         self.bag = None if bag is None else BagScores(bag)
+        self.register_buffer("threshold", torch.tensor(0.5) if several else None)
 
     def each(self, x: Tensor, lengths: Tensor) -> Tensor:
         """The scores of each network by itself, [M, B, C]; what they are trained on."""
@@ -67,7 +75,21 @@ class Classifier(nn.Module):
 
         Tokens are 0 where there is padding.
         """
+        if self.threshold is not None:  # a mean of scores is a geometric one of odds
+            scores = self.each(x, lengths).mean(0)
+            return scores if self.bag is None else (scores + self.bag(x)) / 2
         scores = torch.log_softmax(self.each(x, lengths), -1).mean(0)
         if self.bag is None:
             return scores
         return (torch.log_softmax(scores, -1) + torch.log_softmax(self.bag(x), -1)) / 2
+
+    def probabilities(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """The probability of each class, float64 [B, C]; of several labels at once, of each."""
+        scores = self(x, lengths).double()
+        return torch.softmax(scores, -1) if self.threshold is None else torch.sigmoid(scores)
+
+    def answers(self, chances: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of several labels at once are told, of their probabilities."""
+        assert self.threshold is not None
+        told: NDArray[np.bool_] = chances >= float(self.threshold)
+        return told

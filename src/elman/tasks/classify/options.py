@@ -6,29 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from elman.options import require_encoding, require_files, require_range
+from elman.data.tables.options import TableOptions
+from elman.options import require, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 
 @dataclass(frozen=True)
-class ClassifyOptions(NetworkOptions):
+class ClassifyOptions(NetworkOptions, TableOptions):
     """Options of the task `classify`. Those left at None are chosen from the data and the time.
 
     Parameters
     ----------
     text_column
-        Column of the sequences, in tables; guessed and told if not given.
+        Column of the sequences, in tables, or several that are joined; guessed and told if not
+        given.
     label_column
-        Column of the classes, in tables; guessed and told if not given.
-    header
-        Whether tables begin with the names of their columns (--header=false: they do not); guessed
-        and told if not given.
-    encoding
-        Encoding of texts and tables: utf-8, gb18030, latin-1.
+        Column of the classes, in tables, or several of 0 and 1, a label each; guessed and told if
+        not given.
+    multi_label
+        Whether a sequence may have several labels at once (--multi-label=false: it has one); seen
+        from the data if not given.
     scan
         What a step of an image is: a row, a column or a pixel.
-    skip_bad_rows
-        Leave out rows that cannot be read, and count them.
     validation_data
         Data to validate on, instead of a share of DATA.
     level
@@ -53,17 +52,16 @@ class ClassifyOptions(NetworkOptions):
     members
         Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474).
     class_weights
-        Let every class count alike in the loss, however rare.
+        Let every class count alike in the loss, however rare; of several labels at once, let each
+        count as much where it is as where it is not.
     label_smoothing
         Share of each label spread over all classes in training.
     """
 
-    text_column: str | None = None
-    label_column: str | None = None
-    header: bool | None = None
-    encoding: str = "utf-8"
+    text_column: tuple[str, ...] | None = None
+    label_column: tuple[str, ...] | None = None
+    multi_label: bool | None = None
     scan: Literal["rows", "columns", "pixels"] = "rows"
-    skip_bad_rows: bool = False
     validation_data: Path | None = None
     level: Literal["characters", "bytes", "words", "bpe"] | None = None
     vocabulary: int | None = None
@@ -86,4 +84,6 @@ class ClassifyOptions(NetworkOptions):
         require_range(self, ("members",), 1, 64)
         require_range(self, ("token_dropout", "label_smoothing"), 0, 1, open_end=True)
         require_files(self, ("validation_data", "vectors"))
-        require_encoding(self, "encoding")
+        for name in ("text_column", "label_column"):
+            require(self, name, getattr(self, name) != (), "at least one name")
+        self.check()

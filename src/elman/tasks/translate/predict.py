@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from elman.data import examples, pairs, source
+from elman.data import pairs, source
+from elman.data.label_roles import LabelRoles
 from elman.data.pairs import Reading
 from elman.data.tables import table
 from elman.data.tables.arriving import Arriving
@@ -70,7 +71,7 @@ def _begins_table(first: str, reading: Reading) -> bool:
     return named or "\t" in first or (first.startswith("{") and first.rstrip().endswith("}"))
 
 
-def _table(first: str, lines: Iterator[str], reading: Reading) -> tuple[Table, examples.Reading]:
+def _table(first: str, lines: Iterator[str], reading: Reading) -> tuple[Table, LabelRoles]:
     column, header = reading.source_column or "", reading.header
     if header is None:
         header = column in _cells(first) or not column.isdecimal()
@@ -80,9 +81,7 @@ def _table(first: str, lines: Iterator[str], reading: Reading) -> tuple[Table, e
             f'{STANDARD_INPUT}: begin with a line of names, "{column}" among them, where now '
             f"stands: {', '.join(opened.columns)[:60]}"
         )
-    return opened, examples.Reading(
-        text_column=column, header=opened.header, encoding=reading.encoding
-    )
+    return opened, LabelRoles(text_columns=(column,))
 
 
 def _cells(line: str) -> list[str]:

@@ -1,0 +1,95 @@
+"""What a trained classifier answers, row by row, in the form of the data that it learnt from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data import labelled_files
+from elman.data.label_roles import LabelRoles, Wanted
+from elman.data.several import Several
+from elman.data.tables.content import BadRows
+from elman.tasks import prediction
+from elman.tasks.classify.data import Encoder
+from elman.tasks.classify.model import Classifier
+from elman.tasks.classify.scoring import probabilities
+from elman.tasks.prediction import Answer
+
+PREDICTED, PROBABILITY = "predicted", "probability"
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A trained model and what it needs to answer."""
+
+    model: Classifier
+    encoder: Encoder
+    classes: Sequence[str]
+    roles: LabelRoles
+    device: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The class and its probability; of labels in columns of their own, these for each."""
+        if self.roles.several is not None and self.roles.several.form == "columns":
+            return tuple(f"{kind}_{label}" for kind in (PREDICTED, PROBABILITY)
+                         for label in self.classes)  # fmt: skip
+        return (PREDICTED, PROBABILITY)
+
+    def __call__(self, sequences: Sequence[Any]) -> list[Answer]:
+        answers: list[Answer] = []
+        inputs, places = [], []
+        for k, sequence in enumerate(sequences):
+            try:
+                inputs.append(self.encoder.encode(sequence))
+                places.append(k)
+                answers.append("")
+            except ValueError as error:
+                answers.append(str(error))
+        if inputs:
+            found = probabilities(self.model, inputs, self.device)
+            for k, chances in zip(places, found, strict=True):
+                answers[k] = self._answer(chances)
+        return answers
+
+    def _answer(self, chances: NDArray[np.float64]) -> Answer:
+        several = self.roles.several
+        if several is None:
+            best = int(chances.argmax())
+            cells: list[Any] = [self.classes[best], _rounded(chances[best])]
+        else:
+            cells = self._several(several, chances)
+        return dict(zip(self.columns, cells, strict=True))
+
+    def _several(self, several: Several, chances: NDArray[np.float64]) -> list[Any]:
+        told = self.model.answers(chances)
+        if several.form == "columns":
+            said = [several.yes if yes else several.no for yes in told]
+            return [*said, *map(_rounded, chances)]
+        chosen = np.flatnonzero(told).tolist()
+        labels = [self.classes[k] for k in chosen]
+        each = [_rounded(chances[k]) for k in chosen]
+        if several.form == "list":
+            return [labels, each]
+        return [several.written(labels), several.written(list(map(str, each)))]
+
+
+def predict(answer: Answering, data: Sequence[str], out: TextIO, bad: BadRows) -> None:
+    """One row written for each row of data. UserError for what is not left out by `bad`."""
+    texts = answer.encoder.vocabulary is not None
+    tables = prediction.tables(data, answer.roles, texts=texts)
+    if tables:
+        prediction.answer_rows(tables, answer, out, bad)
+    else:
+        read = labelled_files.read(data, answer.roles, bad, Wanted(labelled=False))
+        prediction.answer_examples(read, answer, out, bad)
+
+
+def _rounded(chance: float) -> float:
+    """To six digits, never up to 1."""
+    return math.floor(float(chance) * 1e6) / 1e6
