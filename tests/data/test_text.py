@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import gc
 import hashlib
+import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,9 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import source, text
+from elman.data import cache, source, text
 from elman.data.source import resolve
-from elman.data.text import Corpus, TokenFile, cut, encode_corpus, encode_with
+from elman.data.tables.content import BadRows
+from elman.data.text import Corpus, TextReading, TokenFile, cut, encode_corpus, encode_with
 from elman.data.vocabulary import LEVELS, build
 from elman.errors import RunError, UserError
 
@@ -65,7 +70,7 @@ def test_block_borders_do_not_change_the_ids(
 ) -> None:
     folder = tmp_path_factory.mktemp("borders")
     # The longest stretch without a place to cut; with less, a split would be allowed.
-    longest = max(map(len, re.findall(r"[\s，]*[^\s，]*", content)))
+    longest = max(map(len, re.split(r"(?<=[^\s\d，])(?=[\s，])", content)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "BLOCK", block)
         patch.setattr(text.cut, "__defaults__", (longest,))
@@ -160,6 +165,127 @@ def test_bytes_need_be_no_text(tmp_path: Path) -> None:
     corpus = encode_corpus(resolve([file_of(tmp_path, data)]), level="bytes", cache=tmp_path)
     assert bytes(ids_of(corpus)) == data
     assert corpus.characters == len(data)
+
+
+@pytest.mark.parametrize("level", ["characters", "words", "bpe"])
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [
+        ("utf-8", ()), ("utf-8-sig", ("read as UTF-8 with a mark",)),
+        ("utf-16", ("read as UTF-16 with a mark",)), ("gb18030", ("read as GB18030",)),
+    ],
+)  # fmt: skip
+def test_whatever_the_encoding_the_ids_are_the_same(
+    level: str, encoding: str, told: tuple[str, ...], tmp_path: Path
+) -> None:
+    content = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 3
+    plain = encode_corpus(resolve([file_of(tmp_path, content)]), level=level, cache=tmp_path)
+    sources = resolve([file_of(tmp_path, content.encode(encoding), "b.txt")])
+    found = encode_corpus(sources, level=level, cache=tmp_path)
+    given = encode_corpus(
+        sources, level=level, reading=TextReading(encoding=encoding), cache=tmp_path
+    )
+    assert ids_of(found) == ids_of(given) == ids_of(plain)
+    assert found.vocabulary.to_json() == given.vocabulary.to_json() == plain.vocabulary.to_json()
+    assert found.facts() == given.facts() == told
+    again = encode_corpus(sources, level=level, cache=tmp_path)
+    assert again.facts() == told, "of what is kept too"
+
+
+def test_an_encoding_that_is_given_is_another_text(tmp_path: Path) -> None:
+    sources = resolve([file_of(tmp_path, "häßlich".encode())])
+    found = encode_corpus(sources, level="characters", cache=tmp_path)
+    given = encode_corpus(
+        sources, level="characters", reading=TextReading(encoding="latin-1"), cache=tmp_path
+    )
+    assert found.vocabulary.decode(ids_of(found)) == "häßlich"
+    assert given.vocabulary.decode(ids_of(given)) == "hÃ¤Ã\x9flich"
+
+
+def test_other_texts_of_a_model_are_read_as_its_own_where_they_fit(tmp_path: Path) -> None:
+    """One word does not tell whether it is Polish or French; what is known does."""
+    polish = "Pokój był czysty, śniadanie smaczne, obsługa miła\n".encode("cp1250")
+    own = encode_corpus(resolve([file_of(tmp_path, polish)]), level="characters", cache=tmp_path)
+    assert own.kept().expected == "cp1250"
+    for word, encoding in (("miła", "cp1250"), ("miła", "utf-8"), ("миля миля", "utf-16")):
+        sources = resolve([file_of(tmp_path, word.encode(encoding), "b.txt")])
+        other = encode_with(own.vocabulary, sources, reading=own.kept(), cache=tmp_path)
+        assert "".join(own.kept().text(sources)) == word
+        assert other.encodings == (encoding,)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_text_may_be_a_column_of_a_table(level: str, tmp_path: Path) -> None:
+    rows = ["很快，好吃", "so so, a bit", "", "never again"]
+    table = io.StringIO()
+    csv.writer(table).writerows([["label", "review"], *([k, text] for k, text in enumerate(rows))])
+    lines = "".join(json.dumps({"label": 1, "review": text}) + "\n" for text in rows)
+    wanted = encode_corpus(
+        resolve([file_of(tmp_path, "\n".join(filter(None, rows)))]), level=level, cache=tmp_path
+    )
+    reading = TextReading(column="review")
+    for content, name in (
+        (table.getvalue().encode("gb18030"), "a.csv"), (lines.encode(), "a.jsonl")
+    ):  # fmt: skip
+        sources = resolve([file_of(tmp_path, content, name)])
+        corpus = encode_corpus(sources, level=level, reading=reading, cache=tmp_path)
+        assert corpus.vocabulary.decode(ids_of(corpus)) == wanted.vocabulary.decode(ids_of(wanted))
+        assert corpus.characters == wanted.characters
+        assert corpus.facts()[-1] == "the text is the column review"
+        with pytest.raises(UserError, match='did you mean "review"'):
+            encode_corpus(sources, level=level, reading=TextReading(column="reviw"), cache=tmp_path)
+
+
+def test_rows_that_cannot_be_read_are_counted_once_and_again(tmp_path: Path) -> None:
+    name = file_of(tmp_path, "label,review\n1,good\n1,2,3\n0,bad\n", "a.csv")
+    reading = TextReading(column="review")
+    with pytest.raises(UserError, match=r"a.csv, line 3: 3 cells .*; mend that row"):
+        encode_corpus(resolve([name]), level="characters", reading=reading, cache=tmp_path)
+    for _ in range(2):
+        bad = BadRows(skip=True)
+        corpus = encode_with(
+            build("characters", ["god\nba"]), resolve([name]), reading=reading, bad=bad,
+            cache=tmp_path,
+        )  # fmt: skip
+        assert corpus.vocabulary.decode(ids_of(corpus)) == "good\nbad"
+        assert bad.count == len(bad.first) == 1
+
+
+def test_what_was_not_used_for_longest_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of six texts of 1,000 bytes at most two are kept: those that are open or were used last."""
+    monkeypatch.setattr(cache, "RECENT", 5.0)
+
+    names = [file_of(tmp_path, f"{k}" * 500 + "x" * 500, f"{k}.txt") for k in range(6)]
+
+    def encoded(number: int) -> Corpus:
+        sources = resolve([names[number]])
+        return encode_corpus(sources, level="bytes", cache=tmp_path / "cache")
+
+    kept = {k: encoded(k) for k in range(6)}
+    paths = {k: corpus.ids.path for k, corpus in kept.items()}
+    for k, path in paths.items():
+        for one in (path, path.with_suffix(".json")):
+            os.utime(one, (1_000_000 + k, 1_000_000 + k))
+    (tmp_path / "cache" / "old.part").write_bytes(b"x")
+    os.utime(tmp_path / "cache" / "old.part", (1, 1))
+    (tmp_path / "cache" / "new.part").write_bytes(b"x")
+    held = kept[0]
+    del kept
+    gc.collect()
+    encoded(2)  # used again
+    record = paths[0].with_suffix(".json").stat().st_size
+    monkeypatch.setenv("ELMAN_CACHE_SIZE", str((1000 + record + 100) * 2 / 1e9))
+    encoded(2)
+    assert {k for k, path in paths.items() if path.exists()} == {0, 2}
+    assert not (tmp_path / "cache" / "old.part").exists()
+    assert (tmp_path / "cache" / "new.part").exists()
+    assert ids_of(held)[:3] == [48, 48, 48]
+    assert ids_of(encoded(4))[:3] == [52, 52, 52], "it is made again"
+    monkeypatch.setenv("ELMAN_CACHE_SIZE", "much")
+    with pytest.raises(UserError, match='ELMAN_CACHE_SIZE is "much"; give gigabytes'):
+        encoded(4)
 
 
 def test_a_folder_that_cannot_be_written_is_told(

@@ -19,6 +19,7 @@ from torch import Tensor
 import elman
 from elman import metrics
 from elman.data import source
+from elman.data.tables.content import BadRows
 from elman.data.text import Corpus, encode_corpus
 from elman.data.vocabulary import build
 from elman.decode import Sampling
@@ -483,3 +484,37 @@ def test_the_doctor_sees_validation_text_that_was_trained_on(tmp_path: Path) -> 
 
     assert warned(lines[:11])
     assert not warned([f"Another line, number {k}, at the end." for k in range(11)])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"vocabulary": 50}, "--vocabulary 50: needs another --level"),
+        ({"encoding": "gb18030"}, "--encoding gb18030: needs another --level"),
+        ({"encoding": "nonsense", "level": "words"}, "--encoding nonsense: needs an encoding"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        make(TextOptions, {"level": "bytes", **given})
+
+
+def test_a_run_reads_other_texts_as_its_own(tmp_path: Path) -> None:
+    """The column and the encoding that were found are kept; what is told stands on its page."""
+    content = "标签,评论\n" + "".join(f"{k % 2},味道不错，下次还来\n" for k in range(40))
+    path = tmp_path / "gbk.csv"
+    path.write_bytes(content.encode("gb18030"))
+    data = TASK.read([str(path)], TextOptions(column="评论"), 0.1)
+    facts = TASK.examine(data).facts
+    assert facts[:2] == ("read as GB18030", "the text is the column 评论")
+    assert data.corpus.characters == 40 * 10 - 1
+    kept = TASK.preprocessing(data)
+    other = tmp_path / "other.csv"
+    other.write_bytes("评论\n好\n".encode("gb18030"))  # too short to tell
+    unseen = TASK.unseen([str(other)], kept, BadRows(skip=False))
+    assert unseen.corpus.encodings == ("gb18030",)
+    with pytest.raises(UserError, match=r"preprocessing\.json"):
+        kept["reading"] = {"encoding": "nonsense"}
+        TASK.unseen([str(other)], kept, BadRows(skip=False))

@@ -114,7 +114,7 @@ def _chosen(
     )
     for name, k in members:
         if told := _refused(name, infos[k]):
-            raise UserError(f"{shown}: its member {_printable(name)} {told}")
+            raise UserError(f"{shown}: its member {printable(name)} {told}")
     if not members:
         raise UserError(f"{shown}: holds no file; give an archive with data in it")
     if len(members) > MOST:
@@ -127,7 +127,7 @@ def _chosen(
         )
     forms = {_form(name) for name, _ in members}
     if len(forms) > 1:
-        listed = ", ".join(_printable(name) for name, _ in members[:SHOWN])
+        listed = ", ".join(printable(name) for name, _ in members[:SHOWN])
         more = f" and {len(members) - SHOWN:,} more" if len(members) > SHOWN else ""
         raise UserError(
             f"{shown}: members of {len(forms)} forms ({listed}{more}); unpack it, and give the "
@@ -185,14 +185,14 @@ def _written(
 ) -> Iterator[Member]:  # fmt: skip
     """Each member as a file of a folder of its own. No more is read than it says it holds."""
     for number, (name, info) in enumerate(chosen):
-        path = folder / str(number) / _printable(PurePosixPath(name).name)[-LONGEST:]
+        path = folder / str(number) / printable(PurePosixPath(name).name)[-LONGEST:]
         path.parent.mkdir()
         digest = hashlib.sha256()
         with archive.open(info) as packed, path.open("wb") as out:
             start = packed.read(BLOCK)
             if start[:4] in STARTS and path.suffix.lower() not in NO_ARCHIVES:
                 raise UserError(
-                    f"{shown}: its member {_printable(name)} is an archive itself; unpack the "
+                    f"{shown}: its member {printable(name)} is an archive itself; unpack the "
                     "outer one, and give its files"
                 )
             block = start
@@ -203,5 +203,6 @@ def _written(
         yield Member(name, path, digest.hexdigest())
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """A name as messages show it."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)

@@ -1,12 +1,27 @@
-"""Where downloaded and encoded files are kept, and how they are written: beside, then renamed."""
+"""Where downloaded and encoded files are kept, and how they are written: beside, then renamed; and
+how much of what can be made again is kept."""
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
+
+from elman.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed
+    fcntl = None  # type: ignore[assignment]
+
+GIGABYTES = 5.0  # of encoded texts that are kept
+RECENT = 600.0  # seconds for which a file stays, whoever is about to open it
+FORGOTTEN = 86_400.0  # seconds after which nobody goes on with a half-written file
 
 
 def cache_folder() -> Path:
@@ -33,3 +48,77 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def kept_bytes() -> int:
+    """How much is kept of what can be made again: `ELMAN_CACHE_SIZE` in gigabytes, else 5."""
+    given = os.environ.get("ELMAN_CACHE_SIZE", "").strip()
+    try:
+        gigabytes = float(given) if given else GIGABYTES
+    except ValueError:
+        gigabytes = math.nan
+    if not 0 <= gigabytes < math.inf:
+        raise UserError(f'ELMAN_CACHE_SIZE is "{given}"; give gigabytes, such as 20')
+    return int(gigabytes * 1e9)
+
+
+def in_use(stream: IO[bytes]) -> None:
+    """As long as this stream is open, `prune` lets its file be, in any process."""
+    if fcntl is not None:
+        with suppress(OSError):  # some file systems have no locks
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def touch(path: Path) -> None:
+    """Note that a file was used now; when it was written stays."""
+    with suppress(OSError):
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+
+
+def prune(folder: Path, limit: int) -> None:
+    """Removes files of a folder, the least recently used first, until it holds `limit` bytes.
+
+    Files that differ by their endings alone go together, judged by the largest. Those that are in
+    use stay, and those of the last ten minutes.
+    """
+    now = time.time()
+    sizes: dict[str, int] = {}
+    used: dict[str, float] = {}
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process may have removed it
+            status = path.stat()
+            if path.suffix == ".part":
+                if now - status.st_mtime > FORGOTTEN:
+                    path.unlink()
+                continue
+            sizes[path.stem] = sizes.get(path.stem, 0) + status.st_size
+            last = max(status.st_atime, status.st_mtime)
+            used[path.stem] = max(used.get(path.stem, 0.0), last)
+    total = sum(sizes.values())
+    for stem in sorted(sizes, key=lambda stem: used[stem]):
+        if total <= limit or now - used[stem] < RECENT:
+            return
+        if _removed(sorted(folder.glob(f"{stem}.*"), key=_size, reverse=True)):
+            total -= sizes[stem]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _removed(paths: list[Path]) -> bool:
+    """Whether these files are gone; they stay if the first of them is in use."""
+    try:
+        with paths[0].open("rb") as stream:
+            if fcntl is not None:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for path in paths:
+                    path.unlink(missing_ok=True)
+        for path in paths:
+            path.unlink(missing_ok=True)
+    except (OSError, IndexError):
+        return False
+    return True

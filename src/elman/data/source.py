@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from elman.data import archives
+from elman.data.archives import printable
 from elman.data.named import NAMED, fetch, members
 from elman.data.tables.encodings import MARKS, Found, Unreadable, found, told
 from elman.errors import UserError
@@ -263,9 +264,9 @@ def _expand(item: str) -> Iterable[Source]:
     if item == "-":
         return _with_members(_spooled(item, "standard input", sys.stdin.buffer))
     if item.startswith("name:"):
-        names = members(_printable(item.removeprefix("name:")))
+        names = members(printable(item.removeprefix("name:")))
         return [Source(f"name:{name}", fetch(name)) for name in names]
-    path, shown = Path(item), _printable(item)
+    path, shown = Path(item), printable(item)
     mode = _mode(path, shown) if item else None
     if mode is None:
         return _matches(item, shown)
@@ -285,7 +286,7 @@ def _with_members(source: Source) -> list[Source]:
         if not archives.is_archive(source.path):
             return [source]
         return [
-            Source(f"{source.shown}, member {_printable(member.name)}", member.path, member.digest)
+            Source(f"{source.shown}, member {printable(member.name)}", member.path, member.digest)
             for member in archives.unpacked(source.path, source.shown)
         ]
 
@@ -305,7 +306,7 @@ def _mode(path: Path, shown: str) -> int | None:
 def _matches(item: str, shown: str) -> list[Source]:
     # Path.glob refuses absolute patterns.
     names = sorted(glob.glob(item, recursive=True)) if glob.has_magic(item) else []  # noqa: PTH207
-    matches = [Source(_printable(name), Path(name)) for name in names if Path(name).is_file()]
+    matches = [Source(printable(name), Path(name)) for name in names if Path(name).is_file()]
     if matches:
         return [source for match in matches for source in _with_members(match)]
     if glob.has_magic(item):
@@ -323,7 +324,7 @@ def _advice(item: str) -> str:
         beside = []
     near = difflib.get_close_matches(Path(item).name, beside, n=1)
     if near:
-        return f'did you mean "{_printable(str(folder / near[0]))}"?'
+        return f'did you mean "{printable(str(folder / near[0]))}"?'
     return "give a file, a folder, a glob, - or name:NAME (elman data lists the names)"
 
 
@@ -346,7 +347,7 @@ def _below(folder: Path, shown: str) -> list[Source]:
             f"{shown}: no text in this folder; looked for names that end in "
             ".txt, .text or .md, also with .gz or .zst"
         )
-    return [Source(_printable(str(path)), path) for path in sorted(texts)]
+    return [Source(printable(str(path)), path) for path in sorted(texts)]
 
 
 def _spooled(item: str, shown: str, stream: BinaryIO) -> Source:
@@ -395,7 +396,3 @@ def _told(shown: str) -> Iterator[None]:
         raise UserError(
             f"cannot read {shown}: {error.strerror}; check the file and its permissions"
         ) from None
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)

@@ -185,6 +185,7 @@ def test_what_is_expected_is_taken_where_it_fits() -> None:
     assert found([data], "gb2312").encoding != "gb2312"
     assert found(["Želimo".encode()], "cp1250") == Found("utf-8")
     assert found([b"plain"], "gb18030") == Found("utf-8")
+    assert found([b"Stra\xdfen"], "utf-16").encoding == "cp1252"
 
 
 def test_nothing_is_utf_8() -> None:

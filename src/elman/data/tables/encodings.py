@@ -87,7 +87,8 @@ def found(blocks: Iterable[bytes], expected: str = "") -> Found:
             return _strict(Found(encoding, told), chain([start], rest))
     if wide := _wide(start):
         return _strict(wide, chain([start], rest))
-    seen = _Seen(expected)
+    unicode = bool(expected) and codecs.lookup(expected).name.startswith("utf")
+    seen = _Seen("" if unicode else expected)  # what is UTF-16 has been seen already
     for block in _whole_words(chain([start], rest)):
         seen.add(block)
     return seen.found()

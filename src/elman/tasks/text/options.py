@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from elman.options import require_range
+from elman.options import require, require_encoding, require_range
 from elman.tasks.networks import NetworkOptions
 
 
@@ -19,6 +19,12 @@ class TextOptions(NetworkOptions):
         What a token is.
     vocabulary
         Keep at most so many symbols, the most frequent; the rest become <unk>.
+    encoding
+        Encoding of the text, such as utf-8, gb18030, windows-1252; found from all its bytes if not
+        given.
+    column
+        Column of a table that holds the text (CSV, JSON lines and other forms); its cells are read
+        one after another, a line each.
     lowercase
         Turn the text into lower case.
     strip_digits
@@ -37,6 +43,8 @@ class TextOptions(NetworkOptions):
 
     level: Literal["characters", "bytes", "words", "bpe"] = "characters"
     vocabulary: int | None = None
+    encoding: str | None = None
+    column: str | None = None
     lowercase: bool = False
     strip_digits: bool = False
     embedding: int | None = None
@@ -48,6 +56,17 @@ class TextOptions(NetworkOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_range(self, ("vocabulary",), 2, 1_000_000)
+        if self.level == "bytes":
+            require(
+                self,
+                "vocabulary",
+                self.vocabulary is None,
+                "another --level: bytes are 256 symbols",
+            )
+            bare = self.encoding is None or self.column is not None
+            require(self, "encoding", bare, "another --level: bytes are read as they are")
+        if self.encoding is not None:
+            require_encoding(self, "encoding")
         require_range(self, ("embedding",), 0, 16_384)
         require_range(self, ("scored", "counted"), 1, 1_000_000_000)
         require_range(self, ("sequence_length",), 1, 65_536)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -19,9 +19,10 @@ from elman import cells, decode, metrics
 from elman.data import batching, doctor, source
 from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
-from elman.data.text import Corpus, TokenFile, encode_corpus, encode_with
+from elman.data.text import Corpus, TextReading, TokenFile, encode_corpus, encode_with
 from elman.data.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
+from elman.options import make
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 from elman.tasks.text import memorisation, ngram, scoring
 from elman.tasks.text.model import LanguageModel
@@ -66,6 +67,7 @@ class Text(Task[TextOptions, TextData, Batch]):
             limit=options.vocabulary,
             lowercase=options.lowercase,
             strip_digits=options.strip_digits,
+            reading=TextReading(encoding=options.encoding, column=options.column),
         )
         tokens = len(corpus.ids)
         cut = int(tokens * (1 - validation))
@@ -84,11 +86,18 @@ class Text(Task[TextOptions, TextData, Batch]):
     def unseen(
         self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
     ) -> TextData:
-        return TextData(encode_with(self._vocabulary(preprocessing), source.resolve(data)), 0)
+        corpus = encode_with(
+            self._vocabulary(preprocessing),
+            source.resolve(data),
+            reading=_kept(preprocessing),
+            bad=bad,
+        )
+        return TextData(corpus, 0)
 
     def preprocessing(self, dataset: TextData) -> dict[str, Any]:
         return {
             "vocabulary": dataset.vocabulary.to_json(),
+            "reading": asdict(dataset.corpus.kept()),
             "sha256": dataset.corpus.sha256,
             "tokens": dataset.tokens,
             "cut": dataset.cut,
@@ -108,9 +117,10 @@ class Text(Task[TextOptions, TextData, Batch]):
             f"the last {counted(dataset.tokens - dataset.cut, 'token')} for validation"
         )
         if vocabulary.level == "bytes":  # it may be no text
-            return Page(headline)
+            return Page(headline, facts=corpus.facts())
         share = 1 - dataset.cut / dataset.tokens
-        return doctor.prose(headline, source.read_text(corpus.sources), share)
+        page = doctor.prose(headline, corpus.reading.text(corpus.sources), share)
+        return replace(page, facts=(*corpus.facts(), *page.facts))
 
     def plan(self, dataset: TextData, options: TextOptions, budget: Budget) -> Plan[TextOptions]:
         for name in options.cell:
@@ -243,6 +253,10 @@ class Text(Task[TextOptions, TextData, Batch]):
 
 
 TASK = Text()
+
+
+def _kept(preprocessing: Mapping[str, Any]) -> TextReading:
+    return make(TextReading, preprocessing.get("reading", {}), where="preprocessing.json")
 
 
 @dataclass(frozen=True)
