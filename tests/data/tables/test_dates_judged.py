@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from elman.data.tables import date_cells
 from elman.data.tables.date_styles import seen_in
-from elman.data.tables.dates import STYLES, Dates, dates_of
+from elman.data.tables.dates import NUMBER_STYLES, STYLES, Dates, dates_of
 from elman.data.tables.month_names import MONTHS, WEEKDAYS, month_of, months_as
 from elman.data.tables.profile import Profile
 from elman.errors import UserError
@@ -85,6 +85,12 @@ def test_every_example_of_the_table_of_styles_is_in_its_style() -> None:
         for example in style.examples:
             assert style in [seen.style for seen in seen_in(example)], example
             assert judged([example] * 3).style, example
+    for number in NUMBER_STYLES:
+        for example in number.examples:
+            dates = judged([example] * 3)
+            told = dates.told()
+            assert told == number.name or " as YYYY" in told, example
+            assert dates.text(int(dates.moments([example])[0][0])) == example
 
 
 @given(

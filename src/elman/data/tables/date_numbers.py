@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -20,11 +20,30 @@ SERIAL, NUMBER = "serial", "number"
 EPOCHS: Mapping[str, tuple[int, int]] = {
     "%s": (SECOND, 1), "%3s": (1000, 1), "%6s": (1, 1), "%9s": (1, 1000),
 }  # fmt: skip
-WORDS: Mapping[str, str] = {
-    "%s": "seconds since 1970", "%3s": "milliseconds since 1970",
-    "%6s": "microseconds since 1970", "%9s": "nanoseconds since 1970",
-    SERIAL: "day numbers of a spreadsheet", NUMBER: "numbers in order",
+
+
+class NumberStyle(NamedTuple):
+    """What a number may say of time, for the table of what is understood."""
+
+    name: str
+    examples: tuple[str, ...]
+    sentence: str
+
+
+SINCE = "Known by its size; the column's name or its even steps must speak for it."
+NUMBERS: Mapping[str, NumberStyle] = {
+    "%s": NumberStyle("seconds since 1970", ("1600000000", "1600000000.0"), SINCE),
+    "%3s": NumberStyle("milliseconds since 1970", ("1600000000123",), SINCE),
+    "%6s": NumberStyle("microseconds since 1970", ("1600000000123456",), SINCE),
+    "%9s": NumberStyle("nanoseconds since 1970", ("1600000000123456000",), SINCE),
+    SERIAL: NumberStyle("day numbers of a spreadsheet", ("43831", "43831.5"),
+                        "From 1970 to 2099; the fraction is the time of day."),
+    NUMBER: NumberStyle("numbers in order", ("17", "0.25"), "Steps of any kind, with no calendar."),
 }  # fmt: skip
+PACKED_STYLE = NumberStyle(
+    "packed", ("2020", "201901", "20190102", "2019010213", "201901021300", "20190102130000"),
+    "Years, months, days, hours, minutes or seconds with nothing between.",
+)  # fmt: skip
 FIRST_SERIAL, LAST_SERIAL = 25_569, 73_050  # 1970-01-01 and 2099-12-31
 LAST_SECOND = 4_102_444_800  # 2100-01-01
 A_NUMBER = re.compile(r"[+-]?\d{1,19}(?:[.,]\d*)?")

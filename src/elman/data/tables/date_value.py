@@ -16,7 +16,14 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from elman.data.tables.date_cells import END, FIRST, Bools, CellReader, Ints, all_plain
-from elman.data.tables.date_numbers import EPOCHS, NUMBER, SERIAL, WORDS, NumberReader, number_text
+from elman.data.tables.date_numbers import (
+    EPOCHS,
+    NUMBER,
+    NUMBERS,
+    SERIAL,
+    NumberReader,
+    number_text,
+)
 from elman.data.tables.date_patterns import Token, letters, regex, tokens
 from elman.data.tables.month_names import MONTHS, WEEKDAYS
 from elman.data.tables.zones import utc_like
@@ -187,7 +194,7 @@ class Dates:
 
     def _manner(self) -> str:
         if self.pattern in ONE_NUMBER:
-            return WORDS[self.pattern]
+            return NUMBERS[self.pattern].name
         parts = tokens(self.pattern)
         date = [t for t in parts if t.letter in ("Y", "y", "m", "d")]
         marks = [t.text for t in parts[1:5:2]]
