@@ -216,17 +216,17 @@ class _Seen:
             if byte not in self._first:
                 self._first[byte] = at + block.find(byte)
         for start in range(0, len(block), WINDOW):
-            stretch = b" ".join(word for _, word in _words(block[start : start + WINDOW], STRETCH))
-            if stretch:
-                self._take(stretch)
+            window = block[start : start + WINDOW]
+            if not window.isascii():
+                self._draw_from(window)
 
-    def _take(self, stretch: bytes) -> None:
-        """Each stretch is kept with the same chance, however many will come."""
+    def _draw_from(self, window: bytes) -> None:
+        """Each window gives a stretch with the same chance, however many will come."""
         self._drawn += 1
-        if len(self._stretches) < STRETCHES:
-            self._stretches.append(stretch)
-        elif (place := self._draw.randrange(self._drawn)) < STRETCHES:
-            self._stretches[place] = stretch
+        place = self._draw.randrange(self._drawn) if self._drawn > STRETCHES else STRETCHES
+        if place < STRETCHES or self._drawn <= STRETCHES:
+            stretch = b" ".join(word for _, word in _words(window, STRETCH))
+            self._stretches[place : place + 1] = [stretch]
 
     def _misfit(self, encoding: str) -> Misfit | None:
         """The first byte that does not fit, or is no letter and no mark in that encoding."""
