@@ -200,7 +200,9 @@ TABLES = {
         "a,b,label\n" + "1,2,x\n3,4,y\n" * 20 + "1,two,x\n", "line 42: \"b\" is 'two', not a number"
     ),
     "gap.csv": ("a,b,label\n" + "1,2,x\n3,4,y\n" * 20 + "1,,x\n", 'line 42: "b" is empty'),
-    "inf.csv": ("a,b,label\n" + "1,2,x\n3,4,y\n" * 20 + "3,inf,y\n", "line 42: \"b\" is 'inf', not a"),
+    "inf.csv": (
+        "a,b,label\n" + "1,2,x\n3,4,y\n" * 20 + "3,inf,y\n", "line 42: \"b\" is 'inf', not a"
+    ),
     "large.csv": ("a,b,label\n1,2,x\n3,1e39,y\n", 'line 3: "b" is 1e39, not a finite number'),
     "nan.jsonl": ('{"x": [1, NaN], "y": 1}\n', 'line 1: "x" is no list of finite numbers'),
     "huge.jsonl": ('{"x": [1' + "0" * 40 + '], "y": 1}\n', 'line 1: "x" is no list of finite'),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from elman.data import doctor, source
 from elman.data.labelled_tables import reader
-from elman.data.pairs import Pairs, Reading, open_sources, read, split
+from elman.data.pairs import PairRoles, Pairs, open_sources, read, split
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
 
@@ -30,7 +30,7 @@ draws = settings(max_examples=60, deadline=None)
 
 
 def of(*data: Path | str, skip: bool = False, **reading: Any) -> Pairs:
-    return read([str(item) for item in data], Reading(**reading), BadRows(skip))
+    return read([str(item) for item in data], PairRoles(**reading), BadRows(skip))
 
 
 def refusal(*data: Path | str, **reading: Any) -> str:
@@ -98,7 +98,7 @@ def test_pairs_read_the_same_from_every_kind_of_file(
         file = write(tmp_path / f"{name}{packed}", content, encoding)
         found = of(file, encoding=encoding, **reading)
         assert both(found) == PAIRS, name
-        again = read([str(file)], found.reading, BadRows(False))
+        again = read([str(file)], found.roles, BadRows(False))
         assert (both(again), again.facts) == (PAIRS, ()), "what was settled is not guessed again"
     assert both(of(tmp_path / f"cmn.txt{packed}", *[tmp_path / f"bare.csv{packed}"] * 2,
                    encoding=encoding)) == PAIRS * 3  # fmt: skip
@@ -127,7 +127,7 @@ def test_columns_turn_the_direction(tmp_path: Path) -> None:
     for turned in (of(*files, source_column="2"), of(*files, target_column="1")):
         assert both(turned) == (("one", "eins"), ("two", "zwei"))
         assert turned.where[0].endswith("train.en, line 1")
-        assert (turned.reading.source_column, turned.reading.target_column) == ("2", "1")
+        assert (turned.roles.source_column, turned.roles.target_column) == ("2", "1")
     table = write(tmp_path / "a.tsv", "en\tde\none\teins\n")
     assert both(of(table, source_column="de")) == (("eins", "one"),)
     assert both(of(table, target_column="1")) == (("eins", "one"),)
@@ -141,9 +141,9 @@ def test_all_tables_have_the_direction_of_the_first(tmp_path: Path) -> None:
 
 def test_columns_of_one_form_say_nothing_of_the_other(tmp_path: Path) -> None:
     files = aligned(tmp_path, "eins\n", "one\n")
-    kept = of(write(tmp_path / "a.tsv", "n\ten\tde\n1\ttwo\tzwei\n"), source_column="de").reading
+    kept = of(write(tmp_path / "a.tsv", "n\ten\tde\n1\ttwo\tzwei\n"), source_column="de").roles
     assert both(read([str(f) for f in files], kept, BadRows(False))) == (("eins", "one"),)
-    kept = of(*files, source_column="2").reading
+    kept = of(*files, source_column="2").roles
     assert both(read([str(tmp_path / "a.tsv")], kept, BadRows(False))) == (("two", "zwei"),)
 
 
@@ -174,7 +174,7 @@ def test_a_pair_with_an_empty_side_is_told_or_left_out_of_both(tmp_path: Path) -
     files = aligned(tmp_path, "eins\n \ndrei\nvier\n", "one\ntwo\n\nfour\n")
     assert "train.de, line 2: is empty; give --skip-bad-rows" in refusal(*files)
     bad = BadRows(skip=True)
-    found = read([str(file) for file in files], Reading(), bad)
+    found = read([str(file) for file in files], PairRoles(), bad)
     assert both(found) == (("eins", "one"), ("vier", "four"))
     assert [text.rpartition("/")[2] for text in bad.first] == [
         "train.de, line 2: is empty", "train.en, line 3: is empty",
@@ -222,7 +222,7 @@ def test_what_is_no_pairs_is_told(tmp_path: Path) -> None:
 
 
 def test_sources_to_be_answered_need_no_targets(tmp_path: Path) -> None:
-    kept = of(write(tmp_path / "a.tsv", "tgt\tsrc\nun\tone\n")).reading
+    kept = of(write(tmp_path / "a.tsv", "tgt\tsrc\nun\tone\n")).roles
     files = {
         "b.tsv": ("src\tn\none\t1\ntwo\t2\n", "src"),
         "c.tsv": ("n\ttgt\tsrc\n1\tun\tone\n2\tdeux\ttwo\n", "src"),
@@ -232,7 +232,7 @@ def test_sources_to_be_answered_need_no_targets(tmp_path: Path) -> None:
         [one] = source.resolve([str(write(tmp_path / name, content))])
         opened, roles = open_sources(one, kept)
         assert roles.text_columns == (column,)
-        take = reader(opened, reading)
+        take = reader(opened, roles)
         assert [take(row) for row in opened.rows(BadRows(False))] == ["one", "two"]
 
 
@@ -356,5 +356,5 @@ def test_the_header_of_a_table_without_targets(
     content: str, columns: tuple[str, ...], read: str, tmp_path: Path
 ) -> None:
     (one,) = source.resolve([str(write(tmp_path / "s.csv", content))])
-    opened, settled = open_sources(one, Reading("1", "2", form="lines"))
+    opened, settled = open_sources(one, PairRoles("1", "2", form="lines"))
     assert opened.columns == columns and settled.text_columns == (read,)

@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples import Examples
+from elman.data.label_roles import LabelRoles
+from elman.data.several import Several
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.sequences import arrays_of, rows_of, texts_of
+from elman.estimators.targets import read_targets
+from elman.tasks.classify.model import Classifier
 from elman.tasks.classify.scoring import probabilities
 from elman.tasks.classify.task import TASK
 
@@ -27,7 +31,11 @@ class SequenceClassifier(Estimator):
     X that is held back to find the best weights: 0 learns from all of X, and keeps the last.
     `random_state` is a seed; with None every fit draws another.
 
-    After `fit`: `classes_` [C], sorted; `n_iter_`, epochs; `model_`, the networks.
+    Several labels at once have a probability each, and are told from a threshold that is chosen on
+    the share held back, else from a half.
+
+    After `fit`: `classes_` [C], sorted, or as y has columns; `n_iter_`, epochs; `model_`, the
+    networks.
     """
 
     cell: str | Sequence[str] = "lstm"
@@ -59,18 +67,25 @@ class SequenceClassifier(Estimator):
     def fit(self, X: Iterable[Any], y: Iterable[Any]) -> SequenceClassifier:
         """Learn from sequences X, texts or arrays of numbers [T] or [T, I], with their classes y.
 
-        UserError: a sequence that is none, X and y of unequal length, less than two classes.
+        y is a class for each, or several labels at once: a list, tuple or set of them for each, or
+        0 and 1 as [N, C], an array, a frame or lists. UserError: a sequence that is none, X and y
+        of unequal length, a class that is missing, less than two classes.
         """
-        sequences, labels = _sequences(X), np.asarray(y)
-        if labels.ndim != 1 or len(labels) != len(sequences):
-            raise UserError(f"{len(sequences):,} sequences in X, and y of shape {labels.shape}")
-        self.classes_ = np.unique(labels)
+        sequences, told = _sequences(X), read_targets(y)
+        if len(told.each) != len(sequences):
+            raise UserError(f"{len(sequences):,} sequences in X, and y of shape {told.shape}")
+        self.classes_, self._targets = told.classes, told
+        names = [str(label) for label in told.classes]
         texts = isinstance(sequences[0], str)
+        several = Several("columns") if told.several else None
+        sets = [tuple(names[k] for k in labels) for labels in told.each]
         examples = Examples(
             texts=sequences if texts else [],
             vectors=[] if texts else sequences,
-            labels=[str(label) for label in labels],
+            labels=[",".join(labels) for labels in sets],
+            sets=sets if told.several else [],
             where=[f"X[{k}]" for k in range(len(sequences))],
+            roles=LabelRoles(label_columns=tuple(names) if told.several else None, several=several),
         )
         bad = BadRows(skip=False, advice="give more of it, or validation=0")
         job = self._train(
@@ -78,11 +93,11 @@ class SequenceClassifier(Estimator):
         )
         dataset = job.dataset
         self._encoder, self._device = dataset.encoder, job.device
-        self._order = [dataset.classes.index(str(label)) for label in self.classes_]
+        self._order = [dataset.classes.index(name) for name in names]
         return self
 
     def predict_proba(self, X: Iterable[Any]) -> NDArray[np.float64]:
-        """The probability of each of `classes_`, [N, C]."""
+        """The probability of each of `classes_`, [N, C]; of several labels at once, of each."""
         self._check_fitted()
         inputs = []
         for k, sequence in enumerate(_sequences(X)):
@@ -90,17 +105,31 @@ class SequenceClassifier(Estimator):
                 inputs.append(self._encoder.encode(sequence))
             except ValueError as error:
                 raise UserError(f"X[{k}]: {error}") from None
-        return probabilities(self.model_, inputs, self._device)[:, self._order]
+        return probabilities(self._network, inputs, self._device)[:, self._order]
 
-    def predict(self, X: Iterable[Any]) -> NDArray[Any]:
-        """The most probable class of each sequence, [N]."""
-        best = self.predict_proba(X).argmax(1)
-        found: NDArray[Any] = self.classes_[best]
+    def predict(self, X: Iterable[Any]) -> Any:
+        """The most probable class of each sequence, [N]; several labels at once as y had them."""
+        chances = self.predict_proba(X)
+        if self._targets.several:
+            return self._targets.written(self._network.answers(chances))
+        found: NDArray[Any] = self.classes_[chances.argmax(1)]
         return found
 
     def score(self, X: Iterable[Any], y: Iterable[Any]) -> float:
-        """The share of sequences whose class is found."""
-        return float((self.predict(X) == np.asarray(y)).mean())
+        """The share of sequences whose class, or whose labels all, are found."""
+        self._check_fitted()
+        if not self._targets.several:
+            return float((self.predict(X) == np.asarray(y)).mean())
+        said = self._network.answers(self.predict_proba(X))
+        told = self._targets.again(y)
+        if len(told) != len(said):
+            raise UserError(f"{len(said):,} sequences in X, and {len(told):,} in y")
+        return float((said == told).all(1).mean())
+
+    @property
+    def _network(self) -> Classifier:
+        assert isinstance(self.model_, Classifier)
+        return self.model_
 
 
 def _sequences(X: Iterable[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Sequences as people hand them over: lists, arrays, columns of a data frame."""
+"""Sequences as people hand them over: lists, arrays, frames and columns of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.tables.content import BadRows
+from elman.data.tables.frames import is_frame, open_frame
 from elman.data.trajectories import LARGEST
 from elman.errors import UserError
 
@@ -15,15 +17,38 @@ Values = NDArray[np.float64]
 
 
 def rows_of(X: Iterable[Any], what: str = "X") -> list[Any]:
-    """The rows of a list, an array or a column. UserError: none."""
+    """The rows of a list, an array, a column or a frame. UserError: none, or a frame of texts."""
+    if isinstance(X, str):
+        raise UserError(f"{what} is a text: give a list of sequences, or train on a file's name")
+    if is_frame(X):
+        return _of_frame(X, what)
     rows = list(X.to_numpy() if hasattr(X, "to_numpy") else X)
     if not rows:
         raise UserError(f"{what} holds no sequences")
     return rows
 
 
+def _of_frame(X: Any, what: str) -> list[Any]:
+    """The cells of a frame's only column, or its rows of numbers."""
+    content = open_frame(X, what)
+    records = [cells for block in content.blocks(BadRows(skip=False)) for cells in block.cells]
+    if len(content.columns) == 1:
+        return [cells[0] for cells in records]
+    for cells in records:
+        for name, cell in zip(content.columns, cells, strict=True):
+            if not isinstance(cell, int | float):
+                raise UserError(
+                    f'{what}: its column "{name}" holds {cell!r}; give the column of sequences, '
+                    f'as {what}["{name}"]'
+                )
+    return [np.array(cells, dtype=np.float64) for cells in records]
+
+
 def texts_of(rows: list[Any]) -> list[str]:
     """Texts, stripped. UserError: an empty one, or something else among them."""
+    for k, row in enumerate(rows):
+        if row is None or (isinstance(row, float) and row != row):
+            raise UserError(f"X[{k}] is {row!r}: a text is missing")
     if not all(isinstance(row, str) for row in rows):
         raise UserError("X holds texts and arrays")
     texts = [str(row).strip() for row in rows]
