@@ -234,6 +234,96 @@ def test_naive_forecasts_are_right_where_they_ought_to_be(tmp_path: Path) -> Non
     assert "mase" not in scores_of(data, data.check[of[2]], y[of[2]][:, :, None])
 
 
+def _stock(path: Path, *, separator: str = ",", mark: str = ".", encoding: str = "utf-8") -> None:
+    """Working days of 2024 without some holidays; Close and Öffnung."""
+    days = np.arange("2024-01-02", "2024-12-31", dtype="M8[D]")
+    closed = np.array(["2024-01-15", "2024-03-29", "2024-04-01", "2024-12-25"], dtype="M8[D]")
+    days = days[np.is_busday(days) & ~np.isin(days, closed)]
+    draw = np.random.default_rng(4).normal(size=(len(days), 2)).cumsum(0) + 100
+    rows = [["Tag", "Close", "Öffnung"]]
+    rows += [[str(d), f"{a:.2f}", f"{b:.2f}"] for d, (a, b) in zip(days, draw, strict=True)]
+    cells = [[cell.replace(".", mark) for cell in row] for row in rows]
+    path.write_text("\n".join(map(separator.join, cells)) + "\n", encoding=encoding)
+
+
+def test_parts_of_sessions_begin_on_their_days_or_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    _stock(path)
+    # A Saturday, a holiday, a Sunday.
+    data = _read(path, until="2024-11-30", validation_from="2024-03-29", test_from="2024-09-01")
+    (one, _), grid = data.collection.series, data.collection.grid
+    assert grid is not None and data.test is not None
+    for windows, day in ((data.check, "2024-04-02"), (data.test, "2024-09-02")):
+        assert grid.text(int(one.places[windows[0, 1]])) == day
+    assert grid.text(int(one.places[-1])) == "2024-11-29"
+    # What is read of the times is that of the true days, over holidays and into the future.
+    known = data.fitted.known.mean + data.known * data.fitted.known.spread
+    places = [*one.places, *grid.after(int(one.places[-1]), data.settings.horizon)]
+    days = np.array([(int(place) + 3) % 7 for place in places])
+    first = known[: len(days), :7]
+    assert data.settings.calendar[0] == "weekday" and (first.argmax(1) == days).all()
+
+
+def test_sessions_go_on_in_a_file_of_their_own(tmp_path: Path) -> None:
+    path, head, rest = (tmp_path / name for name in ("s.csv", "head.csv", "rest.csv"))
+    _stock(path)
+    lines = path.read_text().splitlines()
+    head.write_text("\n".join(lines[:201]) + "\n")
+    rest.write_text("\n".join([lines[0], *lines[201:]]) + "\n")
+    whole, apart = _read(path), _read(head, test_data=str(rest))
+    assert apart.test is not None and int(apart.test[0, 1]) == 200
+    pairs = zip(whole.collection.series, apart.collection.series, strict=True)
+    for a, b in pairs:
+        assert a.y.tolist() == b.y.tolist() and a.places.tolist() == b.places.tolist()
+    later = tmp_path / "later.csv"
+    later.write_text("\n".join([lines[0], *lines[225:]]) + "\n")
+    with pytest.raises(UserError, match='"Close" does not go on after 2024-10-'):
+        _read(head, test_data=str(later))
+
+
+def test_a_table_may_be_written_in_another_way_than_that_of_the_training(tmp_path: Path) -> None:
+    path, other, run = (tmp_path / name for name in ("s.csv", "other.csv", "run"))
+    _stock(path, separator=";", mark=",", encoding="utf-8")
+    _train(run, path, "--horizon", "2", "--target", "Close")
+    told = call("predict", run, path)
+    assert told.code == 0 and "2024-12-31" in told.out, told.err
+    lines = [line.split(";") for line in path.read_text().splitlines()]
+    # Columns in another order, newest first, one more of them, in another encoding.
+    turned = [[row[1], "x", row[2], row[0]] for row in [lines[0], *lines[:0:-1]]]
+    turned[0][1] = "new"
+    other.write_text("\n".join(map(";".join, turned)) + "\n", encoding="cp1252")
+    again = call("predict", run, other)
+    assert again.code == 0 and again.out == told.out, again.err
+    assert call("evaluate", run, other).code == 0
+    other.write_text("Tag;Open\n" + "\n".join(f"{r[0]};{r[1]}" for r in lines[1:]) + "\n")
+    gone = call("predict", run, other)
+    assert gone.code == 2 and "Close" in gone.err and len(gone.err.splitlines()) == 1
+
+
+DAMAGE: dict[str, Any] = {
+    "no pattern": lambda kept: kept["reading"]["grid"]["dates"].pop("pattern"),
+    "no grid": lambda kept: kept["reading"].pop("grid"),
+    "a grid of words": lambda kept: kept["reading"].update(grid="daily"),
+    "no options": lambda kept: kept["reading"].pop("options"),
+    "no table": lambda kept: kept["reading"].pop("table"),
+    "parts of nothing": lambda kept: kept["reading"].update(parts=["moon"]),
+    "no reading": lambda kept: kept.pop("reading"),
+    "a step of words": lambda kept: kept["reading"]["grid"].update(step="far"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_damaged_reading_is_one_clear_line(table: Path, what: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    _train(run, table, "--target", "a")
+    kept = json.loads((run / "preprocessing.json").read_text())
+    DAMAGE[what](kept)
+    (run / "preprocessing.json").write_text(json.dumps(kept))
+    ended = call("predict", run, table)
+    assert ended.code in (1, 2) and len(ended.err.splitlines()) == 1, ended.err
+    assert "preprocessing.json" in ended.err and "damaged" in ended.err
+
+
 # ---- Through the command line --------------------------------------------------------------
 
 

@@ -163,10 +163,10 @@ def _dates(moments: NDArray[np.datetime64]) -> list[str | None]:
     """Moments as ISO 8601 texts, as fine as the finest of them."""
     gone = np.isnat(moments)
     whole = np.where(gone, np.int64(0), moments.astype(np.int64))
-    unit = next(
-        unit for unit, size in (("D", DAY), ("s", 1_000_000), ("ms", 1000), ("us", 1))
-        if not (whole % size).any()
+    units: tuple[tuple[Literal["D", "s", "ms", "us"], int], ...] = (
+        ("D", DAY), ("s", 1_000_000), ("ms", 1000), ("us", 1)
     )  # fmt: skip
+    unit = next(unit for unit, size in units if not (whole % size).any())
     texts = np.datetime_as_string(moments, unit=unit)
     return [None if missing else str(text) for text, missing in zip(texts, gone, strict=True)]
 

@@ -104,7 +104,7 @@ def _first_gap(
 ) -> Fault:  # fmt: skip
     """Where the first gap is that is too long, or the first of all where they are too many."""
     long = shortest_told(season)
-    gone = missing.any(1)
+    gone = np.asarray(missing.any(1))
     edges = np.flatnonzero(np.diff(gone.astype(np.int8), prepend=0, append=0))
     starts, lengths = edges[::2], edges[1::2] - edges[::2]
     lengthy = np.flatnonzero(lengths > long)

@@ -70,6 +70,8 @@ def reading_from_json(data: Any) -> SeriesReading:
     try:
         grid = None if data["grid"] is None else grid_from_json(data["grid"])
         options = make(SeriesOptions, data["options"])
+        if options.layout is None:
+            raise UserError("no layout")
         parts: tuple[Part, ...] = tuple(data["parts"])
         if not set(parts) <= set(get_args(Part)) or (parts and len(parts) != len(options.times)):
             raise UserError("no such parts of a time")

@@ -60,18 +60,19 @@ class _Reader:
     blank: int = 0
 
     def whole(self) -> Observations:
-        moments, facts = [part[1] for part in self.parts], ()
+        moments, facts = [part[1] for part in self.parts], list[str]()
         which = np.concatenate([part[0] for part in self.parts] or [np.zeros(0, np.int64)])
         if not self.settled.timed:
             moments = [_counted(which)]
         if self.blank:
-            facts = (f"{self.blank:,} rows without a time and a value are left out",)
+            facts.append(f"{self.blank:,} rows without a time and a value are left out")
         width = self.parts[0][3].shape[1] if self.parts else 0
         return Observations(
             list(self.numbers), self.static, which,
             np.concatenate(moments or [np.zeros(0, np.int64)]),
             np.concatenate([part[2] for part in self.parts] or [np.zeros(0, np.int64)]),
-            np.concatenate([part[3] for part in self.parts] or [np.zeros((0, width))]), facts,
+            np.concatenate([part[3] for part in self.parts] or [np.zeros((0, width))]),
+            tuple(facts),
         )  # fmt: skip
 
 
@@ -98,8 +99,8 @@ def _add_rows(reader: _Reader, block: Block) -> None:
     for c, (name, numerals) in enumerate(settled.numbers.items()):
         cells = column(name)
         values[:, c], faulty = numerals.numbers(cells)
-        for k in np.flatnonzero(faulty):
-            wrong.setdefault(int(k), not_a_number(name, cells[k], numerals))
+        for k in np.flatnonzero(faulty).tolist():
+            wrong.setdefault(k, not_a_number(name, cells[k], numerals))
     moments = np.zeros(len(lines), dtype=np.int64)
     if settled.timed:
         moments, empty = _moments(settled, [column(name) for name in settled.options.times], wrong)
@@ -123,7 +124,7 @@ def _add_rows(reader: _Reader, block: Block) -> None:
         columns = [column(name) for name in settled.options.static_columns]
         rows = np.flatnonzero(kept)
         _, first = np.unique(which, return_index=True)
-        for k in sorted(first):
+        for k in sorted(first.tolist()):
             if which[k] >= len(reader.static):
                 cells = [cells[rows[k]] for cells in columns]
                 reader.static.append(tuple("" if c is None else str(c).strip() for c in cells))

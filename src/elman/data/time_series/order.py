@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from elman.data.tables.content import BadRows
 from elman.data.tables.dates import Dates
+from elman.data.tables.table import Table
 from elman.data.time_series.frequency import usual
 from elman.data.time_series.grid import DAY, HOUR
 from elman.data.time_series.observations import Floats, Ints, Observations, shown
@@ -23,31 +23,21 @@ MONTHS_APART = 150  # days from one change of the clocks to the next, at least
 BY = {"sum": "added up", "mean": "averaged", "last": "the last of them taken"}
 
 
-def in_order(rows: Observations) -> tuple[Observations, str]:
-    """Rows sorted by series and time, those at one time as they came; and what is told of it."""
-    by_series = np.argsort(rows.which, kind="stable")
-    same = np.diff(rows.which[by_series]) == 0
-    spans = np.diff(rows.moments[by_series])[same]
-    if not (spans < 0).any():
-        in_turn = bool((np.diff(by_series) > 0).all())
-        return (rows if in_turn else rows.at(by_series)), ""
-    told = "they were out of order" if (spans > 0).any() else "they were newest first"
-    return rows.at(np.lexsort((rows.moments, rows.which))), f"rows sorted by time; {told}"
-
-
-def each_once(
-    rows: Observations, how: Duplicates | None, dates: Dates, where: Callable[[int], str],
-    bad: BadRows, *, unit: str, advice: str,
+def in_order(
+    rows: Observations, how: Duplicates | None, opened: Table, dates: Dates, bad: BadRows,
+    *, advice: str,
 ) -> tuple[Observations, tuple[str, ...]]:  # fmt: skip
-    """Rows in order, with one for each time of a series; and what is told of it.
+    """Rows sorted by series and time, one for each time of a series; and what is told of it.
 
     An hour that comes twice when the clocks are put back is averaged. Other times that come twice
-    are bad rows unless `how` says what becomes of them.
+    are bad rows, told with `advice`, unless `how` says what becomes of them.
     """
+    rows, told, back = _sorted(rows)
+    facts = (told,) if told else ()
     fresh = np.ones(len(rows.moments), dtype=np.bool_)
     fresh[1:] = (np.diff(rows.moments) != 0) | (np.diff(rows.which) != 0)
     if fresh.all():
-        return rows, ()
+        return rows, facts
     hours = _clocks_put_back(rows, fresh) if how is None else ()
     if how is None and not hours:
         for k in np.flatnonzero(~fresh):
@@ -55,18 +45,31 @@ def each_once(
             name = shown(rows.names[rows.which[k]])
             told = f"{dates.text(int(rows.moments[k]))} comes twice"
             told += f' for "{name}"' if name else ""
-            bad.add(where(other), f"{told}, in {unit} {first:,} too; {advice}")
-        return rows.at(fresh), ()
+            bad.add(opened.where(other), f"{told}, in {opened.unit} {first:,} too; {advice}")
+        return rows.at(fresh), facts
     starts = np.flatnonzero(fresh)
     made = replace(rows.at(starts), values=_joined(rows.values, starts, how or "mean"))
-    if hours:
-        days = ", ".join(dates.text(int(hour)) for hour in hours[:4])
-        more = ", …" if len(hours) > 4 else ""
-        return made, (
-            f"hours that come twice as the clocks are put back are averaged: {days}{more}",
-        )
-    count = int((~fresh).sum())
-    return made, (f"{count:,} values at times that come again {BY[how or 'mean']}",)
+    if how is not None:
+        again = int((~fresh).sum())
+        return made, (*facts, f"{again:,} values at times that come again are {BY[how]}")
+    if back <= len(hours) * len(rows.names):
+        facts = ()  # the clocks went back, the rows did not
+    days = ", ".join(dates.text(hour) for hour in hours[:4]) + (", …" if len(hours) > 4 else "")
+    averaged = f"hours that come twice, as the clocks are put back, are averaged: {days}"
+    return made, (*facts, averaged)
+
+
+def _sorted(rows: Observations) -> tuple[Observations, str, int]:
+    """Rows sorted, those of one time as they came; what is told; how often time went back."""
+    by_series = np.argsort(rows.which, kind="stable")
+    same = np.diff(rows.which[by_series]) == 0
+    spans = np.diff(rows.moments[by_series])[same]
+    back = int((spans < 0).sum())
+    if not back:
+        in_turn = bool((np.diff(by_series) > 0).all())
+        return (rows if in_turn else rows.at(by_series)), "", 0
+    told = "they were out of order" if (spans > 0).any() else "they were newest first"
+    return rows.at(np.lexsort((rows.moments, rows.which))), f"rows sorted by time; {told}", back
 
 
 def _joined(values: Floats, starts: Ints, how: Duplicates) -> Floats:

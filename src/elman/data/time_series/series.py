@@ -152,20 +152,13 @@ def of_table(
     facts = [*settled.facts, *rows.facts]
     if settled.timed and len(rows.moments):
         assert settled.dates is not None
-        rows, told = order.in_order(rows)
         advice = "give --duplicates sum, mean or last"
         if not settled.options.ids and settled.options.layout == "wide":
             advice += "; of several series, name their --id-column"
-        rows, more = order.each_once(
-            rows,
-            options.duplicates,
-            settled.dates,
-            opened.where,
-            bad,
-            unit=opened.unit,
-            advice=advice,
+        rows, more = order.in_order(
+            rows, options.duplicates, opened, settled.dates, bad, advice=advice
         )
-        facts += [*([told] if told else []), *more]
+        facts += more
     found = _divided(opened, settled, rows, bad, known)
     if not found.series:
         raise UserError(f"{opened.shown}: holds no series")

@@ -37,7 +37,8 @@ WEAK = (
     "mes", "año", "ano", "dia", "día", "mese", "anno", "giorno", "mês", "месяц", "год", "день",
     "время", "月份", "年份", "年", "月", "日", "時間", "年月", "시간", "연도",
     "월", "t", "step", "tick", "cycle",
-    "time_idx", "time_index", "time_step", "timestep", "time_cycles", "epoch", "unix", "unixtime",
+    "when", "time_idx", "time_index", "time_step", "timestep", "time_cycles", "epoch", "unix",
+    "unixtime",
 )  # fmt: skip
 TIMES = STRONG + WEAK
 WITHIN = (
@@ -147,8 +148,8 @@ def _likely(columns: Columns, column: Column, free: Sequence[Column]) -> bool:
         return False
     exact, once = _name(column.name) >= 2, len(profile.distinct) >= profile.present
     if dates.resolution != "number" and dates.pattern != "serial":
-        # 2020 is a year under the name of one; 1, 2, 3 of a "month" are none of a calendar.
-        return _name(column.name) > 0 or (once and _even(profile, dates))
+        # Mere numbers may lie close in four digits, but hardly be all the days of a calendar.
+        return _name(column.name) > 0 or ((once or dates.pattern != "%Y") and _even(profile, dates))
     if not exact:
         return False
     return (

@@ -58,7 +58,7 @@ def best(training: Panel) -> str:
     windows = training.train[:: max(1, len(training.train) // LOOKED_AT)]
     y, spread = training.values(windows), training.scales.spread[windows[:, 0], None]
     if training.settings.log or training.settings.seasonal:  # those are of something else
-        spread = np.abs(y).mean() or 1.0
+        spread = np.maximum(np.abs(y).mean(1, keepdims=True), 1e-12)
     errors = {
         name: float((np.abs(forecast(training, windows) - y) / spread).mean())
         for name, forecast in NAIVE.items()

@@ -68,6 +68,8 @@ class Scale:
         return cls(rows.mean(0), np.where(spread > 1e-9, spread, 1.0))
 
     def __call__(self, rows: Floats) -> NDArray[np.float32]:
+        if rows.shape[-1] != len(self.mean):  # of a stranger's file
+            raise UserError(f"preprocessing.json: damaged (scales for {len(self.mean)} columns)")
         return ((rows - self.mean) / self.spread).astype(np.float32)
 
     def to_json(self) -> list[list[float]]:
