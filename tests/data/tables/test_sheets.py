@@ -67,7 +67,7 @@ def test_a_table_that_begins_somewhere(tmp_path: Path) -> None:
 def test_midnights_alone_are_dates_and_others_are_not(tmp_path: Path) -> None:
     hours = [d.datetime(2021, 3, 1) + d.timedelta(hours=12 * k) for k in range(3)]
     days = [d.datetime(2021, 3, 1 + k) for k in range(3)]
-    rows = [
+    rows: list[list[Any]] = [
         ["a", "b", "c"],
         *([h, day, d.timedelta(hours=30)] for h, day in zip(hours, days, strict=True)),
     ]
@@ -133,14 +133,14 @@ def test_merged_cells_stand_in_each_of_their_rows(tmp_path: Path) -> None:
 def test_headers(
     head: list[Any], asked: bool | None, columns: tuple[str, ...], tmp_path: Path
 ) -> None:
-    rows = [head, ["down", 3, 9, 4][: len(head)], ["up", 1, 7, 8][: len(head)]]
+    rows: list[list[Any]] = [head, ["down", 3, 9, 4][: len(head)], ["up", 1, 7, 8][: len(head)]]
     content = opened(open_sheet, write_xlsx(tmp_path / "a.xlsx", rows), header=asked)
     assert content.columns == columns
     assert len(rows_of(content)) == (2 if "1" not in columns else 3)
 
 
 def test_empty_columns(tmp_path: Path) -> None:
-    rows = [["x", "empty", None, "y"], [1, None, None, 2], [3, None, None, 4]]
+    rows: list[list[Any]] = [["x", "empty", None, "y"], [1, None, None, 2], [3, None, None, 4]]
     content = opened(open_sheet, write_xlsx(tmp_path / "a.xlsx", rows))
     assert content.columns == ("x", "empty", "y")
     assert rows_of(content) == [[1, None, 2], [3, None, 4]]
@@ -244,7 +244,7 @@ def test_archives_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_ods_formulas_passwords_links_and_repeated_cells(tmp_path: Path) -> None:
-    rows = [["x", "y"], [1, 2]]
+    rows: list[list[Any]] = [["x", "y"], [1, 2]]
     formula = '<table:table-cell/><table:table-cell table:formula="of:=1+1"/>'
     with pytest.raises(UserError, match='sheet "Data", cell B3: a formula'):
         opened(open_sheet, write_ods(tmp_path / "a.ods", rows, formula))

@@ -104,7 +104,7 @@ def _told(shown: str, form: Form) -> Iterator[None]:
     except UserError:
         raise
     except BaseException as error:
-        known = isinstance(error, OSError | ValueError | TypeError | OverflowError)
+        known = isinstance(error, OSError | ValueError | TypeError | ArithmeticError | MemoryError)
         if known or type(error).__module__.split(".")[0] in ("polars", "pyo3_runtime"):
             raise damaged(shown, form) from None
         raise

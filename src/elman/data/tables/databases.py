@@ -323,8 +323,8 @@ def _told(shown: str, name: str, clock: _Clock) -> Iterator[None]:
         yield
     except (UserError, GeneratorExit):
         raise
-    except UnicodeDecodeError:  # in the name of a table
-        raise damaged(shown, "sqlite") from None
+    except (UnicodeDecodeError, MemoryError):  # the name of a table, a length
+        raise damaged(shown, "sqlite" if name == "SQLite" else "duckdb") from None
     except Exception as error:
         if type(error).__module__.split(".")[0] not in ("sqlite3", "duckdb", "_duckdb"):
             raise

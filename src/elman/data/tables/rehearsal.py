@@ -17,6 +17,7 @@ from elman.data.tables.forms import NAMES, Form
 from elman.errors import UserError
 
 PATIENCE_S = 600.0
+MEMORY = 3 << 30  # bytes, for an xls, which is small; some damage never ends and takes ever more
 READY = "ready"  # the libraries are there; what goes wrong from now on is the file's
 
 
@@ -48,15 +49,22 @@ def _goes_well(form: Form, path: Path, size: int, changed_ns: int) -> bool:
     return not began or (ended.returncode == 0 and not ended.stderr)
 
 
-def _read_xls(path: Path) -> None:
+def read_xls(path: Path) -> None:
+    """All sheets of an xls, in bounded memory where the system can bound it."""
     import python_calamine
+
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
 
     with python_calamine.load_workbook(str(path)) as book:
         for k in range(len(book.sheet_names)):
             book.get_sheet_by_index(k)
 
 
-def _read_columnar(path: Path) -> None:
+def read_columnar(path: Path) -> None:
+    """All rows of a columnar file, none of them made into cells."""
     import polars
 
     from elman.data.tables.columnar import planned, scanned
@@ -67,11 +75,11 @@ def _read_columnar(path: Path) -> None:
 
 def main(form: str, path: Path) -> None:
     """Reads all of a file, for what happens."""
-    read: Callable[[Path], None] = _read_columnar
+    read: Callable[[Path], None] = read_columnar
     if form == "xls":
         import python_calamine  # noqa: F401
 
-        read = _read_xls
+        read = read_xls
     else:
         import polars  # noqa: F401
     print(READY, flush=True)

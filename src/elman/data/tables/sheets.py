@@ -195,7 +195,10 @@ def _rows(sheet: CalamineSheet) -> Rows:
         if bottom > top:
             merged.setdefault(top, []).append((left, bottom))
     open_: dict[int, tuple[int, Any]] = {}  # by column: last row, value
+    blank = [""] * sheet.total_width
     for k, row in enumerate(sheet.iter_rows()):
+        if row == blank:
+            continue
         values = [None if type(cell) is str and not cell.strip() else cell for cell in row]
         if all(value is None for value in values):
             continue

@@ -25,7 +25,7 @@ SMALL = 1 << 24  # bytes that may be packed more densely
 BLOCK = 1 << 18
 DAMAGES = (  # what reading a damaged archive raises
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
-    OverflowError, LookupError, OSError, expat.ExpatError,
+    OverflowError, LookupError, OSError, MemoryError, expat.ExpatError,
 )  # fmt: skip
 AS_VALUES = "save it with values only, or as CSV"
 # Pictures, looks and notes are no data.
