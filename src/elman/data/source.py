@@ -117,6 +117,10 @@ def encoding_of(source: Source, expected: str = "", *, instead: str = HELP) -> F
     `expected` is that of data of the same kind, which is taken where the bytes fit it and are not
     UTF-8. UserError, naming the byte, where none fits; `instead` is the flag that might help.
     """
+    try:
+        codecs.lookup(expected or "utf-8")
+    except LookupError:  # kept in a stranger's file
+        raise UserError(f'unknown encoding "{expected[:60]}"') from None
     key = source.identity(), expected
     if key not in _found:
         try:

@@ -182,7 +182,12 @@ def columns_from_json(data: Any) -> Columns:
     """The columns that a trained model reads. UserError where they are damaged."""
     if not isinstance(data, dict):
         raise UserError("preprocessing.json: damaged (no columns in it)")
-    return make(Columns, {k: v for k, v in data.items() if v is not None}, where="columns")
+    where = "preprocessing.json"
+    columns = make(Columns, {k: v for k, v in data.items() if v is not None}, where=where)
+    for name in ("sequence_column", "input_columns", "target"):  # never guessed from other data
+        if getattr(columns, name) is None:
+            raise UserError(f"{where}: damaged (no {name} in it)")
+    return columns
 
 
 class Batch(NamedTuple):
