@@ -45,8 +45,10 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a.en a.zh --source-level words --target-level bytes --longest 9": (
         GOOD, "line 1: target: 10 tokens"
     ),
-    "a.en gb.zh": (GOOD | {"gb.zh": THEIRS.encode("gb18030")}, "gb.zh, byte 2: not UTF-8"),
-    "a.en 16.zh": (GOOD | {"16.zh": THEIRS.encode("utf-16")}, "16.zh: UTF-16"),
+    "a.en gb.zh --encoding utf-8": (
+        GOOD | {"gb.zh": THEIRS.encode("gb18030")}, "gb.zh, byte 2: not UTF-8"
+    ),
+    "a.en 0.zh": (GOOD | {"0.zh": THEIRS.encode() + b"\0\n"}, "0.zh, byte"),
     "a.en a.zh --encoding rot13": (GOOD, "--encoding rot13: needs"),
     "one.en one.zh": ({"one.en": "cat\n", "one.zh": "猫\n"}, "too few different pairs to hold"),
     "same.tsv": ({"same.tsv": "en\tzh\n" + "cat\t猫\n" * 50}, "too few different pairs to hold"),
@@ -139,7 +141,7 @@ ASKED: dict[str, tuple[str, str]] = {
         "one two " * 9,
         "x.txt, line 1: 18 tokens, more than --longest 12; give --sk",
     ),
-    "predict gb.txt": ("七", "not UTF-8"),
+    "predict gb.txt": ("七千三百零二", "in CJK letters, where the model reads Latin"),
     "predict - --require nothing": ("", '--require "nothing": the model has never seen "no'),
     "predict - --forbid 猫": ("", '--forbid "猫": the model has never seen "猫"'),
     "predict - --n-best 6": ("", "--n-best 6: needs at most --beam, 5"),

@@ -163,8 +163,6 @@ def paired(
 ) -> Page:  # fmt: skip
     """A page on pairs of texts; lengths are those of all, in `unit`."""
     warnings, facts = [], [*train.facts]
-    if train.reading.encoding != "utf-8":
-        facts.append(f"read as {train.reading.encoding}")
     if left_out_count:
         warnings.append(f"{left_out_count:,} pairs left out, such as {'; '.join(left_out[:3])}")
     sources, targets = [*train.sources, *check.sources], [*train.targets, *check.targets]

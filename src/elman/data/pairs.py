@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from elman.data import source
 from elman.data.label_roles import LabelRoles
-from elman.data.source import Source
-from elman.data.tables import table
+from elman.data.source import Source, encoding_of
+from elman.data.tables import encodings, forms, table
+from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import BadRows
+from elman.data.tables.delimited import split_lines
 from elman.data.tables.options import TableOptions
-from elman.data.tables.table import Row, Table, text_lines
+from elman.data.tables.reading import Reading, reading_from_json
+from elman.data.tables.table import NOTHING, Row, Table
 from elman.errors import UserError, unknown_name
+from elman.options import make
 
 Form: TypeAlias = Literal["lines", "table"]
 
@@ -37,13 +41,13 @@ LANGUAGES = (  # but Indonesian's id, which is mostly a number for each row
     "中文 汉语 英文 英语 德语 法语 日语"
 )
 GUESSED_FROM = 1000  # rows
-NUMERIC = 0.9  # share of cells that are numbers from which a column is no text
 FILES = ("1", "2")  # the columns of two aligned files
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Which column is what, by name or number; None is guessed. Kept with a model.
+class PairRoles:
+    """Which column is what, by name or number; None is guessed. Kept with a model, and `table`, how
+    tables are written.
 
     Of two aligned files the first is column 1, the second column 2. Columns of one form say nothing
     of the other, and are guessed there.
@@ -51,9 +55,28 @@ class Reading:
 
     source_column: str | None = None
     target_column: str | None = None
-    encoding: str = "utf-8"
     form: Form | None = None
-    header: bool | None = None
+    table: Reading | None = None
+
+    @property
+    def encoding(self) -> str:
+        """What data of the same kind is expected to be in, if not UTF-8."""
+        return "" if self.table is None else self.table.encoding
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "source_column": self.source_column, "target_column": self.target_column,
+            "form": self.form, "table": None if self.table is None else self.table.to_json(),
+        }  # fmt: skip
+
+
+def roles_from_json(data: Mapping[str, Any]) -> PairRoles:
+    """The roles that gave this `to_json`. UserError where they are damaged."""
+    own = {name: value for name, value in data.items() if name != "table" and value is not None}
+    made = make(PairRoles, own, where="preprocessing.json: damaged reading")
+    kept = data.get("table")
+    return made if kept is None else replace(made, table=reading_from_json(kept))
 
 
 @dataclass(frozen=True)
@@ -64,7 +87,7 @@ class Pairs:
     targets: list[str] = field(default_factory=list)
     where: list[str] = field(default_factory=list)
     facts: tuple[str, ...] = ()  # what was guessed, for the user
-    reading: Reading = Reading()
+    roles: PairRoles = PairRoles()
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -90,22 +113,24 @@ class Pairs:
         return whole.hexdigest()
 
 
-def read(data: Sequence[str], reading: Reading, bad: BadRows) -> Pairs:
+def read(
+    data: Sequence[str], roles: PairRoles, bad: BadRows, asked: TableOptions = NOTHING
+) -> Pairs:
     """All pairs that the items of data hold. A pair with an empty side is a bad row.
 
-    UserError: none at all, files of different length, no such columns, not `encoding`.
+    UserError: none at all, files of different length, no such columns.
     """
     sources = source.resolve(data)
-    tables = [_is_table(one, reading) for one in sources]
+    tables = [_is_table(one, roles, asked) for one in sources]
     if all(tables):
-        reading = _of_form(reading, "table")
+        roles = _of_form(roles, "table")
         parts = []
         for one in sources:
-            parts.append(_table(one, reading, bad))
-            reading = parts[-1].reading  # what was guessed of one table holds for the next
+            parts.append(_table(one, roles, bad, asked))
+            roles = parts[-1].roles  # what was guessed of one table holds for the next
         pairs = _joined(parts)
     elif len(sources) == 2:
-        pairs = _aligned(sources[0], sources[1], _of_form(reading, "lines"), bad)
+        pairs = _aligned(sources[0], sources[1], _of_form(roles, "lines"), bad, asked)
     else:
         raise UserError(
             f"{sources[tables.index(False)].shown}: lines of one text; give two files whose lines "
@@ -136,25 +161,36 @@ def split(pairs: Pairs, share: float) -> tuple[list[int], list[int]]:
     return sorted(kept), sorted(held)
 
 
-def open_sources(one: Source, reading: Reading) -> tuple[Table, LabelRoles]:
+def open_sources(one: Source, roles: PairRoles) -> tuple[Table, LabelRoles]:
     """A file of sources to be answered row by row, and where in it they stand.
 
     A table as in `read`, which may lack the column of targets, or plain lines. UserError as there.
     """
-    if not _is_table(one, reading):
-        opened = table.plain_lines(one.shown, partial(text_lines, one, reading.encoding))
+    if not _is_table(one, roles, NOTHING):
+        opened = table.plain_lines(one.shown, partial(lines_of, one, roles))
         column = table.LINE
     else:
-        opened = _open_table(one, reading := _of_form(reading, "table"), targets=False)
-        column = _settle(opened, reading, targets=False)[0].source_column or ""
+        roles = _of_form(roles, "table")
+        opened = _open_table(one, roles, NOTHING, targets=False)
+        column = _settle(opened, roles, targets=False)[0].source_column or ""
     return opened, LabelRoles(text_columns=(column,))
+
+
+def lines_of(one: Source, roles: PairRoles, asked: TableOptions = NOTHING) -> Iterator[str]:
+    """The lines of a text, with their ends, in the encoding that it has."""
+    texts = source.read_text(
+        [one], encoding=asked.encoding, expected=roles.encoding, instead=ENCODING
+    )
+    return split_lines(one.shown, texts)
 
 
 # ---- Two aligned files ---------------------------------------------------------------------
 
 
-def _aligned(first: Source, second: Source, reading: Reading, bad: BadRows) -> Pairs:
-    columns = (reading.source_column, reading.target_column)
+def _aligned(
+    first: Source, second: Source, roles: PairRoles, bad: BadRows, asked: TableOptions
+) -> Pairs:
+    columns = (roles.source_column, roles.target_column)
     for name in columns:
         if name not in (None, *FILES):
             raise UserError(
@@ -165,20 +201,24 @@ def _aligned(first: Source, second: Source, reading: Reading, bad: BadRows) -> P
     swapped = columns[0] == FILES[1] or columns[1] == FILES[0]
     ours, theirs = (second, first) if swapped else (first, second)
     sources, targets = (
-        [line.strip() for line in text_lines(one, reading.encoding)] for one in (ours, theirs)
+        [line.strip() for line in lines_of(one, roles, asked)] for one in (ours, theirs)
     )
     if len(sources) != len(targets):
         raise UserError(
             f"{ours.shown} has {len(sources):,} lines, {theirs.shown} {len(targets):,}; "
             "the lines of two aligned files must belong together, one to one"
         )
-    settled = replace(
-        reading, source_column=FILES[swapped], target_column=FILES[not swapped], form="lines"
-    )
+    found = [asked.encoding or encoding_of(one, roles.encoding).encoding for one in (ours, theirs)]
+    settled = PairRoles(
+        FILES[swapped], FILES[not swapped], "lines", Reading(encoding=found[0])
+    )  # fmt: skip
     facts = (
-        () if any(columns) else (f"taken: sources from {ours.shown}, targets from {theirs.shown}",)
+        [] if any(columns) else [f"taken: sources from {ours.shown}, targets from {theirs.shown}"]
     )
-    pairs = Pairs(facts=facts, reading=settled)
+    for one, encoding in zip((ours, theirs), found, strict=True):
+        if how := encodings.told(encoding):
+            facts.append(f"{one.shown}: read as {how}")
+    pairs = Pairs(facts=tuple(facts), roles=settled)
     for number, pair in enumerate(zip(sources, targets, strict=True), start=1):
         if all(pair):
             _append(pairs, *pair, f"{ours.shown}, line {number:,}")
@@ -197,26 +237,30 @@ def _append(pairs: Pairs, source_text: str, target_text: str, where: str) -> Non
 # ---- Tables --------------------------------------------------------------------------------
 
 
-def _is_table(one: Source, reading: Reading) -> bool:
-    """By its name, else by its first line: with a tab in it, or an object of JSON."""
-    if table.ending(one) in table.ENDINGS:
+def _is_table(one: Source, roles: PairRoles, asked: TableOptions) -> bool:
+    """By its form or its name, else by its first line: with a tab in it, or an object of JSON."""
+    packed = one.path.suffix in table.PACKED
+    if table.ending(one) in table.ENDINGS or (not packed and forms.form_of(one.path, one.shown)):
         return True
-    lines = text_lines(one, reading.encoding)
+    lines = lines_of(one, roles, asked)
     first = next((line.strip("\r\n") for line in lines if line.strip()), "")
     return "\t" in first or (first.startswith("{") and first.rstrip().endswith("}"))
 
 
-def _of_form(reading: Reading, form: Form) -> Reading:
-    if reading.form in (None, form):
-        return reading
-    return Reading(encoding=reading.encoding, header=reading.header)
+def _of_form(roles: PairRoles, form: Form) -> PairRoles:
+    if roles.form in (None, form):
+        return roles
+    return PairRoles(table=None if roles.table is None else Reading(roles.table.encoding))
 
 
-def _table(one: Source, reading: Reading, bad: BadRows) -> Pairs:
-    opened = _open_table(one, reading)
-    reading, facts = _settle(opened, reading)
-    pairs = Pairs(facts=facts, reading=reading)
-    names = [name for name in (reading.source_column, reading.target_column) if name is not None]
+def _table(one: Source, roles: PairRoles, bad: BadRows, asked: TableOptions) -> Pairs:
+    opened = _open_table(one, roles, asked)
+    new = roles.table is None
+    roles, facts = _settle(opened, roles)
+    if new and roles.table is not None:
+        facts = (*opened.facts, *roles.table.facts(), *facts)
+    pairs = Pairs(facts=facts, roles=roles)
+    names = [name for name in (roles.source_column, roles.target_column) if name is not None]
     for row in opened.rows(bad):
         try:
             ours, theirs = (_text(row, name) for name in names)
@@ -233,32 +277,33 @@ def _joined(parts: Sequence[Pairs]) -> Pairs:
         list(itertools.chain.from_iterable(part.targets for part in parts)),
         list(itertools.chain.from_iterable(part.where for part in parts)),
         tuple(dict.fromkeys(fact for part in parts for fact in part.facts)),
-        parts[-1].reading,
+        parts[-1].roles,
     )
 
 
-def _open_table(one: Source, reading: Reading, *, targets: bool = True) -> Table:
+def _open_table(
+    one: Source, roles: PairRoles, asked: TableOptions, *, targets: bool = True
+) -> Table:
     """Its first row is a header if it holds names that are asked for, or usual ones, or is the only
     one that is no number in a column.
 
     `open_table` takes a first row that never comes again for a header, as no sentence may.
     """
-    header = reading.header
-    if header is None:
-        bare = table.open_table(one, TableOptions(header=False, encoding=reading.encoding))
-        if bare.form == "json":
-            return bare
-        rows = [
-            [str(v) for v in row.values.values()]
-            for row in itertools.islice(bare.rows(BadRows(skip=True)), GUESSED_FROM)
-        ]
-        header = bool(rows) and (_is_header(rows[0], reading, targets) or _over_numbers(rows))
-    return table.open_table(one, TableOptions(header=header, encoding=reading.encoding))
+    opened = table.open_table(one, asked, roles.table)
+    if opened.unit != "line" or opened.form == "json" or asked.header is not None or roles.table:
+        return opened
+    bare = table.open_table(one, replace(asked, header=False))
+    rows = [
+        [str(v) for v in row.values.values()]
+        for row in itertools.islice(bare.rows(BadRows(skip=True)), GUESSED_FROM)
+    ]
+    header = bool(rows) and (_is_header(rows[0], roles, targets) or _over_numbers(rows))
+    return table.open_table(one, replace(asked, header=header))
 
 
-def _is_header(head: Sequence[str], reading: Reading, targets: bool) -> bool:
+def _is_header(head: Sequence[str], roles: PairRoles, targets: bool) -> bool:
     names = [name.strip() for name in head]
-    asked = (reading.source_column, reading.target_column)
+    asked = (roles.source_column, roles.target_column)
     if any(name in names for name in asked if name is not None and not name.isdecimal()):
         return True
     if targets:
@@ -287,20 +332,20 @@ def _usual(names: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _is_language(name: str) -> bool:
-    """`en`, `English`, `en_GB`, `zh-Hans`."""
-    return name.lower().replace("_", "-").split("-")[0] in LANGUAGES.split()
+    """`en`, `English`, `en_GB`, `zh-Hans`, `translation.de`."""
+    return name.lower().rpartition(".")[2].replace("_", "-").split("-")[0] in LANGUAGES.split()
 
 
 def _settle(
-    opened: Table, reading: Reading, *, targets: bool = True
-) -> tuple[Reading, tuple[str, ...]]:
+    opened: Table, roles: PairRoles, *, targets: bool = True
+) -> tuple[PairRoles, tuple[str, ...]]:
     """The columns of source and target by name, guessed where not given; and what was guessed."""
-    ours = _column(opened, reading.source_column)
-    theirs = _column(opened, reading.target_column) if targets else None
+    ours = _column(opened, roles.source_column)
+    theirs = _column(opened, roles.target_column) if targets else None
     if ours is not None and (theirs is not None or not targets):
         if ours == theirs:
             raise UserError(f'{opened.shown}: source and target both from column "{ours}"')
-        return replace(reading, source_column=ours, target_column=theirs, form="table"), ()
+        return PairRoles(ours, theirs, "table", opened.examined.reading), ()
     if targets and len(opened.columns) < 2:
         raise UserError(
             f"{opened.shown}: one column only; give a source and a target in each row, or two "
@@ -315,12 +360,13 @@ def _settle(
     if theirs is None and targets:
         theirs = next(name for name in free if name != ours)
         guessed.append(f'targets from column "{theirs}"')
-    if opened.form != "json" and reading.header is None:
+    if opened.unit == "line" and opened.form != "json" and roles.table is None:
         guessed.append("with a header" if opened.header else "without a header")
-    unused = [f'"{name}"' for name in opened.columns if name not in (ours, theirs)]
+    columns = opened.examined.reading.columns
+    unused = [f'"{c.name}"' for c in columns if c.name not in (ours, theirs) and not c.passed_over]
     if unused and targets:
         guessed.append(f"not used: {', '.join(unused[:10])}")
-    settled = replace(reading, source_column=ours, target_column=theirs, form="table")
+    settled = PairRoles(ours, theirs, "table", opened.examined.reading)
     return settled, (f"taken: {', '.join(guessed)}",)
 
 
@@ -335,12 +381,11 @@ def _column(opened: Table, asked: str | None) -> str | None:
 
 
 def _texts(opened: Table) -> Iterator[str]:
-    """The columns that hold no numbers, in order."""
-    rows = list(itertools.islice(opened.rows(BadRows(skip=True)), GUESSED_FROM))
-    for name in opened.columns:
-        numbers = sum(table.is_number(row.values.get(name)) for row in rows)
-        if numbers <= NUMERIC * len(rows):
-            yield name
+    """The columns that hold words, in order."""
+    for column in opened.examined.reading.columns:
+        dated = column.dates is not None and column.dates.sure
+        if column.numerals is None and not dated and not column.passed_over:
+            yield column.name
 
 
 def _text(row: Row, name: str) -> str:

@@ -50,8 +50,8 @@ class Dialect:
 
     @property
     def told(self) -> str:
-        """What parts the cells, for the user; empty where it is the comma."""
-        known = {",": "", "\t": "tabs", SPACES: "spaces"}
+        """What parts the cells, for the user; empty where it is the comma or the tab."""
+        known = {",": "", "\t": "", SPACES: "spaces"}
         name = known.get(self.separator, f'"{self.separator}"')
         return f"cells parted by {name}" if name else ""
 

@@ -59,7 +59,9 @@ class Reading:
 
     def facts(self) -> tuple[str, ...]:
         """How it is written, for the user, as far as that is not the plainest way."""
-        told = [f"read as {how}"] if (how := encodings.told(self.encoding)) else []
+        told = []
+        if not self.encoding.startswith("utf-8") and (how := encodings.told(self.encoding)):
+            told.append(f"read as {how}")
         numbers: dict[str, list[str]] = {}
         for column in self.columns:
             if column.numerals is not None and (how := column.numerals.told()):
@@ -108,6 +110,11 @@ def read_columns(
     from elman.data.tables.numerals import numerals_of
 
     dates = {p.name: dates_of(p, asked.date_format) for p in profiles}
+    if asked.date_format is not None and not any(dates.values()):
+        raise UserError(
+            f"--date-format {asked.date_format}: no column holds dates written so; the columns are "
+            f"{', '.join(p.name for p in profiles[:20])}"
+        )
     sure = {name for name, found in dates.items() if found is not None and found.sure}
     numeric = [p for p in profiles if p.name not in sure]
     mark = {"point": ".", "comma": ",", None: None}[asked.decimal]

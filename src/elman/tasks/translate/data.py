@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -16,13 +16,12 @@ from torch import Tensor
 
 from elman.data import vocabulary
 from elman.data.batching import Buckets, padded
-from elman.data.pairs import Pairs, Reading
+from elman.data.pairs import PairRoles, Pairs, roles_from_json
 from elman.data.scripts import main_script, scripts
 from elman.data.segmentation import SPACED, TOLD, is_tokenised, is_unspaced
 from elman.data.tables.content import BadRows
 from elman.data.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
-from elman.options import make
 from elman.tasks.translate.options import Level
 
 Ints = NDArray[np.int64]
@@ -183,7 +182,7 @@ class Paired:
         parts = [self.train, self.check] + ([] if self.test is None else [self.test.check])
         return {
             "encoder": self.encoder.to_json(),
-            "reading": asdict(self.train.reading),
+            "reading": self.train.roles.to_json(),
             "written": self.written,
             "sha256": [part.digest() for part in parts],
         }
@@ -260,7 +259,7 @@ def encode(
     return Paired(name, train, check, sources, targets, encoder, written, bad)
 
 
-def settled(preprocessing: Mapping[str, Any]) -> tuple[Encoder, Reading, int]:
+def settled(preprocessing: Mapping[str, Any]) -> tuple[Encoder, PairRoles, int]:
     """Encoder, reading and longest translation of a model. UserError where they are damaged."""
     encoder, reading = preprocessing.get("encoder"), preprocessing.get("reading")
     written = preprocessing.get("written")
@@ -271,5 +270,5 @@ def settled(preprocessing: Mapping[str, Any]) -> tuple[Encoder, Reading, int]:
         or not 1 <= written <= 1 << 20
     ):
         raise UserError("preprocessing.json: damaged (no encoder, reading or length in it)")
-    made = make(Reading, {k: v for k, v in reading.items() if v is not None}, where="reading")
+    made = roles_from_json(reading)
     return encoder_from_json(encoder), made, written

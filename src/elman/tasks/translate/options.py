@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from elman import cells
-from elman.options import require, require_encoding, require_files, require_range
+from elman.data.tables.options import TableOptions
+from elman.options import require, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 Level: TypeAlias = Literal["words", "characters", "bytes", "bpe"]
@@ -16,7 +17,7 @@ Scoring: TypeAlias = Literal["additive", "multiplicative"]
 
 
 @dataclass(frozen=True)
-class TranslateOptions(NetworkOptions):
+class TranslateOptions(NetworkOptions, TableOptions):
     """Options of the task `translate`. Those left at None are chosen from the data and the time.
 
     The options of the stack of layers are those of the encoder; the decoder has them too, in one
@@ -28,13 +29,6 @@ class TranslateOptions(NetworkOptions):
         Column of the source, of a table, by name or number; guessed and told if not given.
     target_column
         Column of the target, by name or number; guessed and told if not given.
-    header
-        Whether tables begin with the names of their columns (--header=false: they do not); guessed
-        and told if not given.
-    encoding
-        Encoding of the data: utf-8, gb18030, latin-1.
-    skip_bad_rows
-        Leave out pairs that cannot be read or are too long, and count them.
     validation_data
         Data to validate on, instead of a share of DATA; two files with a comma between.
     test
@@ -82,9 +76,6 @@ class TranslateOptions(NetworkOptions):
     bidirectional: tuple[bool, ...] = (True,)
     source_column: str | None = None
     target_column: str | None = None
-    header: bool | None = None
-    encoding: str = "utf-8"
-    skip_bad_rows: bool = False
     validation_data: tuple[Path, ...] | None = None
     test: float = 0.0
     level: Level | None = None
@@ -137,4 +128,4 @@ class TranslateOptions(NetworkOptions):
         )
         require(self, "input_feeding", not (self.input_feeding and masks), fits)
         require_files(self, ("validation_data",))
-        require_encoding(self, "encoding")
+        self.check()

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from elman.data import pairs, source
 from elman.data.label_roles import LabelRoles
-from elman.data.pairs import Reading
+from elman.data.pairs import PairRoles
 from elman.data.tables import table
 from elman.data.tables.arriving import Arriving
 from elman.data.tables.content import BadRows
@@ -28,7 +28,7 @@ EMPTY: list[Translation] = []
 
 
 def predict(
-    translate: Translating, reading: Reading, data: Sequence[str], out: TextIO, bad: BadRows
+    translate: Translating, roles: PairRoles, data: Sequence[str], out: TextIO, bad: BadRows
 ) -> None:
     """A line of text gives a line, an empty one an empty one; a table as `prediction` has it.
 
@@ -38,44 +38,44 @@ def predict(
     lines; a text of it in another script is counted among the bad rows, but ends nothing.
     """
     if list(data) == ["-"]:
-        _stream(translate, reading, out, bad)
+        _stream(translate, roles, out, bad)
         return
     sources = source.resolve(data)
-    found = [prediction.Rows(*pairs.open_sources(one, reading)) for one in sources]
+    found = [prediction.Rows(*pairs.open_sources(one, roles)) for one in sources]
     if prediction.alike(found)[0].table.form != "lines":
         prediction.answer_rows(found, Answering(translate), out, bad)
         return
     for one in sources:
-        lines = table.text_lines(one, reading.encoding)
+        lines = pairs.lines_of(one, roles)
         _filter(translate, one.shown, lines, None, out, bad)
 
 
-def _stream(translate: Translating, reading: Reading, out: TextIO, bad: BadRows) -> None:
-    arriving = Arriving(STANDARD_INPUT, sys.stdin.buffer, reading.encoding)
+def _stream(translate: Translating, roles: PairRoles, out: TextIO, bad: BadRows) -> None:
+    arriving = Arriving(STANDARD_INPUT, sys.stdin.buffer, roles.encoding or "utf-8")
     first = next(arriving, None)
     lines = arriving if first is None else itertools.chain([first], arriving)
     strange = Strange(bad)
-    if first is not None and _begins_table(first, reading):
-        rows = prediction.Rows(*_table(first, lines, reading), arriving)
+    if first is not None and _begins_table(first, roles):
+        rows = prediction.Rows(*_table(first, lines, roles), arriving)
         prediction.answer_rows([rows], Answering(translate, strange), out, bad)
     else:
         _filter(translate, STANDARD_INPUT, lines, arriving, out, bad, strange)
     strange.end()
 
 
-def _begins_table(first: str, reading: Reading) -> bool:
+def _begins_table(first: str, roles: PairRoles) -> bool:
     """Whether a line is the first of a table such as the model learnt from."""
-    if reading.form != "table":
+    if roles.form != "table":
         return False
-    named = reading.source_column in (cells := _cells(first)) and len(cells) > 1
+    named = roles.source_column in (cells := _cells(first)) and len(cells) > 1
     return named or "\t" in first or (first.startswith("{") and first.rstrip().endswith("}"))
 
 
-def _table(first: str, lines: Iterator[str], reading: Reading) -> tuple[Table, LabelRoles]:
-    column, header = reading.source_column or "", reading.header
-    if header is None:
-        header = column in _cells(first) or not column.isdecimal()
-    opened = table.open_stream(STANDARD_INPUT, lines, TableOptions(header=header))
+def _table(first: str, lines: Iterator[str], roles: PairRoles) -> tuple[Table, LabelRoles]:
+    column, known = roles.source_column or "", roles.table
+    begins = column in _cells(first) or not column.isdecimal()
+    asked = TableOptions(header=begins if known is None else known.header)
+    opened = table.open_stream(STANDARD_INPUT, lines, asked, known)
     if opened.form != "json" and column not in opened.columns:
         raise UserError(
             f'{STANDARD_INPUT}: begin with a line of names, "{column}" among them, where now '

@@ -16,11 +16,12 @@ from elman import metrics
 from elman.data import doctor, pairs
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
-from elman.data.pairs import Pairs, Reading
+from elman.data.pairs import PairRoles, Pairs
 from elman.data.tables.content import BadRows
+from elman.data.tables.options import TableOptions
 from elman.errors import UserError
 from elman.metrics import Loss
-from elman.options import given
+from elman.options import given, part
 from elman.tasks import naming
 from elman.tasks.decoding import Decoding
 from elman.tasks.pace import epoch_seconds
@@ -72,12 +73,11 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
 
     def read(self, data: Sequence[str], options: TranslateOptions, validation: float) -> Paired:
         bad = BadRows(options.skip_bad_rows)
-        asked = Reading(
-            options.source_column, options.target_column, options.encoding, header=options.header
-        )
-        train, test = _parted(pairs.read(data, asked, bad), options.test)
+        asked = part(TableOptions, options)
+        roles = PairRoles(options.source_column, options.target_column)
+        train, test = _parted(pairs.read(data, roles, bad, asked), options.test)
         if options.validation_data is not None:
-            check = pairs.read([str(d) for d in options.validation_data], train.reading, bad)
+            check = pairs.read([str(d) for d in options.validation_data], train.roles, bad, asked)
         else:
             share = min(validation, MOST_HELD / max(1, len(train)))
             if share < validation:
@@ -100,10 +100,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             longest=options.longest, cut=options.cut,
         )  # fmt: skip
         dataset = encode(naming.shown(data), train, check, encoder, None, bad)
-        for part, kept in (("training", dataset.train), ("validation", dataset.check)):
-            if not len(kept) and (validation or part == "training"):
+        for what, kept in (("training", dataset.train), ("validation", dataset.check)):
+            if not len(kept) and (validation or what == "training"):
                 first = f"the first left out: {bad.first[0]}"
-                raise UserError(f"{dataset.name}: no pair for {part} is left; {first}")
+                raise UserError(f"{dataset.name}: no pair for {what} is left; {first}")
         return (
             replace(dataset, test=encode(dataset.name, Pairs(), test, encoder, 1, bad))
             if options.test
@@ -118,8 +118,8 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         return dataset.tested()
 
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows) -> Paired:
-        encoder, reading, written = settled(preprocessing)
-        check = pairs.read(data, reading, bad)
+        encoder, roles, written = settled(preprocessing)
+        check = pairs.read(data, roles, bad)
         if strange := encoder.strange("".join(check.sources)):
             raise UserError(f"{naming.shown(data)}: sources {strange}")
         return encode(naming.shown(data), Pairs(), check, encoder, written, bad)
@@ -338,10 +338,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: TranslateOptions,
         device: str, data: Sequence[str], out: TextIO, bad: BadRows,
     ) -> None:  # fmt: skip
-        encoder, reading, written = settled(preprocessing)
+        encoder, roles, written = settled(preprocessing)
         assert isinstance(model, Translator)
         translating = Translating(model, encoder, written, self.decoding, device)
-        predict.predict(translating, reading, data, out, bad)
+        predict.predict(translating, roles, data, out, bad)
 
 
 TASK = Translate()
