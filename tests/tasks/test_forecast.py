@@ -23,7 +23,7 @@ from elman.tasks.forecast import naive, panel, pictures, reading
 from elman.tasks.forecast.model import Network, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Inputs, Panel
-from elman.tasks.forecast.scores import by_step, mape_by_step, mase_scales, scores_of
+from elman.tasks.forecast.scores import by_step, chance, mape_by_step, mase_scales, scores_of
 from elman.tasks.forecast.task import TASK, Forecast, forecasts, widths_of
 
 SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
@@ -218,6 +218,44 @@ def test_scores_are_those_of_utilsforecast(table: Path) -> None:
     assert steps.mean() == pytest.approx(own["mase"])
     percent = mape_by_step(data, data.check, made[:, :, 1])
     assert percent.mean() == pytest.approx(own["mape"])
+
+
+def test_chance_covers_what_is_no_better_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "n.csv"
+    draw = np.random.default_rng(6)
+    rows = draw.normal(size=(400, 3)).round(4)
+    path.write_text("a,b,c\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
+    data = _read(path, share=0.5)
+    y = data.values(data.check)
+    within = better = 0
+    for _ in range(100):
+        # Errors of one origin are those of the next, as its values are: only some are new.
+        new = draw.normal(size=(2, len(y) // 4 + 1, y.shape[1])).repeat(4, 1)[:, : len(y)]
+        far, near = y + new[0], y + new[1]
+        apart = scores_of(data, data.check, far[:, :, None])["mase"]
+        apart -= scores_of(data, data.check, near[:, :, None])["mase"]
+        within += abs(apart) <= chance(data, data.check, near, far)
+        near = y + 0.5 * new[1]
+        apart = scores_of(data, data.check, far[:, :, None])["mase"]
+        apart -= scores_of(data, data.check, near[:, :, None])["mase"]
+        better += apart > chance(data, data.check, near, far)
+    assert within >= 85 and better == 100
+
+
+def test_the_baseline_is_the_best_simple_forecast_of_the_training_part(tmp_path: Path) -> None:
+    draw = np.random.default_rng(7)
+    kinds = {
+        "last value": draw.normal(size=200).cumsum(),
+        "last season": np.tile([3.0, 9.0, 1.0, 5.0], 50) + 0.1 * draw.normal(size=200),
+        "drift": 3.0 * np.arange(200) + 0.1 * draw.normal(size=200),
+    }
+    for name, y in kinds.items():
+        path = tmp_path / "y.csv"
+        # The scored part is of another kind, and must not matter.
+        y[160:] = y[100:140][::-1]
+        path.write_text("y\n" + "".join(f"{v:.5f}\n" for v in y))
+        assert naive.best(_read(path, season=4)) == name
+        assert naive.best(_read(path, season=1)) != "last season"
 
 
 def test_naive_forecasts_are_right_where_they_ought_to_be(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from elman.run.report import write_report
 from elman.run.train import Job, Progress
 from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
-from elman.tasks.task import losses_apart, scored
+from elman.tasks.task import Doubts, losses_apart, scored
 
 __all__ = ["Evaluation", "Run", "complete", "load", "resume", "train"]
 
@@ -76,10 +76,14 @@ def complete(job: Job, listen: Listener) -> Run:
     scores = best.get("scores", {})
     if dataset is not job.dataset:
         scores = job.task.validate(run.model, dataset, job.options, job.device).scores
+    chance = 0.0
+    if baseline and isinstance(job.task, Doubts):
+        chance = job.task.chance(run.model, dataset, job.options, job.dataset, job.device)
     record = {
         "scores": scores,
         "baseline": baseline,
         "baseline_name": name,
+        "chance": chance,
         "seconds": job.clock.elapsed,
     }
     folder.replace(job.folder.path / folder.SCORES, json.dumps(record, indent=1))

@@ -57,6 +57,8 @@ class RunFolder:
                 raise UserError(f"{self.path / SCORES}: damaged ({name} holds no numbers by name)")
         if not _is_size(record.get("seconds")):
             raise UserError(f"{self.path / SCORES}: damaged (seconds is no number)")
+        if not _is_number(record.get("chance", 0.0)):
+            raise UserError(f"{self.path / SCORES}: damaged (chance is no number)")
         if not isinstance(record.get("baseline_name", ""), str):
             raise UserError(f"{self.path / SCORES}: damaged (baseline_name is no text)")
         return record

@@ -43,7 +43,11 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "
         name = next(iter(own))
         told = f"{first_score(own)} {own[name]:.4f} against {baseline[name]:.4f}"
         lines.append(
-            f"The network beats its baseline: {told}."
+            f"WARNING: nothing is gained over the baseline, {scores.get('baseline_name')}, that "
+            f"chance could not give: {told}."
+            if own[name] != baseline[name]
+            and abs(own[name] - baseline[name]) <= scores.get("chance", 0.0)
+            else f"The network beats its baseline: {told}."
             if won
             else f"WARNING: the network is no better than its baseline: {told}."
             if own[name] == baseline[name]

@@ -235,6 +235,16 @@ class TrainsOtherwise(Protocol):
         """Why training and validation loss do not compare; empty where they do."""
 
 
+@runtime_checkable
+class Doubts(Protocol):
+    """What a task has, beyond `Task`, that knows how far apart chance puts two scores."""
+
+    def chance(
+        self, model: nn.Module, dataset: Any, options: Any, training: Any, device: str
+    ) -> float:
+        """Up to which difference from the baseline's the first score may be mere chance."""
+
+
 def losses_apart(task: Task[Any, Any, Any], options: Any) -> str:
     """Why the losses of training and validation do not compare; empty where they do."""
     return task.losses_apart(options) if isinstance(task, TrainsOtherwise) else ""

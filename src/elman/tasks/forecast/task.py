@@ -26,7 +26,7 @@ from elman.tasks.forecast import naive, pictures, reading
 from elman.tasks.forecast.model import Network, Widths, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
-from elman.tasks.forecast.scores import by_step, mape_by_step, point, scores_of
+from elman.tasks.forecast.scores import by_step, chance, mape_by_step, point, scores_of
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 from elman.wording import counted
 
@@ -151,6 +151,14 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         season = dataset.settings.season
         told = naive.TOLD[name] + (f" (season {season})" if name == "last season" else "")
         return told, scores_of(dataset, dataset.check, made, options.quantiles)
+
+    def chance(
+        self, model: nn.Module, dataset: Panel, options: ForecastOptions, training: Panel,
+        device: str,
+    ) -> float:  # fmt: skip
+        made, _ = forecasts(model, dataset, dataset.check, device)
+        other = naive.NAIVE[naive.best(training)](dataset, dataset.check)
+        return chance(dataset, dataset.check, point(made, options.quantiles), other)
 
     def losses_apart(self, options: ForecastOptions) -> str:
         if options.steps_ahead == "direct":
