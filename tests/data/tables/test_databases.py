@@ -18,7 +18,7 @@ from elman.errors import UserError
 
 NAMES = ("sales", 'with "quotes" and spaces', "表", "order", "select; drop table x")
 WRITES = (
-    "INSERT INTO sales VALUES (1)",
+    "INSERT INTO sales VALUES (1, 'x')",
     "DROP TABLE sales",
     "ATTACH 'other.db' AS other",
     "CREATE TABLE t AS SELECT 1",
@@ -26,7 +26,7 @@ WRITES = (
     "UPDATE sales SET x = 1",
     "PRAGMA user_version = 3",
     "VACUUM INTO 'copy.db'",
-    "WITH a AS (SELECT 1) INSERT INTO sales SELECT * FROM a",
+    "WITH a AS (SELECT 1, 'x') INSERT INTO sales SELECT * FROM a",
     "/* SELECT */ DROP TABLE sales",
     "-- SELECT\nDROP TABLE sales",
     "COPY sales TO 'out.csv'",
