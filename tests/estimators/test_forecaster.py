@@ -123,7 +123,7 @@ def test_dates_of_pandas_and_polars_come_back_as_they_are() -> None:
         for name in (None, "day"):
             frame = pandas.DataFrame({"y": y[::-1]}, index=dates[:60][::-1].rename(name))
             told = elman.Forecaster(**SMALL).fit(frame)
-            assert told.predict()[name or "ds"].tolist() == column.predict()["ds"].tolist()
+            assert told.predict()[name or "index"].tolist() == column.predict()["ds"].tolist()
             assert np.array_equal(told.predict()["forecast"], column.predict()["forecast"])
             assert any("newest first" in fact for fact in told.facts_)
     stamps = polars.datetime_range(
@@ -138,13 +138,27 @@ def test_dates_of_pandas_and_polars_come_back_as_they_are() -> None:
         assert told["ds"].dtype == dates.dtype and told["ds"][0] == dates[N]
 
 
+def test_records_and_lazy_frames_are_tables_too() -> None:
+    polars = pytest.importorskip("polars")
+    table = _long(YEARS[:60])
+    told = elman.Forecaster(**SMALL).fit(table).predict()
+    columns = {name: column.tolist() for name, column in table.items()}
+    records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    for other in (records, polars.DataFrame(columns).lazy()):
+        again = elman.Forecaster(**SMALL).fit(other).predict()
+        if not isinstance(again, dict):
+            again = again.collect().to_dict(as_series=False)
+        assert list(again) == list(told)
+        assert np.array_equal(np.asarray(again["forecast"]), told["forecast"])
+
+
 def test_a_date_that_is_missing_is_told_by_its_row() -> None:
     pandas = pytest.importorskip("pandas")
     dates = pandas.Series(pandas.date_range("2020-01-01", periods=60))
     for kind in (dates, dates.dt.tz_localize("Asia/Tokyo"), dates.dt.to_period("D")):
         frame = pandas.DataFrame({"ds": kind, "y": YEARS[:60]})
         frame.loc[7, "ds"] = pandas.NaT
-        with pytest.raises(UserError, match=r'^y, row 7: "ds" is empty; needs a date as 2020-01-'):
+        with pytest.raises(UserError, match=r'^y, row 8: "ds" is empty; needs a date as 2020-01-'):
             elman.Forecaster(**SMALL).fit(frame)
 
 
@@ -173,9 +187,7 @@ def test_covariates_and_gaps_are_read_as_in_files() -> None:
     line = elman.Forecaster(**SMALL).fit(holed)
     assert "2 missing values filled on a line, gaps of up to 1" in line.facts_[-1]
     holed[22:28] = np.nan
-    with pytest.raises(
-        UserError, match='y: a value of "1" is missing; gaps of more than 3'
-    ):
+    with pytest.raises(UserError, match='y: a value of "1" is missing; gaps of more than 3'):
         elman.Forecaster(**SMALL).fit(holed)
     assert np.isfinite(elman.Forecaster(**SMALL, fill="linear").fit(holed).predict()).all()
 
@@ -215,17 +227,17 @@ def test_series_are_known_by_their_names_in_tables_alone() -> None:
         ([[1.0, np.inf]], r"y\[0\] of shape \(2,\): needs finite numbers"),
         (np.zeros((2, 3, 4)), r"y\[0\] of shape \(3, 4\)"),
         ([1.0, 2.0, 3.0], '"1" has 3 values for training'),
-        ({"ds": [1, 2], "y": [1.0]}, "columns of one length; got ds 2, y 1"),
-        ({}, "columns of one length; got none"),
-        ({"ds": ["a", "b"], "y": ["c", "d"]}, "y, row 0: \"ds\" is 'a', no date that is known"),
+        ({"ds": [1, 2], "y": [1.0]}, 'y: "y" has 1 rows, "ds" 2'),
+        ({}, "y: dict is no table"),
+        ({"ds": ["a", "b"], "y": ["c", "d"]}, "y, row 1: \"ds\" is 'a', no date that is known"),
         ({"a": ["a", "b"], "y": ["c", "d"]}, "y: no column of numbers"),
         (
             {"ds": ["2020-01-02", "2020-01-02"], "y": [1, 2]},
-            "y, row 1: 2020-01-02 comes twice, in row 0 too; give --duplicates",
+            "y, row 2: 2020-01-02 comes twice, in row 1 too; give --duplicates",
         ),
         (
             {"ds": ["2020-01-02", "2020-01-03", "soon"], "y": [1.0, 2.0, 3.0]},
-            "y, row 2: \"ds\" is 'soon'; needs a date as 2020-01-02",
+            "y, row 3: \"ds\" is 'soon'; needs a date as 2020-01-02",
         ),
     ],
 )

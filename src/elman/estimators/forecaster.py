@@ -192,4 +192,5 @@ def ahead(found: Collection, steps: int) -> NDArray[np.int64]:
 
 def _kind_of(series: Any) -> Callable[[Any], Any]:
     """What makes a table of the same kind from columns: its class, or dict."""
-    return dict if isinstance(series, Mapping) else type(series)
+    kind = type(series)
+    return kind if kind.__module__.startswith(("pandas", "polars")) else dict

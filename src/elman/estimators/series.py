@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.tables.cells import cells_of
-from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
+from elman.data.tables.content import BadRows
+from elman.data.tables.frames import is_frame, open_frame
 from elman.data.tables.table import of_content
 from elman.data.time_series import series
 from elman.data.time_series.layout import SeriesReading
@@ -27,14 +27,6 @@ TABLES = ("mapping", "frame")
 DAY = 86_400_000_000  # microseconds
 
 
-@dataclass(frozen=True)
-class Handed:
-    """Columns as a table takes them, and how times come back that came as a type of their own."""
-
-    cells: dict[str, list[Any]] = field(default_factory=dict)
-    times: dict[str, GiveBack] = field(default_factory=dict)
-
-
 class Given(NamedTuple):
     """Series, and how moments of a column of times, in microseconds since 1970, come back."""
 
@@ -44,12 +36,12 @@ class Given(NamedTuple):
 
 def form_of(y: Any) -> Form:
     """How series were handed over. UserError: something that holds none."""
-    if hasattr(y, "columns") and hasattr(y, "to_numpy"):
-        return "frame"
     if isinstance(y, Mapping):
         return "mapping"
-    if hasattr(y, "to_numpy"):  # a column of a data frame
+    if hasattr(y, "to_numpy") and not hasattr(y, "columns"):  # a column of a data frame
         y = y.to_numpy()
+    elif is_frame(y):
+        return "frame"
     if not isinstance(y, np.ndarray | list | tuple) or not len(y):
         raise UserError("y holds no series: give numbers, a list of arrays, or a table")
     return "series" if np.ndim(y[0]) == 0 else "list"
@@ -64,12 +56,11 @@ def collection_of(
     """
     form = form_of(y)
     if form in TABLES:
-        handed = _handed(y)
-        content = Content(tuple(handed.cells), partial(_blocks, handed.cells))
+        handed, times = _handed(y)
         reading = known.table if known is not None else None
-        table = of_content("y", content, options, reading)
+        table = of_content("y", open_frame(handed, "y"), options, reading)
         bad = BadRows(skip=False, advice="mend it")
-        return Given(series.of_table(table, options, bad, known), handed.times)
+        return Given(series.of_table(table, options, bad, known), times)
     if options.covariates:
         raise UserError(f"{', '.join(options.covariates)}: needs a table with columns of that name")
     arrays = [y] if form == "series" else y
@@ -92,44 +83,35 @@ def collection_of(
     return Given(made, {})
 
 
-def _blocks(cells: Mapping[str, list[Any]], bad: BadRows) -> Iterator[Block]:
-    """Rows, counted from 0 as those of frames and arrays are."""
-    total = len(next(iter(cells.values())))
-    for start in range(0, total, AT_ONCE):
-        numbers = range(start, min(start + AT_ONCE, total))
-        columns = (column[start : start + AT_ONCE] for column in cells.values())
-        yield Block(numbers, list(zip(*columns, strict=True)))
-
-
-def _handed(y: Any) -> Handed:
-    """A mapping of columns, or a data frame. UserError: columns of unequal length."""
-    handed = Handed()
-    named = {str(name): y[name] for name in (y.columns if hasattr(y, "columns") else y)}
-    for name, column in (_index(y, named) | named).items():
-        handed.cells[name], back = _column(name, column)
-        if back is not None:
-            handed.times[name] = back
-    lengths = {name: len(cells) for name, cells in handed.cells.items()}
-    if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
-        told = ", ".join(f"{name} {n:,}" for name, n in lengths.items()) or "none"
-        raise UserError(f"y: needs columns of one length; got {told}")
-    return handed
-
-
-def _index(y: Any, named: Mapping[str, Any]) -> dict[str, Any]:
-    """The levels of a frame's index that have a name, or hold times where no column does."""
+def _handed(y: Any) -> tuple[Any, dict[str, GiveBack]]:
+    """A table with its times free of zones; and how times come back that came as a type of their
+    own."""
+    times: dict[str, GiveBack] = {}
+    if hasattr(y, "collect_schema") and hasattr(y, "collect"):  # of polars, and not there yet
+        y = y.collect()
+    if isinstance(y, Mapping) or not hasattr(y, "columns"):
+        columns = y if isinstance(y, Mapping) else {}
+        return y, {str(k): _moments for k, c in columns.items() if _is_dated(c)}
+    for name in y.columns:
+        kind = getattr(y[name], "dtype", None)
+        if (zone := _zone(kind)) is not None:
+            column, wall = _without_zone(y[name])
+            times[str(name)] = partial(_zoned, kind, wall)
+            if hasattr(zone, "utcoffset"):  # of pandas
+                y = y.assign(**{name: column})
+            else:
+                y = y.with_columns(column.alias(name))
+        elif _is_dated(y[name]):
+            times[str(name)] = _back(kind)
     index = getattr(y, "index", None)
-    if index is None or not hasattr(index, "names"):
-        return {}
-    dated = any(_is_dated(column) for column in named.values())
-    found = {}
-    for k, name in enumerate(index.names):
-        level = index.get_level_values(k)
-        if name is not None and str(name) not in named:
-            found[str(name)] = level
-        elif name is None and _is_dated(level) and not dated and "ds" not in named:
-            found["ds"] = level
-    return found
+    if index is not None and _is_dated(index):
+        name, kind = str(index.name or "index"), index.dtype
+        times[name] = _back(kind)
+        if _zone(kind) is not None:
+            moved, wall = _without_zone(index)
+            times[name] = partial(_zoned, kind, wall)
+            y = y.set_axis(moved.rename(index.name))
+    return y, times
 
 
 def _is_dated(column: Any) -> bool:
@@ -137,38 +119,16 @@ def _is_dated(column: Any) -> bool:
     return str(getattr(column, "dtype", "")).lower().startswith(("date", "period"))
 
 
-def _column(name: str, column: Any) -> tuple[list[Any], GiveBack | None]:
-    """A column as cells, and how its times come back, if they came as a type of their own."""
-    kind = getattr(column, "dtype", None)
-    zone = getattr(kind, "tz", None) or getattr(kind, "time_zone", None)
-    back: GiveBack | None = None
-    if zone is not None:
-        column, wall = _without_zone(column)
-        back = partial(_zoned, kind, wall)
-    elif hasattr(kind, "freq") and str(kind).startswith("period"):
-        back = partial(_periods, kind)
-        return cells_of(list(column)), back
-    elif _is_dated(column) and hasattr(kind, "is_temporal"):
-        back = partial(_of_polars, kind)
-    values = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
-    if values.ndim != 1:
-        raise UserError(f'y: the column "{name}" of shape {values.shape}; needs one axis')
-    if values.dtype.kind == "M":
-        back = back or _moments
-        return _dates(values.astype("datetime64[us]")), back
-    return cells_of(values.tolist() if values.dtype.kind != "O" else list(values)), back
+def _zone(kind: Any) -> Any:
+    """The time zone of a type of pandas or polars."""
+    return getattr(kind, "tz", None) or getattr(kind, "time_zone", None)
 
 
-def _dates(moments: NDArray[np.datetime64]) -> list[str | None]:
-    """Moments as ISO 8601 texts, as fine as the finest of them."""
-    gone = np.isnat(moments)
-    whole = np.where(gone, np.int64(0), moments.astype(np.int64))
-    units: tuple[tuple[Literal["D", "s", "ms", "us"], int], ...] = (
-        ("D", DAY), ("s", 1_000_000), ("ms", 1000), ("us", 1)
-    )  # fmt: skip
-    unit = next(unit for unit, size in units if not (whole % size).any())
-    texts = np.datetime_as_string(moments, unit=unit)
-    return [None if missing else str(text) for text, missing in zip(texts, gone, strict=True)]
+def _back(kind: Any) -> GiveBack:
+    """How moments become values of a type without a zone."""
+    if str(kind).startswith("period"):
+        return partial(_periods, kind)
+    return partial(_of_polars, kind) if hasattr(kind, "is_temporal") else _moments
 
 
 def _without_zone(column: Any) -> tuple[Any, bool]:
