@@ -31,9 +31,11 @@ PIECE = 1 << 14
 MEND = "mend that row"
 FORMAT = 2  # raised whenever the same text would be encoded otherwise
 
-# A text may be cut before whitespace or such punctuation that follows anything else: no word, no
-# BPE token and no rule of lower-casing reaches over that place. Digits may be left out of a text.
-_CUT = re.compile(r"(?s).*[^\s\d，。！？](?=[\s，。！？])")
+# A text may be cut before whitespace that follows anything but itself: no word, no BPE token and no
+# rule of lower-casing reaches over that place. Digits may be left out of a text. Where there is no
+# whitespace, full-width punctuation parts words as well.
+_CUT = re.compile(r"(?s).*[^\s\d，。！？](?=\s)")
+_CUT_LONG = re.compile(r"(?s).*[^\s\d，。！？](?=[，。！？])")
 
 
 class TokenFile:
@@ -183,14 +185,14 @@ def encode_with(
 def cut(blocks: Iterable[str], longest: int = PIECE) -> Iterator[str]:
     """The same text in pieces of about `longest` characters that split no word.
 
-    Where more than that follow one another without a place to cut (before whitespace or full-width
-    punctuation that follows something else), they are split all the same.
+    Where more than that follow one another without a place to cut (before whitespace, or else
+    full-width punctuation, that follows something else), they are split all the same.
     """
     held = ""
     for block in blocks:
         for start in range(0, len(block), longest):
             held += block[start : start + longest]
-            match = _CUT.match(held)
+            match = _CUT.match(held) or (len(held) > longest and _CUT_LONG.match(held))
             end = match.end() if match else len(held) if len(held) > longest else 0
             if end:
                 yield held[:end]
