@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from elman.data.examples import Examples, split
 from elman.data.label_roles import LabelRoles, Wanted
-from elman.data.labelled_files import read
+from elman.data.labelled_files import parts, read
 from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions
 from elman.errors import UserError
@@ -144,6 +144,82 @@ def test_a_folder_of_pictures_is_read_like_the_array_of_them(tmp_path: Path) -> 
         a, b = of(tmp_path / "digits", scan=scan), of(tmp_path / "digits.npz", scan=scan)
         assert a.labels == b.labels and all(map(np.array_equal, a.vectors, b.vectors))
     assert a.where[0].endswith("a/0.png")
+
+
+# ---- Folders with a part to train on and one to score on ------------------------------------
+
+
+def mnist(folder: Path, part: str, count: int, packed: bool) -> None:
+    draw = np.random.default_rng(count)
+    for name, array in (
+        (f"{part}-images-idx3-ubyte", draw.integers(0, 256, (count, 4, 3))),
+        (f"{part}-labels-idx1-ubyte", draw.integers(0, 2, count)),
+    ):
+        head = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        content = head + array.astype(np.uint8).tobytes()
+        path = folder / (name + ".gz" * packed)
+        write(path, gzip.compress(content) if packed else content)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_of_mnists_four_files_is_a_part_to_train_on_and_one_to_score_on(
+    packed: bool, tmp_path: Path
+) -> None:
+    for part, count in (("train", 7), ("t10k", 5)):
+        mnist(tmp_path / "m", part, count, packed)
+    found = parts([str(tmp_path / "m")])
+    assert found is not None and found.held == found.test
+    train, held = (of(*part) for part in (found.train, found.held))
+    assert (len(train), len(held)) == (7, 5) and train.vectors[0].shape == (4, 3)
+    assert found.facts[0].startswith("taken: train-images-idx3-ubyte")
+
+
+def test_sub_folders_and_tables_named_as_parts_are_understood_likewise(tmp_path: Path) -> None:
+    for part in ("train", "dev", "test"):
+        for kind in ("pos", "neg"):
+            write(tmp_path / "f" / part / kind / "1.txt", f"{part} {kind}")
+        write(tmp_path / "t" / f"{part}-00000-of-1.csv", f"text,label\n{part} a,x\n{part} b,y\n")
+    write(tmp_path / "f/notes/1.txt", "about it")
+    for folder in ("f", "t"):
+        found = parts([str(tmp_path / folder)])
+        assert found is not None
+        for items, name in ((found.train, "train"), (found.held, "dev"), (found.test, "test")):
+            assert all(text.startswith(name) for text in of(*items).texts)
+        assert "elman evaluate RUN" in found.facts[1]
+    assert "not used: notes/" in (parts([str(tmp_path / "f")]) or found).facts
+    # Classes may bear such names, and one part alone is no reason.
+    for kind in ("train", "plane"):
+        write(tmp_path / "v" / kind / "1.txt", kind)
+    assert parts([str(tmp_path / "v")]) is None and parts([str(tmp_path / "t/train.csv")]) is None
+    assert set(of(tmp_path / "v").labels) == {"train", "plane"}
+
+
+def test_texts_without_a_class_are_passed_over_and_told(tmp_path: Path) -> None:
+    for kind in ("pos", "neg", "unsup"):
+        write(tmp_path / "f" / kind / "1.txt", kind)
+    found = of(tmp_path / "f")
+    assert sorted(found.labels) == ["neg", "pos"]
+    assert "not used: 1 files in folders named as those without a class are" in found.facts
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "big5", "shift_jis", "windows-1251", "utf-16"])
+def test_folders_and_lines_are_read_in_their_encoding(encoding: str, tmp_path: Path) -> None:
+    body = {
+        "gb18030": ("这部电影很好看，我非常喜欢", "剧情无聊，演员也不好"),
+        "big5": ("這部電影很好看，我非常喜歡", "劇情無聊，演員也不好"),
+        "shift_jis": ("この映画はとても面白かったです", "話がつまらなくて退屈でした"),
+        "windows-1251": ("Очень хороший фильм, мне понравилось", "Скучный сюжет и плохие актеры"),
+        "utf-16": ("a fine film, très bien", "dull and boring"),
+    }[encoding]
+    for kind, text in zip(("pos", "neg"), body, strict=True):
+        for k in range(8):
+            write(tmp_path / "f" / kind / f"{k}.txt", f"{text} {k}", encoding)
+        lines = "".join(f"{text} {k}\n" for k in range(8))
+        write(tmp_path / f"film.{kind}", lines, encoding)
+    wanted = sorted(f"{text} {k}" for text in body for k in range(8))
+    for found in (of(tmp_path / "f"), of(tmp_path / "film.pos", tmp_path / "film.neg")):
+        assert sorted(found.texts) == wanted
+        assert sum(fact.startswith("read as") for fact in found.facts) == 1
 
 
 # ---- Splits --------------------------------------------------------------------------------

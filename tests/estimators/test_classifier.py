@@ -85,6 +85,103 @@ def test_what_is_no_data_is_told(X: Any, y: Any, told: str) -> None:
         elman.SequenceClassifier(**SMALL).fit(X, y)
 
 
+def several(count: int = 80) -> tuple[list[str], list[list[str]]]:
+    """Texts with the words of their labels, which may be none."""
+    draw = random.Random(1)
+    words = {"fun": ("laugh", "joke"), "war": ("tank", "battle"), "love": ("kiss", "heart")}
+    Y = [[label for label in words if draw.random() < 0.4] for _ in range(count)]
+    X = [" ".join(["film", *(draw.choice(words[label]) for label in labels)]) for labels in Y]
+    return X, Y
+
+
+def test_several_labels_at_once_come_back_in_the_form_of_y() -> None:
+    X, Y = several()
+    names = ["fun", "love", "war"]
+    ones = np.array([[int(name in labels) for name in names] for labels in Y])
+    forms: list[tuple[Any, list[Any]]] = [
+        (Y, names), (list(map(tuple, Y)), names), (list(map(set, Y)), names),
+        (ones, [0, 1, 2]), (ones.astype(bool), [0, 1, 2]), (ones.tolist(), [0, 1, 2]),
+    ]  # fmt: skip
+    chances = None
+    for y, classes in forms:
+        model = elman.SequenceClassifier(**SMALL | {"epochs": 12}).fit(X, y)
+        assert model.classes_.tolist() == classes
+        found = model.predict_proba(X)
+        assert found.shape == (80, 3) and ((found > 0) & (found < 1)).all()
+        assert chances is None or np.abs(found - chances).max() < 1e-6, "the form does not matter"
+        chances = found
+        told = model.predict(X)
+        exact = ((found >= 0.5) == ones).all(1).mean()
+        assert 0.9 < model.score(X, y) == pytest.approx(exact) and model.score(X, told) == 1.0
+        if isinstance(y, np.ndarray) or classes == [0, 1, 2]:
+            assert isinstance(told, np.ndarray) and (told == (found >= 0.5)).all()
+        else:
+            assert type(told[0]) is type(y[0])
+            assert [[name in labels for name in names] for labels in told] == (
+                found >= 0.5
+            ).tolist()
+        assert np.array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), found)
+    with pytest.raises(UserError, match="y\\[1\\]: 'space' is none of the labels learnt"):
+        model.fit(X, Y).score(X[:2], [["fun"], ["space"]])
+
+
+def test_the_threshold_is_chosen_on_the_share_held_back() -> None:
+    X, Y = several()
+    slow = SMALL | {"epochs": 2, "learning_rate": 1e-3, "bag": "none"}
+    assert elman.SequenceClassifier(**slow).fit(X, Y).model_.threshold.item() == 0.5
+    model = elman.SequenceClassifier(**slow | {"validation": 0.3}).fit(X, Y)
+    threshold = model.model_.threshold.item()
+    assert threshold != 0.5
+    told = [[model.classes_[k] for k in np.flatnonzero(p >= threshold)]
+            for p in model.predict_proba(X)]  # fmt: skip
+    assert model.predict(X) == told
+
+
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        ([1.0, float("nan")], "y\\[1\\] is nan: a class is missing"),
+        (["a", None], "y\\[1\\] is None: a class is missing"),
+        (np.array(["a", None], dtype=object), "y\\[1\\] is None"),
+        (np.array([np.nan, 1.0]), "y\\[0\\] is .*nan.*: a class is missing"),
+        ([["a"], None], "y\\[1\\] is None: needs a list of labels"),
+        ([["a"], ["b", None]], "y\\[1\\] is None: a class is missing"),
+        ([["a"], [["b"]]], "y\\[1\\] holds \\['b'\\], which is no label"),
+        (np.array([[0, 1], [1, 2]]), "y\\[1\\] holds .*2.*: needs 0 and 1"),
+        (np.array([[0, 1], [1, np.nan]]), "y\\[1\\] is .*nan.*: a class is missing"),
+        (np.zeros((2, 3, 4)), "y of shape \\(2, 3, 4\\)"),
+        ([["a"], ["a"]], 'the same labels everywhere, "a"'),
+        ([[], []], "the same labels everywhere"),
+    ],
+)
+def test_targets_that_are_missing_or_none_are_told(y: Any, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        elman.SequenceClassifier(**SMALL).fit(["good", "bad"], y)
+
+
+def test_columns_and_frames_of_pandas_and_polars_are_taken() -> None:
+    X, Y = several(30)
+    ones = {name: [int(name in labels) for labels in Y] for name in ("fun", "love", "war")}
+    for library in ("pandas", "polars"):
+        made = pytest.importorskip(library)
+        frame = made.DataFrame({"text": X, "first": ["fun" in labels for labels in Y]})
+        for texts in (frame["text"], frame[["text"]]):
+            model = elman.SequenceClassifier(**SMALL).fit(texts, frame["first"])
+            assert model.classes_.tolist() == [False, True]
+        wide = elman.SequenceClassifier(**SMALL).fit(X, made.DataFrame(ones))
+        assert wide.classes_.tolist() == ["fun", "love", "war"]
+        assert wide.predict(X).shape == (30, 3)
+        numbers = made.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 7.0]})
+        assert elman.SequenceClassifier(**SMALL).fit(numbers, [0, 1, 1]).predict_proba(
+            numbers
+        ).shape == (3, 2)
+        with pytest.raises(UserError, match="give the column of sequences, as X"):
+            elman.SequenceClassifier(**SMALL).fit(frame, frame["first"])
+        missing = made.DataFrame({"y": ["a", None, "b"]})["y"]
+        with pytest.raises(UserError, match=r"y\[1\] is .*: a class is missing"):
+            elman.SequenceClassifier(**SMALL).fit(X[:3], missing)
+
+
 def test_a_share_can_be_held_back_to_find_the_best_weights() -> None:
     X, y = texts()
     model = elman.SequenceClassifier(**SMALL | {"validation": 0.2}).fit(X, y)

@@ -65,6 +65,7 @@ def test_probabilities_do_not_depend_on_who_is_scored_beside(
 ) -> None:
     made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", bidirectional=True)
     model, inputs = made.model.eval(), made.dataset.inputs
+    assert isinstance(model, Classifier)
     together = probabilities(model, inputs, "cpu")
     assert np.allclose(together.sum(1), 1)
     alone = np.concatenate([probabilities(model, [x], "cpu") for x in inputs])

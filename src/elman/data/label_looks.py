@@ -21,6 +21,7 @@ LABELS = (
 IDS = ("id", "unique_id", "index", "", "unnamed: 0", "编号")
 LOOKED_AT = 200  # rows, to see what lists hold and which columns say the same
 FEW, A_CLASS = 50, 10  # classes that a column surely means, and rows that each has at least
+NEARLY_ALL = 0.9  # of the cells that are there
 LONG = 200  # characters of a cell on average from which it is no label
 
 
@@ -66,7 +67,7 @@ def looks_of(opened: Table) -> list[Looks]:
         cells = [row[column.name] for row in begun]
         lists = [cell for cell in cells if isinstance(cell, list)]
         kind: Literal["", "numbers", "texts"] = ""
-        if lists and all(cell is None or isinstance(cell, list) for cell in cells):
+        if lists and len(lists) >= NEARLY_ALL * sum(cell is not None for cell in cells):
             labels = all(isinstance(item, str) for cell in lists for item in cell)
             whole = all(isinstance(item, int) for cell in lists for item in cell)
             named = whole and plain(column.name) in LABELS

@@ -6,6 +6,7 @@ label,review
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args
@@ -24,6 +25,7 @@ TEXTS = (
 )  # fmt: skip
 SUREST = ("label", "labels", "标签")
 SHORT = 20  # characters of a cell on average up to which it may be a class
+WORD = re.compile(r"[-_ ]")  # between the words of a name
 TOLD = 8  # columns that are named
 
 
@@ -144,7 +146,6 @@ class _Guess:
     def __init__(self, opened: Table, roles: LabelRoles, wanted: Wanted) -> None:
         self.opened, self.multi, labelled = opened, wanted.multi, wanted.labelled
         self.looks = {looks.name: looks for looks in looks_of(opened)}
-        self.others: dict[str, str] = {}  # columns that could be labels too, and why they are not
         texts, labels, steps = roles.text_columns, roles.label_columns, roles.columns
         self.asked = (texts, labels, steps)
         used = {*(texts or ()), *(labels or ()), *(steps or ())}
@@ -214,6 +215,7 @@ class _Guess:
         with_text = texts is not None or (steps is None and self._any_text())
         sure = [n for n in self.free if self.looks[n].surely_classes]
         usual = [n for n in self.free if plain(n) in LABELS]
+        usual = usual or [n for n in self.free if WORD.split(plain(n))[-1] in LABELS[:-4]]
         named = [n for n in usual if n in sure]
         truth = [n for n in self.free if self.looks[n].truth]
         chosen: tuple[str, ...]
@@ -255,10 +257,7 @@ class _Guess:
         """The first of columns that all say the same. UserError where they do not."""
         names = sorted(names, key=lambda n: LABELS.index(plain(n)) if plain(n) in LABELS else 99)
         first = names[0]
-        for name in names[1:]:
-            if self._same(first, name):
-                self.others[name] = f"which says the same as {first}"
-        if rest := [n for n in names[1:] if n not in self.others]:
+        if rest := [n for n in names[1:] if not self._same(first, n)]:
             self._ask([first, *rest])
         return first
 
@@ -317,11 +316,11 @@ class _Guess:
     def _left(self) -> list[str]:
         """The columns that are not used, each kind with its reason."""
         lines, left = [], []
-        text = self.roles.text_columns
+        text, labels = self.roles.text_columns, self.roles.label_columns or ()
         for name in self.free:
             looks = self.looks[name]
-            if name in self.others:
-                lines.append(f"not used: {name}, {self.others[name]}")
+            if len(labels) == 1 and looks.surely_classes and self._same(labels[0], name):
+                lines.append(f"not used: {name}, which says the same as {labels[0]}")
             elif looks.surely_classes or (looks.may_be_classes and plain(name) in LABELS):
                 flag = f"--label-column {_quoted(name)}"
                 lines.append(f"not used: {name}, which could be labels too ({flag})")

@@ -20,7 +20,8 @@ def rows_of(X: Iterable[Any], what: str = "X") -> list[Any]:
     """The rows of a list, an array, a column or a frame. UserError: none, or a frame of texts."""
     if isinstance(X, str):
         raise UserError(f"{what} is a text: give a list of sequences, or train on a file's name")
-    if is_frame(X):
+    is_column = hasattr(X, "to_numpy") and not hasattr(X, "columns")  # of pandas or polars
+    if not is_column and is_frame(X):
         return _of_frame(X, what)
     rows = list(X.to_numpy() if hasattr(X, "to_numpy") else X)
     if not rows:

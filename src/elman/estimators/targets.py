@@ -130,6 +130,4 @@ def _check(label: Any, where: str) -> None:
     """UserError where a label is missing: None, NaN, or what data frames have for it."""
     absent = label is None or type(label).__name__ in ("NAType", "NaTType")
     if absent or (isinstance(label, float | np.floating) and bool(np.isnan(label))):
-        raise UserError(
-            f"{where} is {label!r}: every sequence needs its class; leave it out of X too"
-        )
+        raise UserError(f"{where} is {label!r}: a class is missing; leave its sequence out too")
