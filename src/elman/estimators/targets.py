@@ -53,7 +53,9 @@ class Targets:
             for label in other.classes[numbers]:
                 if str(label) not in place:
                     known = ", ".join(map(str, self.classes[:KNOWN]))
-                    raise UserError(f"y[{k}]: {label!r} is none of the labels learnt ({known})")
+                    raise UserError(
+                        f"y[{k}]: {str(label)!r} is none of the labels learnt ({known})"
+                    )
                 made[k, place[str(label)]] = True
         return made
 
@@ -83,7 +85,7 @@ def _columns(values: NDArray[Any], names: Sequence[str] | None) -> Targets:
     """0 and 1, a column for each label."""
     for k, j in np.argwhere(~np.isin(values, (0, 1)))[:1]:
         _check(values[k, j], f"y[{k}]")
-        raise UserError(f"y[{k}] holds {values[k, j]!r}: needs 0 and 1, a column for each label")
+        raise UserError(f"y[{k}] holds {values[k, j]}: needs 0 and 1, a column for each label")
     classes = np.arange(values.shape[1]) if names is None else np.array(names)
     each = [np.flatnonzero(row.astype(np.int64)).tolist() for row in values]
     return Targets(classes, each, "columns", values.shape)
@@ -130,4 +132,4 @@ def _check(label: Any, where: str) -> None:
     """UserError where a label is missing: None, NaN, or what data frames have for it."""
     absent = label is None or type(label).__name__ in ("NAType", "NaTType")
     if absent or (isinstance(label, float | np.floating) and bool(np.isnan(label))):
-        raise UserError(f"{where} is {label!r}: a class is missing; leave its sequence out too")
+        raise UserError(f"{where} is {label}: a class is missing; leave its sequence out too")
