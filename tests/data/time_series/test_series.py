@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_wide_long_rows_and_json_hold_the_same_series(tmp_path: Path) -> None:
         _read(tmp_path / "long.csv", _table(long)),
         _read(tmp_path / "rows.csv", _table(rows)),
         _read(tmp_path / "long.jsonl", objects),
-        _read(tmp_path / "headed.csv", _table(headed), SeriesOptions(header=True)),
+        _read(tmp_path / "headed.csv", _table(headed)),
     ]
     for one in found:
         assert {s.name: s.y.tolist() for s in one.series} == VALUES
@@ -136,6 +137,40 @@ def test_short_gaps_are_filled_on_a_line_and_long_ones_refused(
         found = _read(path, "\n".join(lines))
     assert found.series[0].y.tolist() == pytest.approx([2 * k + 1 for k in range(days)])
     assert (found.filled, found.longest) == (len(gone), longest)
+
+
+DAY = date(2020, 1, 22)
+HEADS = {
+    "days": [f"{d.month}/{d.day}/20" for d in (DAY + timedelta(k) for k in range(40))],
+    "years": [str(1980 + k) for k in range(40)],
+    "a bank's years": [f"{1980 + k} [YR{1980 + k}]" for k in range(40)],
+    "months": [f"{2000 + k // 12}-{1 + k % 12:02}" for k in range(40)],
+    "R's years": [f"X{1980 + k}" for k in range(40)],
+}
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_times_in_the_header_are_those_of_a_series_a_row(tmp_path: Path, kind: str) -> None:
+    """With columns beside them that name a row together, and others; some values are missing."""
+    rows: list[list[object]] = [["Land", "Was", "Lat", *HEADS[kind], ""]]
+    for land, lat in (("Avalon", 33.5), ("Borduria", -4.25)):
+        for what in ("GDP", "POP"):
+            values = ["" if k < 3 else len(land) + len(what) + k for k in range(40)]
+            values[20] = ".."
+            rows.append([land, what, lat, *values, ""])
+    found = _read(tmp_path / "h.csv", _table(rows))
+    assert [one.ids for one in found.series] == [
+        ("Avalon", "GDP"), ("Avalon", "POP"), ("Borduria", "GDP"), ("Borduria", "POP")
+    ]  # fmt: skip
+    assert found.series[3].y.tolist() == [11.0 + k for k in range(3, 40)] and found.filled == 4
+    assert found.grid is not None and "not used: Lat" in " ".join(found.facts)
+    known = {"days": "daily", "months": "monthly"}
+    assert found.grid.name == known.get(kind, "yearly")
+    # Read again as it was, with one more column and in another order.
+    again = [[row[2], *row[3:-1], row[0], row[1]] for row in rows]
+    (tmp_path / "a.csv").write_text(_table(again), encoding="utf-8")
+    other = series.read([str(tmp_path / "a.csv")], found.options, BadRows(False), found.reading)
+    assert [one.y.tolist() for one in other.series] == [one.y.tolist() for one in found.series]
 
 
 WRONG = {

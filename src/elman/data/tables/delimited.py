@@ -35,6 +35,8 @@ VALUE = re.compile(
     r"(?:[eE][+-]?\d+|[TZ][\d:.+\-Z]*|[年月日]|[$€£¥₩₹元円원]|\s?[A-Z]{3})*[\d\s)]*"
 )
 
+DATE = re.compile(r"\d{1,4}[-/]\d{1,2}(?:[-/]\d{1,4})?")
+
 csv.field_size_limit(LONGEST_FIELD)
 
 
@@ -235,7 +237,14 @@ def has_header(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         return False
     if not any(VALUE.fullmatch(cell) for cell in head if cell.strip()):
         return True
-    return _goes_up(head) and not any(_goes_up(row) for row in rows[:1])
+    return _dated(head, rows) or (_goes_up(head) and not any(_goes_up(row) for row in rows[:1]))
+
+
+def _dated(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether three or more cells look like dates, below which there are none."""
+    dated = [k for k, cell in enumerate(head) if DATE.fullmatch(cell.strip())]
+    below = (row[k].strip() for row in rows[:20] if len(row) == len(head) for k in dated)
+    return len(dated) > 2 and not any(map(DATE.fullmatch, below))
 
 
 def _goes_up(head: Sequence[str]) -> bool:

@@ -85,11 +85,14 @@ def of_rows(columns: Columns, names: Sequence[str]) -> tuple[str, ...]:
     """The smallest set of columns that tells rows apart, each of which is a series."""
     if not names:
         return ()
-    ranked = sorted(names, key=lambda n: columns.reading.column(n).numerals is not None)[:MOST]
-    codes = [_codes(column) for column in columns.cells(ranked)]
-    alone = np.zeros(len(codes[0]), dtype=np.int64)
-    chosen = _smallest(ranked, codes, alone, shortest=1) or (ranked[0],)
-    return tuple(sorted(chosen, key=columns.opened.columns.index))
+    words = [name for name in names if columns.reading.column(name).numerals is None]
+    for among in (words[:MOST], [n for n in names if n in words or _whole(columns, n)][:MOST]):
+        codes = [_codes(column) for column in columns.cells(among)]
+        if codes:
+            alone = np.zeros(len(codes[0]), dtype=np.int64)
+            if chosen := _smallest(among, codes, alone, shortest=1):
+                return tuple(sorted(chosen, key=columns.opened.columns.index))
+    return ((words or list(names))[0],)
 
 
 def _smallest(
@@ -131,9 +134,13 @@ def _may_be_id(columns: Columns, name: str) -> bool:
     profile, numerals = columns.profiles[name], columns.reading.column(name).numerals
     if not 1 < len(profile.distinct) <= profile.present / 2:
         return False
-    return numerals is None or all(
-        cell.strip().isdecimal() for cell in profile.distinct if not is_missing(cell)
-    )
+    return numerals is None or _whole(columns, name)
+
+
+def _whole(columns: Columns, name: str) -> bool:
+    """Whether the cells of a column are whole numbers from 0 on."""
+    distinct = columns.profiles[name].distinct
+    return all(cell.strip().isdecimal() for cell in distinct if not is_missing(cell))
 
 
 def _rank(columns: Columns, name: str) -> tuple[int, bool, int]:

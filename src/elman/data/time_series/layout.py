@@ -72,6 +72,8 @@ def reading_from_json(data: Any) -> SeriesReading:
         options = make(SeriesOptions, data["options"])
         if options.layout is None:
             raise UserError("no layout")
+        if grid is not None and options.layout != "rows" and not options.times:
+            raise UserError("no time_column")
         parts: tuple[Part, ...] = tuple(data["parts"])
         if not set(parts) <= set(get_args(Part)) or (parts and len(parts) != len(options.times)):
             raise UserError("no such parts of a time")

@@ -200,8 +200,8 @@ def _counted(which: Ints) -> Ints:
 
 
 def shown(name: Name) -> str:
-    """A series as it is called: its ids, joined."""
-    return "/".join(name)
+    """A series as it is called: its ids, joined, but for those that are empty."""
+    return "/".join(filter(None, name))
 
 
 def not_a_number(column: str, cell: object, numerals: Numerals) -> str:
