@@ -7,7 +7,7 @@ import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import tomli_w
@@ -131,6 +131,7 @@ def test_an_option_is_accepted_by_each_of_its_names(name: str) -> None:
 def test_what_is_missing_from_a_file_is_told() -> None:
     with pytest.raises(UserError, match=r"^x\.json: damaged \(no pattern in it\)$"):
         make(Renamed, {"target": "a"}, where="x.json")
-    for value in (None, [], "pattern", 3):
+    values: tuple[Any, ...] = (None, [], "pattern", 3)
+    for value in values:
         with pytest.raises(UserError, match=r"^x\.json: damaged \("):
-            make(Renamed, value, where="x.json")  # type: ignore[arg-type]
+            make(Renamed, value, where="x.json")

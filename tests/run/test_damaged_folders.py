@@ -17,7 +17,9 @@ import tomli_w
 from calling import call
 
 DAMAGES = 60  # of each task
-STRANGE = (None, -1, 0, 1.5, "x", "", [], {}, [None], {"x": 1}, True, 10**30, ["x", 1])
+STRANGE: tuple[Any, ...] = (
+    None, -1, 0, 1.5, "x", "", [], {}, [None], {"x": 1}, True, 10**30, ["x", 1],
+)  # fmt: skip
 FILES: dict[str, tuple[str, ...]] = {
     "text": ("the cat sat on a mat and saw two old dogs run by. " * 12,),
     "classify": (
