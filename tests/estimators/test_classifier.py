@@ -117,9 +117,8 @@ def test_several_labels_at_once_come_back_in_the_form_of_y() -> None:
             assert isinstance(told, np.ndarray) and (told == (found >= 0.5)).all()
         else:
             assert type(told[0]) is type(y[0])
-            assert [[name in labels for name in names] for labels in told] == (
-                found >= 0.5
-            ).tolist()
+            told_of = [[name in labels for name in names] for labels in told]
+            assert told_of == (found >= 0.5).tolist()
         assert np.array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), found)
     with pytest.raises(UserError, match="y\\[1\\]: 'space' is none of the labels learnt"):
         model.fit(X, Y).score(X[:2], [["fun"], ["space"]])
