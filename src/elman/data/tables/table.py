@@ -10,25 +10,18 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from elman.data.source import Source, encoding_of, read_text
-from elman.data.tables import (
-    columnar,
-    databases,
-    delimited,
-    forms,
-    json_texts,
-    objects,
-    sheets,
-)
+from elman.data.tables import delimited, json_texts, objects
 from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
 from elman.data.tables.delimited import Dialect, split_lines
 from elman.data.tables.options import TableOptions
+from elman.data.tables.other_forms import PACKED, open_other_form
 from elman.data.tables.profile import Profile, profiled
 from elman.data.tables.reading import Reading, read_columns
 from elman.data.tables.writer import COMMAS, Form
@@ -46,13 +39,7 @@ ENDINGS: Mapping[str, str] = {
 NOTHING = TableOptions()  # asked
 JSON = re.compile(r"\s*(?:\{|\[\s*[{\]])")  # how it begins, where no name says so
 LINES = (".jsonl", ".ndjson")
-PACKED = (".gz", ".zst")
 TABS = (".tsv", ".tab")
-OPENERS: Sequence[tuple[frozenset[forms.Form], Callable[[Source, TableOptions], Content]]] = (
-    (forms.SHEETS, sheets.open_sheet),
-    (forms.COLUMNAR, columnar.open_columnar),
-    (forms.DATABASES, databases.open_database),
-)
 LINE = "text"  # the column of a table of plain lines
 NO_OBJECT = "not a JSON object on one line"
 
@@ -144,10 +131,9 @@ def open_table(
     Whether the first row is a header is found where neither `asked` nor `known` says so.
     UserError: no row, or no such table.
     """
-    form = None if source.path.suffix in PACKED else forms.form_of(source.path, source.shown)
-    for known_forms, opener in OPENERS:
-        if form in known_forms:
-            return of_content(source.shown, opener(source, asked), asked, known)
+    other = open_other_form(source, asked)
+    if other is not None:
+        return of_content(source.shown, other, asked, known)
     expected = "" if known is None else known.encoding
     encoding = asked.encoding or encoding_of(source, expected, instead=ENCODING).encoding
     texts = partial(read_text, [source], encoding=encoding, instead=ENCODING)
