@@ -251,7 +251,12 @@ def grid_from_json(data: Any) -> Grid:
     days = plain.weekdays
     rising = list(days) == sorted(set(days)) and set(days) <= set(range(7))
     fits = rising and (len(days) > 1) == sessions and (sessions or not days)
-    if not 1 <= plain.step < 2**53 or not 0 <= plain.day <= 31 or not 0 <= plain.time < DAY or not fits:
+    if (
+        not 1 <= plain.step < 2**53
+        or not 0 <= plain.day <= 31
+        or not 0 <= plain.time < DAY
+        or not fits
+    ):
         raise UserError(f"{where} (grid: no such step, day, time or weekdays)")
     return Grid(plain.unit, plain.step, dates, plain.day, plain.working, days, plain.time)
 
