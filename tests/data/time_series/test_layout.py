@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -19,7 +20,7 @@ DAYS = [datetime(2021, 1, 1) + timedelta(days=k) for k in range(80)]
 NONE = SeriesOptions(time_column=("none",))
 
 
-def _read(folder: Path, rows: list[list[object]], options: SeriesOptions | None = None
+def _read(folder: Path, rows: Sequence[Sequence[object]], options: SeriesOptions | None = None
           ) -> Collection:  # fmt: skip
     path = folder / "t.csv"
     path.write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n", encoding="utf-8")
@@ -29,7 +30,7 @@ def _read(folder: Path, rows: list[list[object]], options: SeriesOptions | None 
 class Kind(NamedTuple):
     """A table, its series and times, and what is told."""
 
-    rows: list[list[object]]
+    rows: Sequence[Any]
     names: list[str]
     times: tuple[str, ...]
     told: str
@@ -97,7 +98,7 @@ def test_roles_of_columns_are_found_and_told(tmp_path: Path, kind: str) -> None:
     assert [one.y.tolist() for one in kept.series] == [one.y.tolist() for one in found.series]
 
 
-ASKED: dict[str, tuple[list[list[object]], str]] = {
+ASKED: dict[str, tuple[Sequence[Any], str]] = {
     "two that are as good": (
         [["order_date", "ship_date", "n"]]
         + [[d.date(), (d + timedelta(2)).date(), k] for k, d in enumerate(DAYS)],
