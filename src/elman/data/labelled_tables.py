@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -73,8 +74,10 @@ def reader(opened: Table, roles: LabelRoles) -> Callable[[Row], str | Vectors]:
         opened.column(name)
     if texts is None:
         reading = opened.examined.reading
-        numerals = {name: reading.column(name).numerals or PLAIN for name in columns}
-        return lambda row: _numbers({name: row.values.get(name) for name in columns}, numerals)
+        ways = [reading.column(name).numerals or PLAIN for name in columns]
+        alike = {replace(way, prefix="", suffix="", minus="-", digits="") for way in ways}
+        one = alike.pop() if len(alike) == 1 else None
+        return lambda row: _numbers(columns, [row.values.get(name) for name in columns], ways, one)
     marked = roles.marked and len(texts) == 1
 
     def content(row: Row) -> str | Vectors:
@@ -108,21 +111,27 @@ def _named(texts: Sequence[str]) -> str:
     return " and ".join(f'"{name}"' for name in texts)
 
 
-def _numbers(cells: Mapping[str, object], numerals: Mapping[str, Numerals]) -> Vectors:
-    """The numbers of a row's cells as [T, 1]."""
-    values = []
-    for name, cell in cells.items():
-        value = numerals[name].number(cell)
-        if value is None:
+def _numbers(
+    names: Sequence[str], cells: Sequence[object], ways: Sequence[Numerals], one: Numerals | None
+) -> Vectors:
+    """The numbers of a row's cells as [T, 1]; `one` is how all of them are written, if alike."""
+    if one is not None:
+        values, bad = one.numbers(cells)
+    else:
+        found = [way.number(cell) for way, cell in zip(ways, cells, strict=True)]
+        bad = np.array([value is None for value in found])
+        values = np.array([np.nan if value is None else value for value in found])
+    with np.errstate(over="ignore"):
+        array: Vectors = values.astype(np.float32)
+    if not np.isfinite(array).all():
+        k = int(np.isfinite(array).argmin())
+        name, cell = names[k], cells[k]
+        if bad[k]:
             raise ValueError(f'"{name}" is {str(cell)[:40]!r}, not a number')
-        if value != value:
-            empty = cell is None or not str(cell).strip()
-            raise ValueError(f'"{name}" is ' + ("empty" if empty else f"{cell!r}: missing"))
-        values.append(value)
-    array = _finite(values)
-    if array is None:
-        name = next(name for name, v in zip(cells, values, strict=True) if _finite([v]) is None)
-        raise ValueError(f'"{name}" is {str(cells[name])[:40]}, not a finite number')
+        if not np.isnan(values[k]):
+            raise ValueError(f'"{name}" is {str(cell)[:40]}, not a finite number')
+        empty = cell is None or not str(cell).strip()
+        raise ValueError(f'"{name}" is ' + ("empty" if empty else f"{cell!r}: missing"))
     return array[:, None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -175,6 +176,27 @@ def classes_of(labels: Sequence[str]) -> tuple[str, ...]:
         return not number, float(label) if number else 0.0, label
 
     return tuple(sorted(set(labels), key=order))
+
+
+def check_classes(name: str, train: Examples, classes: Sequence[str]) -> None:
+    """UserError where there is nothing to learn."""
+    if train.roles.several is None:
+        if len(classes) < 2:
+            told = f'one class only, "{classes[0]}"' if classes else "no class left"
+            raise UserError(f"{name}: {told}; nothing to learn")
+    elif len({frozenset(labels) for labels in train.each}) < 2:
+        told = train.labels[0] if train.labels and train.labels[0] else "none"
+        raise UserError(f'{name}: the same labels everywhere, "{told}"; nothing to learn')
+
+
+def without_single(read: Examples, bad: BadRows) -> Examples:
+    """The same without sequences that are alone in their class: learnt, they could not be scored,
+    and scored, they would not have been learnt."""
+    counts = Counter(read.labels)
+    single = [k for k, label in enumerate(read.labels) if counts[label] == 1]
+    for k in single:
+        bad.add(read.where[k], f'the only sequence of the class "{read.labels[k]}"')
+    return read.pick([k for k in range(len(read)) if k not in set(single)]) if single else read
 
 
 def numbers(examples: Examples, classes: Sequence[str], *, several: bool) -> Ints:

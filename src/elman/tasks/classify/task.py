@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,12 +32,14 @@ from elman.tasks.classify.answering import Answering, predict
 from elman.tasks.classify.data import (
     Encoder,
     Labelled,
+    check_classes,
     check_widths,
     classes_of,
     counted,
     encoder_from_json,
     make_encoder,
     numbers,
+    without_single,
 )
 from elman.tasks.classify.model import Classifier, Member
 from elman.tasks.classify.options import ClassifyOptions
@@ -114,7 +115,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         several = train.roles.several
         if check is None:
             if validation and several is None:
-                train = _without_single(train, bad)
+                train = without_single(train, bad)
             whole = train
             kept, held = examples.split(train, validation)
             train, check = train.pick(kept), train.pick(held)
@@ -124,7 +125,7 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             classes = classes_of([label for labels in train.each for label in labels])
         if several is not None and several.form == "columns":
             classes = train.roles.label_columns or ()
-        _check_classes(name, train, classes)
+        check_classes(name, train, classes)
         if validation and not len(check):
             raise UserError(
                 f"{name}: {len(train)} sequences are too few to hold {validation:.0%} of them "
@@ -349,17 +350,6 @@ def settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder,
     return labels, encoder_from_json(encoder), roles_from_json(roles)
 
 
-def _check_classes(name: str, train: Examples, classes: Sequence[str]) -> None:
-    """UserError where there is nothing to learn."""
-    if train.roles.several is None:
-        if len(classes) < 2:
-            told = f'one class only, "{classes[0]}"' if classes else "no class left"
-            raise UserError(f"{name}: {told}; nothing to learn")
-    elif len({frozenset(labels) for labels in train.each}) < 2:
-        told = train.labels[0] if train.labels and train.labels[0] else "none"
-        raise UserError(f'{name}: the same labels everywhere, "{told}"; nothing to learn')
-
-
 def _weights(dataset: Labelled) -> NDArray[np.float64]:
     """What lets each class count alike, or each of several labels where it is and where it is not;
     1 for labels that are everywhere or nowhere."""
@@ -371,16 +361,6 @@ def _weights(dataset: Labelled) -> NDArray[np.float64]:
     counts = np.bincount(targets, minlength=len(dataset.classes))
     weights: NDArray[np.float64] = counts.mean() / counts
     return weights
-
-
-def _without_single(read: Examples, bad: BadRows) -> Examples:
-    """The same without sequences that are alone in their class: learnt, they could not be scored,
-    and scored, they would not have been learnt."""
-    counts = Counter(read.labels)
-    single = [k for k, label in enumerate(read.labels) if counts[label] == 1]
-    for k in single:
-        bad.add(read.where[k], f'the only sequence of the class "{read.labels[k]}"')
-    return read.pick([k for k in range(len(read)) if k not in set(single)]) if single else read
 
 
 def _beside(options: ClassifyOptions) -> str:
