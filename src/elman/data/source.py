@@ -40,6 +40,7 @@ ZSTD_INPUT = 512
 COPIED = ".input"  # the ending of a copy of standard input or of a pipe: a text of unknown form
 
 _copies: dict[str, Path] = {}  # by item, of what this process has read and nobody can read again
+_lent: dict[str, str] = {}  # files made of what was handed over in Python, and what they are called
 _found: dict[tuple[str, str], Found] = {}  # by what a source is known by, and what was expected
 
 
@@ -92,8 +93,19 @@ def resolve(data: Sequence[str]) -> tuple[Source, ...]:
 
 
 def copy_of(item: str) -> Path | None:
-    """The copy that `resolve` made of `-` or of a pipe; None of what can be read again."""
-    return _copies.get(item)
+    """The copy that `resolve` made of `-` or of a pipe, or a file that was lent; None of what can
+    be read again."""
+    return Path(item) if item in _lent else _copies.get(item)
+
+
+def lend(shown: str, write: Callable[[BinaryIO], None]) -> str:
+    """An item of data for what is handed over in Python: a file that goes with this process."""
+    descriptor, name = tempfile.mkstemp(prefix="elman-", suffix=COPIED)
+    atexit.register(Path(name).unlink, missing_ok=True)
+    with os.fdopen(descriptor, "wb") as stream:
+        write(stream)
+    _lent[name] = shown
+    return name
 
 
 def read_bytes(sources: Sequence[Source]) -> Iterator[bytes]:
@@ -264,6 +276,8 @@ def _unreadable(shown: str, error: Unreadable, instead: str) -> UserError:
 
 
 def _expand(item: str) -> Iterable[Source]:
+    if item in _lent:
+        return [Source(_lent[item], Path(item))]
     _copies.pop(item, None)  # what was a pipe may be a file by now
     if item == "-":
         return _with_members(_spooled(item, "standard input", sys.stdin.buffer))

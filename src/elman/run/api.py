@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from elman.data import handed
+from elman.data.handed import Data
 from elman.run import checkpoint, folder, prepare
 from elman.run.clock import Clock
 from elman.run.log import Log
@@ -26,16 +28,17 @@ def silent(event: object) -> None:
     """A listener that does nothing."""
 
 
-def train(task: str, *data: str | Path, listen: Listener = silent, **options: Any) -> Run:
+def train(task: str, *data: Data, listen: Listener = silent, **options: Any) -> Run:
     """Train a model: `elman.train("text", "hamlet.txt", cell="lstm", hidden_size=512, epochs=50)`.
 
-    `data` as on the command line; none for the built-in set. `options` are those of the command
+    `data` as on the command line, or data frames of pandas or polars and data sets of Hugging Face,
+    which the run keeps as copies; none for the built-in set. `options` are those of the command
     line, with underscores; a list gives one value for each layer. `listen` is called with every
     `Progress`. Raises UserError for wrong input, RunError when the training itself fails.
     """
     clock = Clock(None)
     own, how = parse(task, options)
-    job = prepare.new(task, [str(item) for item in data], own, how, clock, silent)
+    job = prepare.new(task, handed.items(data), own, how, clock, silent)
     return complete(job, listen)
 
 

@@ -10,6 +10,8 @@ from typing import Any, TextIO, get_args
 from torch import nn
 
 from elman import decode
+from elman.data import handed
+from elman.data.handed import Data
 from elman.data.tables.content import BadRows
 from elman.errors import UserError, unknown_name
 from elman.options import make, shown
@@ -85,9 +87,7 @@ class Run:
         """The baseline's scores on the same validation part."""
         return dict(self.folder.scores().get("baseline", {}))
 
-    def evaluate(
-        self, *data: str | Path, skip_bad_rows: bool = False, **decoding: Any
-    ) -> Evaluation:
+    def evaluate(self, *data: Data, skip_bad_rows: bool = False, **decoding: Any) -> Evaluation:
         """Scores on other data, or, with none, on the run's own test or validation part.
 
         Other data is scored without a baseline where the training data is no longer there; its
@@ -97,7 +97,7 @@ class Run:
         """
         run, task = self._trained, self._decoding(decoding)
         bad = BadRows(skip_bad_rows)
-        names = [str(item) for item in data]
+        names = handed.items(data)
         other = task.unseen(names, run.preprocessing, bad) if data else None
         try:
             training = prepare.read_again(run)
@@ -114,7 +114,7 @@ class Run:
         return Evaluation(found.scores, baseline, name, found.counted, bad)
 
     def predict(
-        self, *data: str | Path, out: TextIO, bad: BadRows | None = None, **decoding: Any
+        self, *data: Data, out: TextIO, bad: BadRows | None = None, **decoding: Any
     ) -> None:
         """One row written to `out` for each row of `data`, with the model's answer.
 
@@ -126,7 +126,7 @@ class Run:
             raise UserError(f"{self.path}: the task {self.task} does not predict")
         task.predict(
             self.model, run.preprocessing, run.options, self.device,
-            [str(item) for item in data], out, bad or BadRows(skip=False),
+            handed.items(data), out, bad or BadRows(skip=False),
         )  # fmt: skip
 
     def read(self, prompt: str = "", after: Cursor | None = None) -> Cursor:
