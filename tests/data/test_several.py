@@ -79,6 +79,7 @@ def test_sets_read_the_same_from_every_form(
     for k, joint in enumerate((";", "; ", "|", ", ")):
         cells = [[t, joint.join(sorted(s))] for t, s in rows]
         files.append(table(folder / f"{k}.csv", ["text", "tags"], cells))
+        assert of(files[-1]).roles.several == Several("cell", joint)
     listed = [{"text": t, "tags": sorted(s)} for t, s in rows]
     objects = [{"text": t} | {n: n in s for n in NAMES} for t, s in rows]
     for name, made in (("list", listed), ("whole", objects)):
