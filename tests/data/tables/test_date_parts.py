@@ -139,3 +139,18 @@ def test_damaged_parts_are_refused() -> None:
             parts_from_json(good | damage)
     with pytest.raises(UserError):
         parts_from_json([])
+
+
+@pytest.mark.parametrize("pattern", ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y"])
+def test_beside_a_time_of_day_the_days_lie_close_together(pattern: str) -> None:
+    """Fewer than thirteen days do not show which number is the month; an hour each does."""
+    hours = [datetime(2020, 1, 2) + timedelta(hours=k) for k in range(120)]
+    profiles = [Profile("date"), Profile("time")]
+    profiles[0].add([f"{hour:{pattern}}" for hour in hours], range(len(hours)))
+    profiles[1].add([f"{hour:%H:%M}" for hour in hours], range(len(hours)))
+    parts = parts_of(profiles)
+    assert parts is not None and parts.names == ("date", "time")
+    cells = parts.cells([[f"{h:{pattern}}" for h in hours], [f"{h:%H:%M}" for h in hours]])
+    moments, bad = parts.dates.moments(cells)
+    assert not bad.any() and (moments[1:] - moments[:-1] == 3_600_000_000).all()
+    assert not parts.dates.assumed

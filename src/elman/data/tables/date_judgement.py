@@ -226,7 +226,9 @@ def _ordered(profile: Profile, best: Sequence[_Judged]) -> Dates:
     if least <= 0.2 and (next_ - least >= 0.05 or (least == 0 and next_ > 0)):
         return ways[even].dates
     ways = [one for one in ways if one.way.order[0] != "y"]
-    firsts = [one for one in ways if _only_first_days(one.moments)]
+    # Whoever writes dots writes the day first.
+    dots = "." in first.way.parts
+    firsts = [] if dots else [one for one in ways if _only_first_days(one.moments)]
     if len(ways) != 2 or len(firsts) == 1:
         return (firsts or ways)[0].dates
     day_first, month_first = sorted(ways, key=lambda one: one.way.order)

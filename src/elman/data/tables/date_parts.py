@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from elman.data.tables.date_cells import plain
 from elman.data.tables.date_judgement import NEARLY_ALL, dates_of
 from elman.data.tables.date_styles import time_in
@@ -228,8 +230,26 @@ def _clocks(profile: Profile) -> bool:
     return marked >= NEARLY_ALL * max(profile.present, 1) and _holds(profile, "time")
 
 
+def _densest(profile: Profile, dates: Dates) -> Dates:
+    """The order of day and month by which the days lie closer together: with a time of day beside
+    them they are no firsts of months."""
+    pattern = dates.pattern
+    if dates.given or not {"d", "m"} <= set(pattern) or "B" in pattern or "b" in pattern:
+        return dates
+    turned = replace(dates, pattern=pattern.translate(str.maketrans("dm", "md")), assumed="")
+    cells = sorted(profile.distinct - {""})
+    spans = []
+    for one in (dates, turned):
+        moments, bad = one.moments(cells)
+        spans.append(int(np.ptp(moments[~bad])) if len(cells) and not bad.any() else None)
+    if spans[0] is None or spans[1] is None or spans[0] == spans[1]:
+        return dates
+    return turned if spans[1] < spans[0] else replace(dates, assumed="")
+
+
 def _joined(profile: Profile, dates: Dates, clock: Sequence[tuple[Part, Profile]]) -> Parts | None:
     """A date and what stands beside it, judged by all pairs of the first cells of each."""
+    dates = _densest(profile, dates)
     parts = ("date", *(part for part, _ in clock))
     names = (profile.name, *(other.name for _, other in clock))
     if clock[0][0] != "time":
