@@ -29,6 +29,8 @@ GROUPS: Mapping[str, str] = {
     "p": f"(?P<p>{A_HALF})",
 }  # fmt: skip
 
+A_JOINT: Final = r" +(?:(?:at|um|à|às|alle) |kl\.? ?)"  # before a time of day
+
 
 @dataclass(frozen=True)
 class Style:
@@ -51,7 +53,7 @@ class Style:
         if not self.timed:
             return body
         before = rf"(?:(?P<a>{A_NAME})[,.]? +(?:den |der )?)?"
-        after = rf"(?:(?! ?(?:{A_HALF})| ?[Tt]\d) ?[(\[]?(?P<A>{A_NAME})[)\]]?)?"
+        after = rf"(?:(?! ?(?:{A_HALF})| ?[Tt]\d|{A_JOINT}) ?[(\[]?(?P<A>{A_NAME})[)\]]?)?"
         return rf"{before}{body}{after}(?P<rest>|[^\w].*|[Tt]?\d.*|_.*)"
 
 
@@ -75,7 +77,7 @@ STYLES: Final = (
     Style("day and month by name", ("5. Januar 2010", "5 de enero de 2010", "5-Jan-10"),
           "Names in ten languages, full or short, in any case, with a dot or without.",
           r"{d}{o}{de}{B}{du}(?:{Y}|{y}){end}"),
-    Style("month by name and day", ("Jan 5, 2010", "Mon Jan 05 2010", "January 5th, 2010"),
+    Style("month by name and day", ("Jan 5, 2010", "Mon Jan 05 2010", "May 5th, 2010 at 1:30 PM"),
           "The weekday before it is passed over.", r"{B}{gap}{d}{o}{gap}[-/._, ]{Y}"),
     Style("year, month by name, day", ("2010-Jan-05", "2010 January 5"), "The year first.",
           r"{Y}{gap}{B}{gap}{d}"),
@@ -124,7 +126,7 @@ TIMES: Final = tuple(
     )
     for late in (True, False)
 )
-JOINS: Final = re.compile(r"[Tt]|,? +(?:at |um |à |às |alle |kl\.? ?)?|[-_:]|")
+JOINS: Final = re.compile(rf"[Tt]|,?{A_JOINT}|,? +|[-_:]|")
 TAIL: Final = re.compile(rf"(?: Uhr| ?hrs?)?(?: ?(?P<z>{A_ZONE}))?")
 
 
