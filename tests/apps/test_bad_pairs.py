@@ -55,7 +55,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "t.tsv --source-column eng": ({"t.tsv": TABLE}, 'unknown column "eng"; did you mean "en"?'),
     "t.tsv --source-column zh --target-column zh": ({"t.tsv": TABLE}, 'both from column "zh"'),
     "cell.tsv": ({"cell.tsv": TABLE + "cat\t\n"}, 'cell.tsv, line 42: "zh" is empty'),
-    "few.tsv": ({"few.tsv": TABLE + "cat\n"}, "few.tsv, line 42: 1 cells where there should be 2"),
+    "few.tsv": ({"few.tsv": TABLE + "cat\n"}, "few.tsv, line 42: 1 cell where there should be 2"),
     "j.jsonl": (
         {"j.jsonl": '{"en": "a", "zh": "b"}\n{"en": "a"}\n'}, 'j.jsonl, line 2: "zh" is empty'
     ),

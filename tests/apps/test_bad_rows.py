@@ -113,7 +113,7 @@ def test_bad_rows_are_left_out_counted_and_reported(tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     told = (
         'WARNING: 4 rows left out, such as a.csv, line 42: "text" is empty; '
-        "a.csv, line 43: 1 cells where there should be 2; a.csv, line 44: no CSV"
+        "a.csv, line 43: 1 cell where there should be 2; a.csv, line 44: no CSV"
     )
     assert told in ended.err
     assert told in (tmp_path / "run/report.md").read_text(encoding="utf-8")

@@ -224,7 +224,7 @@ def test_a_stream_of_any_length_takes_the_same_memory(folder: Path) -> None:
     [
         (b"id,revue\n1,a\n", 'a line of names, "review" among them, where now stands: id, revue'),
         (b"id,review\n1,\n", 'line 2: "review" is empty; give --skip-bad-rows'),
-        (b"id,review\n1\n", "line 2: 1 cells where there should be 2; give --skip-bad-rows"),
+        (b"id,review\n1\n", "line 2: 1 cell where there should be 2; give --skip-bad-rows"),
         (b"id,review,predicted\n1,a,b\n", 'has a column "predicted" already; rename it'),
         (b"id,review\n1,\xff\xfe\n", "byte 12: not UTF-8"),
         (b"id,review\n1,a\0b\n", "byte 13: a zero byte"),

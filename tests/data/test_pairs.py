@@ -189,7 +189,7 @@ def test_a_pair_with_an_empty_side_is_told_or_left_out_of_both(tmp_path: Path) -
     ("line", "told"),
     [
         ("three\t\t3", 'line 3: "target" is empty'),
-        ("three", "line 3: 1 cells where there should be 3"),
+        ("three", "line 3: 1 cell where there should be 3"),
         ("a\tb\tc\td", "line 3: 4 cells where there should be 3"),
     ],
 )

@@ -152,7 +152,7 @@ def test_columns_of_one_form_say_nothing_of_the_other(tmp_path: Path) -> None:
 
 
 BAD = {
-    "EU B-ORG\nrejects\n\nPeter B-PER\n": "line 2: 1 cells where there should be 2",
+    "EU B-ORG\nrejects\n\nPeter B-PER\n": "line 2: 1 cell where there should be 2",
     "EU\tB-ORG\n\tO\n\nPeter\tB-PER\n": "line 2: the token is empty",
     "EU\tB-ORG\ncalls\t\n\nPeter\tB-PER\n": "line 2: the label is empty",
     '{"tokens": ["a"], "tags": ["O"]}\n{"tokens": ["a", "b"], "tags": ["O"]}\n': "line 2: 2 tokens",

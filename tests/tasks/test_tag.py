@@ -251,7 +251,7 @@ def test_bad_sentences_are_told_or_left_out(run: elman.Run, tmp_path: Path) -> N
     path.write_text("Ebb O\ncab O\n\ndab O\nfee\n\nb O\n", encoding="utf-8")
     ended = call("predict", run.path, path)
     assert (ended.code, ended.out) == (2, "")
-    assert "line 5: 1 cells where there should be 2; give --skip-bad-rows" in ended.err
+    assert "line 5: 1 cell where there should be 2; give --skip-bad-rows" in ended.err
     ended = call("predict", run.path, path, "--skip-bad-rows")
     assert ended.code == 0 and "1 row left out" in ended.err
     assert [line[:1] for line in ended.out.splitlines()] == ["E", "c", "", "b"]

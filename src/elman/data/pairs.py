@@ -38,7 +38,11 @@ LANGUAGES = (  # but Indonesian's id, which is mostly a number for each row
     "kor nld pol por rus spa swe tur ukr vie zho arabic chinese czech danish dutch english "
     "finnish french german greek hebrew hindi hungarian indonesian italian japanese korean polish "
     "portuguese russian spanish swedish turkish ukrainian vietnamese "
-    "中文 汉语 英文 英语 德语 法语 日语"
+    "中文 汉语 英文 英语 德语 法语 日语 漢語 英文 英語 德語 法語 日語 韩语 韓語 俄语 俄語 西班牙语 "
+    "deutsch englisch französisch spanisch italienisch russisch chinesisch japanisch "
+    "français anglais allemand espagnol italien russe chinois japonais "
+    "español inglés alemán francés português inglês francês italiano inglese tedesco francese "
+    "русский английский немецкий 日本語 中国語 한국어 영어"
 )
 GUESSED_FROM = 1000  # rows
 FILES = ("1", "2")  # the columns of two aligned files

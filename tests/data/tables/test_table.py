@@ -142,7 +142,7 @@ def test_a_table_of_the_wrong_encoding_is_told_with_the_flag_to_give(make: Make)
         ("a.csv", "a,b,a\n1,2,3\nx,y,z", 'two columns are named "a"'),
         ("a.csv", 'a,b\nc,d\n"open,e\nf,g\n', "line 3: a quotation mark opens here and is never"),
         ("a.csv", 'a,b\n"c" d,e\n', "line 2: no CSV"),
-        ("a.csv", "a,b\nc\n", "line 2: 1 cells where there should be 2"),
+        ("a.csv", "a,b\nc\n", "line 2: 1 cell where there should be 2"),
         ("a.tsv", "a\tb\nc\td\te\n", "line 2: 3 cells where there should be 2"),
         ("a.jsonl", '[{"a": 1}]\n', "line 1: not a JSON object on one line"),
         ("a.jsonl", '{"a": 1}\n{"a": \n', "line 2: not a JSON object on one line"),

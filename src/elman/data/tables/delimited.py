@@ -14,9 +14,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from elman.data.tables.content import AT_ONCE, BadRows, Block
 from elman.errors import UserError
+from elman.wording import counted
 
 SEPARATORS = (",", ";", "\t", "|")
 SPACES = " "  # as a separator: one or more of them
@@ -173,26 +175,8 @@ def _unequal(rows: Sequence[Sequence[str] | str]) -> int:
 
 def records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[int, list[str] | str]]:
     """Each record that is no empty line, as cells or as what is wrong with it, and its line."""
-    line = dialect.above + 1
-    lines = itertools.islice(lines, dialect.above, None)
-    if not dialect.quoted:
-        parted_by = None if dialect.separator == SPACES else dialect.separator
-        for number, text in enumerate(lines, start=line):
-            if text := text.rstrip("\n").removesuffix("\r"):
-                yield number, text.split(parted_by)
-        return
-    reader = csv.reader(lines, delimiter=dialect.separator, strict=True)
-    while True:
-        try:
-            cells: list[str] | str = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            told = (words for start, words in WORDS_OF_CSV.items() if str(error).startswith(start))
-            cells = next(told, f"no CSV ({error})")
-        if cells:
-            yield line, cells
-        line = dialect.above + reader.line_num + 1
+    for numbers, found in _runs(lines, dialect, at_once=1):
+        yield from zip(numbers, found, strict=True)
 
 
 def blocks(
@@ -201,27 +185,74 @@ def blocks(
 ) -> Iterator[Block]:  # fmt: skip
     """The records of so many cells, without the header; others are bad rows. Cells that are empty
     and too many, as after a separator at the end of each line, are none."""
-    numbers: list[int] = []
-    cells: list[list[str]] = []
-    for line, record in itertools.islice(records(lines(), dialect), int(header), None):
-        if len(record) != width or isinstance(record, str):
-            wrong = record
-            if not isinstance(record, str):
-                wrong = f"{len(record)} cells where there should be {width}"
-            if isinstance(record, str) or len(record) < width or any(record[width:]):
-                if cells:  # so that whoever reads knows between which rows the bad one is
-                    yield Block(numbers, cells)
-                    numbers, cells = [], []
-                bad.add(where(line), str(wrong))
+    skipped = not header
+    for numbers, found in _runs(lines(), dialect, at_once):
+        if not skipped:
+            numbers, found, skipped = numbers[1:], found[1:], True
+        # So that whoever reads knows between which rows a bad one is, a block ends before it.
+        start = 0
+        for k in _odd(found, width):
+            record = found[k]
+            if not isinstance(record, str) and len(record) > width and not any(record[width:]):
+                del record[width:]
                 continue
-            del record[width:]
-        numbers.append(line)
-        cells.append(record)
-        if len(cells) == at_once:
-            yield Block(numbers, cells)
-            numbers, cells = [], []
-    if cells:
-        yield Block(numbers, cells)
+            if k > start:
+                yield Block(numbers[start:k], cast("list[list[str]]", found[start:k]))
+            start = k + 1
+            told = f"{counted(len(record), 'cell')} where there should be {width}"
+            bad.add(where(numbers[k]), record if isinstance(record, str) else told)
+        if len(found) > start:
+            yield Block(numbers[start:], cast("list[list[str]]", found[start:]))
+
+
+def _odd(found: Sequence[list[str] | str], width: int) -> Iterator[int]:
+    """The places of records with another number of cells, or of what is none."""
+    if set(map(len, found)) <= {width} and str not in set(map(type, found)):
+        return iter(())
+    return (k for k, one in enumerate(found) if isinstance(one, str) or len(one) != width)
+
+
+def _runs(
+    lines: Iterator[str], dialect: Dialect, at_once: int
+) -> Iterator[tuple[list[int], list[list[str] | str]]]:
+    """Records by so many at once, with the lines that they begin on; none is an empty line."""
+    lines = itertools.islice(lines, dialect.above, None)
+    line = dialect.above + 1
+    if not dialect.quoted:
+        parted_by = None if dialect.separator == SPACES else dialect.separator
+        while run := list(itertools.islice(lines, at_once)):
+            texts = [text.rstrip("\n").removesuffix("\r") for text in run]
+            numbers = [number for number, text in enumerate(texts, start=line) if text]
+            yield numbers, [text.split(parted_by) for text in texts if text]
+            line += len(run)
+        return
+    reader = csv.reader(lines, delimiter=dialect.separator, strict=True)
+    ended = False
+    while not ended:
+        found: list[list[str] | str] = []
+        try:
+            found.extend(itertools.islice(reader, at_once))  # keeps what came before an error
+            ended = not found
+        except csv.Error as error:
+            told = (words for start, words in WORDS_OF_CSV.items() if str(error).startswith(start))
+            found.append(next(told, f"no CSV ({error})"))
+        after = dialect.above + reader.line_num + 1
+        numbers = list(range(line, after))
+        if len(numbers) != len(found):  # some stand on several lines
+            numbers = list(itertools.accumulate(map(_lines_of, found[:-1]), initial=line))
+        line = after
+        if not all(found):
+            kept = [k for k, record in enumerate(found) if record]
+            numbers, found = [numbers[k] for k in kept], [found[k] for k in kept]
+        if found:
+            yield numbers, found
+
+
+def _lines_of(record: list[str] | str) -> int:
+    """On how many lines a record stands."""
+    return 1 + sum(
+        cell.count("\n") + cell.count("\r") - cell.count("\r\n") for cell in record
+    )  # fmt: skip
 
 
 def has_header(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
