@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -190,3 +191,23 @@ def test_it_can_be_data_alone(task: str, flag: str, tmp_path: Path) -> None:
     file.write_bytes(data_of(task))
     ended = call("train", task, file, *SMALL, *FLAGS[task], f"--{flag}=-")
     assert ended.code == 2 and f"--{flag} -: needs a file" in ended.err
+
+
+@pytest.mark.parametrize("task", ["classify", "regress"])
+def test_a_line_is_answered_for_a_line_blank_ones_too(task: str, tmp_path: Path) -> None:
+    draw = random.Random(5)
+    if task == "classify":
+        head = "text,label"
+        rows = [f"{draw.choice(['good', 'bad'])} film,{k % 2}" for k in range(60)]
+    else:
+        head = "sequence,u,y"
+        rows = [f"s{k // 10},{draw.random():.3f},{draw.random():.3f}" for k in range(80)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([head, *rows]) + "\n")
+    how = ("--epochs", "1", "--hidden-size", "4", "--run", tmp_path / "run")
+    assert call("train", task, path, *how).code == 0
+    sent = [head, "", *rows[:12], "", rows[12], "", ""]
+    ended = call("predict", tmp_path / "run", "-", stdin=("\n".join(sent) + "\n").encode())
+    assert ended.code == 0, ended.err
+    answers = ended.out.split("\n")[:-1]
+    assert [bool(line) for line in answers] == [bool(line) for line in sent]

@@ -22,6 +22,7 @@ from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import BadRows
 from elman.data.tables.delimited import split_lines
 from elman.data.tables.options import TableOptions
+from elman.data.tables.other_forms import PACKED
 from elman.data.tables.reading import Reading, reading_from_json
 from elman.data.tables.table import NOTHING, Row, Table
 from elman.errors import UserError, unknown_name
@@ -243,7 +244,7 @@ def _append(pairs: Pairs, source_text: str, target_text: str, where: str) -> Non
 
 def _is_table(one: Source, roles: PairRoles, asked: TableOptions) -> bool:
     """By its form or its name, else by its first line: with a tab in it, or an object of JSON."""
-    packed = one.path.suffix in table.PACKED
+    packed = one.path.suffix in PACKED
     if table.ending(one) in table.ENDINGS or (not packed and forms.form_of(one.path, one.shown)):
         return True
     lines = lines_of(one, roles, asked)

@@ -241,14 +241,17 @@ def sequences(
     """
     reading = opened.examined.reading
     for rows in _groups(opened, columns, bad, gathered=gathered):
-        name = _name(rows[0], columns)
-        if has_lists(rows[0]):
-            made, order = _of_lists(rows, name, columns, bad, targets), np.zeros(1, np.int64)
+        there = [row for row in rows if row.values]
+        if not there:
+            continue
+        name = _name(there[0], columns)
+        if has_lists(there[0]):
+            made, order = _of_lists(there, name, columns, bad, targets), np.zeros(1, np.int64)
         else:
-            found = _in_order(rows, columns, reading, bad)
+            found = _in_order(there, columns, reading, bad)
             if found is None:
                 continue
-            ordered = [rows[k] for k in found]
+            ordered = [there[k] for k in found]
             made, order = _of_rows(ordered, name, columns, reading, bad, targets), found
         if made is not None:
             yield rows, InOrder(made, order)
@@ -276,9 +279,12 @@ def _groups(
         if row is not None and has_lists(row):
             yield [row]
             continue
-        name = _name(row, columns)
+        name = current if row is not None and not row.values else _name(row, columns)
         if bad.count > counted:  # rows that may belong to this sequence or to the next
             torn |= {current, name}
+        if name != current and not any(r.values for r in groups.get(current, ())):
+            groups = {name: groups.pop(current, [])} if current in groups else groups
+            current = name  # blank lines before a sequence go with it
         if groups and (row is None or (name != current and not gathered)):
             yield from _whole(groups, torn, bad)
             groups, torn = {}, torn & {name}

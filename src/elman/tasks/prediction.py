@@ -98,7 +98,7 @@ def _stream(roles: LabelRoles, *, texts: bool) -> Rows:
     shown = "standard input"
     arriving = Arriving(shown, sys.stdin.buffer, expected=roles.encoding)
     if roles.of_table:
-        opened = table.open_stream(shown, arriving, known=roles.table)
+        opened = table.open_stream(shown, arriving, known=roles.table, blanks=True)
         lacking = [n for n in roles.text_columns or () if n not in opened.columns]
         if opened.header and lacking:
             raise UserError(
@@ -130,7 +130,7 @@ def answer_rows(tables: Sequence[Rows], answers: Answers, out: TextIO, bad: BadR
             rows_read: list[Row] = []
             for row in block:
                 try:
-                    empty = first.form == "lines" and not row.values[table.LINE]
+                    empty = not row.values or (first.form == "lines" and not row.values[table.LINE])
                     read.append(None if empty else content(row))
                     rows_read.append(row)
                 except ValueError as error:
@@ -138,7 +138,9 @@ def answer_rows(tables: Sequence[Rows], answers: Answers, out: TextIO, bad: BadR
             told = iter(answers([sequence for sequence in read if sequence is not None]))
             for row, sequence in zip(rows_read, read, strict=True):
                 answer = blank if sequence is None else next(told)
-                if isinstance(answer, str):
+                if not row.values:
+                    out.write("\n")
+                elif isinstance(answer, str):
                     bad.add(row.where, answer)
                 else:
                     writer.write({**row.values, **answer})

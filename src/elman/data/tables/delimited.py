@@ -181,20 +181,24 @@ def records(lines: Iterator[str], dialect: Dialect) -> Iterator[tuple[int, list[
 
 def blocks(
     lines: Callable[[], Iterator[str]], dialect: Dialect, width: int, *, header: bool,
-    where: Callable[[int], str], bad: BadRows, at_once: int = AT_ONCE,
+    where: Callable[[int], str], bad: BadRows, at_once: int = AT_ONCE, blanks: bool = False,
 ) -> Iterator[Block]:  # fmt: skip
     """The records of so many cells, without the header; others are bad rows. Cells that are empty
-    and too many, as after a separator at the end of each line, are none."""
+    and too many, as after a separator at the end of each line, are none. With `blanks` an empty
+    line below the header is a record without cells."""
     skipped = not header
-    for numbers, found in _runs(lines(), dialect, at_once):
+    for numbers, found in _runs(lines(), dialect, at_once, blanks=blanks):
         if not skipped:
-            numbers, found, skipped = numbers[1:], found[1:], True
+            begin = next((k for k, record in enumerate(found) if record), len(found))
+            skipped = begin < len(found)
+            numbers, found = numbers[begin + 1 :], found[begin + 1 :]
         # So that whoever reads knows between which rows a bad one is, a block ends before it.
         start = 0
         for k in _odd(found, width):
             record = found[k]
-            if not isinstance(record, str) and len(record) > width and not any(record[width:]):
-                del record[width:]
+            fits = not isinstance(record, str) and (not record or len(record) > width)
+            if fits and not any(record[width:]):
+                del found[k][width:]  # type: ignore[union-attr]
                 continue
             if k > start:
                 yield Block(numbers[start:k], cast("list[list[str]]", found[start:k]))
@@ -213,17 +217,18 @@ def _odd(found: Sequence[list[str] | str], width: int) -> Iterator[int]:
 
 
 def _runs(
-    lines: Iterator[str], dialect: Dialect, at_once: int
+    lines: Iterator[str], dialect: Dialect, at_once: int, *, blanks: bool = False
 ) -> Iterator[tuple[list[int], list[list[str] | str]]]:
-    """Records by so many at once, with the lines that they begin on; none is an empty line."""
+    """Records by so many at once, with the lines that they begin on; without `blanks` none is an
+    empty line."""
     lines = itertools.islice(lines, dialect.above, None)
     line = dialect.above + 1
     if not dialect.quoted:
         parted_by = None if dialect.separator == SPACES else dialect.separator
         while run := list(itertools.islice(lines, at_once)):
-            texts = [text.rstrip("\n").removesuffix("\r") for text in run]
-            numbers = [number for number, text in enumerate(texts, start=line) if text]
-            yield numbers, [text.split(parted_by) for text in texts if text]
+            texts = (text.rstrip("\n").removesuffix("\r") for text in run)
+            kept = [(n, text) for n, text in enumerate(texts, start=line) if text or blanks]
+            yield [n for n, _ in kept], [t.split(parted_by) if t else [] for _, t in kept]
             line += len(run)
         return
     reader = csv.reader(lines, delimiter=dialect.separator, strict=True)
@@ -241,9 +246,9 @@ def _runs(
         if len(numbers) != len(found):  # some stand on several lines
             numbers = list(itertools.accumulate(map(_lines_of, found[:-1]), initial=line))
         line = after
-        if not all(found):
-            kept = [k for k, record in enumerate(found) if record]
-            numbers, found = [numbers[k] for k in kept], [found[k] for k in kept]
+        if not blanks and not all(found):
+            full = [k for k, record in enumerate(found) if record]
+            numbers, found = [numbers[k] for k in full], [found[k] for k in full]
         if found:
             yield numbers, found
 

@@ -88,10 +88,11 @@ class Table:
         return self.content(bad)
 
     def rows(self, bad: BadRows) -> Iterator[Row]:
-        """The same, one by one, by the names of the columns."""
+        """The same, one by one, by the names of the columns; a blank line that was kept has no
+        values."""
         for numbers, cells in self.content(bad):
             for number, record in zip(numbers, cells, strict=True):
-                values = dict(zip(self.columns, record, strict=True))
+                values = dict(zip(self.columns, record, strict=True)) if record else {}
                 yield Row(self.where(number), values, number)
 
     def where(self, number: int) -> str:
@@ -144,18 +145,19 @@ def open_table(
 
 def open_stream(
     shown: str, stream: Iterator[str], asked: TableOptions = NOTHING,
-    known: Reading | None = None,
+    known: Reading | None = None, *, blanks: bool = False,
 ) -> Table:  # fmt: skip
     """Lines that come one by one as a table: nothing is read before it is needed.
 
-    It has a header unless `asked` or `known` says that there is none.
+    It has a header unless `asked` or `known` says that there is none. With `blanks` a blank line is
+    a row without values.
     """
     first = next((line for line in stream if line.strip()), None)
     if first is None:
         raise UserError(f"{shown}: holds no rows")
     lines = partial(itertools.chain, [first], stream)
     if first.lstrip().startswith("{"):
-        return _objects(shown, first, lines, asked, known)
+        return _objects(shown, first, lines, asked, known, blanks)
     header = asked.header if asked.header is not None else known is None or known.header
     separator = known.separator if known is not None and known.separator in first else None
     begun = replace(asked, header=header)
@@ -163,7 +165,7 @@ def open_stream(
     if known is not None and opened.dialect.separator == known.separator:
         # One line does not tell.
         opened = replace(opened, dialect=replace(opened.dialect, quoted=known.quoted))
-    return replace(opened, content=partial(_cells, opened, lines, at_once=1))
+    return replace(opened, content=partial(_cells, opened, lines, at_once=1, blanks=blanks))
 
 
 def plain_lines(shown: str, lines: Callable[[], Iterator[str]], *, at_once: int = AT_ONCE) -> Table:
@@ -238,7 +240,7 @@ def _delimited(
 
 def _objects(
     shown: str, first: str, lines: Callable[[], Iterator[str]], asked: TableOptions,
-    known: Reading | None,
+    known: Reading | None, blanks: bool,
 ) -> Table:  # fmt: skip
     """Objects that arrive line by line; those keys count that the first has, or that are known."""
     begun = json_texts.object_of(first)
@@ -249,7 +251,9 @@ def _objects(
 
     def blocks(bad: BadRows) -> Iterator[Block]:
         for line, text in enumerate(lines(), start=1):
-            if text.strip():
+            if not text.strip() and blanks:
+                yield Block([line], [[]])
+            elif text.strip():
                 value = json_texts.object_of(text)
                 if value is None:
                     bad.add(f"{shown}, line {line:,}", NO_OBJECT)
@@ -262,11 +266,12 @@ def _objects(
 
 
 def _cells(
-    table: Table, lines: Callable[[], Iterator[str]], bad: BadRows, *, at_once: int = AT_ONCE
-) -> Iterator[Block]:
+    table: Table, lines: Callable[[], Iterator[str]], bad: BadRows, *, at_once: int = AT_ONCE,
+    blanks: bool = False,
+) -> Iterator[Block]:  # fmt: skip
     return delimited.blocks(
         lines, table.dialect, len(table.columns), header=table.header, where=table.where,
-        bad=bad, at_once=at_once,
+        bad=bad, at_once=at_once, blanks=blanks,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from elman.data.tags.sentence import (
     settled,
 )
 from elman.errors import UserError, unknown_name
+from elman.wording import counted
 
 Line: TypeAlias = tuple[int, str]  # its number, and its text without its end
 
@@ -92,7 +93,7 @@ class _Conll:
 
     def _wrong(self, cells: Sequence[str]) -> str | None:
         if len(cells) != len(self.columns):
-            return f"{len(cells)} cells where there should be {len(self.columns)}"
+            return f"{counted(len(cells), 'cell')} where there should be {len(self.columns)}"
         if not cells[self.token]:
             return "the token is empty"
         return "the label is empty" if self.label is not None and not cells[self.label] else None

@@ -17,6 +17,7 @@ from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import BadRows
 from elman.data.tables.json_texts import object_of
 from elman.data.tables.options import TableOptions
+from elman.data.tables.other_forms import PACKED
 from elman.data.tables.table import ENDINGS, NOTHING, Table, ending, text_lines
 from elman.data.tags.conll import open_conll, speaks
 from elman.data.tags.sentence import TOKENS, Form, Opened, Sentence, Sentences, TagRoles
@@ -55,7 +56,7 @@ def open_file(
     one: Source, roles: TagRoles, asked: TableOptions = NOTHING, *, labelled: bool
 ) -> Opened:
     """UserError: no rows, or not these columns. Without `labelled` no labels are read."""
-    packed = one.path.suffix in table.PACKED
+    packed = one.path.suffix in PACKED
     if (not packed and forms.form_of(one.path, one.shown)) or ENDINGS.get(ending(one)) == "json":
         return _of_table(table.open_table(one, asked, lists=True), roles, labelled)
     encoding = asked.encoding or encoding_of(one, roles.encoding, instead=ENCODING).encoding

@@ -67,7 +67,7 @@ class Answering:
         if list(data) == ["-"]:
             shown = "standard input"
             arriving = Arriving(shown, sys.stdin.buffer, self.reading.encoding)
-            stream = table.open_stream(shown, arriving, known=self.reading)
+            stream = table.open_stream(shown, arriving, known=self.reading, blanks=True)
             self._write_rows(stream, self._writer(stream, out), out, bad, arriving)
             return
         found = list(trajectories.tables(data, known=self.reading))
@@ -110,13 +110,17 @@ class Answering:
                 told = {n: _plain(v) for n, v in zip(self.answers, columns, strict=True)}
                 writer.write({**rows[0].values, **told})
                 continue
-            each = np.broadcast_to(values, (len(rows), values.shape[-1]))
-            answers = [(row, self._cells(v)) for row, v in zip(rows, each, strict=True)]
+            there = sum(bool(row.values) for row in rows)
+            each = iter(np.broadcast_to(values, (there, values.shape[-1])))
+            answers = [(row, self._cells(next(each)) if row.values else {}) for row in rows]
             if arriving is None and self.columns.time:
                 apart += answers
                 continue
             for row, cells in answers:
-                writer.write({**row.values, **cells})
+                if row.values:
+                    writer.write({**row.values, **cells})
+                else:  # a blank line
+                    out.write("\n")
             out.flush()
         for row, cells in sorted(apart, key=lambda answer: answer[0].number):
             writer.write({**row.values, **cells})

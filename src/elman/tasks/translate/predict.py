@@ -75,7 +75,7 @@ def _table(first: str, lines: Iterator[str], roles: PairRoles) -> tuple[Table, L
     column, known = roles.source_column or "", roles.table
     begins = column in _cells(first) or not column.isdecimal()
     asked = TableOptions(header=begins if known is None else known.header)
-    opened = table.open_stream(STANDARD_INPUT, lines, asked, known)
+    opened = table.open_stream(STANDARD_INPUT, lines, asked, known, blanks=True)
     if opened.form != "json" and column not in opened.columns:
         raise UserError(
             f'{STANDARD_INPUT}: begin with a line of names, "{column}" among them, where now '
