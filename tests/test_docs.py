@@ -47,6 +47,14 @@ def flags_of(*command: str) -> frozenset[str]:
     return frozenset(re.findall(r"--[a-z][a-z0-9-]*", ended.out)) | {"--help"} | OTHER_NAMES
 
 
+def test_modules_of_the_design_are_there() -> None:
+    text = (HOME / "docs/design.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    named = {name for cell in cells for name in re.findall(r"`(?:[\w/]*/)?([\w*]+\.py)`", cell)}
+    assert len(named) > 50
+    assert [name for name in sorted(named) if not any(HOME.glob(f"src/**/{name}"))] == []
+
+
 def tasks() -> list[str]:
     """The tasks, as folders name them."""
     return sorted(path.parent.name for path in HOME.glob("src/elman/tasks/*/options.py"))
