@@ -230,7 +230,7 @@ def _delimited(
     names = delimited.named(head, where) if header else tuple(str(k + 1) for k in range(len(head)))
     facts = [dialect.told] if dialect.told else []
     if dialect.above and separator is None:
-        facts.append(f"the first {counted(dialect.above, 'line')} above the table: passed over")
+        facts.append(f"{counted(dialect.above, 'line')} above the table: passed over")
     made = Table(
         shown, "csv", names, header, lambda bad: iter(()), head=tuple(head) if header else (),
         dialect=dialect, asked=asked, known=known, facts=tuple(facts),

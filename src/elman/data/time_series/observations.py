@@ -20,6 +20,7 @@ from elman.data.tables.numerals import Numerals
 from elman.data.tables.profile import is_missing
 from elman.data.tables.table import Table
 from elman.data.time_series.layout import Settled
+from elman.wording import counted
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,7 +66,7 @@ class _Reader:
         if not self.settled.timed:
             moments = [_counted(which)]
         if self.blank:
-            facts.append(f"{self.blank:,} rows without a time and a value are left out")
+            facts.append(f"left out: {counted(self.blank, 'row')} without a time and a value")
         width = self.parts[0][3].shape[1] if self.parts else 0
         return Observations(
             list(self.numbers), self.static, which,

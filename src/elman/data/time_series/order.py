@@ -18,6 +18,7 @@ from elman.data.time_series.frequency import usual
 from elman.data.time_series.grid import DAY, HOUR
 from elman.data.time_series.observations import Floats, Ints, Observations, shown
 from elman.data.time_series.options import Duplicates
+from elman.wording import counted
 
 MONTHS_APART = 150  # days from one change of the clocks to the next, at least
 BY = {"sum": "added up", "mean": "averaged", "last": "the last of them taken"}
@@ -50,8 +51,8 @@ def in_order(
     starts = np.flatnonzero(fresh)
     made = replace(rows.at(starts), values=_joined(rows.values, starts, how or "mean"))
     if how is not None:
-        again = int((~fresh).sum())
-        return made, (*facts, f"{again:,} values at times that come again are {BY[how]}")
+        again = counted(int((~fresh).sum()), "value")
+        return made, (*facts, f"{again} at times that come again: {BY[how]}")
     if back <= len(hours) * len(rows.names):
         facts = ()  # the clocks went back, the rows did not
     days = ", ".join(dates.text(hour) for hour in hours[:4]) + (", …" if len(hours) > 4 else "")
