@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gc
+import gzip
 import hashlib
 import io
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +19,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import openpyxl
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -235,6 +240,39 @@ def test_the_text_may_be_a_column_of_a_table(level: str, tmp_path: Path) -> None
         assert corpus.facts()[-1] == "the text is the column review"
         with pytest.raises(UserError, match='did you mean "review"'):
             encode_corpus(sources, level=level, reading=TextReading(column="reviw"), cache=tmp_path)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "xlsx", "sqlite"])
+def test_the_text_may_be_a_column_of_a_table_that_is_no_text(form: str, tmp_path: Path) -> None:
+    path, cells = tmp_path / f"a.{form}", ["很快，好吃", "so so", None, "never again"]
+    frame = pl.DataFrame({"label": range(len(cells)), "review": cells})
+    if form == "xlsx":
+        book = openpyxl.Workbook()
+        for row in [frame.columns, *frame.rows()]:
+            book.active.append(row)
+        book.save(path)
+    elif form == "sqlite":
+        with contextlib.closing(sqlite3.connect(path)) as base:
+            base.execute("CREATE TABLE t (label, review)")
+            base.executemany("INSERT INTO t VALUES (?, ?)", frame.rows())
+            base.commit()
+    else:
+        (frame.write_parquet if form == "parquet" else frame.write_ipc)(path)
+    sources, wanted = resolve([str(path)]), "\n".join(filter(None, cells))
+    corpus = encode_corpus(
+        sources, level="characters", reading=TextReading(column="review"), cache=tmp_path
+    )
+    assert corpus.vocabulary.decode(ids_of(corpus)) == wanted
+    assert corpus.encodings == ("utf-8",)
+    with pytest.raises(UserError, match=f"a.{form}: an? .*, which is no text; .*--column"):
+        encode_corpus(sources, level="words", cache=tmp_path)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    packed = resolve([str(path.rename(tmp_path / f"a.{form}.gz"))])
+    if form != "xlsx":  # one archive within another
+        with pytest.raises(UserError, match=r"a packed .*; unpack it first"):
+            encode_corpus(
+                packed, level="words", reading=TextReading(column="review"), cache=tmp_path
+            )
 
 
 def test_rows_that_cannot_be_read_are_counted_once_and_again(tmp_path: Path) -> None:

@@ -17,10 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.cache import cache_folder, in_use, kept_bytes, prune, replacing, touch
-from elman.data.source import BLOCK, Source, encoding_of, holds_no_text, read_bytes, read_text
+from elman.data.source import (
+    BLOCK,
+    UTF8,
+    Source,
+    encoding_of,
+    holds_no_text,
+    read_bytes,
+    read_text,
+)
 from elman.data.tables.content import BadRows
 from elman.data.tables.encodings import told
 from elman.data.tables.options import TableOptions
+from elman.data.tables.other_forms import a_file, form_within
 from elman.data.tables.table import open_table
 from elman.data.vocabulary import Bytes, Vocabulary, build, from_json
 from elman.errors import RunError, UserError
@@ -79,7 +88,9 @@ class TextReading:
                 require_encoding(self, name)
 
     def of(self, source: Source) -> str:
-        """The encoding of a source."""
+        """The encoding of a source; UTF-8 of a table in a file that is no text."""
+        if self.column is not None and form_within(source) is not None:
+            return UTF8
         return self.encoding or encoding_of(source, self.expected).encoding
 
     def text(
@@ -88,6 +99,12 @@ class TextReading:
     ) -> Iterator[str]:  # fmt: skip
         """The text of all sources; `note` is called with their bytes. UserError as `read_text`."""
         if self.column is None:
+            for source in sources:
+                if (form := form_within(source)) is not None:
+                    raise UserError(
+                        f"{source.shown}: {a_file(form)}, which is no text; give a text file, or "
+                        "train with --column, the name of its column of texts"
+                    )
             return read_text(sources, note, encoding=self.encoding, expected=self.expected)
         return self._cells(sources, self.column, note, bad or BadRows(skip=False, advice=MEND))
 
