@@ -117,3 +117,15 @@ def test_stray_quotes_between_tabs_are_letters_and_whole_ones_hold_cells_togethe
     assert not dialect_of(["a\tb\n", 'he said "1\tok\n', "x\ty\n"]).quoted
     assert dialect_of(["a\tb\n", '"he said ""1"""\tok\n', "x\ty\n"]).quoted
     assert dialect_of(["a\tb\n", '"two\n', 'lines"\tok\n', "x\ty\n"]).quoted
+
+
+def test_what_r_writes_is_a_table(read: Read) -> None:
+    opened = read('"x" "y z"\n"1" 1 "a b"\n"2" 3 "c"\n"3" 5 "d"\n', "e.txt")
+    assert opened.columns == ("", "x", "y z")
+    assert cells(opened) == [["1", "1", "a b"], ["2", "3", "c"], ["3", "5", "d"]]
+    opened = read('x y\n"a" 1 2\n"b" 3 4\n"c" 5 6\n', "e.txt")
+    assert opened.columns == ("", "x", "y") and cells(opened)[0] == ["a", "1", "2"]
+
+
+def test_years_head_columns_even_over_numbers_that_rise() -> None:
+    assert has_header(["name", "2001", "2002", "2003"], [["a", "1", "2", "3"]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from elman.data.tables.arriving import Arriving
 from elman.data.tables.content import BadRows
 from elman.data.tables.delimited import Dialect
 from elman.data.tables.options import TableOptions
-from elman.data.tables.reading import Reading
+from elman.data.tables.reading import Reading, reading_from_json
 from elman.data.tables.table import Row, Table
 from elman.data.tables.writer import Form, Writer
 from elman.errors import UserError
@@ -212,3 +213,18 @@ def test_a_line_without_an_end_is_refused_before_memory_runs_out(
     monkeypatch.setattr(delimited, "LONGEST_FIELD", 1000)
     source = make(json.dumps({"a": "x" * 5000}), "a.jsonl")
     assert "a line of more than 1,000 characters" in refusal(lambda: table.open_table(source))
+
+
+def test_what_is_known_of_a_database_holds_for_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    base = sqlite3.connect(path)
+    for name in ("one", "two"):
+        base.execute(f"create table {name} (x, {name})")
+        base.execute(f"insert into {name} values (1, '{name}')")
+    base.commit()
+    base.close()
+    asked = TableOptions(table="two")
+    known = table.open_table(Source("a.db", path), asked).examined.reading
+    assert rows_of(table.open_table(Source("a.db", path), known=known)) == [{"x": 1, "two": "two"}]
+    again = reading_from_json(json.loads(json.dumps(known.to_json())))
+    assert again == known

@@ -27,11 +27,16 @@ class BadRows:
 
     def refuse(self, told: str) -> None:
         """The same, for a line that tells already where it is."""
-        if not self.skip:
-            raise UserError(f"{told}; {self.advice}")
+        if not self.skip:  # who is told of a better option needs no second one
+            raise UserError(told if "--" in told else f"{told}; {self.advice}")
         self.count += 1
         if len(self.first) < 5:
             self.first.append(told)
+
+    def nothing_left(self, told: str) -> UserError:
+        """The error where nothing could be read, with what is wrong with the first left out."""
+        left_out = f", as what it has was left out; {self.first[0]}" if self.first else ""
+        return UserError(told + left_out)
 
 
 class Block(NamedTuple):

@@ -24,6 +24,7 @@ SEPARATORS = (",", ";", "\t", "|")
 SPACES = " "  # as a separator: one or more of them
 SNIFFED = 1000  # records from which the way of writing is found
 PREAMBLE = 30  # lines above a table that are passed over at most
+FIRST_YEAR, LAST_YEAR = 1500, 2200  # in a header
 AGREE = 0.9  # share of the records that must have as many cells as most
 LONGEST_FIELD = 1 << 24  # characters, of a cell and of a line
 WORDS_OF_CSV = {  # what Python's reader says, in words that help
@@ -92,7 +93,8 @@ def dialect_of(lines: Iterable[str], separator: str | None = None) -> Dialect:
     if separator is None and begun and (found := re.fullmatch(r"sep=(.)\s*", begun[0])):
         separator, above = found[1], 1  # as spreadsheets write it
     chosen = separator if separator is not None else _separator(begun)
-    quoted = chosen != SPACES and (chosen != "\t" or _quoted(begun))
+    holds = {"\t": _quoted, SPACES: _parted_by_spaces}.get(chosen)
+    quoted = holds is None or holds(begun)
     dialect = Dialect(chosen, quoted, above)
     counts = [
         (line, len(cells))
@@ -143,7 +145,18 @@ def _separator(lines: Sequence[str]) -> str:
         return best[1]
     cells = [line.split() for line in lines if line.strip()]
     parted = bool(cells) and len(cells[0]) > 1 and len({len(c) for c in cells}) == 1
-    return SPACES if parted and all(_is_number(c) for row in cells for c in row) else ","
+    if parted and all(_is_number(c) for row in cells for c in row):
+        return SPACES
+    return SPACES if _parted_by_spaces(lines) else ","
+
+
+def _parted_by_spaces(lines: Sequence[str]) -> bool:
+    """Whether single spaces part cells, some of them between quotation marks, as R writes them."""
+    if len(lines) < 3 or not all(line[:1] == '"' for line in lines[1:]):
+        return False
+    found = [cells for _, cells in records(iter(lines), Dialect(SPACES))]
+    widths = {len(cells) if isinstance(cells, list) else 0 for cells in found[1:]}
+    return len(widths) == 1 and min(widths) > 2 and len(found[0]) in (max(widths), max(widths) - 1)
 
 
 def _quoted(lines: Sequence[str]) -> bool:
@@ -273,7 +286,9 @@ def has_header(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         return False
     if not any(VALUE.fullmatch(cell) for cell in head if cell.strip()):
         return True
-    return _dated(head, rows) or (_goes_up(head) and not any(_goes_up(row) for row in rows[:1]))
+    if _dated(head, rows):
+        return True
+    return _goes_up(head) and (_are_years(head) or not any(_goes_up(row) for row in rows[:1]))
 
 
 def _dated(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -290,6 +305,12 @@ def _goes_up(head: Sequence[str]) -> bool:
     steps = {b - a for a, b in itertools.pairwise(numbers)}
     together = len(numbers) + len(names) == len(head)
     return bool(names) and together and len(numbers) > 2 and len(steps) == 1 and min(steps) > 0
+
+
+def _are_years(head: Sequence[str]) -> bool:
+    """Whether all its numbers may be years."""
+    numbers = [int(cell) for cell in head if cell.strip().isdecimal() and len(cell) < 16]
+    return all(FIRST_YEAR <= number <= LAST_YEAR for number in numbers)
 
 
 def _is_number(text: str) -> bool:

@@ -15,7 +15,7 @@ from elman.options import make
 
 if TYPE_CHECKING:
     from elman.data.tables.dates import Dates
-    from elman.data.tables.numerals import Numerals
+    from elman.data.tables.numerals import Mark, Numerals
 
 # Names of a column that holds nothing but the number of its row. Those without a name are the index
 # of a data frame.
@@ -23,6 +23,9 @@ ROW_NUMBERS = frozenset(
     {"", "unnamed: 0", "index", "no", "no.", "nr", "nr.", "row", "rownum", "row_number", "#",
      "序号", "编号", "行号", "番号", "번호"}
 )  # fmt: skip
+
+
+MARKS: Mapping[str, Mark] = {"point": ".", "comma": ","}
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Reading:
     separator: str = ","
     quoted: bool = True  # quotation marks hold cells together
     header: bool = True
+    sheet: str | None = None  # of a spreadsheet, table and query of a database, as asked for
+    table: str | None = None
+    query: str | None = None
     columns: tuple[Column, ...] = ()
 
     def column(self, name: str) -> Column:
@@ -93,9 +99,12 @@ def reading_from_json(data: Any) -> Reading:
             )
             for one in data["columns"]
         )
+        sheet, table, query = (data[name] for name in ("sheet", "table", "query"))
+        if not all(one is None or isinstance(one, str) for one in (sheet, table, query)):
+            raise ValueError("a sheet, table or query that is no text")
         return Reading(
             str(data["encoding"]), str(data["separator"]), bool(data["quoted"]),
-            bool(data["header"]), columns,
+            bool(data["header"]), sheet, table, query, columns,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{where} ({error})") from None
@@ -117,7 +126,7 @@ def read_columns(
         )
     sure = {name for name, found in dates.items() if found is not None and found.sure}
     numeric = [p for p in profiles if p.name not in sure]
-    mark = {"point": ".", "comma": ",", None: None}[asked.decimal]
+    mark: Mark | None = None if asked.decimal is None else MARKS[asked.decimal]
     numerals = {p.name: numerals_of(p, mark) for p in numeric}
     there = [found for found in numerals.values() if found is not None]
     commas = any(found.decimal == "," and not found.assumed for found in there)

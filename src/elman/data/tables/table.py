@@ -16,7 +16,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from elman.data.source import Source, encoding_of, read_text
-from elman.data.tables import delimited, json_texts, objects
+from elman.data.tables import delimited, forms, json_texts, objects
 from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
 from elman.data.tables.delimited import Dialect, split_lines
@@ -115,9 +115,11 @@ class Table:
         if not profiles or not profiles[0].count:
             raise UserError(f"{self.shown}: holds no rows{' but its header' * self.header}")
         columns = read_columns(profiles, self.asked, semicolons=self.dialect.separator == ";")
+        asked = self.asked
         reading = Reading(
-            self.encoding, self.dialect.separator, self.dialect.quoted, self.header, columns
-        )
+            self.encoding, self.dialect.separator, self.dialect.quoted, self.header, asked.sheet,
+            asked.table, asked.query, columns,
+        )  # fmt: skip
         return Examined(reading, {profile.name: profile for profile in profiles})
 
 
@@ -132,7 +134,7 @@ def open_table(
     Whether the first row is a header is found where neither `asked` nor `known` says so.
     UserError: no row, or no such table.
     """
-    other = open_other_form(source, asked)
+    other = open_other_form(source, asked if known is None else _again(source, asked, known))
     if other is not None:
         return of_content(source.shown, other, asked, known)
     expected = "" if known is None else known.encoding
@@ -141,6 +143,16 @@ def open_table(
     named = ending(source)
     opened = _opened(source.shown, texts, ENDINGS.get(named), named, asked, known, lists)
     return replace(opened, encoding=encoding)
+
+
+def _again(source: Source, asked: TableOptions, known: Reading) -> TableOptions:
+    """What is asked of a file of another form: the sheet, table or query of the training data."""
+    form = None if source.path.suffix in PACKED else forms.form_of(source.path, source.shown)
+    if form in forms.SHEETS and asked.sheet is None:
+        return replace(asked, sheet=known.sheet)
+    if form in forms.DATABASES and asked.table is None and asked.query is None:
+        return replace(asked, table=known.table, query=known.query)
+    return asked
 
 
 def open_stream(
