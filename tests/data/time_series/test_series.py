@@ -185,7 +185,7 @@ WRONG = {
 
 @pytest.mark.parametrize("what", WRONG)
 def test_a_row_that_is_wrong_is_told_by_its_line_or_left_out(tmp_path: Path, what: str) -> None:
-    with pytest.raises(UserError, match=rf"w\.csv, line 4: .*{what}.*--skip-bad-rows"):
+    with pytest.raises(UserError, match=rf"w\.csv, line 4: .*{what}.*--(skip-bad-rows|duplicates)"):
         _read(tmp_path / "w.csv", WRONG[what])
     if what != "no such time follows":
         bad = BadRows(skip=True)
