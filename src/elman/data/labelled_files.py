@@ -24,7 +24,6 @@ from elman.data.labelled_tables import read_table
 from elman.data.source import Source
 from elman.data.tables import forms, table
 from elman.data.tables.content import BadRows
-from elman.errors import UserError
 
 MARK = b"__label__"
 TRAIN = ("train", "training")
@@ -42,7 +41,7 @@ def read(data: Sequence[str], roles: LabelRoles, bad: BadRows, wanted: Wanted = 
         roles = parts[-1].roles  # what was understood of one holds for the next
     examples = joined(parts)
     if not len(examples):
-        raise UserError(f"{data[0]}: holds no sequences")
+        raise bad.nothing_left(f"{data[0]}: holds no sequences")
     return examples
 
 

@@ -142,7 +142,7 @@ def read(
             "belong together, source and target, or tables with a column for each"
         )
     if not len(pairs):
-        raise UserError(f"{data[0]}: holds no pairs")
+        raise bad.nothing_left(f"{data[0]}: holds no pairs")
     return pairs
 
 

@@ -111,7 +111,7 @@ def read(
             facts.append(f'rows sorted by "{columns.time}"{where}')
         items += [one.trajectory for _, one in made]
     if not items:
-        raise UserError(f"{data[0]}: holds no sequences")
+        raise bad.nothing_left(f"{data[0]}: holds no sequences")
     if columns.every_step is None:
         columns = replace(columns, every_step=_every_step(items))
         facts.append(f"a target at every step: {'yes' if columns.every_step else 'no'}")

@@ -40,7 +40,7 @@ def read(
         settled = opened.roles
         found += [p.sentence for p in opened.pieces(bad) if p.sentence is not None]
     if not found:
-        raise UserError(f"{data[0]}: holds no sentences")
+        raise bad.nothing_left(f"{data[0]}: holds no sentences")
     return Sentences(found, tuple(dict.fromkeys(facts)), settled)
 
 

@@ -161,7 +161,7 @@ def of_table(
         facts += more
     found = _divided(opened, settled, rows, bad, known)
     if not found.series:
-        raise UserError(f"{opened.shown}: holds no series")
+        raise bad.nothing_left(f"{opened.shown}: holds no series")
     if found.grid is not None:
         facts.append(f"times: {found.grid.told}")
     return replace(found, facts=tuple(facts), warnings=settled.warnings, form=opened.form)

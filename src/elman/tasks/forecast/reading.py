@@ -319,7 +319,7 @@ def resumed(
         else:
             kept.append(one)
     if not kept:
-        raise UserError(f"{name}: no series can be forecast")
+        raise bad.nothing_left(f"{name}: no series can be forecast")
     found = replace(found, series=kept)
     if ahead:
         check = np.stack([np.arange(len(kept)), [len(one) for one in kept]], 1).astype(np.int64)
