@@ -30,6 +30,7 @@ import elman
 from elman.errors import UserError
 
 GOOD = "the quick brown fox jumps over the lazy dog.\n" * 20
+UNICODE = "le lièvre dépasse la fougère, 敏捷的狐狸跳过了懒狗。Füchse sind schöne Tiere.\n" * 20
 SMALL = ("--epochs", "1", "--hidden-size", "4", "--sample", "0", "--threads", "1")
 NEEDED = (
     "options.toml", "preprocessing.json", "model.safetensors", "checkpoint/state.safetensors",
@@ -96,14 +97,10 @@ DATA: dict[str, bytes] = {
     "two-characters.txt": b"ab",
     "three-characters.txt": b"abc",
     "mark-alone.txt": b"\xef\xbb\xbf",
-    "latin1.txt": (GOOD + "caf\u00e9").encode("latin-1"),
-    "gb18030.txt": ("狐狸跳过了懒狗" * 50).encode("gb18030"),
-    "utf16.txt": GOOD.encode("utf-16"),
-    "utf16-le.txt": GOOD.encode("utf-16-le"),
-    "utf32.txt": GOOD.encode("utf-32"),
-    "surrogate.txt": GOOD.encode() + b"\xed\xa0\x80",
-    "overlong.txt": GOOD.encode() + b"\xc0\xaf",
-    "ends-early.txt": GOOD.encode() + "狐".encode()[:2],
+    "utf16-odd.txt": GOOD.encode("utf-16") + b"a",
+    "surrogate.txt": UNICODE.encode() + b"\xed\xa0\x80",
+    "overlong.txt": UNICODE.encode() + b"\xc0\xaf",
+    "ends-early.txt": UNICODE.encode() + "狐".encode()[:2],
     "nul.txt": GOOD.encode() + b"\0" + GOOD.encode(),
     "image.txt": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4,
     "no-archive.txt.gz": GOOD.encode(),
@@ -118,6 +115,25 @@ DATA: dict[str, bytes] = {
     "short.txt.zst": zstandard.compress(GOOD.encode())[:-3],
     "rubbish-after.txt.zst": zstandard.compress(GOOD.encode()) + b"rubbish",
 }
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "told"),
+    [
+        (GOOD + "café", "latin-1", "Windows-1252"),
+        ("狐狸跳过了懒狗" * 50, "gb18030", "GB18030"),
+        (GOOD, "utf-16", "UTF-16 with a mark"),
+        (GOOD, "utf-16-le", "UTF-16 without a mark"),
+        (GOOD, "utf-32", "UTF-32 with a mark"),
+    ],
+)
+def test_text_in_another_encoding_is_read_and_told(
+    tmp_path: Path, text: str, encoding: str, told: str
+) -> None:
+    (tmp_path / "x.txt").write_bytes(text.encode(encoding))
+    ended = call("train", "text", tmp_path / "x.txt", *SMALL, "--run", tmp_path / "run")
+    assert ended.code == 0, ended
+    assert f"read as {told}" in ended.err
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -136,11 +152,12 @@ def test_data_with_a_wrong_byte_anywhere(
     tmp_path_factory: pytest.TempPathFactory, level: str, good: int, bad: bytes
 ) -> None:
     folder = tmp_path_factory.mktemp("data")
-    (folder / "x.txt").write_bytes(GOOD.encode()[:good] + bad + GOOD.encode())
+    before = UNICODE[:good].encode()
+    (folder / "x.txt").write_bytes(before + bad + UNICODE.encode())
     line = refused(
         folder, "train", "text", folder / "x.txt", "--level", level, *SMALL, "--run", folder / "run"
     )
-    assert f"x.txt, byte {good:,}:" in line
+    assert f"x.txt, byte {len(before):,}:" in line
 
 
 @pytest.mark.parametrize(
@@ -268,7 +285,7 @@ def test_options_of_train(tmp_path: Path, flags: str) -> None:
         "--seed=-1",
         "--seed=36893488147419103232", "--tempreature=1", "--state=/absent", "--state=/",
         "--device=tpu", "--weights=int4", "--weights", "--weights=Float16",
-        "--prompt", "another", "--json",
+        "--prompt", "another",
     ],
 )  # fmt: skip
 def test_options_of_generate(trained: Path, flags: str) -> None:

@@ -48,11 +48,14 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "m.csv": ({"m.csv": b"\xef\xbb\xbf"}, "holds no text"),
     "cell.csv": ({"cell.csv": "text,label\n" + GOOD + ",a\n"}, 'line 42: "text" is empty'),
     "word.csv": ({"word.csv": "u,v,label\n" + NUMBERS + "1,two,a\n"}, "line 42: \"v\" is 'two'"),
-    "inf.csv": ({"inf.csv": "u,v,label\n" + NUMBERS + "1,inf,a\n"}, 'line 42: "v" is inf'),
+    "inf.csv": ({"inf.csv": "u,v,label\n" + NUMBERS + "1,inf,a\n"}, "line 42: \"v\" is 'inf', not"),
     "one.csv": ({"one.csv": "text,label\n" + GOOD + "x,c\n"}, 'the only sequence of the class "c"'),
     "same.csv": ({"same.csv": "text,label\n" + "x,a\ny,a\n" * 9}, 'one class only, "a"'),
-    "gb.csv": ({"gb.csv": ("文本,标签\n" + "好,1\n坏,0\n" * 9).encode("gb18030")}, "--encoding"),
-    "16.csv": ({"16.csv": ("text,label\n" + GOOD).encode("utf-16")}, "UTF-16, not UTF-8"),
+    "8.csv": (
+        {"8.csv": ("文本,标签\n" + "很好,1\n很坏,0\n" * 99).encode() + b"\xba\xc3,1\n"},
+        "byte 1,796: not UTF-8 (0xba)",
+    ),
+    "16.csv": ({"16.csv": ("text,label\n" + GOOD).encode("utf-16")[:-1]}, "--encoding"),
     "a.csv --encoding rot13": ({"a.csv": "text,label\n" + GOOD}, "--encoding rot13: needs"),
     "a.csv --encoding latin-7": ({"a.csv": "text,label\n" + GOOD}, "--encoding latin-7: needs"),
     "a.csv --validation-data b.csv": (

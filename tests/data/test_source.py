@@ -221,6 +221,25 @@ def test_a_stream_without_a_mark_is_utf_8_or_what_is_expected(ascii: str, size: 
         list(stream_text("-", stream))  # type: ignore[arg-type]
 
 
+@given(good=st.integers(0, 40), size=st.integers(1, 9), expected=st.sampled_from(["", "gb18030"]))
+def test_a_zero_byte_in_a_stream_is_an_error_at_its_place(
+    good: int, size: int, expected: str
+) -> None:
+    stream = Dripping(b"a" * good + b"\0" + b"b" * 9, size)
+    with pytest.raises(UserError, match=f"byte {good}: a zero byte"):
+        list(stream_text("-", stream, expected=expected))  # type: ignore[arg-type]
+
+
+def test_utf_16_without_a_mark_is_read_from_files_and_expected_of_streams(tmp_path: Path) -> None:
+    text = "the quick brown fox, très vite\n" * 40
+    for encoding in ("utf-16-le", "utf-16-be"):
+        (tmp_path / "x.txt").write_bytes(text.encode(encoding))
+        assert "".join(read_text(resolve([str(tmp_path / "x.txt")]))) == text
+        stream = Dripping(text.encode(encoding), 10)
+        read = "".join(stream_text("-", stream, expected=encoding))  # type: ignore[arg-type]
+        assert read == text
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 @pytest.mark.parametrize("harm", ["truncated", "scrambled", "no archive"])
 def test_a_broken_archive_is_named(tmp_path: Path, suffix: str, harm: str) -> None:

@@ -195,10 +195,12 @@ def stream_text(
         blocks = chain([start] if start else [], blocks)
         if own == UTF8 and expected:
             for block in blocks:
-                if not block.isascii():
-                    own = UTF8 if _may_be_utf8(block) else expected
+                wide = b"\0" in block and _is_wide(expected)
+                if wide or not block.isascii():
+                    own = UTF8 if not wide and _may_be_utf8(block) else expected
                     blocks = chain([block], blocks)
                     break
+                _without_zero(block, at, shown, instead)
                 yield block.decode("ascii")
                 at += len(block)
     yield from _decoded(shown, blocks, _ignored, own, instead, at)
@@ -218,6 +220,11 @@ def _is_utf8(encoding: str) -> bool:
     return codecs.lookup(encoding).name == UTF8
 
 
+def _is_wide(encoding: str) -> bool:
+    """Whether every letter of ASCII has a zero byte."""
+    return len("a".encode(encoding)) > 1
+
+
 def _may_be_utf8(block: bytes) -> bool:
     try:
         codecs.getincrementaldecoder(UTF8)().decode(block)
@@ -233,18 +240,24 @@ def _decoded(
     """The text of the blocks, the first of which stands at `position`."""
     decoder = codecs.getincrementaldecoder(encoding)()
     begun = position > 0
-    wide = len("a".encode(encoding)) > 2  # every letter of ASCII has a zero byte
+    wide = _is_wide(encoding)
     for block in blocks:
         note(block)
         if _is_utf8(encoding) and not begun and block[:2] in BOM_UTF16:
             raise UserError(f"{shown}: UTF-16, as its mark tells, not UTF-8; give {instead}")
-        if not wide and (zero := block.find(0)) >= 0:
-            raise _unreadable(shown, Unreadable(position + zero, 0), instead)
+        if not wide:
+            _without_zero(block, position, shown, instead)
         text = _decode(decoder, block, False, shown, position, instead)
         position += len(block)
         yield text if begun else text.removeprefix("\ufeff")
         begun = begun or bool(text)
     _decode(decoder, b"", True, shown, position, instead)
+
+
+def _without_zero(block: bytes, position: int, shown: str, instead: str) -> None:
+    """UserError where a zero byte stands in a block, the first byte of which is at `position`."""
+    if (zero := block.find(0)) >= 0:
+        raise _unreadable(shown, Unreadable(position + zero, 0), instead)
 
 
 def _decode(
