@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from calling import call
 
+from elman.data import labelled_files as labelled
+from elman.data.label_roles import LabelRoles
 from elman.data.tables.content import BadRows
 from elman.data.time_series import series
 from elman.data.time_series.options import SeriesOptions
@@ -134,3 +137,74 @@ def test_nothing_is_gained_over_the_last_value_of_random_walks(tmp_path: Path) -
     report = (run / "report.md").read_text()
     assert "WARNING: nothing is gained over the baseline, last value repeated, that" in report
     assert "beats its baseline" not in report and "WARNING: nothing is gained" in ended.err
+
+
+# ---- Other tasks ---------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    """What a table is for another task: words of the page before training."""
+
+    task: str
+    files: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+OTHERS: dict[str, Seen] = {
+    "index_regress": Seen("regress", ("index_regress.csv",),
+                          ("passed over: the column without a name", "inputs u; targets y",
+                           "all rows as one sequence")),
+    "engine_cycles": Seen("regress", ("engine_cycles.csv",),
+                          ('sequences by "unit_nr"', 'in the order of "time_cycles"',
+                           "inputs s1; targets RUL", "7 sequences for training, 1 for")),
+    "booleans": Seen("regress", ("booleans.csv",), ("inputs valve", "True is 1, False is 0")),
+    "gbk": Seen("classify", ("gbk.csv",), ("read as GB18030", 'column "标签"', 'column "评论"')),
+    "multi": Seen("classify", ("multi.csv",),
+                  ('"toxic", "obscene"', "several labels at once", 'column "text"')),
+    "nested": Seen("classify", ("nested.jsonl",), ('sequences from column "data.text"',)),
+    "empty_columns": Seen("classify", ("empty_columns.csv",),
+                          ('labels from column "v1"', 'sequences from column "v2"', "empty")),
+    "stray_quotes": Seen("classify", ("stray_quotes.tsv",),
+                         ('labels from column "label"', "classes: bad")),
+    "tokenised": Seen("translate", ("tokenised.zh", "tokenised.en"),
+                      ("both sides are tokenised already",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_tables_of_other_tasks_are_read_as_they_are_meant(name: str, tmp_path: Path) -> None:
+    seen, run = OTHERS[name], tmp_path / "run"
+    files = [CASES / file for file in seen.files]
+    ended = call(
+        "train", seen.task, *files, "--epochs", "1", "--hidden-size", "4", "--threads", "1",
+        "--run", run,
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    for words in seen.told:
+        assert words in ended.err, ended.err
+    again = call("evaluate", run, *files)
+    assert again.code == 0, again.err
+    answered = call("predict", run, files[0])
+    assert answered.code == 0, answered.err
+    lines = [line for line in files[0].read_bytes().splitlines() if line.strip()]
+    assert answered.out.count("\n") == len(lines)
+
+
+def test_labels_of_stray_quotes_are_two(tmp_path: Path) -> None:
+    found = labelled.read([str(CASES / "stray_quotes.tsv")], LabelRoles(), BadRows(False))
+    assert sorted(set(found.labels)) == ["bad", "ok"]
+    assert any(text == 'he said "1' for text in found.texts)
+
+
+def test_translations_are_written_as_the_data_is_tokenised(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    files = (CASES / "tokenised.zh", CASES / "tokenised.en")
+    ended = call(
+        "train", "translate", *files, "--epochs", "14", "--hidden-size", "64", "--embedding", "64",
+        "--learning-rate", "5e-3", "--threads", "1", "--seed", "1", "--json", "--run", run,
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    scores = json.loads(ended.out)["scores"]
+    assert scores["bleu"] > 90 and scores["exact"] > 0.9
+    said = call("predict", run, files[0]).out.splitlines()
+    assert all(line.endswith(" .") for line in said if line.endswith("."))
