@@ -275,7 +275,7 @@ def numerals_of(profile: Profile, decimal: Mark | None = None) -> Numerals | Non
         suffix=after,
         minus=_most((parts.minus, n) for parts, _, n in found if parts.minus) or "-",
         digits=_digits_of(profile, found),
-        assumed=decimal is None and _is_assumed(way, found, zero_led),
+        assumed=decimal is None and not profile.typed and _is_assumed(way, found, zero_led),
     )
 
 

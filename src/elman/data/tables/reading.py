@@ -111,10 +111,11 @@ def reading_from_json(data: Any) -> Reading:
 
 
 def read_columns(
-    profiles: Sequence[Profile], asked: TableOptions, *, semicolons: bool
+    profiles: Sequence[Profile], asked: TableOptions, *, separator: str
 ) -> tuple[Column, ...]:
-    """What each column holds, by all its cells. Of `semicolons` between cells, commas are likely to
-    stand before fractions."""
+    """What each column holds, by all its cells. What one leaves open, as 1,234 or 1.234 do, another
+    one tells, or the `separator` of cells: where it is a semicolon, commas are likely to stand
+    before fractions; where it is a comma, points do. It is empty where no mark parts them."""
     from elman.data.tables.dates import dates_of
     from elman.data.tables.numerals import numerals_of
 
@@ -135,11 +136,14 @@ def read_columns(
         for p in numeric
         if (found := numerals[p.name]) is not None
     )
-    if mark is None and (commas or semicolons) and not points:
-        # What one column leaves open, as 1,234 or 1.234 do, another one or the separator tells.
-        for p in numeric:
-            if (found := numerals[p.name]) is not None and found.assumed:
-                numerals[p.name] = numerals_of(p, ",") or found
+    for p in numeric:
+        found = numerals[p.name]
+        if mark is not None or found is None or not found.assumed:
+            continue
+        if points or (separator == "," and not commas and not found.groups):
+            numerals[p.name] = replace(found, assumed=False)
+        elif commas or separator == ";":
+            numerals[p.name] = numerals_of(p, ",") or found
     return tuple(
         Column(p.name, numerals.get(p.name), dates[p.name], _passed_over(p)) for p in profiles
     )

@@ -114,7 +114,8 @@ class Table:
         profiles = profiled(self.columns, self.content(quiet))
         if not profiles or not profiles[0].count:
             raise UserError(f"{self.shown}: holds no rows{' but its header' * self.header}")
-        columns = read_columns(profiles, self.asked, semicolons=self.dialect.separator == ";")
+        mark = self.dialect.separator if self.form == "csv" and self.unit == "line" else ""
+        columns = read_columns(profiles, self.asked, separator=mark)
         asked = self.asked
         reading = Reading(
             self.encoding, self.dialect.separator, self.dialect.quoted, self.header, asked.sheet,
