@@ -239,6 +239,25 @@ def test_offsets_become_one_time_line() -> None:
     assert judged(["2020-03-29 01:00 CET", "2020-03-29 03:00 CEST"]).zones_differ
 
 
+@given(
+    hour=st.integers(0, 23), before=st.integers(-11, 13), days=st.integers(3, 40),
+    form=st.sampled_from(["2019-{:%m-%d %H:%M:%S}{}", "2019-{:%m-%dT%H:%M}{}"]),
+)  # fmt: skip
+def test_days_whose_offsets_change_are_those_of_their_clocks(
+    hour: int, before: int, days: int, form: str
+) -> None:
+    """As prices come from New York: 2019-11-01 00:00:00-04:00, 2019-11-04 00:00:00-05:00."""
+    walls = [datetime(2019, 10, 20, hour) + timedelta(days=k) for k in range(days)]
+    zones = [f"{before - (k > days // 2):+03}:00" for k in range(days)]
+    cells = [form.format(wall, zone) for wall, zone in zip(walls, zones, strict=True)]
+    dates = judged(cells)
+    moments = dates.moments(cells)[0].tolist()
+    assert moments == [(wall - datetime(1970, 1, 1)) // timedelta(microseconds=1) for wall in walls]
+    assert dates.text(moments[-1]) == cells[-1]
+    assert dates.text(moments[-1] + date_cells.DAY).endswith(zones[-1])
+    assert "offsets differ" in dates.told()
+
+
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-14 * 60, 14 * 60))
 def test_iso_agrees_with_python(moment: datetime, offset: int) -> None:
     zoned = moment.replace(tzinfo=timezone(timedelta(minutes=offset)))

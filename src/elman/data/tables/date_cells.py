@@ -69,12 +69,14 @@ class CellReader:
     """Reads cells that match an expression with a group for each directive of a pattern.
 
     `first_year` begins the hundred years that two digits can mean; moments are told at `offset`
-    minutes east of UTC where cells have an offset of their own.
+    minutes east of UTC where cells have an offset of their own, but of the wall clock of each if
+    `local`.
     """
 
     regex: re.Pattern[str]
     first_year: int
     offset: int
+    local: bool = False
 
     def moments(self, texts: Sequence[str]) -> tuple[Ints, Bools]:
         """Microseconds since 1970, and True where a text is no such date."""
@@ -109,6 +111,8 @@ class CellReader:
                 fits[row] = True
                 for name, value in values.items():
                     fields[name][row] = value
+        if self.local:
+            fields.pop("z", None)
         return _moments(fields, fits, self.offset)
 
     def _alike(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from elman.data.tables.date_cells import DAY, SCRIPTS, Ints, all_plain, plain
+from elman.data.tables.date_cells import DAY, FIRST, SCRIPTS, Ints, all_plain, plain
 from elman.data.tables.date_numbers import A_NUMBER, EPOCHS, NUMBER, counted
 from elman.data.tables.date_patterns import (
     DIGITS,
@@ -184,6 +184,7 @@ def _completed(
     if zones:
         zone, offset, differ = zone_of(zones)
         dates = replace(dates, zone=zone, offset=offset, zones_differ=differ)
+        dates = _as_days(dates, cells) if differ else dates
     said = {t.letter for t in tokens(dates.pattern)} if dates.pattern not in ONE_NUMBER else set()
     if "y" in said:
         dates = replace(dates, first_year=_first_year(dates, cells))
@@ -192,6 +193,19 @@ def _completed(
         script = next((s for s in SCRIPTS if any(c in s for c in first)), "")
         dates = replace(dates, digits=script)
     return dates
+
+
+def _as_days(dates: Dates, cells: Sequence[str]) -> Dates:
+    """Days, if nearly all cells are of one time of day, by the clocks of their differing offsets:
+    2019-10-25 00:00:00-04:00, 2019-11-04 00:00:00-05:00."""
+    local = replace(dates, zones_differ=False, local=True)
+    moments, bad = local.read(cells)
+    times = np.unique(moments[~bad] % DAY, return_counts=True)[1]
+    if not len(times) or times.max() < NEARLY_ALL * times.sum():
+        return dates
+    last = cells[int(np.where(bad, FIRST, moments).argmax())]
+    zone = next(iter(local.zones([last])), dates.zone)
+    return replace(local, zone=zone)
 
 
 def _first_year(dates: Dates, cells: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """How the dates of a column are written: read into moments, and written again in the same way.
 
 Moments are whole microseconds since 1970-01-01 of the wall clock of the data; where cells have
-offsets from UTC that differ, of UTC.
+offsets from UTC that differ, of UTC, unless these are days.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Dates:
     `pattern` is that of strptime with what `date_patterns` adds, or names a kind of number: "%s",
     "serial", "number". `months`, `weekdays` and `halves` (of the day) are the names as the data
     writes them. `zone` is what follows each time where that is always the same, `offset` its
-    minutes east of UTC. `assumed` is the pattern that fits as well, where no row tells.
+    minutes east of UTC; where they differ, times are in UTC, or if `local` of the wall clock of
+    each, and `zone` is the last. `assumed` is the pattern that fits as well, where no row tells.
     """
 
     pattern: str
@@ -59,6 +60,7 @@ class Dates:
     zone: str = ""
     offset: int = 0
     zones_differ: bool = False
+    local: bool = False
     first_year: int = PIVOT  # of the hundred that two digits can mean
     digits: str = ""  # those of another script, from 0 to 9
     least_decimals: int = 0
@@ -99,7 +101,8 @@ class Dates:
     def _reader(self) -> CellReader | NumberReader:
         if self.pattern in ONE_NUMBER:
             return NumberReader(self.pattern, self.most_decimals)
-        return CellReader(regex(self.pattern, self.given), self.first_year, self.offset)
+        expression = regex(self.pattern, self.given)
+        return CellReader(expression, self.first_year, self.offset, self.local)
 
     def moments(self, cells: Sequence[object]) -> tuple[Ints, Bools]:
         """Microseconds since 1970 [N], and where a cell is no such date [N].
@@ -176,7 +179,9 @@ class Dates:
     def told(self) -> str:
         """How dates are written, what was assumed, and the option that says otherwise."""
         told = [f"written as {self.pattern.replace('%-', '%')}" if self.given else self._manner()]
-        if self.zones_differ:
+        if self.local:
+            told.append("offsets differ: days as each clock counted them")
+        elif self.zones_differ:
             told.append("offsets differ: times are in UTC")
         elif self.zone:
             told.append(f"times at {self.zone}")
