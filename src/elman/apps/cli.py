@@ -79,6 +79,9 @@ train_app = App(
 app.command(train_app)
 
 
+TRAINING = flags(TrainOptions, Group("Training", sort_key=1))
+
+
 def _train_command(name: str) -> Callable[..., None]:
     """`elman train NAME`: its flags are the fields of the task's options and of the training's."""
 
@@ -108,7 +111,7 @@ def _train_command(name: str) -> Callable[..., None]:
             ),
         ],
         "own": flags(tasks.options(name), Group("Model and data", sort_key=2)) | None,
-        "training": flags(TrainOptions, Group("Training", sort_key=1)) | None,
+        "training": TRAINING | None,
         "config": Annotated[
             Path | None,
             Parameter(

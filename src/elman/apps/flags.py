@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Sequence
@@ -27,8 +28,7 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
     file has turned on, --switch=false turns off.
     """
     hints = typing.get_type_hints(kind)
-    documents = [parse(base.__doc__ or "") for base in reversed(kind.__mro__)]
-    texts = {p.arg_name: p.description or "" for d in documents for p in d.params}
+    texts = {n: text for base in reversed(kind.__mro__) for n, text in _texts(base).items()}
     fields: list[tuple[str, Any, Any]] = []
     for field in dataclasses.fields(kind):
         default = _shown(field.default)
@@ -42,15 +42,21 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
             converter=CONVERTERS.get(flag_type),
             metavar=LIST if _is_list(hints[field.name]) else None,
         )
-        hidden = Parameter.combine(parameter, Parameter(show=False))
         optional = flag_type | None
-        for name in (field.name, *field.metadata.get("aliases", ())):
-            one = parameter if name == field.name else hidden
-            fields.append((name, Annotated[optional, one], dataclasses.field(default=None)))
+        fields.append((field.name, Annotated[optional, parameter], dataclasses.field(default=None)))
+        for name in field.metadata.get("aliases", ()):
+            hidden = Parameter.combine(parameter, Parameter(show=False))
+            fields.append((name, Annotated[optional, hidden], dataclasses.field(default=None)))
     named = {"made_from": kind}
     made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True, namespace=named)
     made.__module__ = __name__  # else it counts as one of Python's own types, without fields
     return Parameter(name="*")(made)
+
+
+@functools.cache
+def _texts(kind: type[Any]) -> dict[str, str]:
+    """What the docstring of a class says of its fields."""
+    return {p.arg_name: p.description or "" for p in parse(kind.__doc__ or "").params}
 
 
 def whole(hint: Any, tokens: Sequence[Token]) -> int:
