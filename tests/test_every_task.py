@@ -136,6 +136,6 @@ def test_one_epoch_from_built_in_data_to_a_model_that_is_scored(tmp_path: Path) 
     for name in tasks.names():
         options = TRAINED | SMALL.get(name, {})
         run = elman.train(name, run=tmp_path / name, **options)
-        as_trained = {"beam": 1} if isinstance(tasks.get(name), Decodes) else {}
+        as_trained: dict[str, Any] = {"beam": 1} if isinstance(tasks.get(name), Decodes) else {}
         assert run.evaluate(**as_trained).scores == pytest.approx(run.scores)
         assert (run.path / "report.md").exists()

@@ -186,7 +186,8 @@ def test_sub_folders_and_tables_named_as_parts_are_understood_likewise(tmp_path:
         for items, name in ((found.train, "train"), (found.held, "dev"), (found.test, "test")):
             assert all(text.startswith(name) for text in of(*items).texts)
         assert "elman evaluate RUN" in found.facts[1]
-    assert "not used: notes/" in (parts([str(tmp_path / "f")]) or found).facts
+    noted = parts([str(tmp_path / "f")])
+    assert noted is not None and "not used: notes/" in noted.facts
     # Classes may bear such names, and one part alone is no reason.
     for kind in ("train", "plane"):
         write(tmp_path / "v" / kind / "1.txt", kind)
