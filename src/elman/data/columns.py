@@ -18,21 +18,33 @@ from elman.errors import UserError
 
 SEQUENCES = (
     "sequence", "sequence_id", "series", "unique_id", "trajectory", "episode", "run", "trial",
-    "id", "序列", "编号",
+    "id", "序列", "编号", "編號", "系列", "시퀀스", "sequenz", "serie", "série", "séquence",
+    "secuencia",
+    "sequência", "sequenza", "последовательность", "серия",
 )  # fmt: skip
 # Names that tell one thing from another: unit_nr, patient_id, Machine.
 IDENTITY = re.compile(
     r"(?:.*[_ .-])?(?:id|nr|no|unit|subject|patient|user|machine|engine|session|device|vehicle|"
     r"customer|person|episode|run|trial|batch|store|item|symbol)(?:[_ .-](?:id|nr|no|num|number))?"
-    r"|.*(?:编号|患者|病人|设备|用户|序列)"
+    r"|.*(?:编号|患者|病人|设备|用户|序列|編號|設備|用戶|機器|装置|ユーザー|환자|장치|기계)"
+    r"|(?:.*[_ .-])?(?:maschine|gerät|anlage|fahrzeug|kunde|machine|appareil|véhicule|client|"
+    r"máquina|dispositivo|vehículo|cliente|paciente|veículo|macchina|paziente|станок|машина|"
+    r"устройство|пациент|клиент)"
 )  # fmt: skip
 TIMES = (
     "time", "t", "step", "date", "datetime", "timestamp", "ds", "time_step", "timestep", "cycle",
     "cycles", "time_cycles", "time_in_cycles", "tick", "frame", "seconds", "时间", "日期", "周期",
-    "时刻", "步",
+    "时刻", "步", "時間", "日期時間", "時刻", "日付", "日時", "ステップ", "날짜", "시간", "일시",
+    "단계",
+    "datum", "zeit", "zeitstempel", "zeitpunkt", "zyklus", "schritt", "horodatage", "temps",
+    "fecha", "tiempo", "ciclo", "paso", "passo", "дата", "время", "шаг", "цикл",
 )  # fmt: skip
 INPUTS = ("x", "inputs", "input", "u")
-TARGETS = ("y", "targets", "target", "outputs", "output", "目标")
+TARGETS = (
+    "y", "targets", "target", "outputs", "output", "目标", "目標", "目的変数", "목표", "타깃",
+    "ziel",
+    "zielwert", "cible", "objetivo", "alvo", "obiettivo", "цель",
+)  # fmt: skip
 TARGET_STARTS = ("y_", "target_", "output_")
 STATES, STATE_START = ("h0", "initial", "initial_state"), "initial_"
 STATICS, STATIC_START = ("static",), "static_"

@@ -17,8 +17,16 @@ from elman.data.tables.table import Table
 LABELS = (
     "label", "labels", "class", "class index", "sentiment", "target", "category", "categories",
     "intent", "emotion", "topic", "topics", "genre", "genres", "tags", "y", "标签", "类别", "情感",
+    "标记", "分类", "标注", "標籤", "類別", "標記", "分類", "ラベル", "カテゴリ",
+    "カテゴリー",
+    "クラス", "感情", "레이블", "라벨", "클래스", "카테고리", "감정", "분류", "klasse", "kategorie",
+    "stimmung", "thema", "étiquette", "etiquette", "classe", "catégorie", "categorie", "thème",
+    "etiqueta", "clase", "categoría", "categoria", "sentimiento", "tema", "rótulo", "rotulo",
+    "sentimento", "etichetta", "метка", "класс", "категория", "тональность", "тема",
 )  # fmt: skip
-IDS = ("id", "unique_id", "index", "", "unnamed: 0", "编号")
+# Whole names only: what ends in such a word is no label.
+ALONE = ("y",)
+IDS = ("id", "unique_id", "index", "", "unnamed: 0", "编号", "編號", "番号", "번호", "номер")
 LOOKED_AT = 200  # rows, to see what lists hold and which columns say the same
 FEW, A_CLASS = 50, 10  # classes that a column surely means, and rows that each has at least
 NEARLY_ALL = 0.9  # of the cells that are there

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from elman.data import several
 from elman.data.images import Scan
-from elman.data.label_looks import IDS, LABELS, first_rows, looks_of, plain
+from elman.data.label_looks import ALONE, IDS, LABELS, first_rows, looks_of, plain
 from elman.data.several import Several
 from elman.data.tables.options import TableOptions
 from elman.data.tables.reading import Reading, reading_from_json
@@ -21,9 +21,19 @@ from elman.data.tables.table import Table
 from elman.errors import UserError
 
 TEXTS = (
-    "text", "review", "sentence", "content", "comment", "文本", "评论", "内容", "句子", "title",
+    "text", "review", "sentence", "content", "comment", "文本", "评论", "内容", "句子",
+    "評論", "內容", "文章", "テキスト", "本文", "レビュー", "コメント", "文", "텍스트", "문장",
+    "리뷰",
+    "내용", "댓글", "satz", "rezension", "kommentar", "inhalt", "texte", "avis", "commentaire",
+    "phrase", "contenu", "texto", "reseña", "comentario", "frase", "contenido", "comentário",
+    "resenha", "conteúdo", "testo", "recensione", "commento", "contenuto", "текст", "отзыв",
+    "комментарий", "предложение", "сообщение", "document", "message", "tweet", "title",
 )  # fmt: skip
-SUREST = ("label", "labels", "标签")
+SUREST = (
+    "label", "labels", "标签", "標籤", "ラベル", "레이블", "라벨", "étiquette", "etiqueta",
+    "rótulo",
+    "etichetta", "метка",
+)  # fmt: skip
 SHORT = 20  # characters of a cell on average up to which it may be a class
 WORD = re.compile(r"[-_ ]")  # between the words of a name
 TOLD = 8  # columns that are named
@@ -215,7 +225,7 @@ class _Guess:
         with_text = texts is not None or (steps is None and self._any_text())
         sure = [n for n in self.free if self.looks[n].surely_classes]
         usual = [n for n in self.free if plain(n) in LABELS]
-        usual = usual or [n for n in self.free if WORD.split(plain(n))[-1] in LABELS[:-4]]
+        usual = usual or [n for n in self.free if _ends_as_labels(plain(n))]
         named = [n for n in usual if n in sure]
         truth = [n for n in self.free if self.looks[n].truth]
         chosen: tuple[str, ...]
@@ -324,6 +334,8 @@ class _Guess:
             elif looks.surely_classes or (looks.may_be_classes and plain(name) in LABELS):
                 flag = f"--label-column {_quoted(name)}"
                 lines.append(f"not used: {name}, which could be labels too ({flag})")
+            elif looks.date:
+                lines.append(f"not used: {name}, which holds dates")
             elif text is not None and self._is_text(name):
                 joined = _quoted(",".join([*text, name]))
                 lines.append(f"not used: {name}, which holds words too (--text-column {joined})")
@@ -339,6 +351,12 @@ class _Guess:
         roles = self.roles
         parts = (roles.text_columns, roles.label_columns, roles.columns)
         return {name for part in parts for name in part or ()}
+
+
+def _ends_as_labels(name: str) -> bool:
+    """Whether the last word of a name is one of labels: main_category."""
+    last = WORD.split(name)[-1]
+    return last in LABELS and last not in ALONE
 
 
 def _usual(names: Sequence[str], usual: Sequence[str]) -> str | None:

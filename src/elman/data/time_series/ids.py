@@ -23,13 +23,22 @@ GIVEN = ("unique_id", "series_id", "item_id")  # as the tools of forecasters nam
 KNOWN = (
     *GIVEN, "series", "id", "编号", "symbol", "ticker", "isin", "unit_nr", "unit_id", "patient_id",
     "store_id", "sensor_id", "station_id", "device_id", "sku", "代码", "股票代码",
+    "編號", "代碼", "股票代碼", "銘柄コード", "종목코드", "kennung", "identifiant", "identificador",
+    "идентификатор",
 )  # fmt: skip
 HINTS = (
     "id", "symbol", "ticker", "store", "shop", "item", "sku", "product", "article", "country",
     "region", "city", "state", "station", "sensor", "device", "unit", "patient", "customer", "user",
     "account", "machine", "engine", "meter", "site", "location", "name", "code", "key", "group",
     "category", "series", "variable", "branch", "dept", "filiale", "artikel", "land", "stadt",
-    "门店", "商品", "城市", "地区", "编号", "店", "品", "代码", "名称",
+    "门店", "商品", "城市", "地区", "编号", "店", "品", "代码", "名称", "門店", "地區", "編號",
+    "代碼",
+    "名稱", "都市", "国", "地域", "コード", "名前", "매장", "상품", "도시", "국가", "지역", "코드",
+    "이름",
+    "종목", "geschäft", "markt", "produkt", "kunde", "gerät", "standort", "magasin", "produit",
+    "pays", "ville", "région", "capteur", "client", "tienda", "producto", "país", "pais", "ciudad",
+    "región", "loja", "produto", "cidade", "região", "negozio", "prodotto", "paese", "città",
+    "магазин", "товар", "город", "страна", "регион", "код", "станция", "датчик", "название",
 )  # fmt: skip
 MOST = 8  # columns that are tried together
 TOGETHER = 3  # of them at once

@@ -30,7 +30,11 @@ from elman.options import make, plain
 Ints = NDArray[np.int64]
 VALUES = (
     "y", "value", "values", "target", "值", "数值", "wert", "valeur", "valor", "valore", "значение",
-    "sales", "demand", "quantity", "qty", "销量", "close", "price",
+    "sales", "demand", "quantity", "qty", "销量", "close", "price", "數值", "値", "값", "銷量",
+    "销售额",
+    "銷售額", "数量", "數量", "价格", "價格", "売上", "판매량", "매출", "수량", "umsatz", "absatz",
+    "menge", "preis", "ventes", "quantité", "prix", "ventas", "cantidad", "precio", "vendas",
+    "quantidade", "preço", "vendite", "quantità", "prezzo", "продажи", "количество", "цена",
 )  # fmt: skip
 NO_DATES: Ints = np.zeros(0, dtype=np.int64)
 

@@ -29,14 +29,21 @@ Ints = NDArray[np.int64]
 # Names of what can hardly be anything but times, and of what may be others too.
 STRONG = (
     "ds", "date", "datetime", "timestamp", "date_time", "datum", "fecha", "дата", "日期", "时间",
-    "日付", "날짜", "日期时间", "日時", "zeitstempel", "horodatage",
+    "日付", "날짜", "日期时间", "日時", "zeitstempel", "horodatage", "日期時間", "时间戳", "時間戳",
+    "タイムスタンプ", "타임스탬프", "일시", "일자", "marca de tiempo", "fecha y hora",
+    "data e hora",
+    "data/hora", "carimbo de data/hora", "data e ora", "date et heure", "datum und zeit",
+    "дата и время", "метка времени",
 )  # fmt: skip
 WEAK = (
     "time", "period", "month", "year", "quarter", "week", "day", "hour", "data", "zeit",
     "zeitpunkt", "monat", "jahr", "tag", "woche", "quartal", "mois", "année", "annee", "jour",
     "mes", "año", "ano", "dia", "día", "mese", "anno", "giorno", "mês", "месяц", "год", "день",
     "время", "月份", "年份", "年", "月", "日", "時間", "年月", "시간", "연도",
-    "월", "t", "step", "tick", "cycle",
+    "월", "季度", "周", "週", "小时", "小時", "時刻", "年度", "期間", "四半期", "주", "분기",
+    "기간", "stunde", "uhrzeit", "zeitraum", "heure", "semaine", "trimestre", "période", "periode",
+    "hora", "semana", "período", "periodo", "ora", "settimana", "неделя", "квартал", "час",
+    "период", "t", "step", "tick", "cycle",
     "when", "time_idx", "time_index", "time_step", "timestep", "time_cycles", "epoch", "unix",
     "unixtime",
 )  # fmt: skip
