@@ -64,7 +64,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     ),
     "a.csv --validation-data c.csv": ({"a.csv": "text,label\n" + GOOD}, 'no file "c.csv"'),
     "a.csv --vectors v.txt": (
-        {"a.csv": "text,label\n" + GOOD, "v.txt": "text 1 2\nnumber 1\n"}, "line 2: 1 values"
+        {"a.csv": "text,label\n" + GOOD, "v.txt": "text 1 2\nnumber 1\n"}, "line 2: 1 value, "
     ),
     "images-idx3-ubyte": (
         {"images-idx3-ubyte": idx(4, 3, 2, magic=0x900)}, "wrong magic number 0x00000903"

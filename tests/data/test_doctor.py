@@ -40,7 +40,7 @@ def test_of_good_data_it_tells_and_does_not_warn() -> None:
 
 def test_each_thing_that_spoils_a_score_is_a_warning() -> None:
     assert "2 of 12 sequences for validation stand in the" in str(page(GOOD, OTHER + GOOD[:2]))
-    assert "1 sequences come with different labels" in str(
+    assert "1 sequence comes with different labels" in str(
         page([*GOOD, (GOOD[0][0], "b")]).warnings
     )
     assert "4 of 44 sequences for training are repeats" in str(page(GOOD + GOOD[:4]).warnings)
@@ -48,7 +48,7 @@ def test_each_thing_that_spoils_a_score_is_a_warning() -> None:
     assert "fewer than 10 sequences: c (2)" in str(page([*GOOD, ("x", "c"), ("y", "c")]).warnings)
     many = [(f"more {k}", "a") for k in range(100)]
     assert "a is 6 times as frequent as b" in str(page(GOOD + many).warnings)
-    assert "1 sequences are longer than 9 steps and are cut" in str(
+    assert "1 sequence is longer than 9 steps, cut there" in str(
         page([*GOOD, ("t" * 10, "a")], longest=9).warnings
     )
 
@@ -61,7 +61,7 @@ def test_inputs_that_never_change_and_rows_left_out_are_told() -> None:
         "it", train, Examples(), [5] * 30, 9, left_out=["it, line 3: empty"], left_out_count=1
     )
     assert "1 of 3 inputs never change" in found.facts
-    assert found.warnings == ("1 rows left out, such as it, line 3: empty",)
+    assert found.warnings == ("1 row left out, such as it, line 3: empty",)
 
 
 LINE = "a line of some length, number {}"

@@ -31,7 +31,7 @@ def test_known_words_get_their_vectors_and_the_others_zero(head: str, tmp_path: 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("the 1 2\nfilm 1\n", "line 2: 1 values, where the first word has 2"),
+        ("the 1 2\nfilm 1\n", "line 2: 1 value, where the first word has 2"),
         ("the 1 2\nfilm 1 x\n", "line 2: a value is no number"),
         ("the 1 nan\n", "line 1: a value is not finite"),
         ("the 1 1e39\n", "line 1: a value is not finite"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.errors import UserError
+from elman.wording import counted
 
 
 class Tokens(Protocol):
@@ -56,7 +57,8 @@ class Streams:
         length = (stop - start - 1) // batch_size
         if length < steps:
             raise UserError(
-                f"{stop - start:,} tokens do not fill {batch_size:,} streams of {steps:,} steps; "
+                f"{counted(stop - start, 'token does', 'tokens do')} not fill "
+                f"{counted(batch_size, 'stream')} of {counted(steps, 'step')}; "
                 "give a longer text, a smaller batch or fewer steps"
             )
         self._ids, self._steps = ids, steps
@@ -149,7 +151,8 @@ class Windows:
         _need_two(stop - start)
         if stop - start <= steps:
             raise UserError(
-                f"{stop - start:,} tokens hold no window of {steps:,} steps and the token after "
+                f"{counted(stop - start, 'token holds', 'tokens hold')} no window of "
+                f"{counted(steps, 'step')} and the token after "
                 "it; give a longer text or fewer steps"
             )
         self._ids, self._start, self._batch_size, self._steps = ids, start, batch_size, steps

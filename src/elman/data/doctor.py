@@ -12,6 +12,7 @@ import numpy as np
 from elman.data.examples import Examples
 from elman.data.pairs import Pairs
 from elman.data.scripts import main_script, scripts
+from elman.wording import counted
 
 READ = 5_000_000  # characters of a text that the doctor reads, from its start
 LINE = 20  # characters from which a line that comes again is no chance
@@ -52,9 +53,13 @@ def prose(headline: str, blocks: Iterable[str], validation: float) -> Page:
     text = "".join(parts)
     warnings, facts = [], []
     if lost := text.count("\ufffd"):
-        warnings.append(f"{lost:,} replacement characters: letters were lost when it was converted")
+        warnings.append(
+            f"{counted(lost, 'replacement character')}: letters were lost when it was converted"
+        )
     if garbled := len(GARBLED.findall(text)):
-        warnings.append(f"{garbled:,} garbled letters: UTF-8 that was read as another encoding")
+        warnings.append(
+            f"{counted(garbled, 'garbled letter')}: UTF-8 that was read as another encoding"
+        )
     lines = text.splitlines()
     long = [line.strip() for line in lines if len(line.strip()) >= LINE]
     if long:
@@ -77,7 +82,9 @@ def prose(headline: str, blocks: Iterable[str], validation: float) -> Page:
         facts.append("lines end in carriage return and newline: two symbols to be learnt")
     longest = max(map(len, lines), default=0)
     whole = "" if size < READ else f"in its first {READ:,} characters: "
-    facts.append(f"{whole}{len(lines):,} lines, the longest of {longest:,} characters")
+    facts.append(
+        f"{whole}{counted(len(lines), 'line')}, the longest of {counted(longest, 'character')}"
+    )
     return Page(headline, tuple(warnings), tuple(facts))
 
 
@@ -95,7 +102,9 @@ def labelled(
     several = train.roles.several is not None
     warnings, facts = [], [*train.facts]
     if left_out_count:
-        warnings.append(f"{left_out_count:,} rows left out, such as {'; '.join(left_out[:3])}")
+        warnings.append(
+            f"{counted(left_out_count, 'row')} left out, such as {'; '.join(left_out[:3])}"
+        )
     contents = train.contents()
     kinds: dict[bytes, set[str]] = {}
     for content, label in zip(contents, train.labels, strict=True):
@@ -106,7 +115,9 @@ def labelled(
             "too: the scores flatter"
         )
     if torn := sum(len(labels) > 1 for labels in kinds.values()):
-        warnings.append(f"{torn:,} sequences come with different labels")
+        warnings.append(
+            f"{counted(torn, 'sequence comes', 'sequences come')} with different labels"
+        )
     if repeated := len(contents) - len(kinds):
         (warnings if repeated > 0.05 * len(contents) else facts).append(
             f"{repeated:,} of {len(contents):,} sequences for training are repeats of others"
@@ -131,13 +142,16 @@ def labelled(
             f"{classes[-1][0]}: look at macro F1, or try --class-weights"
         )
     if cut := sum(length > longest for length in lengths):
-        warnings.append(f"{cut:,} sequences are longer than {longest:,} steps and are cut there")
+        warnings.append(
+            f"{counted(cut, 'sequence is', 'sequences are')} longer than "
+            f"{counted(longest, 'step')}, cut there"
+        )
     spread = np.quantile(lengths, [0, 0.5, 0.95, 1]).astype(int)
     facts.append(
         f"lengths in steps: {spread[0]:,} to {spread[3]:,}, half below {spread[1] + 1:,}, "
         f"95 % up to {spread[2]:,}"
         if spread[0] < spread[3]
-        else f"every sequence has {spread[0]:,} steps"
+        else f"every sequence has {counted(spread[0], 'step')}"
     )
     told = ", ".join(f"{label} {count / len(each):.1%}" for label, count in classes[:SHOWN])
     kind = "labels" if several else "classes"
@@ -146,8 +160,13 @@ def labelled(
         constant = int((np.ptp(np.concatenate(train.vectors[:5000]), axis=0) == 0).sum())
         if constant:
             facts.append(f"{constant} of {train.vectors[0].shape[1]} inputs never change")
-    headline = f"{name}: {len(train):,} sequences for training, {len(check):,} for validation, " + (
-        f"{len(known):,} labels, several at once" if several else f"{len(classes):,} classes"
+    headline = (
+        f"{name}: {counted(len(train), 'sequence')} for training, {len(check):,} for validation, "
+        + (
+            f"{counted(len(known), 'label')}, several at once"
+            if several
+            else f"{len(classes):,} classes"
+        )
     )
     return Page(headline, tuple(warnings), tuple(facts))
 
@@ -164,7 +183,9 @@ def paired(
     """A page on pairs of texts; lengths are those of all, in `unit`."""
     warnings, facts = [], [*train.facts]
     if left_out_count:
-        warnings.append(f"{left_out_count:,} pairs left out, such as {'; '.join(left_out[:3])}")
+        warnings.append(
+            f"{counted(left_out_count, 'pair')} left out, such as {'; '.join(left_out[:3])}"
+        )
     sources, targets = [*train.sources, *check.sources], [*train.targets, *check.targets]
     known, known_sources = set(train.contents()), set(train.sources)
     if shared := sum(content in known for content in check.contents()):
@@ -179,7 +200,10 @@ def paired(
             f"{repeated:,} of {len(train):,} pairs for training are repeats of others"
         )
     if several := len(known) - len(known_sources):
-        facts.append(f"{several:,} pairs give another target for a source that came before")
+        facts.append(
+            f"{counted(several, 'pair gives', 'pairs give')} another target for a source that "
+            "came before"
+        )
     if same := sum(s == t for s, t in zip(sources, targets, strict=True)):
         (warnings if same > 0.05 * len(sources) else facts).append(
             f"in {same:,} of {len(sources):,} pairs the target is the source"
@@ -188,7 +212,8 @@ def paired(
     odd = _misaligned(sources, targets)
     if 0 < len(odd) <= MISTAKES * len(sources):
         warnings.append(
-            f"in {len(odd):,} pairs one side is {UNALIKE} times as long as the other lets expect, "
+            f"in {counted(len(odd), 'pair')} one side is {UNALIKE} times as long as the other "
+            "lets expect, "
             f"so they may not belong together: {'; '.join(where[k] for k in odd[:3])}"
         )
     written = [[main_script(text) for text in side] for side in (sources, targets)]
@@ -198,7 +223,8 @@ def paired(
         turned = [k for k, both in enumerate(zip(*written, strict=True)) if both == (theirs, ours)]
         if 0 < len(turned) <= MISTAKES * len(sources):
             warnings.append(
-                f"in {len(turned):,} pairs source and target have changed places, as their scripts "
+                f"in {counted(len(turned), 'pair')} source and target have changed places, as "
+                "their scripts "
                 f"show: {'; '.join(where[k] for k in turned[:3])}"
             )
     for side, texts, lengths in (
@@ -206,10 +232,13 @@ def paired(
     ):  # fmt: skip
         joined = "".join(texts)
         if lost := joined.count("\ufffd"):
-            warnings.append(f"{lost:,} replacement characters in the {side}: letters were lost")
+            warnings.append(
+                f"{counted(lost, 'replacement character')} in the {side}: letters were lost"
+            )
         if garbled := len(GARBLED.findall(joined)):
             warnings.append(
-                f"{garbled:,} garbled letters in the {side}: UTF-8 that was read as another "
+                f"{counted(garbled, 'garbled letter')} in the {side}: UTF-8 that was read as "
+                "another "
                 "encoding"
             )
         spread = np.quantile(lengths, [0.5, 0.95, 1]).astype(int)
@@ -217,7 +246,7 @@ def paired(
             f"{side}: half of up to {spread[0]:,} {unit}, 95 % up to {spread[1]:,}, the longest "
             f"{spread[2]:,}; {_scripts(joined)}"
         )
-    headline = f"{name}: {len(train):,} pairs for training, {len(check):,} for validation"
+    headline = f"{name}: {counted(len(train), 'pair')} for training, {len(check):,} for validation"
     return Page(headline, tuple(warnings), tuple(facts))
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from elman.data import source
 from elman.data.tables.table import text_lines
 from elman.errors import UserError
+from elman.wording import counted
 
 
 def read_vectors(path: Path, words: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -36,7 +37,8 @@ def read_vectors(path: Path, words: Sequence[str]) -> tuple[NDArray[np.float32],
         width = table.shape[1]
         if len(values) < width:
             raise UserError(
-                f"{one.shown}, line {number:,}: {len(values)} values, where the first word has "
+                f"{one.shown}, line {number:,}: {counted(len(values), 'value')}, where the first "
+                "word has "
                 f"{width}"
             )
         if len(values) > width:  # some files have words with spaces in them
@@ -51,5 +53,5 @@ def read_vectors(path: Path, words: Sequence[str]) -> tuple[NDArray[np.float32],
                 raise UserError(f"{one.shown}, line {number:,}: a value is not finite")
             found[k] = True
     if table is None or not found.any():
-        raise UserError(f"{one.shown}: has none of the {len(words):,} words of the data")
+        raise UserError(f"{one.shown}: has none of the words of the data")
     return table, found

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elman.data.time_series.grid import Grid
 from elman.data.time_series.observations import Floats, Ints
 from elman.data.time_series.options import Fill
+from elman.wording import counted
 
 SHORT = 3  # values in a row that are filled on a line, whatever the season
 OF_SEASON = 0.05  # the same, as a share of a season
@@ -69,7 +70,7 @@ def regular(
     index = np.concatenate([[0], np.cumsum(steps)])
     known, total = int(index[last - first]) + 1, int(index[-1]) + 1
     if total - len(index) > LONGEST:
-        return Fault(first, f'"{name}" has gaps of {total - len(index):,} values in all')
+        return Fault(first, f'"{name}" has gaps of {counted(total - len(index), "value")} in all')
     spread = np.full((total, values.shape[1]), np.nan)
     spread[index] = values
     cut = values.shape[1] - ahead
@@ -122,7 +123,7 @@ def _first_gap(
         before = int(places[row - 1])
         told = grid.text(before) if grid is not None else str(before)
         rows = int(index[row] - index[row - 1]) - 1
-        what = f'{rows:,} row{"s" * (rows > 1)} of "{name}" missing after {told}'
+        what = f'{counted(rows, "row")} of "{name}" missing after {told}'
     return Fault(skipped + row, f"{what}; {why}: {ADVICE}")
 
 

@@ -28,6 +28,7 @@ from elman.data.time_series.layout import SeriesReading, Settled
 from elman.data.time_series.observations import Name, Observations, shown
 from elman.data.time_series.options import Fill, SeriesOptions
 from elman.errors import UserError
+from elman.wording import counted
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,7 +78,7 @@ class Collection:
         """What was filled, for the user; empty where nothing was missing."""
         if not self.filled:
             return ""
-        told = f"{self.filled:,} missing value{'s' * (self.filled > 1)} filled"
+        told = f"{counted(self.filled, 'missing value')} filled"
         told += f"{FILLED[self.options.fill or 'linear']}, gaps of up to {self.longest:,}"
         return told if self.options.fill else f"{told}; --fill says otherwise"
 

@@ -21,6 +21,7 @@ from elman.options import make, part
 from elman.tasks import naming
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Fitted, Panel, Scale, Settings, fitted_from_json
+from elman.wording import counted
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -123,7 +124,7 @@ def _cut_up(
             beside = f" beside {end - begin:,} for validation" if end > begin else ""
             bad.add(
                 one.where,
-                f'"{one.name}" has {max(begin, 0):,} values for training{beside}; '
+                f'"{one.name}" has {counted(max(begin, 0), "value")} for training{beside}; '
                 f"{settings.needs} need {reads + horizon:,}: "
                 "give a smaller --look-back or --horizon",
             )
@@ -305,7 +306,7 @@ def resumed(
     for one in found.series:
         what = ""
         if len(one) < need:
-            what = f"has {len(one):,} values, where the model needs {need:,}"
+            what = f"has {counted(len(one), 'value')}, where the model needs {need:,}"
         elif settings.log and (one.y <= 0).any():
             what = "holds values that are not above 0, and the model reads logarithms"
         elif ahead and options.future_columns and len(one.places) < len(one) + settings.horizon:

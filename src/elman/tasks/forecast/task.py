@@ -113,7 +113,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         steps = f", segments of {options.segment}" if options.segment else ""
         why = (
             f"{shape}{steps}, from {how.look_back} values to the next {how.horizon}, "
-            f"{count:,} windows, dropout {settled.dropout:g}: {counted(epochs, 'epoch')}"
+            f"{counted(count, 'window')}, dropout {settled.dropout:g}: {counted(epochs, 'epoch')}"
         )
         return Plan(settled, batch, budget.learning_rate or 2e-3, why, epochs)
 
@@ -186,7 +186,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
             errors[name] = by_step(scored, windows, forecast(scored, windows))
         part = "test" if scored is not dataset else "validation"
         lines = [
-            f"Forecasts from {len(windows):,} origins in the {part} part. MASE by steps ahead:", "",
+            f"Forecasts from {counted(len(windows), 'origin')} in the {part} part. MASE by steps "
+            "ahead:", "",
             *pictures.step_table(errors, mape_by_step(scored, windows, middle)), "",
         ]  # fmt: skip
         if pictures.draw(scored, windows, made, options.quantiles, errors, folder):
@@ -289,7 +290,10 @@ def page(dataset: Panel) -> Page:
     warnings, facts = [*found.warnings], [*found.facts]
     if dataset.bad.count:
         first = "; ".join(dataset.bad.first[:3])
-        warnings.append(f"{dataset.bad.count:,} rows or series left out, such as {first}")
+        warnings.append(
+            f"{counted(dataset.bad.count, 'row or series', 'rows or series')} left out, such as "
+            f"{first}"
+        )
     series = found.series
     values = sum(len(one) for one in series)
     if found.filled:
@@ -313,7 +317,7 @@ def page(dataset: Panel) -> Page:
     if found.options.future_columns:
         reach = min(len(one.places) - len(one) for one in series)
         names = ", ".join(found.options.future_columns)
-        facts.append(f"{names}: known for {reach:,} steps after the last value")
+        facts.append(f"{names}: known for {counted(reach, 'step')} after the last value")
     if found.grid is not None:
         first, last = series[0].places[0], series[0].places[len(series[0]) - 1]
         span = f"{found.grid.text(int(first))} to {found.grid.text(int(last))}"
@@ -324,8 +328,9 @@ def page(dataset: Panel) -> Page:
     )
     test = "" if dataset.test is None else f", {len(dataset.test):,} for testing"
     headline = (
-        f"{dataset.name}: {len(series):,} series, {values:,} values; {len(dataset.train):,} "
-        f"windows for training, {len(dataset.check):,} for validation{test}"
+        f"{dataset.name}: {len(series):,} series, {counted(values, 'value')}; "
+        f"{counted(len(dataset.train), 'window')} for training, {len(dataset.check):,} for "
+        f"validation{test}"
     )
     return Page(headline, tuple(warnings), tuple(facts))
 

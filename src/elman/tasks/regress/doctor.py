@@ -6,6 +6,7 @@ import numpy as np
 
 from elman.data.doctor import Page
 from elman.tasks.regress.data import Measured
+from elman.wording import counted
 
 FAR = 3.0  # standard deviations of the training part, of a mean of the validation part
 
@@ -16,7 +17,10 @@ def examine(dataset: Measured) -> Page:
     warnings, facts = [], [*train.facts]
     if dataset.bad.count:
         told = "; ".join(dataset.bad.first[:3])
-        warnings.append(f"{dataset.bad.count:,} rows or sequences left out, such as {told}")
+        warnings.append(
+            f"{counted(dataset.bad.count, 'row or sequence', 'rows or sequences')} left out, "
+            f"such as {told}"
+        )
     known = {item.digest() for item in train.items}
     if shared := sum(item.digest() in known for item in check.items):
         warnings.append(
@@ -35,8 +39,9 @@ def examine(dataset: Measured) -> Page:
     )
     facts.append(f"targets, mean ± standard deviation: {told}")
     headline = (
-        f"{dataset.name}: {len(train):,} sequences for training, {len(check):,} for validation, "
-        f"{int(dataset.lengths.sum()):,} steps"
+        f"{dataset.name}: {counted(len(train), 'sequence')} for training, {len(check):,} for "
+        "validation, "
+        f"{counted(int(dataset.lengths.sum()), 'step')}"
     )
     return Page(headline, tuple(warnings), tuple(facts))
 

@@ -12,6 +12,7 @@ from elman.data.doctor import Page
 from elman.data.tags.sentence import Sentence
 from elman.tasks.tag.data import Tagged
 from elman.tasks.tag.spans import prefixed
+from elman.wording import counted
 
 LISTED = 12  # labels in a line
 PAIRS = 8  # labels taken for one another
@@ -25,7 +26,10 @@ def examine(data: Tagged) -> Page:
     warnings, facts = [], [*data.facts]
     if data.bad.count:
         first = "; ".join(data.bad.first[:3])
-        warnings.append(f"{data.bad.count:,} sentences or lines left out, such as {first}")
+        warnings.append(
+            f"{counted(data.bad.count, 'sentence or line', 'sentences or lines')} left out, such "
+            f"as {first}"
+        )
     known: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for s in data.train:
         known.setdefault(tuple(s.tokens), set()).add(tuple(s.labels))
@@ -35,7 +39,7 @@ def examine(data: Tagged) -> Page:
             "data too: the scores flatter"
         )
     if torn := sum(len(labels) > 1 for labels in known.values()):
-        facts.append(f"{torn:,} sentences come with different labels")
+        facts.append(f"{counted(torn, 'sentence comes', 'sentences come')} with different labels")
     if repeated := len(data.train) - len(known):
         facts.append(f"{repeated:,} of {len(data.train):,} sentences for training are repeats")
     labels = counts.most_common()
@@ -43,7 +47,8 @@ def examine(data: Tagged) -> Page:
         warnings.append(f"labels of less than {RARE} tokens: {_listed(rare)}")
     if data.cut:
         warnings.append(
-            f"{data.cut:,} sentences have more than {data.encoder.longest:,} tokens and are cut "
+            f"{counted(data.cut, 'sentence with', 'sentences with')} more than "
+            f"{counted(data.encoder.longest, 'token')} cut "
             "in parts"
         )
     spread = np.quantile(data.lengths, [0, 0.5, 0.95, 1]).astype(int)
@@ -59,8 +64,9 @@ def examine(data: Tagged) -> Page:
     facts.append(fact + (f", {np.mean(unknown):.1%} of validation is not" if unknown else ""))
     facts.append(f"span_f1 counts {spans_told(data.labels)}")
     headline = (
-        f"{data.name}: {len(data.train):,} sentences for training, {len(data.check):,} for "
-        f"validation, {total:,} tokens, {len(counts):,} labels"
+        f"{data.name}: {counted(len(data.train), 'sentence')} for training, {len(data.check):,} "
+        "for "
+        f"validation, {counted(total, 'token')}, {counted(len(counts), 'label')}"
     )
     return Page(headline, tuple(warnings), tuple(facts))
 

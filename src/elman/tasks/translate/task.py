@@ -143,7 +143,8 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             fact += f"; targets as {target.level}, {target.size:,}"
         if dataset.test is not None:
             fact += (
-                f"; {len(dataset.test.check):,} pairs kept from every choice, for the final scores"
+                f"; {counted(len(dataset.test.check), 'pair')} kept from every choice, for the "
+                "final scores"
             )
         parted = dataset.encoder.segmentation
         return replace(page, facts=(*page.facts, fact, *([parted] if parted else [])))
