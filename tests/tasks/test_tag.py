@@ -303,7 +303,7 @@ def test_the_doctor_says_first_what_matters(tmp_path: Path) -> None:
     page = TASK.examine(TASK.read([str(path)], options, 0.1))
     assert "23 sentences for training, 23 for validation" in page.headline
     left_out, shared, cut = page.warnings
-    assert left_out.startswith("2 sentences or lines left out") and "1 cells" in left_out
+    assert left_out.startswith("2 sentences or lines left out") and "1 cell " in left_out
     assert shared.startswith("23 of 23 sentences for validation stand in the training data")
     assert cut.startswith("2 sentences with more than 3 tokens")
     assert "span_f1 counts exact runs" in page.facts[-1]

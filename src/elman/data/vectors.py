@@ -53,5 +53,5 @@ def read_vectors(path: Path, words: Sequence[str]) -> tuple[NDArray[np.float32],
                 raise UserError(f"{one.shown}, line {number:,}: a value is not finite")
             found[k] = True
     if table is None or not found.any():
-        raise UserError(f"{one.shown}: has none of the words of the data")
+        raise UserError(f"{one.shown}: has none of the {len(words):,} words of the data")
     return table, found

@@ -347,3 +347,16 @@ def test_a_long_cell_takes_no_long_time() -> None:
     for cell in ("1" * 1_000_000 + "x", "1 " * 500_000, "(" * 1_000_000, " " * 1_000_000 + "x"):
         assert numerals("1,5").number(cell) is None
     assert time.process_time() - begun < 1
+
+
+@given(st.lists(st.tuples(st.integers(1, 99_999), st.sampled_from("KMB万亿")), min_size=3))
+def test_numbers_with_their_size_behind_them(drawn: list[tuple[int, str]]) -> None:
+    power = {"K": 3, "M": 6, "B": 9, "万": 4, "亿": 8}
+    cells = [f"{n / 100:.2f}{size}" for n, size in drawn]
+    found = numerals(*cells)
+    values, bad = found.numbers(cells)
+    assert not bad.any()
+    assert values.tolist() == pytest.approx([n * 10.0 ** (power[size] - 2) for n, size in drawn])
+    assert "M a million" in found.told()
+    plain = numerals("1.25", "3.5", "7", "8.25", "9.5", "1.75", "2.25", "3.25", "4.75", "5.5")
+    assert plain.numbers(cells[:1])[1].all()  # 5K among plain numbers is a mistake

@@ -23,6 +23,7 @@ CODES: Final = (
     *("NOK", "NZD", "PEN", "PHP", "PKR", "PLN", "RMB", "RON", "RUB", "SAR", "SEK", "SGD", "THB"),
     *("TRY", "TWD", "UAH", "USD", "VND", "ZAR"),
 )
+SIZES: Final = {"K": 3, "M": 6, "B": 9, "万": 4, "萬": 4, "亿": 8, "億": 8}  # by power of ten
 SIGNED: Final = ("sign", "inner", "early", "trailing")  # parts that a sign may be
 DIGITS: Final = {
     "full-width": "０１２３４５６７８９",
@@ -46,6 +47,7 @@ _CELL: Final = re.compile(
     rf"""\ *(?P<outer>(?:{_MONEY})\ *(?=\())?(?P<bracket>\(\ *)?
     (?P<sign>[+-]\ *)?(?P<before>(?:{_MONEY}|%)\ *)?(?P<inner>[+-]\ *)?
     (?P<body>[0-9](?:[0-9\ .,']*[0-9])?[.,]?|[.,][0-9]+)(?P<power>[eE][+-]?[0-9]+)?
+    (?P<size>(?-i:[kKMB])|\ *[万萬亿億])?
     (?P<early>\ *-)?(?P<after>\ *(?:{_MONEY}|%))?
     (?P<trailing>\ *-)?(?P<closing>\ *\))?\ *""",
     re.VERBOSE | re.IGNORECASE,
@@ -60,6 +62,7 @@ class Parts(NamedTuple):
     minus: str  # as Numerals.minus; empty where the number is positive
     prefix: str
     suffix: str
+    size: int = 0  # the power of ten that a K, M, B, 万 or 亿 behind it stands for
 
     @property
     def percent(self) -> bool:
@@ -89,7 +92,8 @@ def parts_of(cell: str) -> Parts | None:
         minus = "0-"
     else:
         minus = ("−" if "−" in cell else "-") if "-" in signs else ""
-    return Parts(part["body"], part["power"], minus, prefix, part["after"])
+    size = SIZES.get(part["size"].strip().upper(), 0)
+    return Parts(part["body"], part["power"], minus, prefix, part["after"], size)
 
 
 @cache

@@ -62,6 +62,11 @@ UNDERSTOOD: Final = (
     Understood("a currency after", ("1.234,50 €", "5 €", "7"), (1234.5, 5.0, 7.0)),
     Understood("the code of a currency", ("CHF 1'234.50", "chf 5"), (1234.5, 5.0)),
     Understood("元, 円, 원, zł, kr and their kin", ("35元", "8.5 元"), (35.0, 8.5)),
+    Understood(
+        "K, M, B, 万, 亿 behind nearly all numbers",
+        ("106.20M", "1.5K", "2B"),
+        (106200000.0, 1500.0, 2000000000.0),
+    ),
     Understood("brackets for minus", ("(1,234.50)", "($5)", "$7"), (-1234.5, -5.0, 7.0)),
     Understood("minus after the number", ("12.50-", "3"), (-12.5, 3.0)),
     Understood("Unicode's minus", ("−12.5", "3"), (-12.5, 3.0)),
@@ -95,6 +100,7 @@ class Numerals:
     minus: str = "-"  # before the number; "()" around it; "0-" after it
     digits: str = ""  # a name of DIGITS
     truth: bool = False  # True and False
+    sized: bool = False  # 1.5K, 2M, 3万
     assumed: bool = False  # each mark stands before three digits: no cell tells what it is
 
     def number(self, cell: object) -> float | None:
@@ -175,6 +181,8 @@ class Numerals:
             said.append("minus after the number")
         if self.digits:
             said.append(f"{self.digits} digits")
+        if self.sized:
+            said.append("K is a thousand, M a million, B a billion, 万 10,000, 亿 100 million")
         if self.truth:
             said.append("True is 1, False is 0")
         return ", ".join(said)
@@ -212,11 +220,11 @@ class Numerals:
         if parts is None or not self._body.fullmatch(parts.body):
             return None
         # By its digits, so that 7% is the float nearest to 0.07.
-        power = int(parts.power[1:] or 0) - 2 * parts.percent
+        power = int(parts.power[1:] or 0) - 2 * parts.percent + parts.size
         value = _finite(f"{parts.body.translate(self._to_python)}e{power}")
         if value is None or parts.currency not in ("", self.currency):
             return None
-        if parts.percent != self.percent and value != 0:
+        if (parts.percent != self.percent and value != 0) or (parts.size and not self.sized):
             return None
         return -value if parts.minus else value
 
@@ -248,6 +256,9 @@ def numerals_of(profile: Profile, decimal: Mark | None = None) -> Numerals | Non
         for shape, n in profile.shapes.items()
         if (parts := parts_of(shape)) is not None
     ]
+    behind = sum(n for parts, _, n in found if parts.size)
+    sized = behind >= enough
+    found = [each for each in found if sized or not each[0].size]
     percent = 2 * sum(n for parts, _, n in found if parts.percent) > sum(n for *_, n in found)
     money = _most((parts.currency, n) for parts, _, n in found if parts.currency)
     found = [
@@ -275,6 +286,7 @@ def numerals_of(profile: Profile, decimal: Mark | None = None) -> Numerals | Non
         suffix=after,
         minus=_most((parts.minus, n) for parts, _, n in found if parts.minus) or "-",
         digits=_digits_of(profile, found),
+        sized=sized,
         assumed=decimal is None and not profile.typed and _is_assumed(way, found, zero_led),
     )
 
