@@ -123,6 +123,12 @@ def test_whatever_writes_is_refused(
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
+def test_a_query_that_writes_by_the_way_is_told_as_such(tmp_path: Path) -> None:
+    query = "WITH a AS (DELETE FROM sales RETURNING *) SELECT * FROM a"
+    with pytest.raises(UserError, match="the query would do more than read; a query reads: it"):
+        opened(open_database, duck(tmp_path / "a.db", "sales"), query=query)
+
+
 @MAKERS
 def test_a_query_that_never_ends(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

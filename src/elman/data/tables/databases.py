@@ -40,6 +40,7 @@ _DAMAGED = (
     "not a database", "malformed", "disk I/O", "corrupt", "Corrupt", "IO Error", "Serialization",
     "INTERNAL", "FATAL",
 )  # fmt: skip
+_WRITING = ("not authorized", "readonly", "prohibited", "attached in read-only mode")
 _COMMENT = re.compile(r"\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|\(", re.DOTALL)
 _ALLOWED = {
     sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE,
@@ -333,7 +334,7 @@ def _told(shown: str, name: str, clock: _Clock) -> Iterator[None]:
         said = " ".join(str(error).split("\n\n")[0].split("LINE 1:")[0].split())
         if "one statement" in said:
             raise UserError(f"{shown}: several statements; give one query") from None
-        if any(word in said for word in ("not authorized", "readonly", "prohibited")):
+        if any(word in said for word in _WRITING):
             raise UserError(f"{shown}: the query would do more than read; {_ADVICE}") from None
         if any(word in said for word in _DAMAGED) and "lock" not in said:
             raise damaged(shown, "sqlite" if name == "SQLite" else "duckdb") from None
