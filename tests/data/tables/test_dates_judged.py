@@ -240,6 +240,19 @@ def test_offsets_become_one_time_line() -> None:
 
 
 @given(
+    start=st.integers(1950, 2040), count=st.integers(3, 40),
+    form=st.sampled_from(["{y}H{h}", "{y}-H{h}", "H{h} {y}", "{y}S{h}", "{h}H {y}"]),
+)  # fmt: skip
+def test_half_years_are_told_by_their_first_month(start: int, count: int, form: str) -> None:
+    halves = [(start + k // 2, k % 2 + 1) for k in range(count)]
+    cells = [form.format(y=y, h=h) for y, h in halves]
+    dates = judged(cells)
+    assert dates.resolution == "half" and "half a year" in dates.told()
+    assert [when(dates, cell)[:7] for cell in cells] == [f"{y}-{6 * h - 5:02}" for y, h in halves]
+    assert [dates.text(int(m)) for m in dates.moments(cells)[0]] == cells
+
+
+@given(
     hour=st.integers(0, 23), before=st.integers(-11, 13), days=st.integers(3, 40),
     form=st.sampled_from(["2019-{:%m-%d %H:%M:%S}{}", "2019-{:%m-%dT%H:%M}{}"]),
 )  # fmt: skip

@@ -33,7 +33,7 @@ _TO_ASCII = str.maketrans("".join(SCRIPTS), "0123456789" * len(SCRIPTS))
 _FOREIGN = re.compile(f"[{''.join(SCRIPTS)}]")
 _DEFAULTS = {"Y": 1970, "m": 1, "d": 1, "V": 0, "u": 1, "j": 0, "H": 0, "M": 0, "S": 0, "f": 0,
              "p": -1, "z": 0}  # fmt: skip
-_SAME = {"G": "Y", "y": "Y", "B": "m", "b": "m", "q": "m", "I": "H"}
+_SAME = {"G": "Y", "y": "Y", "B": "m", "b": "m", "q": "m", "n": "m", "I": "H"}
 
 
 def plain(cell: object) -> str:
@@ -190,6 +190,8 @@ class CellReader:
             return self.first_year + (number - self.first_year) % 100
         if name == "q":
             return 3 * number - 2
+        if name == "n":
+            return 6 * number - 5
         if name == "f":
             return number * 10 ** (6 - width) if width <= 6 else number // 10 ** (width - 6)
         return number

@@ -184,7 +184,7 @@ def _time(cell: str) -> str:
 def _date(profile: Profile) -> Dates | None:
     """How a column of whole days is written; of finer ones, that they are dates."""
     dates = dates_of(profile)
-    if dates is None or dates.resolution in ("number", "year", "quarter", "month", "week"):
+    if dates is None or dates.resolution in ("number", "year", "half", "quarter", "month", "week"):
         return None
     packed = dates.pattern == "%Y%m%d"
     return dates if dates.sure or packed else None

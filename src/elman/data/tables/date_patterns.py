@@ -5,9 +5,9 @@
 %Y-%m-%dT%H:%M:%S.%3f%z   2010-01-05T13:00:00.000Z
 %YQ%q              2010Q1
 
-%-d is written without its zero; %3f are three digits of a second's fraction; %q is a quarter, %o
-what follows an ordinal number (1st). Python's own strptime is not used: its names depend on the
-locale, and it takes 100 times as long.
+%-d is written without its zero; %3f are three digits of a second's fraction; %q is a quarter, %n
+half a year, %o what follows an ordinal number (1st). Python's own strptime is not used: its names
+depend on the locale, and it takes 100 times as long.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ EXPANDED: Mapping[str, str] = {
 WIDTHS: Mapping[str, str] = {
     "Y": r"\d{4}", "G": r"\d{4}", "y": r"\d{2}", "m": r"\d{1,2}", "d": r"\d{1,2}",
     "H": r"\d{1,2}", "I": r"\d{1,2}", "M": r"\d{2}", "S": r"\d{2}", "f": r"\d{1,9}",
-    "V": r"\d{1,2}", "u": r"\d", "q": r"\d", "j": r"\d{3}", "B": A_NAME, "b": A_NAME, "A": A_NAME,
+    "V": r"\d{1,2}", "u": r"\d", "q": r"\d",
+    "n": r"\d", "j": r"\d{3}", "B": A_NAME, "b": A_NAME, "A": A_NAME,
     "a": A_NAME, "p": A_HALF, "z": A_ZONE, "o": ORDINAL,
 }  # fmt: skip
-DIGITS: Final = frozenset("YGymdHIMSfVuqj")  # directives that are written in digits
+DIGITS: Final = frozenset("YGymdHIMSfVuqnj")  # directives that are written in digits
 CLOCK: Final = frozenset("HIMSfpz")
 # What makes a date: one of these sets must be there.
 WHOLE: Final = tuple(
-    map(frozenset, ("Ymd", "Yj", "GVu", "GV", "Yq", "Ym", "Y"))
+    map(frozenset, ("Ymd", "Yj", "GVu", "GV", "Yq", "Yn", "Ym", "Y"))
 )  # fmt: skip
 SPELLING: Mapping[str, str] = {"y": "Y", "B": "m", "b": "m", "I": "H"}
 _DIRECTIVE = re.compile(r"%([-\d]?)([A-Za-z%])")
@@ -74,7 +75,7 @@ def tokens(pattern: str) -> tuple[Token, ...]:
         if letter not in WIDTHS:
             raise UserError(
                 f'date_format: no "%{letter}" in "{pattern}"; there are %Y %y %m %d %B %b %H %I %M '
-                "%S %f %p %z %j %a %G %V %u %q, and %s for seconds since 1970"
+                "%S %f %p %z %j %a %G %V %u %q %n, and %s for seconds since 1970"
             )
         if any(SPELLING.get(letter, letter) == SPELLING.get(t.letter, t.letter) for t in made):
             raise UserError(f'date_format: "{pattern}" says %{letter} twice')

@@ -20,6 +20,7 @@ GROUPS: Mapping[str, str] = {
     "Y": r"(?P<Y>\d{4})", "G": r"(?P<G>\d{4})", "y": r"'?(?P<y>\d{2})",
     "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})", "mm": r"(?P<m>\d{2})", "dd": r"(?P<d>\d{2})",
     "B": f"(?P<B>{A_NAME})", "V": r"(?P<V>\d{1,2})", "u": r"(?P<u>[1-7])", "q": r"(?P<q>[1-4])",
+    "n": r"(?P<n>[12])",
     "j": r"(?P<j>\d{3})", "o": f"(?P<o>{ORDINAL})?", "mark": r"(?P<mark>[-/._ ]|\. )",
     "same": "(?P=mark)", "gap": r"[-/._, ]*", "de": r"(?:\.? de | del | of |[-/._ ]*)",
     "du": r"(?: de | del | of |[-/._, ]*)", "end": r"(?: ?г\.?| ?года|\.)?",
@@ -112,6 +113,10 @@ STYLES: Final = (
           r"{Y} ?{q}분기 || {q}(?:[.eo]|er|st|nd|rd|th)? ?"
           r"(?:кв\.?|квартал|Quartal|[Tt]rimestre|trim\.?|quarter)(?: de)? {Y}(?: ?г\.?)?",
           timed=False),
+    Style("half a year", ("2020H1", "2020-H2", "H1 2020", "1H20"),
+          "Told by the first day of its first month.",
+          r"{Y}[-/ :]?(?:[HS]|HY){n} || (?:[HS]|HY){n}[-/ ]*{Y} || {n}[-/ ]?[HS][-/ ]?{Y} || "
+          r"{n}H{y}", timed=False),
 )  # fmt: skip
 
 TIMES: Final = tuple(

@@ -30,7 +30,7 @@ from elman.data.tables.zones import utc_like
 from elman.errors import UserError
 
 Resolution: TypeAlias = Literal[
-    "year", "quarter", "month", "week", "day", "second", "fraction", "number"
+    "year", "half", "quarter", "month", "week", "day", "second", "fraction", "number"
 ]
 EPOCH = datetime(1970, 1, 1)
 EXAMPLE = 1_262_698_200_000_000  # 2010-01-05 13:30
@@ -94,6 +94,7 @@ class Dates:
         order: tuple[tuple[str, Resolution], ...] = (
             ("f", "fraction"), ("H", "second"), ("d", "day"), ("j", "day"), ("u", "day"),
             ("V", "week"), ("m", "month"), ("q", "quarter"),
+            ("n", "half"),
         )  # fmt: skip
         return next((name for letter, name in order if letter in said), "year")
 
@@ -238,6 +239,7 @@ _NUMBERS: dict[str, tuple[Callable[[datetime], int], int]] = {
     "V": (lambda t: t.isocalendar().week, 2),
     "u": (lambda t: t.isoweekday(), 1),
     "q": (lambda t: (t.month + 2) // 3, 1),
+    "n": (lambda t: (t.month + 5) // 6, 1),
     "j": (lambda t: t.timetuple().tm_yday, 3),
 }
 

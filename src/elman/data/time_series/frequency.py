@@ -17,7 +17,8 @@ NEARLY_ALL = 0.9
 HARDLY_EVER = 0.05  # of the rows of a usual weekday: sessions that were moved
 WEEKENDS = ({5, 6}, {4, 5})  # Saturday and Sunday; Friday and Saturday
 ALONE: dict[str, tuple[str, int]] = {
-    "year": ("months", 12), "quarter": ("months", 3), "month": ("months", 1), "week": ("weeks", 1),
+    "year": ("months", 12), "half": ("months", 6), "quarter": ("months", 3),
+    "month": ("months", 1), "week": ("weeks", 1),
 }  # fmt: skip
 
 

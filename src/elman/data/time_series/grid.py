@@ -28,7 +28,8 @@ DAY = 24 * HOUR
 CLOSED = 10  # sessions that holidays may take away at once
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 NAMES = {
-    ("months", 1): "monthly", ("months", 3): "quarterly", ("months", 12): "yearly",
+    ("months", 1): "monthly", ("months", 3): "quarterly", ("months", 6): "half-yearly",
+    ("months", 12): "yearly",
     ("weeks", 1): "weekly", ("days", 1): "daily", ("microseconds", HOUR): "hourly",
     ("microseconds", HOUR // 2): "half-hourly",
 }  # fmt: skip

@@ -62,7 +62,7 @@ WITHIN = (
     "day",
 )
 FINENESS: Mapping[Resolution, int] = {
-    "number": 0, "year": 1, "quarter": 2, "month": 3, "week": 4, "day": 5, "second": 6,
+    "number": 0, "year": 1, "half": 2, "quarter": 2, "month": 3, "week": 4, "day": 5, "second": 6,
     "fraction": 7,
 }  # fmt: skip
 EPOCH = datetime(1970, 1, 1)
