@@ -66,6 +66,8 @@ FINENESS: Mapping[Resolution, int] = {
     "fraction": 7,
 }  # fmt: skip
 EPOCH = datetime(1970, 1, 1)
+YEAR = " 2000"  # behind the name of a month or its day
+DAYS = ("day", "month")
 WEEKDAYS = frozenset(
     {"weekday", "dayofweek", "day_of_week", "dow", "wday", "wochentag", "星期", "day_of_the_week"}
 )
@@ -201,6 +203,12 @@ def _question(columns: Columns, free: Sequence[Column]) -> None:
     """UserError where a column that is no time looks like one, or is called so."""
     for column in free:
         name = column.name.strip().lower()
+        if column.numerals is None and not column.dates and _looks_dated(columns, column, YEAR):
+            first = min(columns.profiles[column.name].first.values())
+            raise UserError(
+                f'{columns.opened.where(first.number)}: "{column.name}" is {first.cell[:40]!r}, a '
+                "date without its year; write the year too, or give --time-column none"
+            )
         if column.numerals is None and (name in STRONG or _looks_dated(columns, column)):
             raise UserError(
                 _no_dates(
@@ -215,15 +223,17 @@ def _question(columns: Columns, free: Sequence[Column]) -> None:
             )
 
 
-def _looks_dated(columns: Columns, column: Column) -> bool:
-    """Whether most cells of a column of words are dates, though not nearly all of them."""
+def _looks_dated(columns: Columns, column: Column, then: str = "") -> bool:
+    """Whether most cells of a column of words are dates, though not nearly all of them; or would be
+    with `then` behind them."""
     profile = columns.profiles[column.name]
     dated = 0
     for shape, count in profile.shapes.most_common(8):
         one = Profile("")
-        one.add([profile.first[shape].cell], [1])
+        one.add([profile.first[shape].cell + then], [1])
         dates = dates_of(one)
-        dated += count if dates is not None and dates.sure else 0
+        if dates is not None and dates.sure and (not then or dates.resolution in DAYS):
+            dated += count
     return 2 * dated > profile.present
 
 
