@@ -149,6 +149,6 @@ def test_none_and_sums_overrule_what_would_be_found(tmp_path: Path) -> None:
 )
 def test_dates_without_a_year_are_asked_about(tmp_path: Path, form: str) -> None:
     rows = [["when it was", "v"], *([form.format(d=d), f"{k}.5"] for k, d in enumerate(DAYS[:25]))]
-    with pytest.raises(UserError, match='line 2: "when it was" is .* without its year'):
+    with pytest.raises(UserError, match=r'line 2: "when it was" is .* without its year'):
         _read(tmp_path, rows)
     assert len(_read(tmp_path, rows, NONE).series) == 1
