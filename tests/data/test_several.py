@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +142,31 @@ def test_marked_lines_hold_one_label_or_several(tmp_path: Path) -> None:
     assert "several labels in a line" in refusal(many, multi=False)
     one.write_text("__label__a good\nno label here\n", encoding="utf-8")
     assert "one.txt, line 2: no label; begin the line with __label__" in refusal(one)
+
+
+@pytest.mark.parametrize("form", ["lines", "folder", "npz", "both"])
+def test_a_model_of_several_labels_reads_data_that_has_one_each(form: str, tmp_path: Path) -> None:
+    """Files or folders name one class each; beside such with several there is one each as well."""
+    roles = LabelRoles(("text",), None, ("genre",), Several("cell", ";"))
+    data = [tmp_path / "a.good", tmp_path / "a.bad"]
+    if form == "folder":
+        data = [tmp_path / "held"]
+    elif form == "npz":
+        data = [tmp_path / "a.npz"]
+        np.savez(data[0], x=np.zeros((2, 3, 1)), y=["good", "bad"])
+    for name in ("good", "bad"):
+        (tmp_path / "held" / name).mkdir(parents=True)
+        (tmp_path / "held" / name / "1.txt").write_text(f"a {name} film")
+        (tmp_path / f"a.{name}").write_text(f"a {name} film\n")
+    wanted = {("good",): 1, ("bad",): 1}
+    if form == "both":
+        data.append(table(tmp_path / "b.csv", ["text", "genre"], [["x", "good;bad"]]))
+        wanted["good", "bad"] = 1
+    found = read([str(path) for path in data], roles, BadRows(False))
+    assert Counter(found.each) == wanted
+    assert len(found.each) == len(found.where) == len(found)
+    picked = found.pick([0])
+    assert picked.each == found.each[:1]
 
 
 def test_a_cell_that_is_no_label_is_told_with_its_line(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Examples:
     @property
     def each(self) -> Sequence[Labels]:
         """The labels of each sequence: one, or several at once."""
-        return self.sets if self.roles.several is not None else [(label,) for label in self.labels]
+        return self.sets or [(label,) for label in self.labels]
 
     def pick(self, numbers: Sequence[int] | NDArray[np.int64]) -> Examples:
         """Those of these numbers."""
@@ -81,12 +81,12 @@ def joined(parts: Sequence[Examples]) -> Examples:
         raise UserError("the data holds texts and vectors; give one kind")
     if len({part.roles.several is None for part in parts}) > 1:
         raise UserError("the data holds single labels and several at once; give one kind")
-    whole = all(part.labels for part in parts)
+    whole, several = all(part.labels for part in parts), any(part.sets for part in parts)
     return Examples(
         [t for p in parts for t in p.texts],
         [v for p in parts for v in p.vectors],
         [label for p in parts for label in p.labels if whole],
-        [labels for p in parts for labels in p.sets if whole],
+        [labels for p in parts for labels in p.each if whole and several],
         [w for p in parts for w in p.where],
         tuple(dict.fromkeys(fact for p in parts for fact in p.facts)),
         parts[-1].roles,
