@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 from calling import call
 
-from elman.data import labelled_files as labelled
-from elman.data.label_roles import LabelRoles
+from elman.data.labelled import files as labelled
+from elman.data.labelled.roles import LabelRoles
 from elman.data.tables.content import BadRows
 from elman.data.time_series import series
 from elman.data.time_series.options import SeriesOptions
@@ -137,6 +137,10 @@ def test_nothing_is_gained_over_the_last_value_of_random_walks(tmp_path: Path) -
     report = (run / "report.md").read_text()
     assert "WARNING: nothing is gained over the baseline, last value repeated, that" in report
     assert "beats its baseline" not in report and "WARNING: nothing is gained" in ended.err
+    for data in ((), (CASES / "walk.csv",)):
+        ended = call("evaluate", run, *data)
+        assert ended.code == 0, ended.err
+        assert "WARNING: nothing is gained over the baseline, last value repeated" in ended.err
 
 
 # ---- Other tasks ---------------------------------------------------------------------------

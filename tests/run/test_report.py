@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import elman
 from elman import tasks
 from elman.run import prepare
-from elman.run.report import verdict, write_report
+from elman.run.report import standing, verdict, write_report
 
 COUNTS = st.integers(4, 40)
 
@@ -82,6 +82,15 @@ def test_the_baseline_is_beaten_or_a_warning_is_given() -> None:
     assert told(1.5) == "The network beats its baseline: nats 1.5000 against 2.0000."
     assert told(2.0).startswith("WARNING: the network is no better than its baseline")
     assert told(2.5).startswith("WARNING: the network loses to its baseline")
+
+
+@given(own=st.floats(0.1, 9), other=st.floats(0.1, 9), chance=st.floats(0, 9))
+def test_what_chance_could_give_is_no_gain(own: float, other: float, chance: float) -> None:
+    told = standing({"nats": own}, {"nats": other}, "a guess", chance)
+    doubted = own != other and abs(own - other) <= chance
+    assert ("nothing is gained over the baseline, a guess" in told) == doubted
+    assert told.startswith("The network beats") == (own < other and not doubted)
+    assert standing({"nats": own}, {}, "none", chance) == ""
 
 
 def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:

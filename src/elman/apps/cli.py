@@ -28,7 +28,7 @@ from elman.apps.console import Console, Passing, warn
 from elman.apps.flags import flags, given, number, whole
 from elman.apps.output import print_scores, print_table, tell_left_out
 from elman.bench.options import BenchOptions
-from elman.data.named import NAMED
+from elman.data.built_in.named import NAMED
 from elman.data.tables.content import BadRows
 from elman.decode import Sampling, Weights
 from elman.errors import ElmanError, UserError
@@ -184,11 +184,8 @@ def evaluate(
     trained = api.load(run, device=device)
     result = trained.evaluate(*data, skip_bad_rows=skip_bad_rows, **given(decoding))
     tell_left_out(result.left_out)
-    if result.beats_baseline is False:
-        name = next(iter(result.scores))
-        tied = result.scores[name] == result.baseline[name]
-        how = "is no better than" if tied else "loses to"
-        warn(f"WARNING: the network {how} its baseline")
+    if result.verdict.startswith("WARNING"):
+        warn(result.verdict)
     print_scores(
         trained.task, run, result.scores, result.baseline, result.baseline_name,
         time.perf_counter() - began, as_json, result.counted,

@@ -32,27 +32,36 @@ def write_report(
     return " ".join(lines)
 
 
+def standing(
+    own: Mapping[str, float], baseline: Mapping[str, float], name: str, chance: float
+) -> str:
+    """Whether the network beats its baseline, in a sentence; empty where there is none. `chance` is
+    the difference of the first score up to which it says nothing."""
+    won = beats(own, baseline)
+    if won is None:
+        return ""
+    first = next(iter(own))
+    told = f"{first_score(own)} {own[first]:.4f} against {baseline[first]:.4f}"
+    if own[first] == baseline[first]:
+        return f"WARNING: the network is no better than its baseline: {told}."
+    if abs(own[first] - baseline[first]) <= chance:
+        return (
+            f"WARNING: nothing is gained over the baseline, {name}, that chance could not give: "
+            f"{told}."
+        )
+    if won:
+        return f"The network beats its baseline: {told}."
+    return f"WARNING: the network loses to its baseline: {told}."
+
+
 def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "") -> list[str]:
     """Plain sentences: does it beat the baseline, is it still learning, is it overfitting.
 
     `apart` says why training and validation loss are not to be compared, where they are not.
     """
-    lines = []
     own, baseline = scores.get("scores", {}), scores.get("baseline", {})
-    if (won := beats(own, baseline)) is not None:
-        name = next(iter(own))
-        told = f"{first_score(own)} {own[name]:.4f} against {baseline[name]:.4f}"
-        lines.append(
-            f"WARNING: nothing is gained over the baseline, {scores.get('baseline_name')}, that "
-            f"chance could not give: {told}."
-            if own[name] != baseline[name]
-            and abs(own[name] - baseline[name]) <= scores.get("chance", 0.0)
-            else f"The network beats its baseline: {told}."
-            if won
-            else f"WARNING: the network is no better than its baseline: {told}."
-            if own[name] == baseline[name]
-            else f"WARNING: the network loses to its baseline: {told}."
-        )
+    told = standing(own, baseline, scores.get("baseline_name", ""), scores.get("chance", 0.0))
+    lines = [told] if told else []
     curve = [(r["step"], r["loss"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
         missing = "Too few validations" if curve else "No validation"

@@ -17,11 +17,12 @@ from elman.errors import UserError, unknown_name
 from elman.options import make, shown
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
-from elman.run.report import beats, verdict
+from elman.run.report import beats, standing, verdict
 from elman.tasks.decoding import Decoding
 from elman.tasks.task import (
     Cursor,
     Decodes,
+    Doubts,
     Predicts,
     Task,
     Writer,
@@ -40,11 +41,17 @@ class Evaluation:
     baseline_name: str
     counted: str = ""  # how scores were counted, where there are several ways
     left_out: BadRows = dataclasses.field(default_factory=lambda: BadRows(skip=False))
+    chance: float = 0.0  # the difference of the first score that chance could give
 
     @property
     def beats_baseline(self) -> bool | None:
         """By the first score; None where there is no baseline."""
         return beats(self.scores, self.baseline)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the network beats its baseline, in a sentence; empty where there is none."""
+        return standing(self.scores, self.baseline, self.baseline_name, self.chance)
 
 
 class Run:
@@ -111,7 +118,10 @@ class Run:
             raise UserError(f"{self.path}: kept nothing for validation; name other data")
         found = task.validate(self.model, dataset, run.options, self.device)
         name, baseline = task.baseline(dataset, run.options, training)
-        return Evaluation(found.scores, baseline, name, found.counted, bad)
+        chance = 0.0
+        if baseline and isinstance(task, Doubts):
+            chance = task.chance(self.model, dataset, run.options, training, self.device)
+        return Evaluation(found.scores, baseline, name, found.counted, bad, chance)
 
     def predict(
         self, *data: Data, out: TextIO, bad: BadRows | None = None, **decoding: Any
