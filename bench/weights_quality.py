@@ -18,7 +18,7 @@ import torch.nn.functional as F
 
 import elman
 from elman.data import source
-from elman.data.vocabulary import from_json
+from elman.data.texts.vocabulary import from_json
 from elman.kernels.stream import STORAGES, Storage
 from elman.tasks.text import streaming
 

@@ -15,39 +15,22 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from elman.data import (
-    archives,
-    columns,
-    label_looks,
-    label_roles,
-    labelled_tables,
-    pairs,
-    several,
-    trajectories,
-)
-from elman.data.tables import (
-    columnar,
-    databases,
-    date_judgement,
-    date_parts,
-    date_value,
-    dates,
-    delimited,
-    encodings,
-    forms,
-    json_texts,
-    likeness,
-    month_names,
-    numerals,
-    profile,
-    reading,
-    sheets,
-    workbooks,
-    zones,
-)
+from elman.data import archives, pairs
+from elman.data.dates import dates, month_names, zones
+from elman.data.dates import judgement as date_judgement
+from elman.data.dates import parts as date_parts
+from elman.data.dates import value as date_value
+from elman.data.encodings import encodings, likeness
+from elman.data.forms import columnar, databases, forms, json_texts, sheets, workbooks
+from elman.data.labelled import looks as label_looks
+from elman.data.labelled import roles as label_roles
+from elman.data.labelled import several
+from elman.data.labelled import tables as labelled_tables
+from elman.data.tables import delimited, numerals, profile, reading
 from elman.data.tables.options import TableOptions
 from elman.data.tags import sentence, token_tables
 from elman.data.time_series import gaps, grid, ids, layout, times
+from elman.data.trajectories import columns, trajectories
 
 HERE = Path(__file__).parent
 WIDTH = 100

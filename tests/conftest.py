@@ -11,7 +11,7 @@ import torch
 from calling import call
 from jobs import MakeJob
 
-from elman.data.numbers import in_chinese, in_english
+from elman.data.built_in.numbers import in_chinese, in_english
 from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.options import parse

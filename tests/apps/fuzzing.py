@@ -32,14 +32,14 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "data" / "tables")]
+sys.path[:0] = [str(TESTS), str(TESTS / "data" / "forms")]
 
 from calling import Ended, call, snapshot  # noqa: E402
 from drawn_damage import damage_files, damage_rows, wrong_flags  # noqa: E402
 from drawn_data import TASKS, Drawn, Rows, drawn  # noqa: E402
 
-from elman.data.tables import rehearsal  # noqa: E402
-from elman.data.tables.forms import Form  # noqa: E402
+from elman.data.forms import rehearsal  # noqa: E402
+from elman.data.forms.forms import Form  # noqa: E402
 
 PATIENCE_S = 10.0  # of CPU
 MEMORY = 400 << 20  # bytes that an input may add to the most that was held

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elman import cells, kernels, tasks
-from elman.data.named import NAMED
+from elman.data.built_in.named import NAMED
 
 ELMAN = (sys.executable, "-m", "elman")
 SMALL = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from elman.data import doctor
-from elman.data.examples import Examples
+from elman.data.labelled.examples import Examples
 
 
 def page(

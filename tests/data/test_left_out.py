@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from elman.data import labelled_files, pairs, trajectories
-from elman.data.label_roles import LabelRoles
+from elman.data import pairs
+from elman.data.labelled import files as labelled_files
+from elman.data.labelled.roles import LabelRoles
 from elman.data.pairs import PairRoles
-from elman.data.roles import Columns
 from elman.data.tables.content import BadRows
 from elman.data.tags import reading as tags
 from elman.data.tags.sentence import TagRoles
 from elman.data.time_series import series
 from elman.data.time_series.options import SeriesOptions
+from elman.data.trajectories import trajectories
+from elman.data.trajectories.roles import Columns
 from elman.errors import UserError
 
 Read = Callable[[list[str], BadRows], Any]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from elman.data.label_looks import LABELS
-from elman.data.label_roles import TEXTS, UNKNOWN, settle
+from elman.data.labelled.looks import LABELS
+from elman.data.labelled.roles import TEXTS, UNKNOWN, settle
 from elman.data.source import resolve
 from elman.data.tables.table import Table, open_table
 from elman.data.time_series.times import STRONG

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data import doctor, source
-from elman.data.labelled_tables import reader
+from elman.data.labelled.tables import reader
 from elman.data.pairs import PairRoles, Pairs, open_sources, read, split
 from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from elman.data.python_tags import labelled, python_tags
+from elman.data.built_in.python_tags import labelled, python_tags
 from elman.data.source import Source
 from elman.data.tables.content import BadRows
 from elman.data.tags import conll

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.data.sunspots import FIGURES
+from elman.data.built_in.sunspots import FIGURES
 from elman.errors import UserError
 from elman.estimators import Forecaster, SequenceClassifier, SequenceRegressor
 from elman.estimators.estimator import Estimator

@@ -12,7 +12,7 @@ import pytest
 from calling import call
 
 import elman
-from elman.data.sunspots import FIGURES
+from elman.data.built_in.sunspots import FIGURES
 from elman.errors import UserError
 
 YEARS = np.array(FIGURES.split(), dtype=np.float64)

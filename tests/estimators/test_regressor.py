@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.data.sunspots import FIGURES
+from elman.data.built_in.sunspots import FIGURES
 from elman.errors import UserError
 
 YEARS = np.array(FIGURES.split(), dtype=np.float64)

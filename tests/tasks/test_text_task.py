@@ -20,8 +20,8 @@ import elman
 from elman import metrics
 from elman.data import source
 from elman.data.tables.content import BadRows
-from elman.data.text import Corpus, encode_corpus
-from elman.data.vocabulary import build
+from elman.data.texts.text import Corpus, encode_corpus
+from elman.data.texts.vocabulary import build
 from elman.decode import Sampling
 from elman.errors import UserError
 from elman.metrics import Loss

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
-from elman.data.tables.encodings import Unreadable, found
+from elman.data.encodings.encodings import Unreadable, found
 from elman.errors import UserError
 
 BLOCK = 1 << 20  # bytes

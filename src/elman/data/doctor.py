@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elman.data.examples import Examples
+from elman.data.labelled.examples import Examples
 from elman.data.pairs import Pairs
-from elman.data.scripts import main_script, scripts
+from elman.data.texts.scripts import main_script, scripts
 from elman.wording import counted
 
 READ = 5_000_000  # characters of a text that the doctor reads, from its start

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from elman.data import source
-from elman.data.tables import frames
+from elman.data.forms import frames
 from elman.data.tables.content import BadRows, Content
 from elman.errors import UserError
 

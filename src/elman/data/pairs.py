@@ -15,14 +15,16 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from elman.data import source
-from elman.data.label_roles import LabelRoles
+from elman.data.encodings import encodings
+from elman.data.forms import forms
+from elman.data.forms.other_forms import PACKED
+from elman.data.labelled.roles import LabelRoles
 from elman.data.source import Source, encoding_of
-from elman.data.tables import encodings, forms, table
+from elman.data.tables import table
 from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import BadRows
 from elman.data.tables.delimited import split_lines
 from elman.data.tables.options import TableOptions
-from elman.data.tables.other_forms import PACKED
 from elman.data.tables.reading import Reading, reading_from_json
 from elman.data.tables.table import NOTHING, Row, Table
 from elman.errors import UserError, unknown_name

@@ -23,8 +23,8 @@ from typing import BinaryIO
 
 from elman.data import archives
 from elman.data.archives import printable
-from elman.data.named import NAMED, fetch, members
-from elman.data.tables.encodings import MARKS, Found, Unreadable, found, told
+from elman.data.built_in.named import NAMED, fetch, members
+from elman.data.encodings.encodings import MARKS, Found, Unreadable, found, told
 from elman.errors import UserError
 
 BLOCK = 1 << 20  # bytes

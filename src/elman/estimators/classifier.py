@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.examples import Examples
-from elman.data.label_roles import LabelRoles
-from elman.data.several import Several
+from elman.data.labelled.examples import Examples
+from elman.data.labelled.roles import LabelRoles
+from elman.data.labelled.several import Several
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator

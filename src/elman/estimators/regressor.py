@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import trajectories
-from elman.data.roles import Columns
 from elman.data.tables.content import BadRows
-from elman.data.trajectories import LARGEST, Trajectories, Trajectory
+from elman.data.trajectories import trajectories
+from elman.data.trajectories.roles import Columns
+from elman.data.trajectories.trajectories import LARGEST, Trajectories, Trajectory
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.sequences import Values, arrays_of, rows_of

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.forms.frames import is_frame, open_frame
 from elman.data.tables.content import BadRows
-from elman.data.tables.frames import is_frame, open_frame
-from elman.data.trajectories import LARGEST
+from elman.data.trajectories.trajectories import LARGEST
 from elman.errors import UserError
 
 Values = NDArray[np.float64]

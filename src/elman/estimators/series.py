@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.forms.frames import is_frame, open_frame
 from elman.data.tables.content import BadRows
-from elman.data.tables.frames import is_frame, open_frame
 from elman.data.tables.table import of_content
 from elman.data.time_series import series
 from elman.data.time_series.layout import SeriesReading

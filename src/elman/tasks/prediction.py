@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeAlias, TypeVar
 
 from elman.data import source
-from elman.data.examples import Examples
-from elman.data.label_roles import LabelRoles, Wanted, settle
-from elman.data.labelled_files import kind_of
-from elman.data.labelled_tables import reader
+from elman.data.labelled.examples import Examples
+from elman.data.labelled.files import kind_of
+from elman.data.labelled.roles import LabelRoles, Wanted, settle
+from elman.data.labelled.tables import reader
 from elman.data.source import Source
 from elman.data.tables import table
 from elman.data.tables.arriving import ENCODING, Arriving

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from elman.data.sunspots import FIGURES
-from elman.data.tables.dates import Dates, dates_of
+from elman.data.built_in.sunspots import FIGURES
+from elman.data.dates.dates import Dates, dates_of
 from elman.data.tables.profile import Profile
 from elman.data.time_series import frequency, seasons
 from elman.data.time_series.grid import DAY, HOUR, SECOND, Grid, grid_from_json

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from elman.data.pairs import Pairs
 from elman.data.tables.content import BadRows
-from elman.data.vocabulary import Words
+from elman.data.texts.vocabulary import Words
 from elman.errors import UserError
 from elman.tasks.translate.data import (
     Encoder,

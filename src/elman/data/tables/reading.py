@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from elman.data.tables import encodings
+from elman.data.encodings import encodings
 from elman.data.tables.options import TableOptions
 from elman.data.tables.profile import Profile
 from elman.errors import UserError
 from elman.options import make
 
 if TYPE_CHECKING:
-    from elman.data.tables.dates import Dates
+    from elman.data.dates.dates import Dates
     from elman.data.tables.numerals import Mark, Numerals
 
 # Names of a column that holds nothing but the number of its row. Those without a name are the index
@@ -85,7 +85,7 @@ class Reading:
 
 def reading_from_json(data: Any) -> Reading:
     """The reading that gave this `to_json`. UserError where it is damaged."""
-    from elman.data.tables.dates import Dates
+    from elman.data.dates.dates import Dates
     from elman.data.tables.numerals import Numerals
 
     where = "preprocessing.json: damaged reading"
@@ -116,7 +116,7 @@ def read_columns(
     """What each column holds, by all its cells. What one leaves open, as 1,234 or 1.234 do, another
     one tells, or the `separator` of cells: where it is a semicolon, commas are likely to stand
     before fractions; where it is a comma, points do. It is empty where no mark parts them."""
-    from elman.data.tables.dates import dates_of
+    from elman.data.dates.dates import dates_of
     from elman.data.tables.numerals import numerals_of
 
     dates = {p.name: dates_of(p, asked.date_format) for p in profiles}

@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
+from elman.data.forms import forms, json_texts, objects
+from elman.data.forms.other_forms import PACKED, open_other_form
 from elman.data.source import Source, encoding_of, read_text
-from elman.data.tables import delimited, forms, json_texts, objects
+from elman.data.tables import delimited
 from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
 from elman.data.tables.delimited import Dialect, split_lines
 from elman.data.tables.options import TableOptions
-from elman.data.tables.other_forms import PACKED, open_other_form
 from elman.data.tables.profile import Profile, profiled
 from elman.data.tables.reading import Reading, read_columns
 from elman.data.tables.writer import COMMAS, Form

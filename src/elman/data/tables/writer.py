@@ -7,8 +7,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
 
+from elman.data.forms.objects import unflattened
 from elman.data.tables.delimited import Dialect
-from elman.data.tables.objects import unflattened
 
 if TYPE_CHECKING:
     from elman.data.tables.table import Table

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from elman.data import source
+from elman.data.encodings import encodings
+from elman.data.forms import forms
+from elman.data.forms.json_texts import object_of
+from elman.data.forms.other_forms import PACKED
 from elman.data.source import Source, encoding_of
-from elman.data.tables import encodings, forms, table
+from elman.data.tables import table
 from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import BadRows
-from elman.data.tables.json_texts import object_of
 from elman.data.tables.options import TableOptions
-from elman.data.tables.other_forms import PACKED
 from elman.data.tables.table import ENDINGS, NOTHING, Table, ending, text_lines
 from elman.data.tags.conll import open_conll, speaks
 from elman.data.tags.sentence import TOKENS, Form, Opened, Sentence, Sentences, TagRoles

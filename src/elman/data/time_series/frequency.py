@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.tables.dates import Dates
+from elman.data.dates.dates import Dates
 from elman.data.time_series.grid import CLOSED, DAY, HOUR, Grid, Working
 
 Ints = NDArray[np.int64]

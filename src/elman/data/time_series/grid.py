@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.tables.dates import Dates
+from elman.data.dates.dates import Dates
 from elman.errors import UserError
 from elman.options import make
 

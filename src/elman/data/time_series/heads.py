@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.tables.dates import Dates, dates_of
+from elman.data.dates.dates import Dates, dates_of
 from elman.data.tables.profile import Profile
 from elman.data.time_series import frequency
 

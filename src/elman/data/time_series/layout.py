@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.tables.date_parts import Part
-from elman.data.tables.dates import Dates, Parts, dates_of
+from elman.data.dates.dates import Dates, Parts, dates_of
+from elman.data.dates.parts import Part
 from elman.data.tables.numerals import Numerals
 from elman.data.tables.profile import Profile
 from elman.data.tables.reading import Column, Reading

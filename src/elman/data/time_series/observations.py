@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.dates.dates import Dates
 from elman.data.tables.content import BadRows, Block
-from elman.data.tables.dates import Dates
 from elman.data.tables.numerals import Numerals
 from elman.data.tables.profile import is_missing
 from elman.data.tables.table import Table

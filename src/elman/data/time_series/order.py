@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.dates.dates import Dates
 from elman.data.tables.content import BadRows
-from elman.data.tables.dates import Dates
 from elman.data.tables.table import Table
 from elman.data.time_series.frequency import usual
 from elman.data.time_series.grid import DAY, HOUR

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data import source
+from elman.data.dates.dates import Dates
 from elman.data.tables import table
 from elman.data.tables.content import BadRows
-from elman.data.tables.dates import Dates
 from elman.data.tables.reading import Reading
 from elman.data.tables.table import Table
 from elman.data.tables.writer import Form

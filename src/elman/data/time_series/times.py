@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.tables.date_parts import PART_OF, RANGES
-from elman.data.tables.dates import Dates, Parts, Resolution, dates_of, parts_of
+from elman.data.dates.dates import Dates, Parts, Resolution, dates_of, parts_of
+from elman.data.dates.parts import PART_OF, RANGES
 from elman.data.tables.profile import Profile, is_missing
 from elman.data.tables.reading import Column
 from elman.data.time_series import frequency

@@ -10,9 +10,9 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import labelled_files
-from elman.data.label_roles import LabelRoles, Wanted
-from elman.data.several import Several
+from elman.data.labelled import files as labelled_files
+from elman.data.labelled.roles import LabelRoles, Wanted
+from elman.data.labelled.several import Several
 from elman.data.tables.content import BadRows
 from elman.tasks import prediction
 from elman.tasks.classify.data import Encoder

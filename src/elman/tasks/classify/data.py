@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import vocabulary
-from elman.data.examples import Examples
-from elman.data.label_roles import LabelRoles
+from elman.data.labelled.examples import Examples
+from elman.data.labelled.roles import LabelRoles
 from elman.data.tables.content import BadRows
-from elman.data.vocabulary import Vocabulary
+from elman.data.texts import vocabulary
+from elman.data.texts.vocabulary import Vocabulary
 from elman.errors import UserError
 from elman.tasks.classify import bag as bags
 from elman.tasks.classify.bag import Bag

@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman import wording
-from elman.data import doctor, examples, labelled_files, segmentation, vectors
+from elman.data import doctor
 from elman.data.batching import Buckets, padded
 from elman.data.doctor import Page
-from elman.data.examples import Examples
-from elman.data.label_roles import LabelRoles, Wanted, roles_from_json
+from elman.data.labelled import examples
+from elman.data.labelled import files as labelled_files
+from elman.data.labelled.examples import Examples
+from elman.data.labelled.roles import LabelRoles, Wanted, roles_from_json
 from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions
-from elman.data.vocabulary import Words
+from elman.data.texts import segmentation, vectors
+from elman.data.texts.vocabulary import Words
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given, part

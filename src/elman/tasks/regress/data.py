@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.batching import padded
-from elman.data.roles import Columns
 from elman.data.tables.content import BadRows
-from elman.data.trajectories import Trajectories, Trajectory, target_names
+from elman.data.trajectories.roles import Columns
+from elman.data.trajectories.trajectories import Trajectories, Trajectory, target_names
 from elman.errors import UserError
 from elman.options import make
 from elman.tasks.regress.options import RegressOptions

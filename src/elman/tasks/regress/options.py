@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from elman.data.roles import Columns
 from elman.data.tables.options import TableOptions
+from elman.data.trajectories.roles import Columns
 from elman.options import require, require_files, require_range
 from elman.tasks.networks import StackOptions
 

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import columns as naming
-from elman.data import trajectories
-from elman.data.columns import has_lists
-from elman.data.roles import Columns
 from elman.data.tables import table
 from elman.data.tables.arriving import Arriving
 from elman.data.tables.content import BadRows
 from elman.data.tables.reading import Reading
 from elman.data.tables.table import Row, Table
 from elman.data.tables.writer import Writer
-from elman.data.trajectories import Trajectory
+from elman.data.trajectories import columns as naming
+from elman.data.trajectories import trajectories
+from elman.data.trajectories.columns import has_lists
+from elman.data.trajectories.roles import Columns
+from elman.data.trajectories.trajectories import Trajectory
 from elman.errors import UserError
 from elman.tasks.regress.data import Encoded, Encoder
 from elman.tasks.regress.model import Regressor

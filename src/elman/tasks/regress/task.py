@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elman.data import trajectories
 from elman.data.batching import Buckets
 from elman.data.doctor import Page
-from elman.data.roles import Columns
 from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions
 from elman.data.tables.reading import reading_from_json
-from elman.data.trajectories import Trajectories
+from elman.data.trajectories import trajectories
+from elman.data.trajectories.roles import Columns
+from elman.data.trajectories.trajectories import Trajectories
 from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import part

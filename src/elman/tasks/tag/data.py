@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.data import vocabulary
 from elman.data.batching import padded
 from elman.data.tables.content import BadRows
 from elman.data.tags import reading
 from elman.data.tags.sentence import Sentence, TagRoles
-from elman.data.vocabulary import UNKNOWN, Characters, Words
+from elman.data.texts import vocabulary
+from elman.data.texts.vocabulary import UNKNOWN, Characters, Words
 from elman.errors import UserError
 from elman.tasks.tag.model import Inputs
 

@@ -19,8 +19,8 @@ from elman import cells, decode, metrics
 from elman.data import batching, doctor, source
 from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
-from elman.data.text import Corpus, TextReading, TokenFile, encode_corpus, encode_with
-from elman.data.vocabulary import Vocabulary, from_json
+from elman.data.texts.text import Corpus, TextReading, TokenFile, encode_corpus, encode_with
+from elman.data.texts.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
 from elman.options import make
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from elman import decode
-from elman.data.vocabulary import Vocabulary
+from elman.data.texts.vocabulary import Vocabulary
 from elman.errors import UserError
 from elman.tasks.task import Cursor, State
 from elman.tasks.text import streaming

@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data import vocabulary
 from elman.data.batching import Buckets, padded
 from elman.data.pairs import PairRoles, Pairs, roles_from_json
-from elman.data.scripts import main_script, scripts
-from elman.data.segmentation import SPACED, TOLD, is_tokenised, is_unspaced
 from elman.data.tables.content import BadRows
-from elman.data.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
+from elman.data.texts import vocabulary
+from elman.data.texts.scripts import main_script, scripts
+from elman.data.texts.segmentation import SPACED, TOLD, is_tokenised, is_unspaced
+from elman.data.texts.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
 from elman.tasks.translate.options import Level
 

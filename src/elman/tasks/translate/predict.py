@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from elman.data import pairs, source
-from elman.data.label_roles import LabelRoles
+from elman.data.labelled.roles import LabelRoles
 from elman.data.pairs import PairRoles
 from elman.data.tables import table
 from elman.data.tables.arriving import Arriving

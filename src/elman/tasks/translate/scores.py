@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from elman.data.vocabulary import CJK
+from elman.data.texts.vocabulary import CJK
 from elman.tasks.task import Scores
 
 INSTALL = "BLEU and chrF need sacrebleu: pip install 'elman[metrics]'"

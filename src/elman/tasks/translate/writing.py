@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from elman.data.batching import padded
-from elman.data.vocabulary import BPE, CJK, Characters, Vocabulary, Words
+from elman.data.texts.vocabulary import BPE, CJK, Characters, Vocabulary, Words
 from elman.errors import UserError
 from elman.options import given
 from elman.search import Hypothesis, search

@@ -1,0 +1,1 @@
+"""Encodings of texts, found from all their bytes."""

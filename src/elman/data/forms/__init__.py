@@ -1,0 +1,1 @@
+"""Tables in whatever holds them: spreadsheets, columnar files, databases, JSON, data frames."""

@@ -1,0 +1,1 @@
+"""Sequences with labels, from whatever files hold them."""

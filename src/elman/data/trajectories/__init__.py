@@ -1,0 +1,1 @@
+"""Sequences of numbers with numbers to be told."""
