@@ -20,8 +20,8 @@ Truth: TypeAlias = str | int | bool
 TRUE = frozenset({"1", "1.0", "true", "yes", "y", "t", "ja", "oui", "是"})
 FALSE = frozenset({"0", "0.0", "false", "no", "n", "f", "nein", "non", "否"})
 SEPARATORS = (";", "|", ",")
-AGAIN = {",": 0.9}  # share of the parts that must come again elsewhere, of a mark that texts hold
-FEW_AGAIN = 0.5  # of the others
+AGAIN = 0.5  # share of the parts that must come again in other cells, if cells hold several
+COMMAS_AGAIN = 0.9  # the same of commas, which texts hold too
 LONGEST = 60  # characters of a label that may be a part of a cell
 
 
@@ -107,7 +107,8 @@ def joint_of(cells: Collection[str]) -> str | None:
         parts = [part for p in parted if len(p) > 1 for part in p]
         if not parts or max(map(len, parts)) > LONGEST:
             continue
-        if sum(often[part] > 1 for part in parts) >= AGAIN.get(mark, FEW_AGAIN) * len(parts):
+        again = COMMAS_AGAIN if mark == "," else AGAIN
+        if sum(often[part] > 1 for part in parts) >= again * len(parts):
             spaced = all(mark not in cell.replace(mark + " ", "").rstrip(mark) for cell in joined)
             return mark + " " if spaced else mark
     return None
