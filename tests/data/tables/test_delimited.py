@@ -129,3 +129,53 @@ def test_what_r_writes_is_a_table(read: Read) -> None:
 
 def test_years_head_columns_even_over_numbers_that_rise() -> None:
     assert has_header(["name", "2001", "2002", "2003"], [["a", "1", "2", "3"]])
+
+
+NAMES = ["Umsatz, EUR", "Temp., C", "Выручка, руб.", "Feuchte, %", "Menge", "a, b"]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_decimal_commas_and_commas_in_names_part_no_cells(seed: int, read: Read) -> None:
+    draw = np.random.default_rng(seed)
+    separator = str(draw.choice([";", "\t", "|"]))
+    width = int(draw.integers(1, 5))
+    head = ["Datum", *map(str, draw.choice(NAMES, width, replace=False))]
+    rows = [
+        [f"{day:02}.01.2020", *(f"{x:.2f}".replace(".", ",") for x in draw.normal(20, 9, width))]
+        for day in range(1, int(draw.integers(3, 28)))
+    ]
+    title = ["Bericht, Firma"] if seed % 3 == 0 else []
+    with_names = [separator.join(head)] if title or draw.random() < 0.7 else []
+    text = "\n".join([*title, *with_names, *map(separator.join, rows)]) + "\n"
+    opened = read(text)
+    assert opened.dialect.separator == separator
+    if with_names:
+        assert opened.columns == tuple(head)
+    assert cells(opened) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("Name;Ort, Land\nMeier;Berlin, DE\nKunz;Wien, AT\n", ";"),
+        ("x,y\n1;2,3\n4;5,6\n", ","),
+        ("day,sold\n2020-01-01,5\n2020-01-02,7\n", ","),
+        ("tags,sold\na;b,5\nc;d,7\n", ","),
+    ],
+)
+def test_a_comma_parts_where_names_stand_without_another_mark(
+    text: str, separator: str, read: Read
+) -> None:
+    assert read(text).dialect.separator == separator
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_constant_column_does_not_make_the_header_a_record(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    head = ["id", "MESS_DATUM", "TT", "eor"]
+    rows = [[" 3668", f"20200101{k:02}", f"{draw.normal():.1f}", "eor"] for k in range(24)]
+    rows[int(draw.integers(24))][2] = "NA"
+    order = draw.permutation(4)
+    assert has_header([head[k] for k in order], [[row[k] for k in order] for row in rows])
+    assert not has_header(["NA", "eor"], [["1,5", "eor"], ["2", "eor"]])
+    assert not has_header(["gut", "ja"], [["schlecht", "ja"], ["gut", "nein"]])

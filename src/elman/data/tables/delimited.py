@@ -14,9 +14,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from elman.data.tables.content import AT_ONCE, BadRows, Block
+from elman.data.tables.profile import is_missing
 from elman.errors import UserError
 from elman.wording import counted
 
@@ -123,31 +124,69 @@ def _second(lines: Sequence[str], dialect: Dialect) -> Sequence[str]:
     return found[-1] if isinstance(found[-1], list) else ()
 
 
+class _Parting(NamedTuple):
+    """How well a separator parts the lines, the better the later in the order of tuples."""
+
+    fits: bool  # the first line has as many cells as most
+    share: float  # of the lines that have, none counting for more than AGREE
+    likeness: float  # share of the cells below the first line that look like numbers and dates
+    clean: bool  # no name of a column holds another separator
+    exact: float  # share of the lines
+    width: int
+    titled: bool  # from some line on, which names columns
+    separator: str
+
+
 def _separator(lines: Sequence[str]) -> str:
-    """What parts most lines into equally many cells, the first line among them."""
-    best: tuple[tuple[bool, float, int], str] | None = None
-    for separator in SEPARATORS:
-        counts = [
-            len(cells) if isinstance(cells, list) else 0
-            for _, cells in records(iter(lines), Dialect(separator, separator != "\t"))
-        ]
-        if not counts or max(counts) < 2:
-            continue
-        usual, times = Counter(counts).most_common(1)[0]
-        if usual < 2:
-            usual, times = counts[0], counts.count(counts[0])
-        if usual < 2:
-            continue
-        rank = (counts[0] == usual, times / len(counts), usual)
-        if best is None or rank > best[0]:
-            best = rank, separator
-    if best is not None:
-        return best[1]
+    """What parts most lines into equally many cells, the first line among them; of several, that
+    one whose cells look most like numbers and dates, as a decimal comma parts numbers too."""
+    parted = [found for separator in SEPARATORS if (found := _parting(lines, separator))]
+    if best := _best(parted):
+        return best.separator
     cells = [line.split() for line in lines if line.strip()]
     parted = bool(cells) and len(cells[0]) > 1 and len({len(c) for c in cells}) == 1
     if parted and all(_is_number(c) for row in cells for c in row):
         return SPACES
     return SPACES if _parted_by_spaces(lines) else ","
+
+
+def _parting(lines: Sequence[str], separator: str) -> _Parting | None:
+    """How well it parts them, None where it does not."""
+    found = [
+        cells if isinstance(cells, list) else []
+        for _, cells in records(iter(lines), Dialect(separator, separator != "\t"))
+    ]
+    counts = [len(cells) for cells in found]
+    if not counts or max(counts) < 2:
+        return None
+    usual, times = Counter(counts).most_common(1)[0]
+    if usual < 2:
+        usual, times = counts[0], counts.count(counts[0])
+    if usual < 2:
+        return None
+    start = counts.index(usual)
+    below = [cell for cells in found[start + 1 :] or found for cell in cells if cell.strip()]
+    values = sum(1 for cell in below if VALUE.fullmatch(cell) and "\t" not in cell)
+    other = any(mark in name for name in found[0] for mark in SEPARATORS if mark != ",")
+    share = times / len(counts)
+    below_title = times >= AGREE * (len(counts) - start) and start <= PREAMBLE
+    titled = below_title and not any(map(VALUE.fullmatch, found[start]))
+    return _Parting(
+        start == 0, min(share, AGREE), values / max(len(below), 1), not other, share, usual,
+        titled, separator,
+    )  # fmt: skip
+
+
+def _best(parted: Sequence[_Parting]) -> _Parting | None:
+    """The first of the best. A comma gives way to what parts the lines below a title, which may
+    hold a comma, into more numbers and dates."""
+    comma = next((one for one in parted if one.separator == ","), None)
+    if comma is not None and any(
+        one.likeness > comma.likeness and (one.titled or one.exact >= AGREE > comma.exact)
+        for one in parted
+    ):
+        parted = [one for one in parted if one is not comma]
+    return max(parted, key=lambda one: one[:-2], default=None)
 
 
 def _parted_by_spaces(lines: Sequence[str]) -> bool:
@@ -275,20 +314,25 @@ def _lines_of(record: list[str] | str) -> int:
 
 def has_header(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns: it is a record if it holds a value such as a number,
-    unless these go up evenly, as years do, or if one of its cells comes again in its column. A
-    header may leave a name out."""
-    if any(
-        cell.strip() and cell == row[k]
-        for row in rows
-        if len(row) == len(head)
-        for k, cell in enumerate(head)
-    ):
+    unless these go up evenly, as years do, or if one of its cells comes again in its column and no
+    other column is a word over numbers. A header may leave a name out."""
+    below = [row for row in rows if len(row) == len(head)]
+    again = any(cell.strip() and cell == row[k] for row in below for k, cell in enumerate(head))
+    if again and not any(_word_over_values(k, head, below) for k in range(len(head))):
         return False
     if not any(VALUE.fullmatch(cell) for cell in head if cell.strip()):
         return True
     if _dated(head, rows):
         return True
     return _goes_up(head) and (_are_years(head) or not any(_goes_up(row) for row in rows[:1]))
+
+
+def _word_over_values(k: int, head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether this column holds numbers or dates alone, below what is none and not missing."""
+    cells = [row[k] for row in rows if not is_missing(row[k])]
+    if is_missing(head[k]) or VALUE.fullmatch(head[k]) or not cells:
+        return False
+    return all(map(VALUE.fullmatch, cells))
 
 
 def _dated(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
