@@ -312,10 +312,10 @@ def test_what_spoils_a_score_is_a_warning() -> None:
     assert "6 of 66 pairs for training are repeats" in warned(*GOOD[:6])
     assert "in 6 of 66 pairs the target is the source" in warned(*((x, x) for x in "abcdef"))
     long = warned(("one sentence of the usual length", "哈哈"))
-    assert "in 1 pairs one side is 4 times as long" in long
+    assert "in 1 pair one side is 4 times as long" in long
     assert long.endswith("line 61")
     assert "2 pairs source and target have changed places" in warned(*((t, s) for s, t in GOOD[:2]))
-    assert "1 replacement characters in the targets" in warned(("word", "\ufffd"))
+    assert "1 replacement character in the targets" in warned(("word", "\ufffd"))
     assert "1 garbled letters in the sources" in warned(("grÃ¼n", "绿"))
 
 
@@ -336,7 +336,7 @@ def test_what_is_worth_knowing_is_a_fact() -> None:
     assert facts.warnings == ()
     assert "1 of 63 pairs for training are repeats of others" in facts.facts
     assert "in 1 of 64 pairs the target is the source" in facts.facts
-    assert "1 pairs give another target for a source that came before" in facts.facts
+    assert "1 pair gives another target for a source that came before" in facts.facts
     assert "1 of 1 sources for validation are sources in training" in facts.facts
     assert any(fact.endswith("CJK 98%, Latin 2%") for fact in facts.facts)
     odd = [(f"one long sentence with the number {k:03}", f"{k:03}") for k in range(30)]
@@ -361,3 +361,9 @@ def test_the_header_of_a_table_without_targets(
     (one,) = source.resolve([str(write(tmp_path / "s.csv", content))])
     opened, settled = open_sources(one, PairRoles("1", "2", form="lines"))
     assert opened.columns == columns and settled.text_columns == (read,)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|"])
+def test_a_header_makes_a_table_of_a_text(tmp_path: Path, separator: str) -> None:
+    text = f"source{separator}target\none{separator}un\ntwo{separator}deux\n"
+    assert both(of(write(tmp_path / "pairs.txt", text))) == (("one", "un"), ("two", "deux"))

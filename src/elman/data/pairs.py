@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -251,7 +252,10 @@ def _is_table(one: Source, roles: PairRoles, asked: TableOptions) -> bool:
         return True
     lines = lines_of(one, roles, asked)
     first = next((line.strip("\r\n") for line in lines if line.strip()), "")
-    return "\t" in first or (first.startswith("{") and first.rstrip().endswith("}"))
+    if "\t" in first or (first.startswith("{") and first.rstrip().endswith("}")):
+        return True
+    cells = [cell.strip().strip('"') for cell in re.split("[,;|]", first)]
+    return len(cells) > 1 and _usual(cells) is not None
 
 
 def _of_form(roles: PairRoles, form: Form) -> PairRoles:

@@ -343,3 +343,23 @@ def test_numbers_and_dates_are_read_as_the_whole_column_writes_them(tmp_path: Pa
         UserError, match=r"line 2: .Durchfluss. is '1.5', not a number \(decimal comma"
     ):
         trajectories.read([str(path)], found.columns, BadRows(False), known=found.reading)
+
+
+def test_steps_that_are_numbered_anew_tell_sequences_apart(tmp_path: Path) -> None:
+    """As the turbofan data has it: without a header, parted by spaces."""
+    path = tmp_path / "train_FD001.txt"
+    rows = [f"{u} {k} {u * 0.5:.4f} {k * 1.5:.2f} 7  " for u in (1, 2, 3) for k in range(1, 6 + u)]
+    path.write_text("\n".join(rows) + "\n")
+    found = read(path)
+    assert found.columns.sequence == ("1",) and found.columns.time == "2"
+    assert [len(item.x) for item in found.items] == [6, 7, 8]
+    assert found.columns.inputs == ("3", "4") and found.columns.targets == ("5",)
+
+
+def test_times_that_are_not_understood_are_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "icu.csv"
+    rows = [[f"{9000 + k // 4}", f"day {k % 4}, noon", "HR", f"{k}.5"] for k in range(24)]
+    write_table(path, "RecordID,Time,Parameter,Value", [[r[0], f'"{r[1]}"', *r[2:]] for r in rows])
+    with pytest.raises(UserError, match=r'"Time" holds no dates that are .*--time-column'):
+        read(path)
+    assert read(path, time_column="none").columns.sequence == ("RecordID",)

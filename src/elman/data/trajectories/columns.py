@@ -25,7 +25,8 @@ SEQUENCES = (
 # Names that tell one thing from another: unit_nr, patient_id, Machine.
 IDENTITY = re.compile(
     r"(?:.*[_ .-])?(?:id|nr|no|unit|subject|patient|user|machine|engine|session|device|vehicle|"
-    r"customer|person|episode|run|trial|batch|store|item|symbol)(?:[_ .-](?:id|nr|no|num|number))?"
+    r"customer|person|record|episode|run|trial|batch|store|item|symbol)"
+    r"(?:[_ .-]?(?:id|nr|no|num|number))?"
     r"|.*(?:编号|患者|病人|设备|用户|序列|編號|設備|用戶|機器|装置|ユーザー|환자|장치|기계)"
     r"|(?:.*[_ .-])?(?:maschine|gerät|anlage|fahrzeug|kunde|machine|appareil|véhicule|client|"
     r"máquina|dispositivo|vehículo|cliente|paciente|veículo|macchina|paziente|станок|машина|"
@@ -49,6 +50,7 @@ TARGET_STARTS = ("y_", "target_", "output_")
 STATES, STATE_START = ("h0", "initial", "initial_state"), "initial_"
 STATICS, STATIC_START = ("static",), "static_"
 LISTS = frozenset({"list", "ndarray"})
+COUNTED = 4  # first columns, of which one may number the steps
 TRIED = 8  # columns that may tell sequences apart, together with others
 
 
@@ -90,6 +92,8 @@ class _Guess:
         self.named = named | {*given.states, *given.statics}
         self.time = self._time()
         self.sequence = self._sequence()
+        if given.sequence_column is None and given.time_column is None and not self.time:
+            self.sequence, self.time = self._counted() or (self.sequence, self.time)
         known = {*self.sequence, self.time, *self.named}
         self.free = [
             name for name, column in self.columns.items()
@@ -128,6 +132,13 @@ class _Guess:
         free = [c for c in self.columns.values() if c.name not in self.named and not c.passed_over]
         sure = [c.name for c in free if c.dates is not None and c.dates.sure]
         by_name = [c.name for c in free if c.name.lower() in TIMES and (c.numerals or c.dates)]
+        strange = [c.name for c in free if c.name.lower() in TIMES and not (c.numerals or c.dates)]
+        if strange and not sure and not by_name:
+            seen = next(iter(self.profiles[strange[0]].first.values())).cell
+            raise UserError(
+                f'{self.opened.shown}: "{strange[0]}" holds no dates that are understood, such as '
+                f"{seen[:40]!r}; name another --time-column, or none to keep the rows as they stand"
+            )
         found = [n for n in sure if n.lower() in TIMES] or sure or by_name
         whole = (n for n in found if not self.profiles[n].missing)
         return next(whole, found[0] if found else "")
@@ -164,6 +175,24 @@ class _Guess:
                 if _unique([times, *(codes[name] for name in names)]):
                     return tuple(name for name in self.columns if name in names)
         return self._one_sequence(cells[self.time])
+
+    def _counted(self) -> tuple[tuple[str, ...], str] | None:
+        """Of tables without such names: a column that numbers the steps, from the start again
+        whenever the one before it changes."""
+        whole = [n for n in list(self.columns)[:COUNTED] if self._may_tell_apart(n)]
+        if self.lists or len(whole) < 2 or self.sequence:
+            return None
+        cells = self._cells(whole)
+        for name, time in itertools.pairwise(whole):
+            numerals = self.columns[time].numerals
+            if numerals is None:
+                continue
+            which, steps = _codes(cells[name]), numerals.numbers(cells[time])[0]
+            goes_on, up = np.diff(which) == 0, np.diff(steps)
+            restarts = steps[1:][~goes_on] == steps[0]
+            if restarts.size and goes_on.any() and (up[goes_on] == 1).all() and restarts.all():
+                return (name,), time
+        return None
 
     def _one_sequence(self, cells: Sequence[Any]) -> tuple[str, ...]:
         """None tells sequences apart. UserError where times go back, as of several sequences."""
@@ -258,7 +287,10 @@ def _codes(cells: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 def _unique(codes: Sequence[np.ndarray[Any, np.dtype[np.int64]]]) -> bool:
     """Whether no row is like another in all of these."""
-    return len(np.unique(np.stack(codes), axis=1).T) == len(codes[0])
+    together = codes[0]
+    for one in codes[1:]:
+        _, together = np.unique(together * (int(one.max()) + 1) + one, return_inverse=True)
+    return len(np.unique(together)) == len(together)
 
 
 def _values(column: Column, cells: Sequence[Any]) -> Any:
