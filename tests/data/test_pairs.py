@@ -316,7 +316,7 @@ def test_what_spoils_a_score_is_a_warning() -> None:
     assert long.endswith("line 61")
     assert "2 pairs source and target have changed places" in warned(*((t, s) for s, t in GOOD[:2]))
     assert "1 replacement character in the targets" in warned(("word", "\ufffd"))
-    assert "1 garbled letters in the sources" in warned(("grÃ¼n", "绿"))
+    assert "1 garbled letter in the sources" in warned(("grÃ¼n", "绿"))
 
 
 def test_lengths_are_measured_by_what_is_usual_here() -> None:
