@@ -89,6 +89,11 @@ def reading_from_json(data: Any) -> Reading:
     from elman.data.tables.numerals import Numerals
 
     where = "preprocessing.json: damaged reading"
+    if data is None:
+        raise UserError(
+            "preprocessing.json: no reading of tables, as in runs of an earlier version; train "
+            "again"
+        )
     try:
         columns = tuple(
             Column(
