@@ -11,7 +11,7 @@ from elman.data.labelled.looks import LABELS
 from elman.data.labelled.roles import TEXTS, UNKNOWN, settle
 from elman.data.source import resolve
 from elman.data.tables.table import Table, open_table
-from elman.data.time_series.times import STRONG
+from elman.data.time_series.time_names import STRONG
 
 
 def table(path: Path, names: tuple[str, ...], rows: int = 30) -> Table:

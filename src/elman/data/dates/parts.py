@@ -135,7 +135,7 @@ def _named(name: str, profiles: Sequence[Profile]) -> tuple[Part, ...]:
     """What a column may be by its name."""
     names = {profile.name.strip() for profile in profiles}
     bare = re.sub(
-        r"[\s_]+[\[(]?(?:utc|gmt|local|lst)[\])]?$", "", name.strip().lstrip("#"), flags=re.I
+        r"[\s_]+[\[(]?(?:utc|gmt|local|lst)[\])]?$", "", name.strip().strip("#<>"), flags=re.I
     )
     if bare in ("MM", "mm"):  # of buoys: YY MM DD hh mm
         return ("minute",) if bare == "mm" and "MM" in names else ("month",)
@@ -222,6 +222,9 @@ def _with_clock(
 
 def _clocks(profile: Profile) -> bool:
     """Whether nearly all cells are times of day by their look: 13:00, 1:05:00 PM."""
+    dates = dates_of(profile)
+    if dates is not None and dates.sure and "time" not in _named(profile.name, ()):
+        return False  # 01.02.15 is a day
     marked = sum(
         count
         for shape, count in profile.shapes.items()

@@ -20,7 +20,7 @@ from elman.data.tables.profile import Profile
 from elman.data.tables.reading import Column, Reading
 from elman.data.tables.reading import reading_from_json as table_from_json
 from elman.data.tables.table import Table
-from elman.data.time_series import heads, ids, times
+from elman.data.time_series import beside, heads, ids, times
 from elman.data.time_series.columns import Columns, some, sure
 from elman.data.time_series.grid import Grid, grid_from_json
 from elman.data.time_series.options import NONE, SeriesOptions
@@ -129,8 +129,9 @@ def settle(opened: Table, asked: SeriesOptions) -> Settled:
         raise UserError(f"{opened.shown}: no column of ids; give --id-column")
     layout = asked.layout or ("long" if id_columns else "wide")
     taken |= set(id_columns)
-    within = times.parts_of_time(columns, found, taken)
-    targets = asked.target or _targets(columns, taken | set(within), layout)
+    within = beside.parts_of_time(columns, found, taken)
+    again = beside.same_times(columns, found, taken | set(within))
+    targets = asked.target or _targets(columns, taken | {*within, *again}, layout)
     if layout == "long" and len(targets) > 1:
         told = ",".join(targets)
         raise UserError(f"--target {told}: series one after the other have one column of values")
@@ -146,7 +147,7 @@ def settle(opened: Table, asked: SeriesOptions) -> Settled:
     unused = [c for c in columns.usable((*taken, *targets)) if c.name not in within]
     if within:
         facts.append(f"part of the time, and no targets: {some(within)}")
-    more, warnings = _unused(unused, found)
+    more, warnings = _unused(unused, found, again)
     return Settled(
         settled, reading, numbers, targets, found.dates, found.parts,
         facts=(*facts, *more), warnings=warnings,
@@ -310,10 +311,10 @@ def _taken(settled: SeriesOptions, asked: SeriesOptions, found: times.Times) -> 
 
 
 def _unused(
-    columns: Sequence[Column], found: times.Times
+    columns: Sequence[Column], found: times.Times, again: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Of the columns that are left: what is told, and warned of."""
-    dated = [c.name for c in columns if sure(c)]
+    dated = [c.name for c in columns if sure(c) or c.name in again]
     words = [c.name for c in columns if c.numerals is None and c.name not in dated]
     others = [c.name for c in columns if c.numerals is not None and c.name not in dated]
     facts = []

@@ -15,52 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.dates.dates import Dates, Parts, Resolution, dates_of, parts_of
+from elman.data.dates.numbers import EPOCHS
 from elman.data.dates.parts import PART_OF, RANGES
 from elman.data.tables.profile import Profile, is_missing
 from elman.data.tables.reading import Column
 from elman.data.time_series import frequency
 from elman.data.time_series.columns import Columns, some, sure
-from elman.data.time_series.grid import DAY
 from elman.data.time_series.options import NONE, SeriesOptions
+from elman.data.time_series.time_names import STRONG, TIMES, bare, said, speaks
 from elman.errors import UserError
 
 Ints = NDArray[np.int64]
 
-# Names of what can hardly be anything but times, and of what may be others too.
-STRONG = (
-    "ds", "date", "datetime", "timestamp", "date_time", "datum", "fecha", "дата", "日期", "时间",
-    "日付", "날짜", "日期时间", "日時", "zeitstempel", "horodatage", "日期時間", "时间戳", "時間戳",
-    "タイムスタンプ", "타임스탬프", "일시", "일자", "marca de tiempo", "fecha y hora",
-    "data e hora",
-    "data/hora", "carimbo de data/hora", "data e ora", "date et heure", "datum und zeit",
-    "дата и время", "метка времени",
-)  # fmt: skip
-WEAK = (
-    "time", "period", "month", "year", "quarter", "week", "day", "hour", "data", "zeit",
-    "zeitpunkt", "monat", "jahr", "tag", "woche", "quartal", "mois", "année", "annee", "jour",
-    "mes", "año", "ano", "dia", "día", "mese", "anno", "giorno", "mês", "месяц", "год", "день",
-    "время", "月份", "年份", "年", "月", "日", "時間", "年月", "시간", "연도",
-    "월", "季度", "周", "週", "小时", "小時", "時刻", "年度", "期間", "四半期", "주", "분기",
-    "기간", "stunde", "uhrzeit", "zeitraum", "heure", "semaine", "trimestre", "période", "periode",
-    "hora", "semana", "período", "periodo", "ora", "settimana", "неделя", "квартал", "час",
-    "период", "t", "step", "tick", "cycle",
-    "when", "time_idx", "time_index", "time_step", "timestep", "time_cycles", "epoch", "unix",
-    "unixtime",
-)  # fmt: skip
-TIMES = STRONG + WEAK
-WITHIN = (
-    "date",
-    "time",
-    "datum",
-    "fecha",
-    "period",
-    "month",
-    "year",
-    "дата",
-    "日期",
-    "时间",
-    "day",
-)
 FINENESS: Mapping[Resolution, int] = {
     "number": 0, "year": 1, "half": 2, "quarter": 2, "month": 3, "week": 4, "day": 5, "second": 6,
     "fraction": 7,
@@ -68,9 +34,6 @@ FINENESS: Mapping[Resolution, int] = {
 EPOCH = datetime(1970, 1, 1)
 YEAR = " 2000"  # behind the name of a month or its day
 DAYS = ("day", "month")
-WEEKDAYS = frozenset(
-    {"weekday", "dayofweek", "day_of_week", "dow", "wday", "wochentag", "星期", "day_of_the_week"}
-)
 
 
 class Times(NamedTuple):
@@ -87,9 +50,16 @@ def find(columns: Columns, asked: SeriesOptions, named: Sequence[str]) -> Times:
         return Times()
     if asked.time_column is not None:
         return _asked(columns, asked.time_column)
-    free = columns.usable(tuple(named))
+    every = columns.usable(tuple(named))
+    # A date that is the same in all rows is none of theirs.
+    free = [c for c in every if not (sure(c) and _constant(columns, c))]
     best = _ranked(columns, free)
     together = parts_of([columns.profiles[c.name] for c in free])
+    if best is None and together is None and len(free) < len(every):
+        free = every
+        best, together = _ranked(columns, free), parts_of(
+            [columns.profiles[c.name] for c in free]
+        )
     if together is not None and (
         best is None
         or best.name in together.names
@@ -123,7 +93,7 @@ def _ranked(columns: Columns, free: Sequence[Column]) -> Column | None:
     certain = [column for column in free if sure(column)]
     if not certain:
         likely = [column for column in free if _likely(columns, column, free)]
-        likely.sort(key=lambda c: (-_name(c.name), TIMES.index(c.name.lower())
+        likely.sort(key=lambda c: (-said(c.name), TIMES.index(c.name.lower())
                                    if c.name.lower() in TIMES else 0))  # fmt: skip
         return likely[0] if likely else None
 
@@ -131,7 +101,7 @@ def _ranked(columns: Columns, free: Sequence[Column]) -> Column | None:
         profile = columns.profiles[column.name]
         assert column.dates is not None
         unique = len(profile.distinct) >= profile.present
-        return _name(column.name), unique, FINENESS[column.dates.resolution]
+        return said(column.name), unique, FINENESS[column.dates.resolution]
 
     certain.sort(key=rank, reverse=True)
     if len(certain) > 1 and rank(certain[0]) == rank(certain[1]):
@@ -142,12 +112,9 @@ def _ranked(columns: Columns, free: Sequence[Column]) -> Column | None:
     return certain[0]
 
 
-def _name(name: str) -> int:
-    """How much a name sounds like that of times."""
-    name = name.strip().lower()
-    if name in STRONG:
-        return 3
-    return 2 if name in WEAK else int(any(word in name for word in WITHIN))
+def _constant(columns: Columns, column: Column) -> bool:
+    profile = columns.profiles[column.name]
+    return profile.present > 1 and sum(not is_missing(cell) for cell in profile.distinct) == 1
 
 
 def _likely(columns: Columns, column: Column, free: Sequence[Column]) -> bool:
@@ -155,10 +122,10 @@ def _likely(columns: Columns, column: Column, free: Sequence[Column]) -> bool:
     dates, profile = column.dates, columns.profiles[column.name]
     if dates is None:
         return False
-    exact, once = _name(column.name) >= 2, len(profile.distinct) >= profile.present
+    exact, once = said(column.name) >= 2, len(profile.distinct) >= profile.present
     if dates.resolution != "number" and dates.pattern != "serial":
         # Mere numbers may lie close in four digits, but hardly be all the days of a calendar.
-        return _name(column.name) > 0 or ((once or dates.pattern != "%Y") and _even(profile, dates))
+        return said(column.name) > 0 or ((once or dates.pattern != "%Y") and _even(profile, dates))
     if not exact:
         return False
     return (
@@ -202,14 +169,20 @@ def _repeated(columns: Columns, column: Column, free: Sequence[Column]) -> bool:
 def _question(columns: Columns, free: Sequence[Column]) -> None:
     """UserError where a column that is no time looks like one, or is called so."""
     for column in free:
-        name = column.name.strip().lower()
+        name = bare(column.name)
+        if _rises(columns, column):
+            assert column.dates is not None
+            raise UserError(
+                f'{columns.shown}: is "{column.name}" the time? Its numbers may be '
+                f"{column.dates.told()}; give --time-column, or --time-column none"
+            )
         if column.numerals is None and not column.dates and _looks_dated(columns, column, YEAR):
             first = min(columns.profiles[column.name].first.values())
             raise UserError(
                 f'{columns.opened.where(first.number)}: "{column.name}" is {first.cell[:40]!r}, a '
                 "date without its year; write the year too, or give --time-column none"
             )
-        if column.numerals is None and (name in STRONG or _looks_dated(columns, column)):
+        if column.numerals is None and (speaks(name) or _looks_dated(columns, column)):
             raise UserError(
                 _no_dates(
                     columns, column.name,
@@ -221,6 +194,20 @@ def _question(columns: Columns, free: Sequence[Column]) -> None:
                 f'{columns.shown}: is "{column.name}" the time? Its numbers come again; give '
                 "--time-column and, of several series, --id-column, or --time-column none"
             )
+
+
+def _rises(columns: Columns, column: Column) -> bool:
+    """Whether numbers as large as seconds since 1970 go up, but for a few: of each of several
+    series, too."""
+    if column.dates is None or column.dates.sure or column.dates.pattern not in EPOCHS:
+        return False
+    moments, faulty = column.dates.moments(columns.cells([column.name])[0])
+    moments = moments[~faulty]
+    lags = {1, max(1, len(moments) // 10)}  # the second where several series take turns
+    return len(moments) >= 4 and any(
+        max((moved >= 0).mean(), (moved <= 0).mean()) >= frequency.NEARLY_ALL
+        for moved in (moments[lag:] - moments[:-lag] for lag in lags)
+    )
 
 
 def _looks_dated(columns: Columns, column: Column, then: str = "") -> bool:
@@ -247,50 +234,6 @@ def _no_dates(columns: Columns, name: str, advice: str) -> str:
             return f'{columns.opened.where(seen.number)}: "{name}" is {seen.cell[:40]!r}, ' \
                 f"no date that is known; {advice}"  # fmt: skip
     return f'{columns.shown}: the cells of "{name}" are not dates of one kind; {advice}'
-
-
-# ---- Parts ---------------------------------------------------------------------------------
-
-
-def parts_of_time(columns: Columns, found: Times, taken: set[str]) -> tuple[str, ...]:
-    """Columns of numbers that say nothing but a part of the time: its year, month, weekday."""
-    if found.dates is None or found.dates.resolution == "number":
-        return ()
-    named = [
-        name
-        for name in columns.numbers(tuple(taken))
-        if (low := name.strip().lower()) in PART_OF or low in WEEKDAYS
-    ]
-    if not named:
-        return ()
-    cells = columns.cells((*found.names, *named))
-    times = cells[: len(found.names)]
-    rows = times[0] if found.parts is None else found.parts.cells(times)
-    moments, faulty = found.dates.moments(rows)
-    return tuple(
-        name
-        for name, column in zip(named, cells[len(found.names) :], strict=True)
-        if _is_part(name.strip().lower(), column, moments, faulty)
-    )
-
-
-def _is_part(name: str, cells: list[object], moments: Ints, faulty: NDArray[np.bool_]) -> bool:
-    kept = [
-        (str(cell).strip(), int(moment))
-        for cell, moment, wrong in zip(cells, moments, faulty, strict=True)
-        if not wrong and not is_missing(cell)
-    ]
-    if not kept:
-        return False
-    if name in WEEKDAYS:  # in whatever way they are numbered
-        pairs = {(cell, (moment // DAY + 3) % 7) for cell, moment in kept}
-        return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}) > 1
-    said = {(cell.lstrip("0").partition(".")[0] or "0", moment) for cell, moment in kept}
-    return any(
-        all(cell == str(of(EPOCH + timedelta(microseconds=moment))) for cell, moment in said)
-        for part in PART_OF[name]
-        if (of := SAYS.get(part)) is not None
-    )
 
 
 SAYS: Mapping[str, Callable[[datetime], int]] = {

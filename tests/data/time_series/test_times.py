@@ -1,0 +1,117 @@
+"""What looks like a time is the time, is told, or is asked about: it is never a series."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from elman.data.tables.content import BadRows
+from elman.data.time_series import series
+from elman.data.time_series.options import SeriesOptions
+from elman.data.time_series.series import Collection
+from elman.errors import UserError
+
+START = datetime(2021, 1, 1)
+DAYS = [START + timedelta(days=k) for k in range(80)]
+MONTHS = [datetime(1900 + k // 12, k % 12 + 1, 1) for k in range(60)]
+NONE = SeriesOptions(time_column=("none",))
+
+
+def _read(folder: Path, rows: Sequence[Sequence[object]], options: SeriesOptions | None = None,
+          mark: str = ",") -> Collection:  # fmt: skip
+    path = folder / "t.csv"
+    path.write_text("\n".join(mark.join(map(str, row)) for row in rows) + "\n", encoding="utf-8")
+    return series.read([str(path)], options or SeriesOptions(), BadRows(False))
+
+
+@pytest.mark.parametrize("unit", [1, 1000, 10**6, 10**9])
+@pytest.mark.parametrize("name", ["ts", "reading_ts", "epoch_ms", "eventTime", "t", "unix", "x"])
+def test_an_epoch_that_is_not_even_is_no_series(tmp_path: Path, name: str, unit: int) -> None:
+    chance = random.Random(f"{name}{unit}")
+    rows: list[list[object]] = [[name, "device", "temp"]]
+    for k in range(60):
+        for device in ("a1", "a2"):
+            when = 1_609_459_200 + 60 * k + chance.randrange(-20, 20)
+            rows.append([when * unit + chance.randrange(unit), device, chance.randrange(99) / 4])
+    asked = (
+        r'is "x" the time\? .* since 1970; give --time-column'
+        if name == "x"
+        else "no such time|comes twice"
+    )
+    with pytest.raises(UserError, match=asked):
+        _read(tmp_path, rows)
+    assert [one.name for one in _read(tmp_path, rows, NONE).series] == [name, "temp"]
+
+
+AGAIN = {
+    "unix": lambda d: int((d - datetime(1970, 1, 1)).total_seconds()),
+    "time_ms": lambda d: int((d - datetime(1970, 1, 1)).total_seconds()) * 1000,
+    "excel_date": lambda d: (d - datetime(1899, 12, 30)).days,
+    "decimal_year": lambda d: round(d.year + (d.timetuple().tm_yday - 0.5) / 366, 3),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_second_column_of_the_time_is_told_and_no_series(
+    tmp_path: Path, name: str, first: bool
+) -> None:
+    for dates in (DAYS, [d + timedelta(days=18_628) for d in MONTHS]):
+        rows: list[list[object]] = [[name, "date"] if first else ["date", name]]
+        rows += [[AGAIN[name](d), d.date()][:: 1 if first else -1] for d in dates]
+        rows = [[*row, "close" if k == 0 else k % 7 / 4] for k, row in enumerate(rows)]
+        found = _read(tmp_path, rows)
+        assert [one.name for one in found.series] == ["close"] and found.options.times == ("date",)
+        assert f"dates that are not used: {name}" in "\n".join(found.facts)
+    noise = random.Random(name)
+    other = [rows[0], *([row[0], noise.random(), row[2]] for row in rows[1:])]
+    if not first:
+        assert name in [one.name for one in _read(tmp_path, other).series]
+
+
+def test_a_time_of_day_that_never_changes_is_part_of_the_date(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["<DATE>", "<TIME>", "<CLOSE>"]]
+    rows += [[f"{d:%Y%m%d}", "000000", k / 4] for k, d in enumerate(DAYS)]
+    found = _read(tmp_path, rows)
+    assert [one.name for one in found.series] == ["<CLOSE>"]
+    assert found.grid is not None and found.grid.name == "daily"
+
+
+@pytest.mark.parametrize("names", [("Buchungstag", "Valutadatum"), ("booked", "settled")])
+@pytest.mark.parametrize("count", [18, 80])
+def test_two_dates_of_two_digits_are_no_date_and_time_of_day(
+    tmp_path: Path, names: tuple[str, str], count: int
+) -> None:
+    rows: list[list[object]] = [[*names, "amount"]]
+    rows += [[f"{d:%d.%m.%y}", f"{d + timedelta(2):%d.%m.%y}", k / 4]
+             for k, d in enumerate(DAYS[:count])]  # fmt: skip
+    with pytest.raises(UserError, match=rf"which of {', '.join(names)} are the times\?"):
+        _read(tmp_path, rows)
+    timed: list[list[object]] = [["day", "time", "v"]]
+    timed += [[f"{START:%d.%m.%y}", f"{START + timedelta(minutes=k):%H.%M.%S}", k / 4]
+              for k in range(90)]  # fmt: skip
+    assert _read(tmp_path, timed).options.times == ("day", "time")
+
+
+@pytest.mark.parametrize("constant", ["31/10/24 11:00:00", "2024-10-31", "2024-10-31T11:00:00Z"])
+def test_a_date_that_never_changes_is_passed_over_and_told(tmp_path: Path, constant: str) -> None:
+    rows: list[list[object]] = [["LAST UPDATE", "geo", "TIME_PERIOD", "OBS_VALUE"]]
+    rows += [[constant, geo, f"{d:%Y-%m}", k / 4] for geo in ("AT", "BE")
+             for k, d in enumerate(MONTHS)]  # fmt: skip
+    found = _read(tmp_path, rows)
+    assert found.options.times == ("TIME_PERIOD",) and found.options.ids == ("geo",)
+    assert "dates that are not used: LAST UPDATE" in "\n".join(found.facts)
+
+
+@pytest.mark.parametrize("name", ["Month", "Week", "MTU", "Reporting Week", "年月日", "期間"])
+def test_a_name_of_time_over_words_that_are_no_dates_is_asked_about(
+    tmp_path: Path, name: str
+) -> None:
+    rows = [[name, "sales"], *([f"{k // 12 + 1}-{k % 12 + 1:02}", k / 4] for k in range(36))]
+    with pytest.raises(UserError, match=rf"line 2: \"{name}\" is '1-01', no date that is known"):
+        _read(tmp_path, rows)
+    assert [one.name for one in _read(tmp_path, rows, NONE).series] == ["sales"]
