@@ -226,3 +226,30 @@ def test_slices_of_real_data(count: int) -> None:
     with zipfile.ZipFile(DATA / "chinese/chinese_poetry_subset.zip") as archive:
         poem = archive.read(archive.namelist()[0]).decode()[:2000]
     assert found([poem.encode("cp950", "ignore")]).encoding == "cp950"
+
+
+@pytest.mark.parametrize("rows", [1, 4, 200])
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("Datum;Umsatz", "01.01.2020;{:.2f} €"), ("Datum;Umsatz (€)", "01.01.2020;{:.2f}"),
+        ("Preis in €;n", "{:.2f};5"), ("x,y", "€ 5,{:.2f}€"), ("x,y", "[€],{:.2f}"),
+        ("Date;Valeur", "janv.-15;12\xa0345,{:.2f}\xa0€"), ("Date;Valeur", "août-15;{:.2f} €"),
+        ("Date;Valeur", "août-15;{:.2f}"), ("Date;Valeur", "déc.-15;{:.2f} €"),
+        ("x;y", "a – b;{:.2f}"), ("x;y", "• one;{:.2f}"), ("x;y", "{:.2f} ‰"),
+        ("x;y", "§ 5;{:.2f}"), ("x;y", "{:.2f} — 6"), ("x;y", "wait…;{:.2f}"),
+        ("x;y", "‘a’ and “b”;{:.2f}"), ("x;y", "a ™;{:.2f}"),
+    ],
+)  # fmt: skip
+def test_signs_of_windows_are_no_letters_of_old_systems(head: str, row: str, rows: int) -> None:
+    draw = random.Random(rows)
+    text = "\n".join([head, *(row.format(draw.uniform(1, 99)) for _ in range(rows))]) + "\n"
+    assert found([text.encode("cp1252")]).encoding == "cp1252"
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp850"])
+@pytest.mark.parametrize(
+    "text", ["Überraschung;Ärger\nschön;größer\n", "août;déjà vu, très bien\n"]
+)
+def test_words_of_old_systems_are_read(text: str, encoding: str) -> None:
+    assert found([text.encode(encoding) * 50]).encoding == encoding

@@ -44,6 +44,7 @@ WIDE = (("utf-16-le", "UTF-16 without a mark"), ("utf-16-be", "UTF-16, high byte
 # A byte below "0" is a letter of its own in every encoding that has ASCII in it.
 _BEYOND = re.compile(rb"[\x80-\xff][\x30-\xff]*")
 _BEFORE = re.compile(rb"[\x30-\x7f]*\Z")
+_BESIDE = re.compile(rb"[0-9:;<=>?|]+")  # of cells beside a word
 LONGEST_BEFORE = 32  # letters of ASCII before the first beyond it
 SPACES = "\t\n\r\b\a\f\v\x1a\x1b"  # control characters that stand in texts
 
@@ -183,7 +184,9 @@ class _Seen:
         """The encoding of all that was added."""
         if not self._not_utf8:
             return Found("utf-8")
-        sample = b" ".join(self._stretches)
+        # A word that comes again, as a month in a table does, tells nothing new.
+        words = b" ".join(self._stretches).split(b" ")
+        sample = b" ".join({_BESIDE.sub(b"0", word): word for word in words}.values())
         costs = ranked(sample)
         if costs[0][1] is UTF8:
             raise Unreadable(*self._not_utf8, (UTF8.name,))

@@ -26,6 +26,7 @@ MIXED_SIGNS = 3.0  # the same in scripts that often have such words among theirs
 BROKEN = 25.0  # of bytes that are no letter, and of letters of nobody
 CAPITAL = 3.0  # of a capital after a small letter
 WITHIN = 5.0  # of a symbol between two letters
+ALONE = 6.0  # of a byte that is a word of its own, and in this encoding a letter that hardly is
 RARE = 10.0  # of a letter beyond those listed, in a script with few letters
 RARE_SIGN = 12.0  # the same, in a script with thousands
 MARKS = "’“”«»–…„°€—‘£•§·²©®™³µ×½¿¡±\u00a0"  # known everywhere, most frequent first
@@ -39,6 +40,8 @@ WEST = (
     "Norwegian", "Finnish", "Dutch", "Icelandic", "Catalan",
 )  # fmt: skip
 CENTRAL = ("Polish", "Czech", "Hungarian", "Romanian", "Croatian", "Slovak", "Slovenian")
+OLD = 4.0  # prior of encodings that hardly anyone writes any more, and more
+NO_LETTER_ALONE = frozenset({"Thai", "Hebrew", "Arabic"})  # is a word
 CYRILLIC = ("Russian", "Ukrainian", "Bulgarian", "Serbian", "Macedonian", "Belarusian")
 BALTIC = ("Lithuanian", "Latvian", "Estonian")
 SIGNS = frozenset({"simplified Chinese", "traditional Chinese", "Japanese", "Korean"})
@@ -127,16 +130,37 @@ def _cost(sample: bytes, codec: Codec) -> float:
     if beside:
         cost += BESIDE * sum(beyond.values())
     else:
-        cost += BESIDE * len(_RUN.findall(text))
+        cost += BESIDE * len((_LETTERS if codec.single else _RUN).findall(text))
         mixed = MIXED if codec.single else MIXED_SIGNS
         cost += mixed * len(_BESIDE_ASCII.findall(text))
     if codec.single:
         capital, within = _patterns(codec.name)
         cost += CAPITAL * len(capital.findall(text)) + WITHIN * len(within.findall(text))
+        cost += ALONE * _alone(sample, text, codec)
     return cost
 
 
+# Beside numbers, in brackets, at the end of a cell: 12,50 €
+_EURO = re.compile(rb"(?<![A-Za-z\x80-\x9f\xa1-\xff])\x80(?![A-Za-z\x80-\x9f\xa1-\xff])")
+
+
+def _alone(sample: bytes, text: str, codec: Codec) -> int:
+    """How many bytes that stand alone are no word in this encoding: 0x80 where it is no €, and in
+    the encodings of old systems any letter, as Windows' signs (€ – § “) are letters there."""
+    has_euro = b"\x80".decode(codec.name, errors="replace") == "€"
+    count = 0 if has_euro else len(_EURO.findall(sample))
+    if codec.prior >= OLD or codec.languages[0] in NO_LETTER_ALONE:
+        count += len(_LONE.findall(text))
+    return count
+
+
+# Words of one letter of Cyrillic are left out.
+_LONE = re.compile(r"(?<![^\W\d_])(?=[^\x00-\x7f])(?![авикосуя])[^\W\d_](?![^\W\d_])", re.I)
+
+
 _RUN = re.compile(r"[^\x00-\x7f]+")
+# A sign that every script has counts by itself, as it does beside letters of ASCII.
+_LETTERS = re.compile(rf"[^\x00-\x7f{MARKS}]+|[{MARKS}]")
 _BESIDE_ASCII = re.compile(r"[A-Za-z][^\x00-\x7f’“”«»–—…]|[^\x00-\x7f’“”«»–—…][A-Za-z]")
 
 
