@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as d
+import random
 import re
 import shutil
 import struct
@@ -100,6 +101,43 @@ def test_sheets_by_name_and_number(tmp_path: Path) -> None:
         opened(open_sheet, path, sheet="Sale")
     with pytest.raises(UserError, match='sheet "Data": holds no rows'):
         opened(open_sheet, path, sheet="Data")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_cover_before_the_table_is_passed_over_and_told(seed: int, tmp_path: Path) -> None:
+    draw = random.Random(seed)
+    book = openpyxl.Workbook()
+    cover, data = book.active, draw.choice(["数据", "Daten"])
+    cover.title = draw.choice(["说明", "Deckblatt"])
+    for row in range(1, draw.randint(1, 9) + 1):
+        cover.cell(row, draw.choice([1, 1, 3]), draw.choice(["Umsatz je Tag", "来源", 2020]))
+    for name in (data, "more"):
+        sheet = book.create_sheet(name)
+        sheet.append(("day", "sold"))
+        for k in range(draw.randint(1, 5)):
+            sheet.append((d.date(2021, 3, k + 1), k))
+    if seed % 2:
+        book.create_sheet("hidden", 0).sheet_state = "hidden"
+        book["hidden"].append((1, 2))
+        book["hidden"].append((3, 4))
+    book.save(tmp_path / "a.xlsx")
+    content = opened(open_sheet, tmp_path / "a.xlsx")
+    assert content.columns == ("day", "sold")
+    more = ', "hidden"' if seed % 2 else ""
+    left = f'"{cover.title}", "more"{more}'
+    assert content.facts == (f'sheet "{data}" is read, not {left} (--sheet)',)
+
+
+def test_the_first_of_sheets_that_are_no_tables_is_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for name in ("one", "two"):
+        sheet = book.active if name == "one" else book.create_sheet(name)
+        sheet.title = name
+        for word in ("text", "gut", "schlecht"):
+            sheet.append((word,))
+    book.save(tmp_path / "a.xlsx")
+    content = opened(open_sheet, tmp_path / "a.xlsx")
+    assert content.facts == ('sheet "one" is read, not "two" (--sheet)',)
 
 
 def test_merged_cells_stand_in_each_of_their_rows(tmp_path: Path) -> None:

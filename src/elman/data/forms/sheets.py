@@ -23,6 +23,7 @@ from elman.data.forms.library import library
 from elman.data.forms.rehearsal import damaged, rehearse
 from elman.data.forms.workbooks import (
     DAMAGES,
+    MOST_CELLS,
     Looked,
     check_formulas,
     check_size,
@@ -44,7 +45,7 @@ LARGEST_XLS = 1 << 28  # bytes
 
 
 def open_sheet(source: Source, asked: TableOptions = TableOptions()) -> Content:  # noqa: B008
-    """A sheet as a table: the one that is asked for, else the first that holds something.
+    """A sheet as a table: the one that is asked for, else the first that holds a table.
 
     UserError: no such sheet, nothing in it, a damaged file, macros, links to other files, formulas
     without their values, a password.
@@ -118,10 +119,14 @@ def _chosen(
         others: list[str] = []
     else:
         filled = [name for name in names if holds(name)]
-        filled.sort(key=hidden.__contains__)  # those that are seen come first
         if not filled:
             raise UserError(f"{shown}: holds no rows")
-        name, *others = filled
+        filled.sort(key=hidden.__contains__)  # those that are seen come first
+        seen_ones = [name for name in filled if name not in hidden] or filled
+        name = seen_ones[0]
+        if len(seen_ones) > 1:  # a cover may come first
+            name = next((one for one in seen_ones if _is_table(book, looked, one)), name)
+        others = [one for one in filled if one != name]
     if looked is not None:
         check_formulas(shown, looked.get(name, Looked(name)))
         check_size(shown, looked.get(name, Looked(name)))
@@ -131,6 +136,20 @@ def _chosen(
         more = ", ".join(f'"{other}"' for other in others)
         facts = [f'sheet "{name}" is read, not {more} (--sheet)']
     return _content(shown, name if len(names) > 1 else "", sheet, facts, asked.header)
+
+
+def _is_table(book: CalamineWorkbook, looked: dict[str, Looked] | None, name: str) -> bool:
+    """Whether two rows of a sheet or more hold two cells or more; of one that is too large to be
+    read, it is said later."""
+    if looked is not None:
+        held = looked.get(name, Looked(name))
+        if held.last_row < 2 or held.last_column < 2:
+            return False
+        if held.cells > MOST_CELLS or held.unvalued:
+            return True
+    rows = islice(_rows(book.get_sheet_by_name(name)), SNIFFED)
+    full = (row for _, row in rows if sum(cell is not None for cell in row) > 1)
+    return len(list(islice(full, 2))) == 2
 
 
 def _asked(shown: str, asked: str, names: Sequence[str]) -> str:
