@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from elman.data.dates.cells import DAY, FIRST, SCRIPTS, Ints, all_plain, plain
+from elman.data.dates.eras import era_of, western
 from elman.data.dates.month_names import halves_as, months_as, weekdays_as
 from elman.data.dates.numbers import A_NUMBER, EPOCHS, NUMBER, counted
 from elman.data.dates.patterns import (
@@ -23,6 +24,7 @@ from elman.data.dates.patterns import (
     require_whole,
     tokens,
 )  # fmt: skip
+from elman.data.dates.ranges import WIDE, halves, mark_of, starts
 from elman.data.dates.styles import STYLES, Seen, seen_in
 from elman.data.dates.value import ONE_NUMBER, PIVOT, Dates, zone_of
 from elman.data.tables.profile import MISSING, MOST_DISTINCT, Profile
@@ -49,6 +51,12 @@ def dates_of(profile: Profile, date_format: str | None = None) -> Dates | None:
     """
     if profile.present == 0:
         return None
+    found = _whole(profile, date_format)
+    return found if found is not None else _dressed(profile, date_format)
+
+
+def _whole(profile: Profile, date_format: str | None) -> Dates | None:
+    """The same where a cell is one date of Western years."""
     numbers = sum(n for shape, n in profile.shapes.items() if A_NUMBER.fullmatch(plain(shape)))
     numeric = _nearly(numbers, profile.present)
     found = _of_numbers(profile) if numeric else _of_texts(profile)
@@ -60,6 +68,38 @@ def dates_of(profile: Profile, date_format: str | None = None) -> Dates | None:
         # Any four digits are a year.
         return replace(dates, sure=not numeric or date_format != "%Y")
     return None
+
+
+def _dressed(profile: Profile, date_format: str | None) -> Dates | None:
+    """The same of spans of time, of which the start counts, and of years of an era."""
+    first = profile.first[profile.shapes.most_common(1)[0][0]].cell
+    [bare] = western([plain(first)])
+    era, mark = era_of(plain(first)), mark_of(bare) if len(bare) <= LONGEST else ""
+    if not era and not mark:
+        return None
+    cells = western(_cells(profile))
+    found = _whole(_profile_of(starts(cells, mark) if mark else cells), date_format)
+    if found is None or not found.sure:
+        return None
+    if not mark:
+        return replace(found, era=era)
+    both = [parts for cell in cells if (parts := halves(cell, mark)) is not None]
+    ends = [end for _, end in both]
+    if found.assumed and not found.read(ends)[1].all():
+        either = _whole(_profile_of([*(start for start, _ in both), *ends]), date_format)
+        found = found if either is None else either  # an end may tell: 01.02. - 31.02. is none
+    (since, bad), (until, wrong) = found.read([start for start, _ in both]), found.read(ends)
+    spans, counts = np.unique((until - since)[~bad & ~wrong], return_counts=True)
+    same = len(counts) and counts.max() >= NEARLY_ALL * len(cells) and spans[counts.argmax()] > 0
+    if WIDE in first:
+        mark = mark.replace("~", WIDE)
+    return replace(found, era=era, joint=mark, span=int(spans[counts.argmax()]) if same else 0)
+
+
+def _profile_of(cells: Sequence[str]) -> Profile:
+    profile = Profile("")
+    profile.add(cells, range(len(cells)))
+    return profile
 
 
 def _cells(profile: Profile) -> list[str]:

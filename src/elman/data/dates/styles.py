@@ -94,7 +94,7 @@ STYLES: Final = (
           timed=False),
     Style("month by number of a short year", ("1月-10",), "As Chinese spreadsheets write Jan-10.",
           r"{m}月[- ]?(?:{Y}|{y})", timed=False),
-    Style("年", ("2010年", "2010년"), "Years alike.", r"{Y} ?[年년]", timed=False),
+    Style("年", ("2010年", "2010년"), "Years alike.", r"{Y} ?[年년]度?", timed=False),
     Style("month by name", ("Jan-10", "January 2010", "janv. 2010", "январь 2010 г."),
           "A month without a day; two digits are the year.", r"{B}{du}(?:{Y}|{y}){end}",
           timed=False),

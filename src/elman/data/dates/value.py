@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from elman.data.dates.cells import END, FIRST, Bools, CellReader, Ints, all_plain
+from elman.data.dates.eras import in_era, western
 from elman.data.dates.month_names import MONTHS, WEEKDAYS
 from elman.data.dates.numbers import (
     EPOCHS,
@@ -26,6 +27,7 @@ from elman.data.dates.numbers import (
     number_text,
 )
 from elman.data.dates.patterns import Token, letters, regex, tokens
+from elman.data.dates.ranges import WIDE, starts
 from elman.data.dates.zones import utc_like
 from elman.errors import UserError
 
@@ -66,6 +68,9 @@ class Dates:
     least_decimals: int = 0
     most_decimals: int = 0
     fractions: bool = False  # some number has other digits than 0 behind its point
+    era: str = ""  # how the era is named from which years are counted
+    joint: str = ""  # stands between the start and the end, where cells are spans of time
+    span: int = 0  # microseconds from start to end; 0 where it differs, and the start is written
 
     def __post_init__(self) -> None:
         if self.pattern not in ONE_NUMBER:
@@ -126,6 +131,9 @@ class Dates:
 
     def read(self, texts: Sequence[str]) -> tuple[Ints, Bools]:
         """The same of texts that are plain and come once each: as fast as it goes."""
+        texts = western(texts) if self.era else texts
+        if self.joint:
+            texts = starts(texts, self.joint.replace(WIDE, "~"))
         return self._reader.moments(texts)
 
     def zones(self, cells: Sequence[object]) -> dict[str, int]:
@@ -144,6 +152,9 @@ class Dates:
     def text(self, moment: int) -> str:
         """A moment in the style of the data. UserError: before the year 1 or after 9999."""
         moment = int(moment)
+        if self.joint and self.span:
+            ends = [replace(self, joint="").text(k) for k in (moment, moment + self.span)]
+            return self.joint.join(ends)
         if self.pattern in ONE_NUMBER:
             made = number_text(self.pattern, moment, self.least_decimals, self.most_decimals)
         else:
@@ -151,7 +162,15 @@ class Dates:
                 raise UserError("a date before the year 1 or after 9999 cannot be written")
             when = EPOCH + timedelta(microseconds=moment)
             made = "".join(self._written(token, when) for token in tokens(self.pattern))
+            if self.era:
+                made = in_era(made, self.era, self._last(when))
         return made.translate(str.maketrans("0123456789", self.digits)) if self.digits else made
+
+    def _last(self, when: datetime) -> datetime:
+        """The last day of what a date means."""
+        if self.resolution == "year":
+            return when.replace(month=12, day=31)
+        return when.replace(day=28) if self.resolution == "month" else when
 
     def _written(self, token: Token, when: datetime) -> str:
         if not token.letter:
@@ -188,15 +207,23 @@ class Dates:
             told.append(f"times at {self.zone}")
         if self.first_year != PIVOT:
             told.append(f"two digits are years from {self.first_year} to {self.first_year + 99}")
+        if self.joint:
+            told.append("a span of time counts from its start")
         if self.assumed:
-            said = [t.letter for t in tokens(self.pattern)]
-            order = "day" if said.index("d") < said.index("m") else "month"
-            other = "month" if order == "day" else "day"
-            told.append(
-                f"that the {order} comes before the {other} is assumed, as no row tells; "
-                f"--date-format {_quoted(self.assumed)} if not"
-            )
+            told.append(self.assumption())
         return "; ".join(told)
+
+    def assumption(self) -> str:
+        """Which order of day and month was assumed, and the option that says otherwise."""
+        if not self.assumed:
+            return ""
+        said = [t.letter for t in tokens(self.pattern)]
+        order = "day" if said.index("d") < said.index("m") else "month"
+        other = "month" if order == "day" else "day"
+        return (
+            f"that the {order} comes before the {other} is assumed, as no row tells; "
+            f"--date-format {_quoted(self.assumed)} if not"
+        )
 
     def _manner(self) -> str:
         if self.pattern in ONE_NUMBER:

@@ -7,7 +7,8 @@ import re
 # Names of what can hardly be anything but times, and of what may be others too.
 STRONG = (
     "ds", "date", "datetime", "timestamp", "date_time", "datum", "fecha", "дата", "日期", "时间",
-    "日付", "날짜", "日期时间", "日時", "年月日", "zeitstempel", "horodatage", "日期時間", "时间戳", "時間戳",
+    "日付", "날짜", "日期时间", "日時", "年月日",
+    "zeitstempel", "horodatage", "日期時間", "时间戳", "時間戳",
     "タイムスタンプ", "타임스탬프", "일시", "일자", "marca de tiempo", "fecha y hora",
     "data e hora",
     "data/hora", "carimbo de data/hora", "data e ora", "date et heure", "datum und zeit",
