@@ -179,3 +179,31 @@ def test_a_constant_column_does_not_make_the_header_a_record(seed: int) -> None:
     assert has_header([head[k] for k in order], [[row[k] for k in order] for row in rows])
     assert not has_header(["NA", "eor"], [["1,5", "eor"], ["2", "eor"]])
     assert not has_header(["gut", "ja"], [["schlecht", "ja"], ["gut", "nein"]])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lines_of_notes_above_a_table_are_passed_over_and_told(seed: int, read: Read) -> None:
+    draw = np.random.default_rng(seed)
+    words = ["# Data: Mauna Loa, NOAA; see a|b\n", "#\n", "# decimal   average\n", "#a, b, c, d\n"]
+    notes = draw.choice(words, int(draw.integers(2, 60))).tolist()
+    rows = [["1958", str(k), f"{draw.normal(300):.2f}", "-9.99"] for k in range(1, 20)]
+    mark = [",", ";", "\t", "   "][seed % 4]
+    head = [["year", "month", "average", "trend"]] if mark != "   " else []
+    lead = "" if head else "  "
+    text = "".join(notes) + "".join(lead + mark.join(row) + "\n" for row in [*head, *rows])
+    opened = read(text, "a.txt")
+    assert cells(opened) == rows and opened.header == bool(head)
+    assert f"{len(notes)} lines above the table: passed over" in opened.facts
+    first = next(iter(opened.rows(BadRows(False)))).where
+    assert first == f"a.txt, line {len(notes) + len(head) + 1}"
+
+
+def test_a_header_or_a_record_may_begin_with_a_hash(read: Read) -> None:
+    opened = read("# made by hand\n#id,value\n1,2\n2,3\n")
+    assert opened.columns == ("#id", "value") and cells(opened) == [["1", "2"], ["2", "3"]]
+    opened = read("text\tlabel\n#love it\tpos\n#no\tneg\n")
+    assert cells(opened)[0] == ["#love it", "pos"]
+    dialect = dialect_of(["#love it\tpos\n", "#no\tneg\n", "fine\tpos\n", "bad\tneg\n"])
+    assert not dialect.above
+    assert not dialect_of(["# value\n", "1.5\n", "2.5\n"]).above
+    assert dialect_of(["# one\n", "# two\n", "1.5\n", "2.5\n"]).above == 2

@@ -7,6 +7,7 @@ SQLite format 3   sqlite
 from __future__ import annotations
 
 import codecs
+import re
 import zipfile
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -48,6 +49,12 @@ NAMES: dict[Form, str] = {
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PAGES = (b"<html", b"<!doctype", b"<table", b"<?xml")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_NOTES = re.compile(rb"(?:\s|[%#][^\n]*\n)*")  # before the first line that says something
+_MARKED = {  # how files begin that are texts of a form of their own, and what they are called
+    ".arff": (b"@relation", "an ARFF file (of Weka)"),
+    ".ts": (b"@problemname", "a .ts file (of sktime)"),
+}
+_LONGEST_NOTES = 1 << 16  # bytes
 _ZIP = b"PK\x03\x04"
 _ODS = b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet"
 
@@ -56,7 +63,7 @@ def form_of(path: Path, shown: str = "") -> Form | None:
     """The form of a file, by its first bytes; by its ending where they are no text and of no form.
 
     None where it is a text or an archive of other things. UserError: it cannot be read, or is a
-    page of the web under the name of a spreadsheet.
+    page of the web under the name of a spreadsheet, or a text of Weka or sktime.
     """
     shown = shown or str(path)
     try:
@@ -66,6 +73,8 @@ def form_of(path: Path, shown: str = "") -> Form | None:
         raise UserError(f"cannot read {shown}: {error.strerror}; check the path") from None
     named = ENDINGS.get(path.suffix.lower())
     found = form_of_bytes(begin) or _form_of_zip(path, begin)
+    if not found and begin.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"@", b"%", b"#"):
+        _refuse_marked(path, shown)
     if found or named is None:
         return found
     if named in SHEETS and begin.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(_PAGES):
@@ -75,6 +84,20 @@ def form_of(path: Path, shown: str = "") -> Form | None:
         )
     is_text = begin and (b"\0" not in begin or begin[:2] in _UTF_16) and begin[:2] != b"PK"
     return None if is_text else named
+
+
+def _refuse_marked(path: Path, shown: str) -> None:
+    """UserError: a text whose first lines, but for notes, begin with @ and the name of a form."""
+    with path.open("rb") as stream:
+        begin = stream.read(_LONGEST_NOTES).removeprefix(codecs.BOM_UTF8)
+    notes = _NOTES.match(begin)
+    said = begin[notes.end() if notes else 0 :].lower()
+    for ending, (mark, name) in _MARKED.items():
+        if said.startswith(mark) or (said[:1] == b"@" and path.suffix.lower() == ending):
+            raise UserError(
+                f"{shown}: {name}, which is not read; save its rows as CSV, the names of the "
+                "columns in the first line"
+            )
 
 
 def form_of_bytes(begin: bytes) -> Form | None:

@@ -13,7 +13,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 from elman.data.tables.content import AT_ONCE, BadRows, Block
@@ -86,10 +86,43 @@ def line_blocks(shown: str, texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def dialect_of(lines: Iterable[str], separator: str | None = None) -> Dialect:
-    """How a text is written, from its first lines; a separator that is given is taken."""
+    """How a text is written, from its first lines; a separator that is given is taken. Lines above
+    the table that begin with # are none of it, but for those that part as its records do."""
+    lines = iter(lines)
     begun = list(itertools.islice(lines, SNIFFED))
+    notes = _notes(begun)
+    begun += itertools.islice(lines, notes)
     while begun and not begun[-1].strip():
         begun.pop()
+    if not 0 < notes < len(begun):
+        return _dialect(begun, separator)
+    found = _dialect(begun[notes:], separator)
+    below = [c for _, c in itertools.islice(records(iter(begun[notes:]), found), SNIFFED)]
+    usual = Counter(map(len, below)).most_common(1)[0][0]
+    valued = [any(map(VALUE.fullmatch, cells)) for cells in below[:2]]
+    above = notes
+    if usual == 1 and (notes == 1 or not valued[0]):
+        above = 0
+    elif usual > 1 and found.separator != SPACES and valued != [False, True] and not found.above:
+        while above and [len(c) for _, c in records(iter(begun[above - 1 : above]), found)] == [
+            usual
+        ]:
+            above -= 1
+    if above < notes:
+        found = _dialect(begun[above:], separator)
+    return replace(found, above=above + found.above)
+
+
+def _notes(lines: Sequence[str]) -> int:
+    """How many lines above begin with #, empty ones between them."""
+    first = next((k for k, t in enumerate(lines) if t.strip() and t[:1] != "#"), len(lines))
+    while first and not lines[first - 1].strip():
+        first -= 1
+    return first
+
+
+def _dialect(begun: Sequence[str], separator: str | None) -> Dialect:
+    """The same of lines without such."""
     above = 0
     if separator is None and begun and (found := re.fullmatch(r"sep=(.)\s*", begun[0])):
         separator, above = found[1], 1  # as spreadsheets write it
