@@ -115,3 +115,70 @@ def test_a_name_of_time_over_words_that_are_no_dates_is_asked_about(
     with pytest.raises(UserError, match=rf"line 2: \"{name}\" is '1-01', no date that is known"):
         _read(tmp_path, rows)
     assert [one.name for one in _read(tmp_path, rows, NONE).series] == ["sales"]
+
+
+@pytest.mark.parametrize("stem", ["d_", "x", "t", "F", "week.", "Tag "])
+@pytest.mark.parametrize(("first", "count"), [(1, 100), (0, 12), (1, 10)])
+@pytest.mark.parametrize("rows", [3, 60])
+def test_numbered_columns_are_the_steps_of_a_series_a_row(
+    tmp_path: Path, stem: str, first: int, count: int, rows: int
+) -> None:
+    chance = random.Random(f"{stem}{count}{rows}")
+    table: list[list[object]] = [["id", "store_id", *(f"{stem}{first + k}" for k in range(count))]]
+    values = [[chance.randrange(99) / 4 for _ in range(count)] for _ in range(rows)]
+    table += [[f"FOODS_{k}", "CA_1", *row] for k, row in enumerate(values)]
+    found = _read(tmp_path, table)
+    assert found.options.layout == "rows" and found.options.ids == ("id",)
+    assert [one.y.tolist() for one in found.series] == values
+    kept = series.read([str(tmp_path / "t.csv")], found.options, BadRows(False), found.reading)
+    assert [one.y.tolist() for one in kept.series] == values
+    few = [row[:2] + row[2 : 2 + chance.randrange(3, 10)] for row in table]
+    few = [row[: len(few[0])] for row in few]
+    width = min(map(len, few))
+    with pytest.raises(UserError, match="--layout rows, or --layout wide"):
+        _read(tmp_path, [row[:width] for row in few])
+    asked = _read(tmp_path, [row[:width] for row in few], SeriesOptions(layout="rows"))
+    assert [one.y.tolist() for one in asked.series] == [row[: width - 2] for row in values]
+
+
+def test_numbered_columns_beside_a_time_are_series(tmp_path: Path) -> None:
+    names = [f"s_{k}" for k in range(1, 13)]
+    rows: list[list[object]] = [["time", *names]]
+    rows += [[k, *(k % (c + 2) for c in range(12))] for k in range(40)]
+    assert [one.name for one in _read(tmp_path, rows).series] == names
+    assert [one.name for one in _read(tmp_path, [row[1:] for row in rows]).series] == names
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("daily", [False, True])
+@pytest.mark.parametrize("mark", [";", ",", "\t"])
+def test_years_and_months_without_names_are_the_times(
+    tmp_path: Path, turned: bool, daily: bool, mark: str
+) -> None:
+    whens = DAYS if daily else MONTHS
+    rows: list[list[object]] = []
+    for k, d in enumerate(whens):
+        year = f"{d.year + (d.timetuple().tm_yday - 0.5) / 366:.3f}"
+        day = [f"{d.day:02}"] if daily else []
+        rows.append([d.year, f"{d.month:02}", *day, year, k % 7 + 0.3, -1])
+    found = _read(tmp_path, rows[:: -1 if turned else 1], mark=mark)
+    first = 4 if daily else 3
+    assert found.options.times == tuple(map(str, range(1, first)))
+    assert [one.name for one in found.series] == [str(first + 1), str(first + 2)]
+    assert found.grid is not None and found.grid.name == ("daily" if daily else "monthly")
+    assert found.series[0].y.tolist() == [k % 7 + 0.3 for k in range(len(whens))]
+    mixed = [[row[0], row[1] if k % 9 else 77, *row[2:]] for k, row in enumerate(rows)]
+    assert _read(tmp_path, mixed, mark=mark).grid is None
+
+
+def test_a_gap_names_the_order_of_day_and_month_that_was_assumed(tmp_path: Path) -> None:
+    days = [START + timedelta(days=k) for k in [*range(12), *range(31, 36)]]
+    rows = [["date", "v"], *([f"{d:%d/%m/%Y}", k] for k, d in enumerate(days) if d.day <= 12)]
+    with pytest.raises(
+        UserError, match=r"rows of .* missing after .*--date-format %m/%d/%Y if not"
+    ):
+        _read(tmp_path, rows)
+    rows = [["date", "v"], *([f"{d:%Y-%m-%d}", k] for k, d in enumerate(days))]
+    with pytest.raises(UserError, match="missing after") as error:
+        _read(tmp_path, rows)
+    assert "--date-format" not in str(error.value)

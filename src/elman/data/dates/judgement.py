@@ -276,9 +276,10 @@ def _ordered(profile: Profile, best: Sequence[_Judged]) -> Dates:
         if len(ways) == 1:
             return ways[0].dates
     evenly = sorted(((_unevenness(one.moments), k) for k, one in enumerate(ways)))
-    (least, even), (next_, _) = evenly[:2]
+    (least, even), (next_, turned) = evenly[:2]
     if least <= 0.2 and (next_ - least >= 0.05 or (least == 0 and next_ > 0)):
-        return ways[even].dates
+        less = ways[turned].dates.pattern.replace("%-", "%")
+        return replace(ways[even].dates, less_even=less)
     ways = [one for one in ways if one.way.order[0] != "y"]
     # Whoever writes dots writes the day first.
     dots = "." in first.way.parts

@@ -56,6 +56,7 @@ class Dates:
     sure: bool = True  # False where whole numbers could as well be plain numbers
     given: bool = False  # by the user: every cell is judged by it
     assumed: str = ""
+    less_even: str = ""  # the same, but by which dates are spaced less evenly
     months: tuple[str, ...] = ()
     weekdays: tuple[str, ...] = ()
     halves: tuple[str, ...] = ()
@@ -215,14 +216,15 @@ class Dates:
 
     def assumption(self) -> str:
         """Which order of day and month was assumed, and the option that says otherwise."""
-        if not self.assumed:
+        if not self.assumed and not self.less_even:
             return ""
         said = [t.letter for t in tokens(self.pattern)]
         order = "day" if said.index("d") < said.index("m") else "month"
         other = "month" if order == "day" else "day"
+        why = "assumed, as no row tells" if self.assumed else "told by nothing but even steps"
         return (
-            f"that the {order} comes before the {other} is assumed, as no row tells; "
-            f"--date-format {_quoted(self.assumed)} if not"
+            f"that the {order} comes before the {other} is {why}; "
+            f"--date-format {_quoted(self.assumed or self.less_even)} if not"
         )
 
     def _manner(self) -> str:

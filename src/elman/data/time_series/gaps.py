@@ -124,7 +124,8 @@ def _first_gap(
         told = grid.text(before) if grid is not None else str(before)
         rows = int(index[row] - index[row - 1]) - 1
         what = f'{counted(rows, "row")} of "{name}" missing after {told}'
-    return Fault(skipped + row, f"{what}; {why}: {ADVICE}")
+    assumed = "" if grid is None else grid.dates.assumption()
+    return Fault(skipped + row, f"{what}; {why}: {ADVICE}{assumed and f'; {assumed}'}")
 
 
 def filled_in(values: Floats, fill: Fill) -> Floats:

@@ -19,6 +19,8 @@ from elman.data.time_series import frequency
 
 Ints = NDArray[np.int64]
 LEAST = 3  # columns
+NUMBERED = 10  # columns that are surely the steps of series, where they are numbered
+_NUMBERED = re.compile(r"([^\W\d]+[-_. ]?|[^\W\d]*[-_. ])(\d{1,6})")
 # 1960 [YR1960] of the World Bank; X1960 of R, whose names must not begin with a digit.
 AROUND = re.compile(r"\s*\[YR\d{4}\]$|^X(?=\d)")
 
@@ -29,6 +31,23 @@ class Heads(NamedTuple):
     names: list[str]
     moments: Ints
     dates: Dates
+
+
+def numbered(names: Sequence[str], least: int = NUMBERED) -> list[str]:
+    """The columns of one stem whose numbers go up by one, d_1 to d_1941; none if fewer than so many
+    follow one another."""
+    runs: list[list[str]] = [[]]
+    last: tuple[str, int] | None = None
+    for name in names:
+        match = _NUMBERED.fullmatch(name)
+        here = (match[1], int(match[2])) if match else None
+        if here is None or last is None or here != (last[0], last[1] + 1):
+            runs.append([])
+        if here is not None:
+            runs[-1].append(name)
+        last = here
+    run = max(runs, key=len)
+    return run if len(run) >= least else []
 
 
 def find(names: Sequence[str]) -> Heads | None:

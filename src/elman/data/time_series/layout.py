@@ -120,6 +120,8 @@ def settle(opened: Table, asked: SeriesOptions) -> Settled:
     if asked.layout == "rows" or (asked.layout is None and _is_rows(columns, asked, named)):
         return _rows(columns, asked, facts)
     found = times.find(columns, asked, named)
+    if not found.names and _is_numbered(columns, asked, named):
+        return _rows(columns, asked, facts)
     taken = {*named, *found.names}
     id_columns: tuple[str, ...] = asked.ids
     if asked.id_column is None and asked.layout != "wide":
@@ -165,6 +167,8 @@ def again(opened: Table, known: SeriesReading) -> Settled:
         moments = NO_DATES
         if dates is not None:
             others, moments = heads.dated(others, dates)
+        elif opened.header:
+            others = heads.numbered(others, 2) or others
         numbers = {name: reading.column(name).numerals or Numerals() for name in others}
         return Settled(options, reading, numbers, ("value",), dates, heads=moments)
     values = (*(options.target or ()), *options.past_columns, *options.future_columns)
@@ -201,13 +205,44 @@ def _is_rows(columns: Columns, asked: SeriesOptions, named: Sequence[str]) -> bo
     return columns.opened.header and heads.find(numeric) is not None
 
 
+def _numeric(reading: Reading, names: Sequence[str]) -> list[str]:
+    return [name for name in names if reading.column(name).numerals is not None]
+
+
+def _is_numbered(columns: Columns, asked: SeriesOptions, named: Sequence[str]) -> bool:
+    """Whether columns are the numbered steps of a series a row: id,store_id,d_1,d_2,d_3.
+
+    UserError where there are too few to tell.
+    """
+    if asked.layout is not None or asked.time_column is not None or not columns.opened.header:
+        return False
+    if asked.target is not None or asked.covariates:
+        return False
+    usable = columns.usable(tuple(named))
+    run = heads.numbered([c.name for c in usable if c.numerals is not None], heads.LEAST)
+    others = [c for c in usable if c.name not in run]
+    if len(run) < max(heads.LEAST, len(usable) / 2) or not (others or asked.ids):
+        return False
+    called = bool(asked.ids) or any(
+        c.numerals is None or c.name.lower() in ids.KNOWN for c in others
+    )
+    if len(run) >= heads.NUMBERED and called:
+        return True
+    if called or len(run) >= heads.NUMBERED:
+        raise UserError(
+            f"{columns.shown}: are {run[0]} to {run[-1]} the steps of a series a row, or a series "
+            "each? give --layout rows, or --layout wide"
+        )
+    return False
+
+
 def _rows(columns: Columns, asked: SeriesOptions, facts: list[str]) -> Settled:
     opened, reading = columns.opened, columns.reading
     if asked.past_columns or asked.future_columns:
         raise UserError(f"{opened.shown}: one series a row, which leaves no columns for others")
     usable = [c for c in columns.usable() if c.name not in asked.static_columns]
     free = [c.name for c in usable if c.name not in asked.ids]
-    found = heads.find([c for c in free if reading.column(c).numerals is not None])
+    found = heads.find(_numeric(reading, free))
     moments, dates, others = NO_DATES, None, free
     id_columns = asked.ids
     if opened.header and found is not None:
@@ -215,6 +250,9 @@ def _rows(columns: Columns, asked: SeriesOptions, facts: list[str]) -> Settled:
         others, moments = heads.dated(free, dates)  # of columns without a number, too
         if not id_columns:
             id_columns = ids.of_rows(columns, [c for c in free if c not in others])
+    elif opened.header and (steps := heads.numbered(_numeric(reading, free), heads.LEAST)):
+        others = steps
+        id_columns = id_columns or ids.of_rows(columns, [c for c in free if c not in steps])
     elif not id_columns:
         id_columns, others = (opened.columns[0],), [c for c in free if c != opened.columns[0]]
     numbers = {name: reading.column(name).numerals or Numerals() for name in others}

@@ -19,7 +19,7 @@ from elman.data.dates.numbers import EPOCHS
 from elman.data.dates.parts import PART_OF, RANGES
 from elman.data.tables.profile import Profile, is_missing
 from elman.data.tables.reading import Column
-from elman.data.time_series import frequency
+from elman.data.time_series import frequency, nameless
 from elman.data.time_series.columns import Columns, some, sure
 from elman.data.time_series.options import NONE, SeriesOptions
 from elman.data.time_series.time_names import STRONG, TIMES, bare, said, speaks
@@ -55,6 +55,8 @@ def find(columns: Columns, asked: SeriesOptions, named: Sequence[str]) -> Times:
     free = [c for c in every if not (sure(c) and _constant(columns, c))]
     best = _ranked(columns, free)
     together = parts_of([columns.profiles[c.name] for c in free])
+    if together is None and best is None and (together := nameless.find(columns, free)):
+        return Times(together.names, together.dates, together)
     if best is None and together is None and len(free) < len(every):
         free = every
         best, together = _ranked(columns, free), parts_of(
