@@ -145,8 +145,8 @@ def test_archives_within_archives_are_refused(tmp_path: Path) -> None:
 
 
 def test_members_of_several_forms_are_listed(tmp_path: Path) -> None:
-    path = packed(tmp_path / "a.zip", {"b.jsonl": b"{}", "a.csv": b"1", "LICENSE": b"2"})
-    assert "members of 3 forms (LICENSE, a.csv, b.jsonl); unpack it" in refusal(path)
+    path = packed(tmp_path / "a.zip", {"b.jsonl": b"{}", "a.csv": b"1", "NEWS": b"2"})
+    assert "members of 3 forms (NEWS, a.csv, b.jsonl); unpack it" in refusal(path)
     same = packed(tmp_path / "b.zip", {"a.tsv": b"1", "b.TAB": b"2"})
     assert len(resolve([str(same)])) == 2
 
@@ -214,3 +214,17 @@ def test_what_was_unpacked_goes_with_the_process(tmp_path: Path) -> None:
     assert mode.endswith("700")
     assert not Path(name).exists()
     assert not Path(name).parent.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "about", ["readme", "README.md", "sub/LICENSE", "Licence.txt", "ReadMe.PDF"]
+)
+@pytest.mark.parametrize("data", ["SMSSpamCollection", "a.csv", "x/b.txt"])
+def test_members_about_the_data_are_passed_over_and_told(
+    about: str, data: str, tmp_path: Path
+) -> None:
+    sources = resolve([str(packed(tmp_path / "a.zip", {about: b"about", data: b"ham\tHello\n"}))])
+    assert b"".join(read_bytes(sources)) == b"ham\tHello\n"
+    assert [one.facts for one in sources] == [(f"not used: {about} in {tmp_path / 'a.zip'}",)]
+    alone = resolve([str(packed(tmp_path / "b.zip", {about: b"about"}))])
+    assert b"".join(read_bytes(alone)) == b"about" and not alone[0].facts

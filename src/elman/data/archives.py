@@ -41,6 +41,7 @@ SAME_FORM = {
     ".tab": ".tsv", ".ndjson": ".jsonl", ".json": ".jsonl", ".text": ".txt", ".md": ".txt",
     "": ".txt",
 }  # fmt: skip
+ABOUT = frozenset({"readme", "license", "licence", "copying"})  # names of what is no data itself
 SHOWN = 5  # members that a message lists
 SYSTEMS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what systems leave in folders
 LONGEST = 100  # characters of a member's name that stay in that of its file
@@ -59,7 +60,14 @@ class Member(NamedTuple):
     digest: str
 
 
-_unpacked: dict[str, tuple[Member, ...]] = {}  # by path, size and time of change
+class Unpacked(NamedTuple):
+    """The members of an archive that are data, and the names of those about it."""
+
+    members: tuple[Member, ...]
+    left: tuple[str, ...]
+
+
+_unpacked: dict[str, Unpacked] = {}  # by path, size and time of change
 
 
 def is_archive(path: Path) -> bool:
@@ -76,8 +84,9 @@ def is_archive(path: Path) -> bool:
         return True
 
 
-def unpacked(path: Path, shown: str) -> tuple[Member, ...]:
-    """The members of a zip archive, sorted by name, hidden ones and folders left out.
+def unpacked(path: Path, shown: str) -> Unpacked:
+    """The members of a zip archive, sorted by name, hidden ones and folders left out; and what
+    tells about them (readme, license, with any ending) where there are others.
 
     They must all be of one form. Nothing is unpacked of an archive with a member that is encrypted,
     an archive itself, a link, or named as if it lay elsewhere, nor of one that unpacks to too much.
@@ -90,8 +99,9 @@ def unpacked(path: Path, shown: str) -> tuple[Member, ...]:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         try:
             with zipfile.ZipFile(path) as archive:
-                chosen = _chosen(archive.infolist(), shown, status.st_size)
-                _unpacked[key] = tuple(_written(archive, chosen, folder, shown))
+                chosen, left = _chosen(archive.infolist(), shown, status.st_size)
+                members = tuple(_written(archive, chosen, folder, shown))
+                _unpacked[key] = Unpacked(members, tuple(map(printable, left)))
         except NotImplementedError as error:
             raise UserError(f"{shown}: {error}; unpack it, and give its files") from None
         except (*BROKEN, OSError) as error:
@@ -106,8 +116,9 @@ def unpacked(path: Path, shown: str) -> tuple[Member, ...]:
 
 def _chosen(
     infos: Sequence[zipfile.ZipInfo], shown: str, packed: int
-) -> list[tuple[str, zipfile.ZipInfo]]:
-    """The members that are data, by name. UserError where one is not what data should be."""
+) -> tuple[list[tuple[str, zipfile.ZipInfo]], list[str]]:
+    """The members that are data, by name, and the names of those about it. UserError where one is
+    not what data should be."""
     names = _names(infos)
     members = sorted(
         (name, k) for k, name in enumerate(names) if not infos[k].is_dir() and not _hidden(name)
@@ -125,6 +136,10 @@ def _chosen(
             f"{shown}: unpacks to {size:,} bytes, {size / max(packed, 1):,.0f} times its size; "
             "unpack it yourself if you trust it, and give its files"
         )
+    about = [name for name, _ in members if _is_about(name)]
+    if len(about) == len(members):
+        about = []
+    members = [(name, k) for name, k in members if name not in about]
     forms = {_form(name) for name, _ in members}
     if len(forms) > 1:
         listed = ", ".join(printable(name) for name, _ in members[:SHOWN])
@@ -133,7 +148,7 @@ def _chosen(
             f"{shown}: members of {len(forms)} forms ({listed}{more}); unpack it, and give the "
             "files that belong together"
         )
-    return [(name, infos[k]) for name, k in members]
+    return [(name, infos[k]) for name, k in members], about
 
 
 def _names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
@@ -157,6 +172,10 @@ def _hidden(name: str) -> bool:
         (part.startswith(".") and part != "..") or part in SYSTEMS
         for part in PurePosixPath(name).parts
     )
+
+
+def _is_about(name: str) -> bool:
+    return PurePosixPath(name).name.split(".")[0].lower() in ABOUT
 
 
 def _refused(name: str, info: zipfile.ZipInfo) -> str:

@@ -49,12 +49,13 @@ class Source:
     """One readable thing: `shown` names it in messages, `path` holds its bytes.
 
     `digest` is the sha256 of a spooled stream or of a member of an archive, which have no lasting
-    path to be known by.
+    path to be known by. `facts` is what the user should know of what lies beside it.
     """
 
     shown: str
     path: Path
     digest: str | None = None
+    facts: tuple[str, ...] = ()
 
     def identity(self) -> str:
         """Equal as long as the content is taken to be unchanged: path, size, time of change."""
@@ -316,10 +317,15 @@ def _with_members(source: Source) -> list[Source]:
     with _told(source.shown):
         if not archives.is_archive(source.path):
             return [source]
+        members, left = archives.unpacked(source.path, source.shown)
+        facts = (f"not used: {', '.join(left)} in {source.shown}",) if left else ()
         return [
-            Source(f"{source.shown}, member {printable(member.name)}", member.path, member.digest)
-            for member in archives.unpacked(source.path, source.shown)
-        ]
+            Source(
+                f"{source.shown}, member {printable(member.name)}", member.path, member.digest,
+                facts,
+            )
+            for member in members
+        ]  # fmt: skip
 
 
 def _mode(path: Path, shown: str) -> int | None:

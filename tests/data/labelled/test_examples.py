@@ -7,6 +7,7 @@ import importlib.util
 import json
 import random
 import struct
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -203,6 +204,39 @@ def test_texts_without_a_class_are_passed_over_and_told(tmp_path: Path) -> None:
     assert "not used: 1 files in folders named as those without a class are" in found.facts
 
 
+def test_lists_beside_the_folders_of_classes_are_passed_over_and_told(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for kind in ("pos", "neg"):
+            for k in range(3):
+                write(tmp_path / "f" / part / kind / f"{k}.txt", kind)
+            write(tmp_path / "f" / part / f"urls_{kind}.txt", "http")
+    write(tmp_path / "f" / "README", "about")
+    found = of(tmp_path / "f" / "train")
+    assert found.labels == ["neg"] * 3 + ["pos"] * 3
+    told = "not used: train/urls_neg.txt, train/urls_pos.txt, beside the folders of the classes"
+    assert told in found.facts
+    whole = parts([str(tmp_path / "f")])
+    assert whole is not None and of(*whole.train).labels == found.labels
+    for k in range(6):
+        write(tmp_path / "f" / "train" / f"{k}.txt", "text")
+    assert "lies beside the folders" in refusal(tmp_path / "f" / "train")
+
+
+def test_files_of_a_class_are_kept_where_a_folder_lies_among_them(tmp_path: Path) -> None:
+    for name in ("pos/1", "pos/2", "pos/old/3", "neg/1"):
+        write(tmp_path / "f" / f"{name}.txt", name)
+    assert "lies beside the folders" in refusal(tmp_path / "f")
+
+
+def test_what_is_about_the_data_in_an_archive_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "sms.zip", "w") as archive:
+        archive.writestr("SMSSpamCollection", "ham\tOk lar\nspam\tFree entry\nham\tU dun say\n")
+        archive.writestr("readme", "SMS Spam Collection, version 1\n")
+    found = of(tmp_path / "sms.zip")
+    assert found.labels == ["ham", "spam", "ham"]
+    assert any(fact.startswith("not used: readme in ") for fact in found.facts)
+
+
 @pytest.mark.parametrize("encoding", ["gb18030", "big5", "shift_jis", "windows-1251", "utf-16"])
 def test_folders_and_lines_are_read_in_their_encoding(encoding: str, tmp_path: Path) -> None:
     body = {
@@ -321,7 +355,8 @@ def test_files_of_a_folder_that_cannot_be_read_are_left_out_and_counted(tmp_path
     write(tmp_path / "f/README.txt", b"about it")
     bad = BadRows(skip=True)
     found = read([str(tmp_path / "f")], LabelRoles(), bad)
-    assert pairs(found) == [("good", "a"), ("bad", "b")] and bad.count == 4
+    assert pairs(found) == [("good", "a"), ("bad", "b")] and bad.count == 3
+    assert "not used: f/README.txt, beside the folders of the classes" in found.facts
     assert "--skip-bad-rows" in refusal(tmp_path / "f")
 
 

@@ -7,13 +7,16 @@ film.txt             __label__pos a fine film
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
 from elman.data import source
+from elman.data.archives import printable
 from elman.data.encodings.encodings import Unreadable, found
 from elman.data.labelled import arrays as labelled_arrays
 from elman.data.labelled import images
@@ -31,6 +34,7 @@ from elman.data.tables.reading import Reading
 from elman.errors import UserError
 
 UNLABELLED = ("unsup", "unlabelled", "unlabeled")  # folders of texts that have no class
+SHOWN = 3  # files that a fact names
 SPACE = " "  # between labels where marks part them
 
 
@@ -82,7 +86,8 @@ def pictures(
         return Examples(roles=roles)
     made = labelled_arrays.of_arrays(sources[0], np.stack(taken), labels, roles)
     told = "taken: the folder of each image as its class, its brightness alone"
-    return replace(made, where=where, facts=(told, *facts, *made.facts))
+    beside = dict.fromkeys(fact for one in sources for fact in one.facts)
+    return replace(made, where=where, facts=(told, *facts, *beside, *made.facts))
 
 
 def lines(sources: Sequence[Source], roles: LabelRoles, wanted: Wanted, bad: BadRows) -> Examples:
@@ -94,7 +99,8 @@ def lines(sources: Sequence[Source], roles: LabelRoles, wanted: Wanted, bad: Bad
         raise UserError("files of lines, one for each class, must differ in name or ending")
     texts, roles, read_as = _texts(sources, roles, wanted)
     told = (f"taken: a class for each file: {', '.join(names)}",) if wanted.labelled else ()
-    result = Examples(facts=(*told, *read_as), roles=roles)
+    beside = dict.fromkeys(fact for one in sources for fact in one.facts)
+    result = Examples(facts=(*told, *read_as, *beside), roles=roles)
     for one, name in zip(sources, names, strict=True):
         for number, line in enumerate(split_lines(one.shown, texts(one)), start=1):
             if not (text := line.strip()):
@@ -115,7 +121,7 @@ def marked(one: Source, roles: LabelRoles, wanted: Wanted, bad: BadRows) -> Exam
     texts, roles, read_as = _texts([one], roles, wanted)
     fresh = not roles.marked
     result = Examples(
-        facts=("taken: the labels that __label__ marks in each line", *read_as),
+        facts=("taken: the labels that __label__ marks in each line", *read_as, *one.facts),
         roles=replace(roles, marked=True),
     )
     sets: list[Labels] = []
@@ -151,19 +157,33 @@ def marked(one: Source, roles: LabelRoles, wanted: Wanted, bad: BadRows) -> Exam
 
 
 def _of_classes(sources: Sequence[Source], bad: BadRows) -> tuple[list[Source], tuple[str, ...]]:
-    """Those files that lie in the folder of a class, not above such folders; what is told of the
-    others."""
-    above = {folder for one in sources for folder in one.path.parent.parents}
-    taken, left = [], 0
+    """Those files that lie in the folder of a class, and what is told of the others. A few that lie
+    beside folders of classes, as lists in what was downloaded, are none; others are bad ones."""
+    below: dict[Path, Counter[Path]] = {}  # by folder, how many files lie below each of its own
     for one in sources:
-        if one.path.parent in above:
+        within = one.path.parent
+        for folder in within.parents:
+            below.setdefault(folder, Counter())[within] += 1
+    loose = Counter(one.path.parent for one in sources)
+    taken, beside, left = [], [], 0
+    for one in sources:
+        classes = below.get(one.path.parent)
+        if classes and len(classes) > 1 and loose[one.path.parent] < classes.total():
+            beside.append(f"{one.path.parent.name}/{one.path.name}")
+        elif classes:
             bad.add(one.shown, "lies beside the folders of the classes, in none of them")
         elif _class(one).lower() in UNLABELLED:
             left += 1
         else:
             taken.append(one)
-    told = f"not used: {left:,} files in folders named as those without a class are"
-    return taken, (told,) if left else ()
+    facts = []
+    if beside:
+        more = f" and {len(beside) - SHOWN:,} more" if len(beside) > SHOWN else ""
+        told = ", ".join(map(printable, beside[:SHOWN])) + more
+        facts.append(f"not used: {told}, beside the folders of the classes")
+    if left:
+        facts.append(f"not used: {left:,} files in folders named as those without a class are")
+    return taken, tuple(facts)
 
 
 def _class(one: Source) -> str:

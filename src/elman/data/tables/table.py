@@ -138,13 +138,14 @@ def open_table(
     """
     other = open_other_form(source, asked if known is None else _again(source, asked, known))
     if other is not None:
+        other = other._replace(facts=(*source.facts, *other.facts))
         return of_content(source.shown, other, asked, known)
     expected = "" if known is None else known.encoding
     encoding = asked.encoding or encoding_of(source, expected, instead=ENCODING).encoding
     texts = partial(read_text, [source], encoding=encoding, instead=ENCODING)
     named = ending(source)
     opened = _opened(source.shown, texts, ENDINGS.get(named), named, asked, known, lists)
-    return replace(opened, encoding=encoding)
+    return replace(opened, encoding=encoding, facts=(*source.facts, *opened.facts))
 
 
 def _again(source: Source, asked: TableOptions, known: Reading) -> TableOptions:
