@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,27 @@ def test_a_query_that_never_ends(
     monkeypatch.setattr(databases, "PATIENCE_S", 20.0)
     monkeypatch.setattr(databases, "MOST_ROWS", 30_000)
     many = "SELECT a.x, b.x y FROM " + ", ".join(f"sales {c}" for c in "abcdefghijklmnop")
-    with pytest.raises(UserError, match="more than 30,000 rows"):
+    with pytest.raises(UserError, match="gives more than 30,000 rows; end it with a LIMIT"):
         opened(open_database, path, query=many)
+    assert numbers_of(opened(open_database, path, query=many + " LIMIT 30000"))[-1] == 30_000
+
+
+def test_rows_without_end_are_bounded_and_tables_may_be_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.sqlite"
+    with closing(sqlite3.connect(path)) as base, base:
+        base.execute("CREATE TABLE t (n)")
+        base.executemany("INSERT INTO t VALUES (?)", [(k,) for k in range(50)])
+    monkeypatch.setattr(databases, "MOST_ROWS", 40)
+    rows = "with recursive r(n) as (select 1 union all select n + 1 from r) "
+    endless = rows + "select n as ds, n as y from r"
+    with pytest.raises(UserError, match="more than 40 rows; end it with a LIMIT"):
+        opened(open_database, path, query=endless)
+    assert len(rows_of(opened(open_database, path))) == 50
+    monkeypatch.setattr(databases, "LARGEST_TABLE", 40)
+    with pytest.raises(UserError, match="more than 40 rows; give a --query with a LIMIT"):
+        opened(open_database, path)
 
 
 def test_types_of_duckdb(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     import duckdb
 
 PATIENCE_S = 120.0  # for a query to give its next rows
-MOST_ROWS = 100_000_000
+MOST_ROWS = 20_000_000  # that a query may give; one that never ends gives rows for ever
+LARGEST_TABLE = 100_000_000  # rows
 LONGEST_CELL = 1 << 24  # bytes
 STEPS = 100_000  # of SQLite's machine, between two looks at the clock
 READING = ("select", "with", "values", "from", "table")  # how a query begins that reads
@@ -67,16 +69,20 @@ class Base:
     shown: str
     run: Callable[[str, Callable[[Cursor], Iterator[Any]]], Iterator[Any]]
 
-    def rows(self, query: str) -> Iterator[list[Any]]:
-        """What a query tells, many rows at once. The first item is the names of the columns."""
+    def rows(self, query: str, *, asked: bool = False) -> Iterator[list[Any]]:
+        """What a query tells, many rows at once. The first item is the names of the columns.
+        UserError: more rows than a query that was `asked`, or a table, may have."""
+        most = MOST_ROWS if asked else LARGEST_TABLE
+        what = "the query gives more" if asked else "more"
+        advice = "end it with a LIMIT" if asked else "give a --query with a LIMIT"
 
         def read(cursor: Cursor) -> Iterator[Any]:
             yield [column[0] for column in cursor.description or ()]
             count = 0
             while rows := cursor.fetchmany(AT_ONCE):
                 count += len(rows)
-                if count > MOST_ROWS:
-                    raise UserError(f"{self.shown}: more than {MOST_ROWS:,} rows; bound the query")
+                if count > most:
+                    raise UserError(f"{self.shown}: {what} than {most:,} rows; {advice}")
                 yield rows
 
         return self.run(query, read)
@@ -98,16 +104,19 @@ def open_database(source: Source, asked: TableOptions = TableOptions()) -> Conte
     else:
         tables = _tables(base, is_duck)
         query = f"SELECT * FROM {tables[_chosen(source.shown, list(tables), asked.table)]}"
-    return _content(base, query, _facts(source))
+    rows = partial(base.rows, query, asked=asked.query is not None)
+    return _content(base.shown, rows, _facts(source))
 
 
-def _content(base: Base, query: str, facts: tuple[str, ...]) -> Content:
-    reading = base.rows(query)
+def _content(
+    shown: str, read: Callable[[], Iterator[list[Any]]], facts: tuple[str, ...]
+) -> Content:
+    reading = read()
     names = tuple(next(reading))
     if not names:
-        raise UserError(f"{base.shown}: the query tells nothing; {_ADVICE}")
+        raise UserError(f"{shown}: the query tells nothing; {_ADVICE}")
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UserError(f'{base.shown}: two columns are named "{min(twice)}"; name one by AS')
+        raise UserError(f'{shown}: two columns are named "{min(twice)}"; name one by AS')
     manners = [Manner() for _ in names]
     count = 0
     for rows in reading:
@@ -115,15 +124,15 @@ def _content(base: Base, query: str, facts: tuple[str, ...]) -> Content:
         for manner, column in zip(manners, zip(*rows, strict=True), strict=True):
             manner.see(column)
     if not count:
-        raise UserError(f"{base.shown}: holds no rows")
+        raise UserError(f"{shown}: holds no rows")
 
     def blocks(bad: BadRows) -> Iterator[Block]:
         number = 1
-        for rows in islice(base.rows(query), 1, None):
+        for rows in islice(read(), 1, None):
             numbers: Sequence[int] = range(number, number + len(rows))
             number += len(rows)
             if any(type(cell) is Undecodable for row in rows for cell in row):
-                numbers, rows = _decodable(base.shown, names, numbers, rows, bad)
+                numbers, rows = _decodable(shown, names, numbers, rows, bad)
                 if not rows:
                     continue
             columns = zip(manners, zip(*rows, strict=True), strict=True)
