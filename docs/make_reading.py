@@ -29,7 +29,7 @@ from elman.data.labelled import tables as labelled_tables
 from elman.data.tables import delimited, numerals, profile, reading
 from elman.data.tables.options import TableOptions
 from elman.data.tags import sentence, token_tables
-from elman.data.time_series import gaps, grid, ids, layout, times
+from elman.data.time_series import gaps, grid, ids, layout, time_names, times
 from elman.data.trajectories import columns, trajectories
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ NEEDS = {
 MODULES = (
     archives, columns, label_looks, label_roles, labelled_tables, pairs, several, trajectories,
     columnar, databases, date_judgement, delimited, json_texts, profile, reading,
-    sheets, workbooks, sentence, token_tables, gaps, grid, ids, layout, times,
+    sheets, workbooks, sentence, token_tables, gaps, grid, ids, layout, time_names, times,
 )  # fmt: skip
 
 

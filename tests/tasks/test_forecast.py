@@ -546,4 +546,4 @@ def test_short_series_are_left_out_if_asked(tmp_path: Path) -> None:
     data = _read(path, skip_bad_rows=True)
     assert data.fitted.names == ("long",) and data.bad.count == 1
     assert isinstance(get("forecast"), Forecast)
-    assert "1 rows or series left out" in " ".join(TASK.examine(data).warnings)
+    assert "1 row or series left out" in " ".join(TASK.examine(data).warnings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_an_epoch_that_is_not_even_is_no_series(tmp_path: Path, name: str, unit:
     assert [one.name for one in _read(tmp_path, rows, NONE).series] == [name, "temp"]
 
 
-AGAIN = {
+AGAIN: dict[str, Callable[[datetime], object]] = {
     "unix": lambda d: int((d - datetime(1970, 1, 1)).total_seconds()),
     "time_ms": lambda d: int((d - datetime(1970, 1, 1)).total_seconds()) * 1000,
     "excel_date": lambda d: (d - datetime(1899, 12, 30)).days,
@@ -111,7 +111,8 @@ def test_a_date_that_never_changes_is_passed_over_and_told(tmp_path: Path, const
 def test_a_name_of_time_over_words_that_are_no_dates_is_asked_about(
     tmp_path: Path, name: str
 ) -> None:
-    rows = [[name, "sales"], *([f"{k // 12 + 1}-{k % 12 + 1:02}", k / 4] for k in range(36))]
+    rows: list[list[object]] = [[name, "sales"]]
+    rows += [[f"{k // 12 + 1}-{k % 12 + 1:02}", k / 4] for k in range(36)]
     with pytest.raises(UserError, match=rf"line 2: \"{name}\" is '1-01', no date that is known"):
         _read(tmp_path, rows)
     assert [one.name for one in _read(tmp_path, rows, NONE).series] == ["sales"]
@@ -173,12 +174,41 @@ def test_years_and_months_without_names_are_the_times(
 
 def test_a_gap_names_the_order_of_day_and_month_that_was_assumed(tmp_path: Path) -> None:
     days = [START + timedelta(days=k) for k in [*range(12), *range(31, 36)]]
-    rows = [["date", "v"], *([f"{d:%d/%m/%Y}", k] for k, d in enumerate(days) if d.day <= 12)]
+    rows: list[list[object]] = [["date", "v"]]
+    rows += [[f"{d:%d/%m/%Y}", k] for k, d in enumerate(days) if d.day <= 12]
     with pytest.raises(
         UserError, match=r"rows of .* missing after .*--date-format %m/%d/%Y if not"
     ):
         _read(tmp_path, rows)
-    rows = [["date", "v"], *([f"{d:%Y-%m-%d}", k] for k, d in enumerate(days))]
+    rows = [["date", "v"]]
+    rows += [[f"{d:%Y-%m-%d}", k] for k, d in enumerate(days)]
     with pytest.raises(UserError, match="missing after") as error:
         _read(tmp_path, rows)
     assert "--date-format" not in str(error.value)
+
+
+def test_a_column_called_date_is_asked_about_even_beside_dates(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["Datum", "created", "v"]]
+    rows += [[f"{k // 12 + 1}-{k % 12 + 1:02}", d.date(), k / 4] for k, d in enumerate(DAYS)]
+    with pytest.raises(UserError, match=r"\"Datum\" is '1-01', no date that is known"):
+        _read(tmp_path, rows)
+    assert _read(tmp_path, rows, SeriesOptions(time_column=("created",))).grid is not None
+
+
+@pytest.mark.parametrize("count", [90, 3000])
+def test_one_day_with_times_of_day_is_no_constant_date(tmp_path: Path, count: int) -> None:
+    rows: list[list[object]] = [["date", "time", "epoch", "v"]]
+    whens = [START + timedelta(seconds=20 * k) for k in range(count)]
+    rows += [[d.date(), f"{d:%H:%M:%S}", k, k % 7 / 4] for k, d in enumerate(whens)]
+    found = _read(tmp_path, rows)
+    assert found.options.times == ("date", "time")
+    assert [one.name for one in found.series] == ["v"]
+
+
+def test_a_packed_month_beside_year_and_month_is_no_series(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["year", "month", "month_key", "v"]]
+    rows += [[d.year, d.month, f"{d:%Y%m}", k % 7 / 4] for k, d in enumerate(MONTHS)]
+    found = _read(tmp_path, rows)
+    assert found.options.times == ("year", "month")
+    assert [one.name for one in found.series] == ["v"]
+    assert "dates that are not used: month_key" in "\n".join(found.facts)

@@ -66,7 +66,14 @@ def same_times(columns: Columns, found: Times, taken: set[str]) -> tuple[str, ..
         assert numerals is not None
         values, wrong = numerals.numbers(column)
         there = ~(faulty | wrong | np.isnan(values))
-        if there.sum() >= 3 and _says_again(moments[there], values[there], headed):
+        if there.sum() < 3:
+            continue
+        again = _says_again(moments[there], values[there], headed)
+        dates = columns.reading.column(name).dates
+        if not again and headed and dates is not None and dates.resolution != "number":
+            dated, _ = dates.moments(column)  # 200512, 200601
+            again = _says_again(moments[there], dated[there].astype(np.float64), headed)
+        if again:
             made.append(name)
     return tuple(made)
 

@@ -57,11 +57,11 @@ def find(columns: Columns, asked: SeriesOptions, named: Sequence[str]) -> Times:
     together = parts_of([columns.profiles[c.name] for c in free])
     if together is None and best is None and (together := nameless.find(columns, free)):
         return Times(together.names, together.dates, together)
+    if together is None and (best is None or _numbered(best)):
+        together = parts_of([columns.profiles[c.name] for c in every])  # times of one day
     if best is None and together is None and len(free) < len(every):
         free = every
-        best, together = _ranked(columns, free), parts_of(
-            [columns.profiles[c.name] for c in free]
-        )
+        best = _ranked(columns, free)
     if together is not None and (
         best is None
         or best.name in together.names
@@ -70,6 +70,9 @@ def find(columns: Columns, asked: SeriesOptions, named: Sequence[str]) -> Times:
     ):
         return Times(together.names, together.dates, together)
     if best is not None:
+        if said(best.name) < 2:  # a column that is called the date speaks louder
+            words = [c for c in free if c.numerals is None and c.dates is None]
+            _question(columns, [c for c in words if said(c.name) == 3])
         return Times((best.name,), best.dates)
     _question(columns, free)
     return Times()
@@ -112,6 +115,10 @@ def _ranked(columns: Columns, free: Sequence[Column]) -> Column | None:
             f"{columns.shown}: which of {some(equals)} are the times? give --time-column"
         )
     return certain[0]
+
+
+def _numbered(column: Column) -> bool:
+    return column.dates is not None and column.dates.resolution == "number"
 
 
 def _constant(columns: Columns, column: Column) -> bool:
