@@ -13,7 +13,8 @@ import pytest
 from elman.data.source import Source
 from elman.data.tables import table
 from elman.data.tables.content import BadRows
-from elman.data.tables.delimited import dialect_of, has_header, split_lines
+from elman.data.tables.delimited import dialect_of, split_lines
+from elman.data.tables.headers import has_header
 from elman.data.tables.table import Table
 from elman.errors import UserError
 

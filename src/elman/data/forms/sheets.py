@@ -32,7 +32,8 @@ from elman.data.forms.workbooks import (
 )
 from elman.data.source import Source
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
-from elman.data.tables.delimited import PREAMBLE, SNIFFED, has_header, named
+from elman.data.tables.delimited import PREAMBLE, SNIFFED
+from elman.data.tables.headers import has_header, named
 from elman.data.tables.options import TableOptions
 from elman.errors import UserError
 

@@ -1,5 +1,5 @@
-"""Delimited text: what parts its cells, whether quotation marks mean anything, whether it begins
-with a header; and its records.
+"""Delimited text: what parts its cells, whether quotation marks mean anything, what stands above
+it; and its records.
 
 date;sales
 01.01.2010;100,85
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 from elman.data.tables.content import AT_ONCE, BadRows, Block
-from elman.data.tables.profile import is_missing
+from elman.data.tables.headers import VALUE
 from elman.errors import UserError
 from elman.wording import counted
 
@@ -25,7 +25,6 @@ SEPARATORS = (",", ";", "\t", "|")
 SPACES = " "  # as a separator: one or more of them
 SNIFFED = 1000  # records from which the way of writing is found
 PREAMBLE = 30  # lines above a table that are passed over at most
-FIRST_YEAR, LAST_YEAR = 1500, 2200  # in a header
 AGREE = 0.9  # share of the records that must have as many cells as most
 LONGEST_FIELD = 1 << 24  # characters, of a cell and of a line
 WORDS_OF_CSV = {  # what Python's reader says, in words that help
@@ -33,13 +32,6 @@ WORDS_OF_CSV = {  # what Python's reader says, in words that help
     "new-line character seen": "a carriage return within the line; convert the ends of its lines",
     "field larger than": f"a cell of more than {LONGEST_FIELD:,} characters",
 }
-# A cell of a record rather than of a header: digits, and hardly a letter beside them.
-VALUE = re.compile(
-    r"[\s+\-−(]*(?:[$€£¥₩₹]|[A-Z]{3}\s)?\s*\d[\d\s.,:/%'’()+\-−]*"
-    r"(?:[eE][+-]?\d+|[TZ][\d:.+\-Z]*|[年月日]|[$€£¥₩₹元円원]|\s?[A-Z]{3})*[\d\s)]*"
-)
-
-DATE = re.compile(r"\d{1,4}[-/]\d{1,2}(?:[-/]\d{1,4})?")
 
 csv.field_size_limit(LONGEST_FIELD)
 
@@ -177,8 +169,8 @@ def _separator(lines: Sequence[str]) -> str:
     if best := _best(parted):
         return best.separator
     cells = [line.split() for line in lines if line.strip()]
-    parted = bool(cells) and len(cells[0]) > 1 and len({len(c) for c in cells}) == 1
-    if parted and all(_is_number(c) for row in cells for c in row):
+    even = bool(cells) and len(cells[0]) > 1 and len({len(c) for c in cells}) == 1
+    if even and all(_is_number(c) for row in cells for c in row):
         return SPACES
     return SPACES if _parted_by_spaces(lines) else ","
 
@@ -198,14 +190,14 @@ def _parting(lines: Sequence[str], separator: str) -> _Parting | None:
     if usual < 2:
         return None
     start = counts.index(usual)
-    below = [cell for cells in found[start + 1 :] or found for cell in cells if cell.strip()]
-    values = sum(1 for cell in below if VALUE.fullmatch(cell) and "\t" not in cell)
+    filled = [cell for cells in found[start + 1 :] or found for cell in cells if cell.strip()]
+    values = sum(1 for cell in filled if VALUE.fullmatch(cell) and "\t" not in cell)
     other = any(mark in name for name in found[0] for mark in SEPARATORS if mark != ",")
     share = times / len(counts)
     below_title = times >= AGREE * (len(counts) - start) and start <= PREAMBLE
     titled = below_title and not any(map(VALUE.fullmatch, found[start]))
     return _Parting(
-        start == 0, min(share, AGREE), values / max(len(below), 1), not other, share, usual,
+        start == 0, min(share, AGREE), values / max(len(filled), 1), not other, share, usual,
         titled, separator,
     )  # fmt: skip
 
@@ -345,66 +337,9 @@ def _lines_of(record: list[str] | str) -> int:
     )  # fmt: skip
 
 
-def has_header(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns: it is a record if it holds a value such as a number,
-    unless these go up evenly, as years do, or if one of its cells comes again in its column and no
-    other column is a word over numbers. A header may leave a name out."""
-    below = [row for row in rows if len(row) == len(head)]
-    again = any(cell.strip() and cell == row[k] for row in below for k, cell in enumerate(head))
-    if again and not any(_word_over_values(k, head, below) for k in range(len(head))):
-        return False
-    if not any(VALUE.fullmatch(cell) for cell in head if cell.strip()):
-        return True
-    if _dated(head, rows):
-        return True
-    return _goes_up(head) and (_are_years(head) or not any(_goes_up(row) for row in rows[:1]))
-
-
-def _word_over_values(k: int, head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether this column holds numbers or dates alone, below what is none and not missing."""
-    cells = [row[k] for row in rows if not is_missing(row[k])]
-    if is_missing(head[k]) or VALUE.fullmatch(head[k]) or not cells:
-        return False
-    return all(map(VALUE.fullmatch, cells))
-
-
-def _dated(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether three or more cells look like dates, below which there are none."""
-    dated = [k for k, cell in enumerate(head) if DATE.fullmatch(cell.strip())]
-    below = (row[k].strip() for row in rows[:20] if len(row) == len(head) for k in dated)
-    return len(dated) > 2 and not any(map(DATE.fullmatch, below))
-
-
-def _goes_up(head: Sequence[str]) -> bool:
-    """Whether beside names, or a place for one, stand three whole numbers or more, evenly apart."""
-    numbers = [int(cell) for cell in head if cell.strip().isdecimal() and len(cell) < 16]
-    names = [cell for cell in head if not VALUE.fullmatch(cell)]
-    steps = {b - a for a, b in itertools.pairwise(numbers)}
-    together = len(numbers) + len(names) == len(head)
-    return bool(names) and together and len(numbers) > 2 and len(steps) == 1 and min(steps) > 0
-
-
-def _are_years(head: Sequence[str]) -> bool:
-    """Whether all its numbers may be years."""
-    numbers = [int(cell) for cell in head if cell.strip().isdecimal() and len(cell) < 16]
-    return all(FIRST_YEAR <= number <= LAST_YEAR for number in numbers)
-
-
 def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
         return False
     return True
-
-
-def named(head: Sequence[str], where: str) -> tuple[str, ...]:
-    """The names of columns, all different: those without a name by their place, but for a first
-    one, which is "". UserError: one name twice."""
-    names: list[str] = []
-    for k, cell in enumerate(head):
-        name = cell.strip() or ("" if k == 0 else f"unnamed {k + 1}")
-        if name in names:
-            raise UserError(f'{where}: two columns are named "{name}"; rename one')
-        names.append(name)
-    return tuple(names)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from elman.data.forms import forms, json_texts, objects
 from elman.data.forms.other_forms import PACKED, open_other_form
 from elman.data.source import Source, encoding_of, read_text
-from elman.data.tables import delimited
+from elman.data.tables import delimited, headers
 from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
 from elman.data.tables.delimited import Dialect, split_lines
@@ -239,10 +239,10 @@ def _delimited(
     header = asked.header if asked.header is not None else known.header if known else None
     if header is None:
         others = (cells for _, cells in itertools.islice(begun, delimited.SNIFFED))
-        header = delimited.has_header(head, [cells for cells in others if isinstance(cells, list)])
+        header = headers.has_header(head, [cells for cells in others if isinstance(cells, list)])
     if header and dialect.bare:
         head = ["", *head]
-    names = delimited.named(head, where) if header else tuple(str(k + 1) for k in range(len(head)))
+    names = headers.named(head, where) if header else tuple(str(k + 1) for k in range(len(head)))
     facts = [dialect.told] if dialect.told else []
     if dialect.above and separator is None:
         facts.append(f"{counted(dialect.above, 'line')} above the table: passed over")
