@@ -32,7 +32,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a.en a.zh a.en": (GOOD, "a.en: lines of one text; give two files"),
     "a.en t.tsv": (GOOD | {"t.tsv": TABLE}, "t.tsv"),
     "a.en none.zh": (GOOD, 'no file "none.zh"'),
-    "a.en a.zh --longest 3": (GOOD, "a.en, line 1: 16 tokens, more than --longest 3; give --skip-"),
+    "a.en a.zh --longest 3": (GOOD, "a.en, line 1: 16 tokens, more than --longest 3"),
     "a.en a.zh --longest 3 --skip-bad-rows": (GOOD, "no pair is left"),
     "a.en a.zh --validation-data l.en,l.zh --level words --longest 4 --skip-bad-rows": (
         GOOD | {"l.en": "a cat in the morning\n", "l.zh": "猫\n"},
@@ -139,7 +139,7 @@ ASKED: dict[str, tuple[str, str]] = {
     "predict - --longest": ("seven\n", "Unknown option"),
     "predict x.txt": (
         "one two " * 9,
-        "x.txt, line 1: 18 tokens, more than --longest 12; give --sk",
+        "x.txt, line 1: 18 tokens, more than --longest 12",
     ),
     "predict gb.txt": ("七千三百零二", "in CJK letters, where the model reads Latin"),
     "predict - --require nothing": ("", '--require "nothing": the model has never seen "no'),

@@ -458,7 +458,7 @@ def test_cross_entropy_is_summed_over_every_prediction() -> None:
     ("content", "told"),
     [
         ("Na\u00c3\u00afve caf\u00c3\u00a9s\n" * 3, "6 garbled letters"),
-        ("what was \ufffd here\n", "1 replacement characters"),
+        ("what was \ufffd here\n", "1 replacement character"),
         ("The very same long line.\nOne that is of its own.\n" * 9, "repeats of others"),
     ],
 )
