@@ -102,7 +102,7 @@ class Task(ABC, Generic[Options, Data, Batch]):
 
     @abstractmethod
     def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows) -> Data:
-        """Other data for a trained model: all of it is validation, but for what `bad` leaves out."""
+        """Other data for a trained model: all is validation, but for what `bad` leaves out."""
 
     @abstractmethod
     def preprocessing(self, dataset: Data) -> dict[str, Any]:
