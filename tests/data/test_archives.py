@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elman import tasks
 from elman.data import archives
 from elman.data.source import read_bytes, read_text, resolve
 from elman.errors import UserError
@@ -228,3 +229,19 @@ def test_members_about_the_data_are_passed_over_and_told(
     assert [one.facts for one in sources] == [(f"not used: {about} in {tmp_path / 'a.zip'}",)]
     alone = resolve([str(packed(tmp_path / "b.zip", {about: b"about"}))])
     assert b"".join(read_bytes(alone)) == b"about" and not alone[0].facts
+
+
+@pytest.mark.parametrize("task", ["text", "tag", "translate"])
+def test_every_task_tells_what_it_leaves_of_an_archive(task: str, tmp_path: Path) -> None:
+    content = {
+        "text": ("a.txt", "to be or not to be\n" * 40),
+        "tag": ("a.conll", "".join(f"w{k % 7} X\nv Y\n\n" for k in range(100))),
+        "translate": ("a.tsv", "".join(f"one {k}\tun {k}\n" for k in range(60))),
+    }[task]  # fmt: skip
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(*content)
+        archive.writestr("README.txt" if task == "text" else "README", "about it")
+    found = tasks.get(task)
+    dataset = found.read([str(path)], tasks.options(task)(), 0.1)
+    assert any("not used: README" in line for line in found.examine(dataset).lines())

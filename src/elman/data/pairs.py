@@ -146,7 +146,8 @@ def read(
         )
     if not len(pairs):
         raise bad.nothing_left(f"{data[0]}: holds no pairs")
-    return pairs
+    beside = (fact for one in sources for fact in one.facts)
+    return replace(pairs, facts=tuple(dict.fromkeys((*pairs.facts, *beside))))
 
 
 def split(pairs: Pairs, share: float) -> tuple[list[int], list[int]]:

@@ -38,7 +38,7 @@ def read(
     found, facts, settled = list[Sentence](), list[str](), roles
     for one in source.resolve(data):
         opened = open_file(one, roles, asked, labelled=labelled)
-        facts += opened.facts
+        facts += [*one.facts, *opened.facts]
         settled = opened.roles
         found += [p.sentence for p in opened.pieces(bad) if p.sentence is not None]
     if not found:

@@ -157,7 +157,8 @@ class Corpus:
         facts = [f"read as {' and '.join(ways)}"] if ways not in ([], ["UTF-8"]) else []
         if self.reading.column is not None:
             facts.append(f"the text is the column {self.reading.column}")
-        return tuple(facts)
+        facts += [fact for source in self.sources for fact in source.facts]
+        return tuple(dict.fromkeys(facts))
 
 
 def encode_corpus(
