@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from elman.data.forms.cells import Manner, text_of
+from elman.data.forms.extras import library
 from elman.data.forms.forms import Form, form_of
-from elman.data.forms.library import library
 from elman.data.forms.rehearsal import damaged, rehearse
 from elman.data.source import Source
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content

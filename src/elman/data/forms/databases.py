@@ -18,8 +18,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from elman.data.forms.cells import Manner
+from elman.data.forms.extras import library
 from elman.data.forms.forms import form_of
-from elman.data.forms.library import library
 from elman.data.forms.rehearsal import damaged
 from elman.data.source import Source
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content

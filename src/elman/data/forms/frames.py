@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from elman.data.forms.cells import Cell, Manner, cells_of
-from elman.data.forms.library import library
+from elman.data.forms.extras import library
 from elman.data.forms.objects import MOST_COLUMNS, SURVEYED, flattened, nested_in
 from elman.data.tables.content import AT_ONCE, BadRows, Block, Content
 from elman.errors import UserError

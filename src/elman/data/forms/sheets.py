@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.data.forms.cells import Manner
+from elman.data.forms.extras import library
 from elman.data.forms.forms import Form, form_of
-from elman.data.forms.library import library
 from elman.data.forms.rehearsal import damaged, rehearse
 from elman.data.forms.workbooks import (
     DAMAGES,
