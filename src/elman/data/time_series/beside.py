@@ -5,11 +5,13 @@ date,year,month,unix,sales   year and month are parts of the date, unix is the d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.dates.dates import Dates
 from elman.data.dates.parts import PART_OF
 from elman.data.tables.profile import is_missing
 from elman.data.time_series.columns import Columns
@@ -34,15 +36,22 @@ def parts_of_time(columns: Columns, found: Times, taken: set[str]) -> tuple[str,
     ]
     if not named:
         return ()
+    moments, faulty, cells = _read(columns, found, found.dates, named)
+    return tuple(
+        name
+        for name, column in zip(named, cells, strict=True)
+        if _is_part(name.strip().lower(), column, moments, faulty)
+    )
+
+
+def _read(
+    columns: Columns, found: Times, dates: Dates, named: Sequence[str]
+) -> tuple[Ints, NDArray[np.bool_], Sequence[Sequence[object]]]:
+    """The moments of all rows, which of them are none, and the cells of these columns."""
     cells = columns.cells((*found.names, *named))
     times = cells[: len(found.names)]
     rows = times[0] if found.parts is None else found.parts.cells(times)
-    moments, faulty = found.dates.moments(rows)
-    return tuple(
-        name
-        for name, column in zip(named, cells[len(found.names) :], strict=True)
-        if _is_part(name.strip().lower(), column, moments, faulty)
-    )
+    return *dates.moments(rows), cells[len(found.names) :]
 
 
 def same_times(columns: Columns, found: Times, taken: set[str]) -> tuple[str, ...]:
@@ -56,12 +65,9 @@ def same_times(columns: Columns, found: Times, taken: set[str]) -> tuple[str, ..
     named = [name for name in columns.numbers(tuple(taken)) if said(name) or not headed]
     if not named:
         return ()
-    cells = columns.cells((*found.names, *named))
-    times = cells[: len(found.names)]
-    rows = times[0] if found.parts is None else found.parts.cells(times)
-    moments, faulty = found.dates.moments(rows)
+    moments, faulty, cells = _read(columns, found, found.dates, named)
     made = []
-    for name, column in zip(named, cells[len(found.names) :], strict=True):
+    for name, column in zip(named, cells, strict=True):
         numerals = columns.reading.column(name).numerals
         assert numerals is not None
         values, wrong = numerals.numbers(column)
