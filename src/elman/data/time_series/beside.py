@@ -103,7 +103,7 @@ def _says_again(moments: Ints, values: NDArray[np.float64], headed: bool) -> boo
     return bool(off <= 3 * rate * spans.min() or np.ptp(steps) <= 1e-6 * steps.max())
 
 
-def _is_part(name: str, cells: list[object], moments: Ints, faulty: NDArray[np.bool_]) -> bool:
+def _is_part(name: str, cells: Sequence[object], moments: Ints, faulty: NDArray[np.bool_]) -> bool:
     kept = [
         (str(cell).strip(), int(moment))
         for cell, moment, wrong in zip(cells, moments, faulty, strict=True)
