@@ -375,7 +375,11 @@ def test_ctrl_c_ends_the_line_of_a_text_and_keeps_the_place(trained: Path, tmp_p
     place = tmp_path / "place"
     begin = [*ELMAN, "generate", str(trained / "run"), "--seed", "5"]
     command = [*begin, "--length", "10000000", "--save-state", str(place)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # Tests started in the background of a shell hand on that SIGINT is to be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         first = os.read(process.stdout.fileno(), 100)
         process.send_signal(signal.SIGINT)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,9 +33,10 @@ TINY = (
 
 
 @pytest.mark.parametrize("task", tasks.names())
-def test_lists_are_shown_as_lists(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")  # so that no flag is cut
-    shown = call("train", task, "--help").out
+def test_lists_are_shown_as_lists(task: str) -> None:
+    command = [sys.executable, "-m", "elman", "train", task, "--help"]
+    wide = os.environ | {"COLUMNS": "200"}  # so that no flag is cut
+    shown = subprocess.run(command, env=wide, capture_output=True, text=True, check=True).stdout
     for field in dataclasses.fields(tasks.options(task)):
         flag = "--" + field.name.replace("_", "-")
         if "tuple[" in str(field.type):

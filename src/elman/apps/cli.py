@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -79,7 +80,9 @@ train_app = App(
 app.command(train_app)
 
 
-TRAINING = flags(TrainOptions, Group("Training", sort_key=1))
+@functools.cache
+def _training_flags() -> Any:
+    return flags(TrainOptions, Group("Training", sort_key=1))
 
 
 def _train_command(name: str) -> Callable[..., None]:
@@ -111,7 +114,7 @@ def _train_command(name: str) -> Callable[..., None]:
             ),
         ],
         "own": flags(tasks.options(name), Group("Model and data", sort_key=2)) | None,
-        "training": TRAINING | None,
+        "training": _training_flags() | None,
         "config": Annotated[
             Path | None,
             Parameter(
@@ -127,12 +130,12 @@ def _train_command(name: str) -> Callable[..., None]:
     return train
 
 
-for _name in tasks.names():
-    train_app.command(
-        _train_command(_name),
-        name=_name,
-        usage=f"Usage: elman train {_name} [DATA...] [OPTIONS]",
-    )
+@functools.cache
+def _add_tasks() -> None:
+    """Puts every task below `elman train`: only there, as making their flags takes time."""
+    for name in tasks.names():
+        usage = f"Usage: elman train {name} [DATA...] [OPTIONS]"
+        train_app.command(_train_command(name), name=name, usage=usage)
 
 
 @app.command(sort_key=2)
@@ -377,6 +380,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        if sys.argv[1:2] == ["train"]:
+            _add_tasks()
         app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # so that a pipe that broke is told here
     except CycloptsError as error:
