@@ -24,7 +24,7 @@ from elman.data.source import Source, encoding_of
 from elman.data.tables import table
 from elman.data.tables.arriving import ENCODING
 from elman.data.tables.content import BadRows
-from elman.data.tables.delimited import split_lines
+from elman.data.tables.delimited import is_number, split_lines
 from elman.data.tables.options import TableOptions
 from elman.data.tables.reading import Reading, reading_from_json
 from elman.data.tables.table import NOTHING, Row, Table
@@ -326,7 +326,7 @@ def _is_header(head: Sequence[str], roles: PairRoles, targets: bool) -> bool:
 def _over_numbers(rows: Sequence[Sequence[str]]) -> bool:
     """Whether in some column all cells are numbers but the first."""
     return any(
-        len(cells) > 1 and not table.is_number(cells[0]) and all(map(table.is_number, cells[1:]))
+        len(cells) > 1 and not is_number(cells[0]) and all(map(is_number, cells[1:]))
         for cells in zip(*rows, strict=True)
     )
 

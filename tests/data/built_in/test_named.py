@@ -111,7 +111,7 @@ def test_an_unknown_name_is_told_with_its_neighbour() -> None:
 
 def test_the_table_is_read_without_heavy_imports() -> None:
     code = (
-        "import sys, elman.data.built_in.named\n"
+        "import sys, elman.data.built_in.named, elman.data.source\n"
         "print({'torch', 'numpy', 'pooch', 'requests'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

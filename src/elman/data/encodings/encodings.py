@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeAlias
 
-import numpy as np
-
 from elman.data.encodings.likeness import CODECS, UTF8, plausible, ranked
 
 START = 1 << 16  # bytes that tell a mark, and UTF-16 without one
@@ -121,6 +119,8 @@ def _strict(one: Found, blocks: Iterable[bytes]) -> Found:
 def _wide(start: bytes) -> Found | None:
     """UTF-16 without a mark: the letters of ASCII have a zero byte, always on the same side, and
     the others are not pairs of such letters."""
+    import numpy as np  # not for what only names sources, as --help does
+
     units = np.frombuffer(start[: len(start) // 2 * 2], np.uint8).reshape(-1, 2)
     first, second = np.count_nonzero(units == 0, axis=0).tolist()
     if max(first, second) < 0.9 * (first + second) or not first + second:
@@ -212,6 +212,8 @@ class _Seen:
         self._add_other(block, self._at)
 
     def _add_other(self, block: bytes, at: int) -> None:
+        import numpy as np
+
         for name, misfit in self._misfits.items():
             self._misfits[name] = misfit or _misfit(block, name, at)
         counts = np.bincount(np.frombuffer(block, np.uint8), minlength=256)

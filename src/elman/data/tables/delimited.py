@@ -170,7 +170,7 @@ def _separator(lines: Sequence[str]) -> str:
         return best.separator
     cells = [line.split() for line in lines if line.strip()]
     even = bool(cells) and len(cells[0]) > 1 and len({len(c) for c in cells}) == 1
-    if even and all(_is_number(c) for row in cells for c in row):
+    if even and all(is_number(c) for row in cells for c in row):
         return SPACES
     return SPACES if _parted_by_spaces(lines) else ","
 
@@ -337,9 +337,10 @@ def _lines_of(record: list[str] | str) -> int:
     )  # fmt: skip
 
 
-def _is_number(text: str) -> bool:
+def is_number(cell: object) -> bool:
+    """Whether a cell holds a number as computers write it."""
     try:
-        float(text)
-    except ValueError:
+        float(cell)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
         return False
     return True

@@ -299,12 +299,3 @@ def ending(source: Source) -> str:
 def text_lines(source: Source, encoding: str | None = None) -> Iterator[str]:
     """The lines of a text, with their ends."""
     return split_lines(source.shown, read_text([source], encoding=encoding, instead=ENCODING))
-
-
-def is_number(text: object) -> bool:
-    """Whether a cell holds a number."""
-    try:
-        float(text)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return True

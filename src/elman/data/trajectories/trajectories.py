@@ -24,6 +24,7 @@ from elman.data.labelled import images
 from elman.data.source import Source
 from elman.data.tables import table
 from elman.data.tables.content import BadRows, Block, Content
+from elman.data.tables.delimited import is_number
 from elman.data.tables.numerals import Numerals
 from elman.data.tables.options import TableOptions
 from elman.data.tables.reading import Reading
@@ -396,7 +397,7 @@ def _number(row: Row, column: str, numerals: Numerals, *, or_empty: bool = False
     """The number in a cell; NaN for an empty one. ValueError: none, or not finite."""
     value = row.values.get(column)
     number = numerals.number(value)
-    if number is None and table.is_number(value) and math.isinf(float(value)):  # type: ignore[arg-type]
+    if number is None and is_number(value) and math.isinf(float(value)):  # type: ignore[arg-type]
         number = math.inf
     if number is None:
         told = numerals.told()
