@@ -14,8 +14,8 @@ from jobs import MakeJob
 from elman.data.built_in.numbers import in_chinese, in_english
 from elman.run import prepare
 from elman.run.clock import Clock
+from elman.run.job import Job
 from elman.run.options import parse
-from elman.run.train import Job
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "old", "dogs", "run", "by")
 PANGRAMS = "the quick brown fox jumps over the lazy dog. 狐狸跳过了懒狗。\n" * 40

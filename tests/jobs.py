@@ -9,7 +9,8 @@ from typing import Any, Protocol, cast
 from torch import Tensor
 
 from elman.run import checkpoint
-from elman.run.train import Job, Progress, train
+from elman.run.job import Job
+from elman.run.train import Progress, train
 from elman.tasks.task import Epoch
 
 

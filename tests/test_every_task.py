@@ -18,8 +18,8 @@ from elman import tasks
 from elman.options import make, plain
 from elman.run import prepare
 from elman.run.clock import Clock
+from elman.run.job import Job
 from elman.run.options import TrainOptions, parse
-from elman.run.train import Job
 from elman.tasks.task import Decodes, Task
 
 TRAINED = {"epochs": 1, "batch_size": 8, "sample": 20, "threads": 1}

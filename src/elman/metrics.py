@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Scores: TypeAlias = dict[str, float]  # by name; the first decides which of two models is better
 
 # Scores of which more is better; of every other score less is.
 HIGHER = frozenset(

@@ -14,8 +14,9 @@ import elman
 from elman.metrics import HIGHER, Loss
 from elman.run import api, checkpoint, prepare
 from elman.run.clock import Clock
+from elman.run.job import Job
 from elman.run.options import parse
-from elman.run.train import Job, Progress
+from elman.run.train import Progress
 from elman.tasks.task import Validation
 
 SMALL: dict[str, dict[str, Any]] = {

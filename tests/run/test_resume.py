@@ -29,7 +29,7 @@ from elman.run import prepare
 from elman.run.api import complete
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
-from elman.run.train import Job
+from elman.run.job import Job
 
 # With these every piece of the state matters: masks of all kinds, momentum, Adam's step count, the
 # hidden state carried from window to window, the plateau's factor, the order of windows.

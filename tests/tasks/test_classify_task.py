@@ -18,8 +18,8 @@ import elman
 from elman.errors import UserError
 from elman.run import prepare
 from elman.run.clock import Clock
+from elman.run.job import Job
 from elman.run.options import parse
-from elman.run.train import Job
 from elman.tasks.classify import scoring
 from elman.tasks.classify.data import classes_of
 from elman.tasks.classify.model import SPREAD, Classifier, Member

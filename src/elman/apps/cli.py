@@ -39,7 +39,8 @@ from elman.tasks.decoding import Decoding
 
 if TYPE_CHECKING:
     from elman.run.clock import Clock
-    from elman.run.train import Job
+    from elman.run.job import Job
+
 
 ENVIRONMENT = dict(os.environ)  # as the user has it: what elman bench measures in
 STARTED = time.perf_counter()  # what --minutes promises includes the start of Python
@@ -179,7 +180,7 @@ def evaluate(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Score a run beside its baseline, on its own text or on DATA."""
+    """Score a run beside simple rivals, on its own validation part or on DATA."""
     _refuse_options(data, "evaluate")
     from elman.run import api
 
@@ -187,11 +188,12 @@ def evaluate(
     trained = api.load(run, device=device)
     result = trained.evaluate(*data, skip_bad_rows=skip_bad_rows, **given(decoding))
     tell_left_out(result.left_out)
-    if result.verdict.startswith("WARNING"):
+    if result.verdict and not as_json:
         warn(result.verdict)
+    if result.warning:
+        warn(f"WARNING: {result.warning}")
     print_scores(
-        trained.task, run, result.scores, result.baseline, result.baseline_name,
-        time.perf_counter() - began, as_json, result.counted,
+        trained.task, run, result.compared, time.perf_counter() - began, as_json, result.counted,
         result.left_out.count,
     )  # fmt: skip
 
@@ -440,13 +442,11 @@ def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: 
         except KeyboardInterrupt:
             again = f"elman resume {shlex.quote(str(path))}"
             raise KeyboardInterrupt(f"interrupted; go on with: {again}") from None
-    record = run.folder.scores()
     if not as_json:
         warn(run.verdict)
     print_scores(
-        run.task, path, run.scores, run.baseline, record.get("baseline_name", ""),
-        record.get("seconds", 0.0), as_json,
-    )  # fmt: skip
+        run.task, path, run.folder.verdict(), run.folder.scores().get("seconds", 0.0), as_json
+    )
 
 
 def _configured(path: Path, task: str) -> tuple[list[str], dict[str, Any]]:

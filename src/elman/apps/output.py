@@ -1,7 +1,8 @@
 """Scores and lists on standard output: tables for people, a line a row in a pipe, or JSON.
 
-score       network  baseline
+score       network  rival 1
 perplexity  3.1415   4.6692
+rival 1: Kneser-Ney 6-gram
 """
 
 from __future__ import annotations
@@ -10,40 +11,46 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as Terminal
 from rich.table import Table
 
 from elman.apps.console import warn
 from elman.data.tables.content import BadRows
-from elman.wording import counted
+from elman.wording import counted, readable
+
+if TYPE_CHECKING:
+    from elman.run.verdict import Verdict
 
 NARROW_COLUMN = 15  # characters; a table with less for each column becomes a list
 
 
 def print_scores(
-    task: str, run: Path, scores: dict[str, float], baseline: dict[str, float], baseline_name: str,
-    seconds: float, as_json: bool, how: str = "", left_out: int = 0,
+    task: str, run: Path, verdict: Verdict, seconds: float, as_json: bool, how: str = "",
+    left_out: int = 0,
 ) -> None:  # fmt: skip
     """The scores of a run; `how` says how they were counted, `left_out` of how many rows not."""
     if as_json:
-        record: dict[str, Any] = {
-            "task": task, "run": str(run), "scores": scores, "baseline": baseline,
-            "seconds": round(seconds, 3),
-        }  # fmt: skip
+        from elman.run.verdict import to_record
+
+        record: dict[str, Any] = {"task": task, "run": str(run)} | to_record(verdict)
+        record |= {"seconds": round(seconds, 3)}
         record |= {"counted": how} if how else {}
         print(json.dumps(record | ({"left_out": left_out} if left_out else {})))
         return
-    if not scores:  # nothing was kept for validation
+    if not verdict.scores:  # nothing was kept for validation
         return
+    numbered = list(enumerate(verdict.rivals.items(), 1))
+    heads = ("score", "network", *(f"rival {k}" for k, _ in numbered))
+    columns = [verdict.scores, *verdict.rivals.values()]
     rows = [
-        (name, f"{value:.4f}", f"{baseline[name]:.4f}" if name in baseline else "")
-        for name, value in scores.items()
+        (name, *(readable(scores[name]) if name in scores else "" for scores in columns))
+        for name in verdict.scores
     ]
-    print_table(("score", "network", "baseline"), rows)
-    if baseline_name:
-        print(f"baseline: {baseline_name}")
+    print_table(heads, rows)
+    for k, (name, _) in numbered:
+        print(f"rival {k}: {name}")
     if how:
         print(f"counted: {how}")
 

@@ -15,8 +15,9 @@ from torch import nn
 from elman.errors import UserError, unknown_name
 from elman.run import prepare
 from elman.run.clock import Clock
+from elman.run.job import Job
 from elman.run.options import parse
-from elman.run.train import Job, train
+from elman.run.train import train
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags

@@ -11,13 +11,16 @@ from elman.data import handed
 from elman.data.handed import Data
 from elman.run import checkpoint, folder, prepare
 from elman.run.clock import Clock
+from elman.run.job import Job
 from elman.run.log import Log
 from elman.run.options import parse
 from elman.run.report import write_report
-from elman.run.train import Job, Progress
+from elman.run.train import Progress
 from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
-from elman.tasks.task import Doubts, losses_apart, scored
+from elman.run.verdict import Verdict, judged, to_record
+from elman.tasks.rivals import Rival
+from elman.tasks.task import losses_apart, scored
 
 __all__ = ["Evaluation", "Run", "complete", "load", "resume", "train"]
 
@@ -66,28 +69,26 @@ def load(run: str | Path, *, device: str = "auto") -> Run:
 
 def complete(job: Job, listen: Listener) -> Run:
     """Train a job to its end, then score it, report it, and give its `Run`."""
-    name, baseline = "", dict[str, float]()
+    rivals: list[Rival] = []
     dataset = scored(job.task, job.dataset)
-    if job.how.validation or dataset is not job.dataset:
-        name, baseline = job.task.baseline(dataset, job.options, job.dataset)
+    is_scored = bool(job.how.validation) or dataset is not job.dataset
+    if is_scored:
+        rivals = job.task.rivals(dataset, job.options, job.dataset)
     log = Log(job.folder.path / folder.METRICS)
     for event in training(job):
         log.write(event)
         listen(event)
     run = load(job.folder.path, device=job.device)
-    _, best = checkpoint.read(job.folder.weights)
-    scores = best.get("scores", {})
-    if dataset is not job.dataset:
-        scores = job.task.validate(run.model, dataset, job.options, job.device).scores
-    chance = 0.0
-    if baseline and isinstance(job.task, Doubts):
-        chance = job.task.chance(run.model, dataset, job.options, job.dataset, job.device)
-    record = {
-        "scores": scores,
-        "baseline": baseline,
-        "baseline_name": name,
-        "chance": chance,
+    found = Verdict({}, {})
+    if is_scored:
+        own = job.task.validate(run.model, dataset, job.options, job.device)
+        found = judged(own.scores, own.tally, rivals)
+    _, at = checkpoint.read(job.folder.checkpoint)
+    record = to_record(found) | {
         "seconds": job.clock.elapsed,
+        "planned": job.planned,
+        "epochs": at["epoch"],
+        "ended": at["ended"],
     }
     folder.replace(job.folder.path / folder.SCORES, json.dumps(record, indent=1))
     samples = [r["sample"] for r in job.folder.metrics() if r.get("sample")]

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 REPORT_SECONDS = 3.0  # curves and pages after the last validation; importing the plotter is most
+SCORINGS = 2.5  # validations still to come: the last, that of the best weights, and the page's
 
 
 @dataclass
@@ -30,9 +31,18 @@ class Clock:
         """Share of the promised time that is used up, in [0, 1], less what the end will need."""
         return self.share_at(self.elapsed)
 
+    @property
+    def left(self) -> float:
+        """Seconds of the promised time that are left, less what the end will need."""
+        assert self.seconds is not None
+        return max(0.0, self._usable - self.elapsed)
+
     def share_at(self, elapsed: float) -> float:
         """The share when so many seconds had passed."""
+        return min(1.0, elapsed / self._usable)
+
+    @property
+    def _usable(self) -> float:
         assert self.seconds is not None
-        reserve = REPORT_SECONDS + 1.2 * self.validation
-        usable = self.seconds - min(reserve, 0.5 * self.seconds)
-        return min(1.0, elapsed / usable)
+        reserve = REPORT_SECONDS + SCORINGS * self.validation
+        return self.seconds - min(reserve, 0.5 * self.seconds)

@@ -17,6 +17,8 @@ import tomli_w
 
 from elman.errors import RunError, UserError
 from elman.options import read_toml
+from elman.run import verdict
+from elman.run.verdict import Verdict
 
 OPTIONS, PREPROCESSING, WEIGHTS = "options.toml", "preprocessing.json", "model.safetensors"
 METRICS, CHECKPOINT, SCORES = "metrics.jsonl", "checkpoint/state.safetensors", "scores.json"
@@ -51,17 +53,23 @@ class RunFolder:
         if not (self.path / SCORES).exists():
             return {}
         record = self._json(SCORES)
-        for name in ("scores", "baseline"):
-            table = record.get(name)
-            if not isinstance(table, dict) or not all(map(_is_number, table.values())):
-                raise UserError(f"{self.path / SCORES}: damaged ({name} holds no numbers by name)")
+        try:
+            verdict.from_record(record)
+        except ValueError as error:
+            raise UserError(f"{self.path / SCORES}: damaged ({error})") from None
         if not _is_size(record.get("seconds")):
             raise UserError(f"{self.path / SCORES}: damaged (seconds is no number)")
-        if not _is_number(record.get("chance", 0.0)):
-            raise UserError(f"{self.path / SCORES}: damaged (chance is no number)")
-        if not isinstance(record.get("baseline_name", ""), str):
-            raise UserError(f"{self.path / SCORES}: damaged (baseline_name is no text)")
+        if not _is_count(record.get("epochs", 0)):
+            raise UserError(f"{self.path / SCORES}: damaged (epochs is no count)")
+        for name in ("planned", "ended"):
+            if not isinstance(record.get(name, ""), str):
+                raise UserError(f"{self.path / SCORES}: damaged ({name} is no text)")
         return record
+
+    def verdict(self) -> Verdict:
+        """The final scores beside those of the rivals; without any before the run has ended."""
+        record = self.scores()
+        return verdict.from_record(record) if record else Verdict({}, {})
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every line of metrics.jsonl that is a whole record, in order; others are passed over.

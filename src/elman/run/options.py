@@ -36,8 +36,11 @@ class TrainOptions:
         Momentum of sgd and rmsprop.
     schedule
         Learning rate over time: constant, falling on a cosine, or halved when validation stalls.
+    cycle
+        Epochs over which the learning rate falls for the first time in a training by the clock;
+        then over twice as many, as long as that helps. By the data if not given.
     warmup
-        Share of the training over which the learning rate rises from zero.
+        Share of a fall of the learning rate over which the learning rate rises from zero.
     clip_norm
         Scale gradients down to this norm; 0 never.
     clip_value
@@ -71,6 +74,7 @@ class TrainOptions:
     learning_rate: float | None = None
     momentum: float = 0.0
     schedule: Literal["cosine", "constant", "plateau"] = "cosine"
+    cycle: int | None = None
     warmup: float = 0.03
     clip_norm: float = 1.0
     clip_value: float = 0.0
@@ -89,6 +93,7 @@ class TrainOptions:
             object.__setattr__(self, "minutes", 5.0)
         require_range(self, ("minutes",), 0.1, 100_000)
         require_range(self, ("epochs",), 1, 10_000_000)
+        require_range(self, ("cycle",), 1, 10_000_000)
         require_range(self, ("batch_size",), 1, 65_536)
         require_range(self, ("threads",), 1, 1024)
         require_range(self, ("sample",), 0, 100_000)

@@ -17,8 +17,8 @@ from elman.options import make, plain
 from elman.run import checkpoint, folder
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
+from elman.run.job import Job
 from elman.run.options import TrainOptions
-from elman.run.train import Job
 from elman.tasks import naming
 from elman.tasks.task import Budget, Starts, Task
 
@@ -72,8 +72,8 @@ def new(
         learning_rate=plan.learning_rate,
         threads=torch.get_num_threads(),
     )
-    if plan.epochs is not None and how.epochs is None:
-        settled = dataclasses.replace(settled, epochs=plan.epochs)
+    if how.cycle is None and how.epochs is None:
+        settled = dataclasses.replace(settled, cycle=plan.passes)
     torch.manual_seed(how.seed)
     preprocessing = task.preprocessing(dataset)
     model = _started(task, preprocessing, plan.options).to(device)
@@ -82,7 +82,7 @@ def new(
         "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
     }  # fmt: skip
     place = folder.create(run, tables, preprocessing, copies, force=how.force)
-    return Job(task, data, dataset, plan.options, settled, place, model, device, clock)
+    return Job(task, data, dataset, plan.options, settled, place, model, device, clock, plan.why)
 
 
 def again(

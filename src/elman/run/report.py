@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from elman import metrics
-from elman.run.folder import RunFolder, replace, writing
+from elman.run.folder import OPTIONS, RunFolder, replace, writing
+from elman.run.verdict import Verdict
+from elman.wording import counted, minutes, readable
 
 Record = Mapping[str, Any]
 RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than chance
+MOST_DROPPED = 0.6  # share of units
 ANNEALED = 0.05  # share of the highest learning rate below which a flat curve says nothing
 
 
@@ -22,46 +25,29 @@ def write_report(
 ) -> str:
     """Write report.md, README.md and, where matplotlib is installed, curves.png; the verdict.
 
-    `data` are lines on the data, `remarks` on what came of it; `apart` as in `verdict`.
+    `data` are lines on the data, `remarks` on what came of it; `apart` as in `advice`.
     """
-    records, scores, tables = folder.metrics(), folder.scores(), folder.options()
+    records, verdict, tables = folder.metrics(), folder.verdict(), folder.options()
     drawn = draw(records, folder.path / "curves.png")
-    lines = verdict(records, scores, apart)
-    replace(folder.path / "report.md", page(records, scores, tables, lines, data, remarks, drawn))
-    replace(folder.path / "README.md", card(scores, tables))
+    lines = advice(folder, apart)
+    planned = folder.scores().get("planned", "")
+    data = [*data, *([f"planned: {planned}"] if planned else [])]
+    replace(folder.path / "report.md", page(records, verdict, tables, lines, data, remarks, drawn))
+    replace(folder.path / "README.md", card(verdict, tables))
     return " ".join(lines)
 
 
-def standing(
-    own: Mapping[str, float], baseline: Mapping[str, float], name: str, chance: float
-) -> str:
-    """Whether the network beats its baseline, in a sentence; empty where there is none. `chance` is
-    the difference of the first score up to which it says nothing."""
-    won = beats(own, baseline)
-    if won is None:
-        return ""
-    first = next(iter(own))
-    told = f"{first_score(own)} {own[first]:.4f} against {baseline[first]:.4f}"
-    if own[first] == baseline[first]:
-        return f"WARNING: the network is no better than its baseline: {told}."
-    if abs(own[first] - baseline[first]) <= chance:
-        return (
-            f"WARNING: nothing is gained over the baseline, {name}, that chance could not give: "
-            f"{told}."
-        )
-    if won:
-        return f"The network beats its baseline: {told}."
-    return f"WARNING: the network loses to its baseline: {told}."
-
-
-def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "") -> list[str]:
-    """Plain sentences: does it beat the baseline, is it still learning, is it overfitting.
+def advice(folder: RunFolder, apart: str = "") -> list[str]:
+    """Plain sentences: is anything gained, was the time used, is it still learning or overfitting,
+    and what to try next.
 
     `apart` says why training and validation loss are not to be compared, where they are not.
     """
-    own, baseline = scores.get("scores", {}), scores.get("baseline", {})
-    told = standing(own, baseline, scores.get("baseline_name", ""), scores.get("chance", 0.0))
-    lines = [told] if told else []
+    run, records, tables = folder.path, folder.metrics(), folder.options()
+    verdict = folder.verdict()
+    lines = [line for line in (verdict.told, _used(folder.scores(), tables)) if line]
+    if verdict.diverged:
+        return [*lines, f"Try {_again(run, tables, 'learning_rate')}."]
     curve = [(r["step"], r["loss"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
         missing = "Too few validations" if curve else "No validation"
@@ -71,65 +57,91 @@ def verdict(records: Sequence[Record], scores: Mapping[str, Any], apart: str = "
     train = [r["loss"] for r in records if _is(r, "train")][-5:]
     if last > (1 + RISEN) * best:
         kept = [r["step"] for r in records if _is(r, "validation") and r.get("best") is True][-1:]
-        lines.append(
+        told = (
             f"It is overfitting: validation was best at step {best_step:,} and has risen since; "
-            "the best weights were kept. Try more --dropout, a smaller --hidden-size, more data, "
-            "or --patience 5."
+            "the best weights were kept."
             if kept in ([], [best_step])
             else f"It is overfitting: the validation loss was lowest at step {best_step:,} and has "
-            f"risen since; the weights of step {kept[0]:,} were kept, where {first_score(own)} was "
-            "best. Try more --dropout, a smaller --hidden-size, or more data."
+            f"risen since; the weights of step {kept[0]:,} were kept, where {_worded(verdict)} was "
+            "best."
         )
+        lines.append(f"{told} More data would help; or try {_again(run, tables, 'dropout')}.")
     elif last < (1 - FALLEN) * before:
         lines.append(
             f"It is still learning: the last quarter of the run took {1 - last / before:.1%} off "
-            "the validation loss. Try more --minutes or --epochs."
+            f"the validation loss. Try {_longer(run, tables)}."
         )
     else:
         rates = [r["learning_rate"] for r in records if _number(r.get("learning_rate"))]
         lines.append(
             "The curve is flat at its end, as it must be once the learning rate has fallen: only a "
-            "longer run can tell what more time would bring."
+            f"longer run can tell what more time would bring: {_longer(run, tables)}."
             if rates and rates[-1] < ANNEALED * max(rates)
             else "It has levelled off: more time alone will change little."
         )
         lines.append(
             f"Training and validation loss do not compare: {apart}."
             if apart
-            else "Training loss is far below validation loss: try more --dropout or more data."
+            else "Training loss is far below validation loss: more data would help; or try "
+            f"{_again(run, tables, 'dropout')}."
             if train and sum(train) / len(train) < (1 - GAP) * last
-            else "Training and validation are close: try a larger --hidden-size."
+            else "Training and validation are close: a larger network may do better: "
+            f"{_again(run, tables, 'hidden_size')}."
         )
     return lines
 
 
-def beats(own: Mapping[str, float], baseline: Mapping[str, float]) -> bool | None:
-    """Whether the first score is better than the baseline's; None where there is no such pair."""
-    name = next(iter(own), None)
-    if name is None or name not in baseline:
-        return None
-    return metrics.better(name, own[name], baseline[name])
+def _used(record: Record, tables: Mapping[str, Any]) -> str:
+    """How much of the promised minutes was used, and why no more; empty of a run in epochs."""
+    promised = tables["train"].get("minutes")
+    if "epochs" not in record or promised is None or "epochs" in tables["train"]:
+        return ""
+    times = f"{minutes(record['seconds'])} of {minutes(60 * promised)}"
+    if record.get("ended"):
+        return f"It ended after {times}: {record['ended']}."
+    epochs = record["epochs"]
+    return f"It used {times}, for {counted(epochs, 'epoch') if epochs else 'less than an epoch'}."
 
 
-def first_score(own: Mapping[str, float]) -> str:
+def _longer(run: Path, tables: Mapping[str, Any]) -> str:
+    """The command that goes on with a run for twice as long."""
+    how = tables["train"]
+    flag = (
+        f"--epochs {2 * how['epochs']}" if "epochs" in how else f"--minutes {2 * how['minutes']:g}"
+    )
+    return f"`elman resume {shlex.quote(str(run))} {flag}`"
+
+
+def _again(run: Path, tables: Mapping[str, Any], option: str) -> str:
+    """The command that trains anew with one option changed, the way it would be tried next."""
+    task, how = tables["task"], tables["train"]
+    own = tables[task]
+    match option:
+        case "learning_rate":
+            flag = f"--learning-rate {how['learning_rate'] / 4:g}"
+        case "dropout" if own.get("dropout", 0.0) < MOST_DROPPED:
+            flag = f"--dropout {min(MOST_DROPPED, own.get('dropout', 0.0) + 0.2):g}"
+        case _:
+            double = option == "hidden_size"
+            sizes = (2 * size if double else max(1, size // 2) for size in own["hidden_size"])
+            flag = f"--hidden-size {','.join(map(str, sizes))}"
+    config = shlex.quote(str(run / OPTIONS))
+    return f"`elman train {task} --config {config} {flag}`"
+
+
+def _worded(verdict: Verdict) -> str:
     """The name of the first score, in words."""
-    return next(iter(own), "the score").replace("_", " ")
+    return (verdict.first or "the score").replace("_", " ")
 
 
 def page(
-    records: Sequence[Record], scores: Mapping[str, Any], tables: Mapping[str, Any],
+    records: Sequence[Record], verdict: Verdict, tables: Mapping[str, Any],
     lines: Sequence[str], data: Sequence[str], remarks: Sequence[str], drawn: bool,
 ) -> str:  # fmt: skip
     """report.md."""
-    own, baseline = scores.get("scores", {}), scores.get("baseline", {})
     text = ["# Report", "", *lines, ""]
-    if own:
-        text += [
-            f"| score | this run | {scores.get('baseline_name', 'baseline')} |",
-            "|---|---|---|",
-        ]
-        text += [f"| {name} | {own[name]:.4f} | {_shown(baseline.get(name))} |" for name in own]
-        text += [""]
+    if verdict.scores:
+        text += [*_score_table(verdict), ""]
     text += ["## Curves", "", _curves(drawn), ""]
     samples = [r for r in records if r.get("sample")]
     if samples:
@@ -149,15 +161,26 @@ def page(
     return "\n".join(text) + "\n"
 
 
-def card(scores: Mapping[str, Any], tables: Mapping[str, Any]) -> str:
+def _score_table(verdict: Verdict) -> list[str]:
+    """A row for the network and for each rival, a column for each score."""
+    names = list(verdict.scores)
+
+    def row(name: str, scores: Mapping[str, float]) -> str:
+        cells = (readable(scores[n]) if n in scores else "" for n in names)
+        return f"| {name} | {' | '.join(cells)} |"
+
+    heads = [f"| | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    rivals = [row(name, scores) for name, scores in verdict.rivals.items()]
+    return [*heads, row("**this network**", verdict.scores), *rivals]
+
+
+def card(verdict: Verdict, tables: Mapping[str, Any]) -> str:
     """README.md, with front matter as model hubs expect it."""
     task = tables["task"]
     front = ["---", "library_name: elman", f"tags: [elman, recurrent-network, {task}]"]
     if task == "text":
         front.append("pipeline_tag: text-generation")
     used = "`elman generate FOLDER`" if task == "text" else "`elman predict FOLDER DATA`"
-    own = scores.get("scores", {})
-    numbers = ", ".join(f"{name} {value:.4f}" for name, value in own.items()) or "not scored"
     options = tables[task]
     shape = "; ".join(
         f"{name.replace('_', ' ')} {', '.join(str(v) for v in options[name])}"
@@ -168,11 +191,18 @@ def card(scores: Mapping[str, Any], tables: Mapping[str, Any]) -> str:
         [
             *front, "---", "",
             f"# A recurrent network for {task}", "",
-            f"{shape.capitalize()}. Validation: {numbers}.", "",
+            f"{shape.capitalize()}.", "", *_scored(verdict),
             f"Trained with Elman on {', '.join(Path(d).name for d in tables['data'])}. "
             f"Load it with `elman.load(FOLDER)`, or {used}.", "",
         ]
     )  # fmt: skip
+
+
+def _scored(verdict: Verdict) -> list[str]:
+    """The verdict and the scores, for the card."""
+    if not verdict.scores:
+        return ["It was not scored.", ""]
+    return [*([verdict.told, ""] if verdict.told else []), *_score_table(verdict), ""]
 
 
 def draw(records: Sequence[Record], path: Path) -> bool:
@@ -216,10 +246,6 @@ def _is(record: Record, split: str) -> bool:
 
 def _number(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
 
 
 def _curves(drawn: bool) -> str:

@@ -6,64 +6,34 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import tomli_w
 import torch
-from torch import nn
 from torch.optim import Optimizer
 
 from elman.errors import RunError
 from elman.metrics import Loss
-from elman.options import finite, make, plain, require_range
+from elman.options import finite, make, plain
 from elman.run import checkpoint, folder
 from elman.run.checkpoint import Tensors
-from elman.run.clock import Clock
-from elman.run.folder import METRICS, RunFolder
+from elman.run.falls import (
+    after_fall,
+    fallen,
+    first_fall,
+    gone_on,
+    sample_due,
+    share_done,
+    validation_due,
+)
+from elman.run.folder import METRICS
 from elman.run.interrupt import Interrupt
+from elman.run.job import Job, Position
 from elman.run.options import TrainOptions
 from elman.run.update import clip, learning_rate, make_optimizer
-from elman.tasks.task import Carry, Scores, Task
+from elman.tasks.task import Carry, Scores
 
 REPORT_EVERY = 0.5  # seconds between two events for the eyes
-VALIDATIONS = 100  # at most so many in a run counted in epochs
-SAMPLES = 10  # about so many in a run, at growing distances
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything a run is made of. `options` are the task's, `how` the training's, all resolved."""
-
-    task: Task[Any, Any, Any]
-    data: tuple[str, ...]
-    dataset: Any
-    options: Any
-    how: TrainOptions
-    folder: RunFolder
-    model: nn.Module
-    device: str
-    clock: Clock
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a run stands: saved with every checkpoint, so that nothing is counted twice."""
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0  # next batch of the epoch
-    units: int = 0  # predictions trained on so far
-    best: tuple[float, ...] = ()  # rank of the best validation; empty before the first
-    stale: int = 0  # validations since the best
-    factor: float = 1.0  # what plateaus left of the learning rate
-    validated_at: float = 0.0  # seconds
-    seconds: float = 0.0
-    metrics_bytes: int = 0
-    reached: str = ""  # the goal, once it is reached
-
-    def __post_init__(self) -> None:
-        counts = ("step", "epoch", "batch", "units", "stale", "metrics_bytes", "seconds")
-        require_range(self, counts, 0, 2**63)
 
 
 @dataclass(frozen=True)
@@ -105,7 +75,7 @@ def train(job: Job) -> Iterator[Progress]:
             epoch = task.epoch(job.dataset, job.options, how.batch_size or 1, how.seed, at.epoch)
             model.train()
             while at.batch < len(epoch) and not at.reached:
-                rate = learning_rate(how, share_done(job, at, len(epoch)), at.factor)
+                rate = learning_rate(how, fallen(job, at, len(epoch)), at.factor)
                 for parameters in optimizer.param_groups:
                     parameters["lr"] = rate
                 random = checkpoint.random_tensors(job.device)
@@ -130,14 +100,19 @@ def train(job: Job) -> Iterator[Progress]:
                     event = progress(job, at, len(epoch), "train", seen.mean, rate, norm)
                     yield replace(event, units_per_second=speed)
                     seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
-                done = over(job, at, len(epoch))
-                if done or validation_due(job, at, len(epoch)):
+                done = share_done(job, at, len(epoch)) >= 1
+                fell = not done and fallen(job, at, len(epoch)) >= 1
+                if done or fell or validation_due(job, at, len(epoch)):
                     at, event = validate(job, at, len(epoch), rate, norm, last=done)
                     yield event
                     model.train()
                     reported = time.perf_counter()
                     saved = -math.inf  # so that the checkpoint soon knows of the best weights
-                if done or 0 < how.patience <= at.stale:
+                if fell:
+                    at = after_fall(job, at)
+                if not done and 0 < how.patience <= at.stale:
+                    at = replace(at, ended=f"{at.stale} validations brought nothing better")
+                if done or at.ended:
                     at = replace(at, reached=goal(how))
             if at.batch == len(epoch):
                 at, carry = replace(at, epoch=at.epoch + 1, batch=0), None
@@ -148,45 +123,6 @@ def train(job: Job) -> Iterator[Progress]:
 def goal(how: TrainOptions) -> str:
     """What a run works towards; another one, given later, makes a finished run go on."""
     return f"{how.epochs} epochs" if how.epochs is not None else f"{how.minutes:g} minutes"
-
-
-def share_done(job: Job, at: Position, batches: int) -> float:
-    """Share of the run that is over, in [0, 1]."""
-    share = 0.0 if job.clock.seconds is None else job.clock.share
-    if job.how.epochs is not None:
-        share = max(share, (at.epoch + at.batch / batches) / job.how.epochs)
-    return share
-
-
-def over(job: Job, at: Position, batches: int) -> bool:
-    """Whether the epochs or the minutes have run out, whichever first."""
-    return share_done(job, at, batches) >= 1
-
-
-def validation_due(job: Job, at: Position, batches: int) -> bool:
-    """In epochs: after each, at most `VALIDATIONS` times. By the clock: every 4 to 12 % of it.
-
-    By the clock, no more than a tenth of the time goes into it.
-    """
-    how, clock, ended = job.how, job.clock, at.batch == batches
-    if how.epochs is not None:
-        return ended and (at.epoch + 1) % -(-how.epochs // VALIDATIONS) == 0
-    assert clock.seconds is not None
-    wait = max((0.04 if ended else 0.12) * clock.seconds, 9 * clock.validation)
-    return clock.share < 0.96 and clock.elapsed - at.validated_at > wait
-
-
-def sample_due(job: Job, at: Position, batches: int) -> bool:
-    """Whether a validation is the first of a run, or the first of one of `SAMPLES` parts of it.
-
-    Part k of n ends at (k / n)² of the run: much changes at its beginning.
-    """
-    how, clock = job.how, job.clock
-    before = 0.0 if clock.seconds is None else clock.share_at(at.validated_at)
-    if how.epochs is not None:
-        before = max(before, (at.epoch + 1 - -(-how.epochs // VALIDATIONS)) / how.epochs)
-    parts = [int(SAMPLES * math.sqrt(max(0.0, s))) for s in (before, share_done(job, at, batches))]
-    return not at.best or parts[0] < parts[1]
 
 
 def validate(
@@ -267,7 +203,9 @@ def load(job: Job, optimizer: Optimizer) -> tuple[Position, Carry]:
     Options that were changed for going on are written down.
     """
     path, log = job.folder.checkpoint, job.folder.path / METRICS
-    at, carry = Position(validated_at=job.clock.elapsed), None
+    now = job.clock.elapsed
+    at = Position(validated_at=now, fall=first_fall(job), fall_seconds=now)
+    carry: Carry = None
     if path.exists():
         tensors, header = checkpoint.read(path)
         try:
@@ -281,8 +219,8 @@ def load(job: Job, optimizer: Optimizer) -> tuple[Position, Carry]:
         except (TypeError, KeyError, ValueError, IndexError, RuntimeError) as error:
             raise RunError(f"{path}: damaged, cannot be resumed ({error})") from error
         job.clock.spent = at.seconds
-        if at.reached != goal(job.how):
-            at = replace(at, reached="", stale=0 if at.reached else at.stale)
+        if at.reached and at.reached != goal(job.how):
+            at = gone_on(at)
     # Only now is it known that the run can go on.
     tables, how = job.folder.options(), plain(job.how)
     if tables["train"] != how:

@@ -17,12 +17,12 @@ from elman.errors import UserError, unknown_name
 from elman.options import make, shown
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
-from elman.run.report import beats, standing, verdict
+from elman.run.report import advice
+from elman.run.verdict import Verdict, judged
 from elman.tasks.decoding import Decoding
 from elman.tasks.task import (
     Cursor,
     Decodes,
-    Doubts,
     Predicts,
     Task,
     Writer,
@@ -34,24 +34,32 @@ from elman.tasks.task import (
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """Scores by name, beside the baseline's, on the same text."""
+    """Scores by name, beside those of simple rivals, on the same data."""
 
-    scores: dict[str, float]
-    baseline: dict[str, float]
-    baseline_name: str
+    compared: Verdict
     counted: str = ""  # how scores were counted, where there are several ways
     left_out: BadRows = dataclasses.field(default_factory=lambda: BadRows(skip=False))
-    chance: float = 0.0  # the difference of the first score that chance could give
+    warning: str = ""  # what takes from the worth of the scores
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The network's scores; the first decides."""
+        return self.compared.scores
+
+    @property
+    def baseline(self) -> dict[str, float]:
+        """The scores of the rival that the training part chose; empty without rivals."""
+        return self.compared.baseline
 
     @property
     def beats_baseline(self) -> bool | None:
-        """By the first score; None where there is no baseline."""
-        return beats(self.scores, self.baseline)
+        """Whether the first score is better by more than chance could give; None without rivals."""
+        return self.compared.gained
 
     @property
     def verdict(self) -> str:
-        """Whether the network beats its baseline, in a sentence; empty where there is none."""
-        return standing(self.scores, self.baseline, self.baseline_name, self.chance)
+        """Whether anything is gained, in a sentence or two; empty without rivals."""
+        return self.compared.told
 
 
 class Run:
@@ -80,24 +88,24 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """What the report says in plain words: does it beat the baseline, what to try next."""
+        """What the report says in plain words: is anything gained, and what to try next."""
         why = losses_apart(self._trained.task, self._trained.options)
-        return " ".join(verdict(self.folder.metrics(), self.folder.scores(), why))
+        return " ".join(advice(self.folder, why))
 
     @property
     def scores(self) -> dict[str, float]:
         """The scores at the end of training, by name; empty where nothing was kept to validate."""
-        return dict(self.folder.scores().get("scores", {}))
+        return dict(self.folder.verdict().scores)
 
     @property
     def baseline(self) -> dict[str, float]:
-        """The baseline's scores on the same validation part."""
-        return dict(self.folder.scores().get("baseline", {}))
+        """The scores, on the same data, of the rival that the training part chose."""
+        return self.folder.verdict().baseline
 
     def evaluate(self, *data: Data, skip_bad_rows: bool = False, **decoding: Any) -> Evaluation:
         """Scores on other data, or, with none, on the run's own test or validation part.
 
-        Other data is scored without a baseline where the training data is no longer there; its
+        Other data is scored without rivals where the training data is no longer there; its
         rows that cannot be read raise UserError or, with `skip_bad_rows`, are left out and counted
         in `left_out`. `decoding`: beam, length_penalty and the other options of
         `elman.tasks.decoding`, for a model that writes sentences.
@@ -112,16 +120,15 @@ class Run:
             if other is None:
                 raise
             found = task.validate(self.model, other, run.options, self.device)
-            return Evaluation(found.scores, {}, f"none, as {error}", found.counted, bad)
+            why = f"nothing to compare with, as {error}"
+            return Evaluation(Verdict(found.scores, {}), found.counted, bad, why)
         dataset = scored(task, training) if other is None else other
         if dataset is training and not run.how.validation:
             raise UserError(f"{self.path}: kept nothing for validation; name other data")
         found = task.validate(self.model, dataset, run.options, self.device)
-        name, baseline = task.baseline(dataset, run.options, training)
-        chance = 0.0
-        if baseline and isinstance(task, Doubts):
-            chance = task.chance(self.model, dataset, run.options, training, self.device)
-        return Evaluation(found.scores, baseline, name, found.counted, bad, chance)
+        rivals = task.rivals(dataset, run.options, training)
+        seen = task.overlap(dataset, training) if other is not None else ""
+        return Evaluation(judged(found.scores, found.tally, rivals), found.counted, bad, seen)
 
     def predict(
         self, *data: Data, out: TextIO, bad: BadRows | None = None, **decoding: Any

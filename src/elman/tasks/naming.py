@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elman.data import source
+from elman.wording import counted
 
 
 def shown(data: Sequence[str]) -> str:
@@ -37,3 +38,8 @@ def stored(data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
         else:
             names.append(item if item.startswith("name:") else str(Path(item).absolute()))
     return names, copies
+
+
+def trained_on(seen: int, scored: int, what: str) -> str:
+    """A warning that so many of what is scored were trained on; empty where none were."""
+    return f"{seen:,} of {counted(scored, what)} were trained on" if seen else ""

@@ -1,4 +1,4 @@
-"""How fast a model trains here, by which plans choose how long it may train."""
+"""How fast a model trains here, and what a plan may expect of the time that there is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from elman.tasks.task import Epoch, Task
+from elman.tasks.task import Budget, Epoch, Task
+from elman.wording import counted, minutes
 
 TRIED = 12  # batches at most
 SECONDS = 1.0
@@ -33,3 +34,20 @@ def epoch_seconds(
             break
     each = (time.perf_counter() - began) / steps if steps else first
     return SPARE * each * len(epoch)
+
+
+def expectation(
+    task: Task[Any, Any, Any], model: nn.Module, epoch: Epoch[Any], budget: Budget, passes: int
+) -> str:
+    """What is to be expected of a training, in words; `passes` as in `Plan`."""
+    if budget.epochs is not None:
+        return counted(budget.epochs, "epoch")
+    assert budget.seconds is not None
+    each = epoch_seconds(task, model, epoch, budget.device)
+    fitting = budget.seconds / each
+    if fitting < passes:
+        return f"about {counted(max(1, round(fitting)), 'epoch')} in the time there is"
+    return (
+        f"{counted(passes, 'epoch')}, in about {minutes(passes * each)}, and more as long as these "
+        "bring better validations"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import (
     Any,
@@ -20,10 +20,13 @@ from typing import (
 from torch import Tensor, nn
 
 from elman import decode, metrics
+from elman.chance import Tally
 from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
 from elman.metrics import Loss
+from elman.metrics import Scores as Scores
 from elman.tasks.decoding import Decoding
+from elman.tasks.rivals import Rival
 
 Options = TypeVar("Options")
 Data = TypeVar("Data")  # what `read` gives
@@ -33,7 +36,6 @@ One = TypeVar("One", covariant=True)  # one batch
 State: TypeAlias = list[tuple[Tensor, ...]]  # one entry a layer
 Carry: TypeAlias = State | None  # handed from one batch to the next
 Cursor: TypeAlias = decode.Cursor[State]  # a place in a text
-Scores: TypeAlias = dict[str, float]  # by name; the first decides which of two models is better
 
 
 class Epoch(Protocol[One]):
@@ -56,6 +58,7 @@ class Validation:
     scores: Scores
     by_score: bool = False
     counted: str = ""  # how scores were counted, where there are several ways
+    tally: Tally | None = field(default=None, compare=False)  # of the first score
 
     def rank(self) -> tuple[float, ...]:
         """The smaller the better."""
@@ -80,14 +83,15 @@ class Budget:
 class Plan(Generic[Options]):
     """The options that a plan settled, and why, in a sentence for the user.
 
-    `epochs` end a training counted in minutes before its time: more of them would not help.
+    `passes`, of a training counted in minutes, are those after which the learning rate has fallen
+    for the first time: as many as data of this size wants. With None it falls once, with the time.
     """
 
     options: Options
     batch_size: int
     learning_rate: float
     why: str
-    epochs: int | None = None
+    passes: int | None = None
 
 
 class Task(ABC, Generic[Options, Data, Batch]):
@@ -139,11 +143,16 @@ class Task(ABC, Generic[Options, Data, Batch]):
         """Loss and scores over the validation part of the data."""
 
     @abstractmethod
-    def baseline(self, dataset: Data, options: Options, training: Data) -> tuple[str, Scores]:
-        """What the compulsory baseline is, and its scores on the same validation part.
+    def rivals(self, dataset: Data, options: Options, training: Data) -> list[Rival]:
+        """The simple things to beat, scored on the same validation part, in seconds all together.
 
-        It learns from the training part of `training`, which may be the same data set.
+        They learn from the training part of `training`, which may be the same data set. The first
+        is the one that the training part chose, without a look at what is scored.
         """
+
+    def overlap(self, dataset: Data, training: Data) -> str:
+        """A warning where some of what is scored was trained on; empty where nothing was."""
+        return ""
 
     @abstractmethod
     def sample(
@@ -233,16 +242,6 @@ class TrainsOtherwise(Protocol):
 
     def losses_apart(self, options: Any) -> str:
         """Why training and validation loss do not compare; empty where they do."""
-
-
-@runtime_checkable
-class Doubts(Protocol):
-    """What a task has, beyond `Task`, that knows how far apart chance puts two scores."""
-
-    def chance(
-        self, model: nn.Module, dataset: Any, options: Any, training: Any, device: str
-    ) -> float:
-        """Up to which difference from the baseline's the first score may be mere chance."""
 
 
 def losses_apart(task: Task[Any, Any, Any], options: Any) -> str:

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elman import wording
 from elman.data import doctor
 from elman.data.batching import Buckets, padded
 from elman.data.doctor import Page
@@ -53,8 +52,10 @@ from elman.tasks.classify.scoring import (
     scores_of,
     scores_of_several,
 )
-from elman.tasks.pace import epoch_seconds
-from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+from elman.tasks.naming import trained_on
+from elman.tasks.pace import expectation
+from elman.tasks.rivals import Rival
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 
 SHOWN = 5  # labels of a baseline that are named
 
@@ -187,25 +188,21 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             validation_data=naming.lasting(options.validation_data),
             vectors=naming.lasting(options.vectors),
         )
-        epochs = budget.epochs
-        if epochs is None:
-            assert budget.seconds is not None
-            most = 20 if texts else 60
-            known = dataset.encoder.vocabulary
-            model = Classifier(
-                chosen, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0,
-                several=dataset.several,
-            )  # fmt: skip
-            epoch = self.epoch(dataset, chosen, batch, 0, 0)
-            each = epoch_seconds(self, model, epoch, budget.device)
-            epochs = max(1, min(most, int(0.8 * budget.seconds / each)))
+        passes = 20 if texts else 60
+        known = dataset.encoder.vocabulary
+        model = Classifier(
+            chosen, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0,
+            several=dataset.several,
+        )  # fmt: skip
+        epoch = self.epoch(dataset, chosen, batch, 0, 0)
         assert chosen.hidden_size
         units = ", ".join(map(str, chosen.hidden_size))
         why = (
             f"{'/'.join(chosen.cell)} of {units} units, {chosen.pooling} of all steps, "
-            f"dropout {chosen.dropout:g}{_beside(chosen)}: {wording.counted(epochs, 'epoch')}"
+            f"dropout {chosen.dropout:g}{_beside(chosen)}: "
+            + expectation(self, model, epoch, budget, passes)
         )
-        return Plan(chosen, batch, rate, why, epochs)
+        return Plan(chosen, batch, rate, why, passes)
 
     def build(self, preprocessing: Mapping[str, Any], options: ClassifyOptions) -> Classifier:
         for name in ("hidden_size", "embedding", "dropout", "weight_drop", "token_dropout"):
@@ -284,9 +281,9 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             scores = scores_of_several(chances, model.answers(chances), targets)
         return Validation(Loss(scores["nats"] * len(targets), len(targets)), scores, by_score=True)
 
-    def baseline(
+    def rivals(
         self, dataset: Labelled, options: ClassifyOptions, training: Labelled
-    ) -> tuple[str, Scores]:
+    ) -> list[Rival]:
         learnt, targets = training.targets[: training.trained], dataset.targets[dataset.trained :]
         if dataset.several:
             chosen = best_set(learnt)
@@ -300,10 +297,12 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             counts = np.bincount(learnt, minlength=len(dataset.classes)).astype(np.float64)
             scores = scores_of(np.tile(counts / counts.sum(), (len(targets), 1)), targets)
             name = f'always "{dataset.classes[int(counts.argmax())]}", the majority class'
+        return [Rival(name, scores)]
+
+    def overlap(self, dataset: Labelled, training: Labelled) -> str:
         known = set(training.train.contents())
-        if dataset is not training and (seen := sum(c in known for c in dataset.check.contents())):
-            name += f"; WARNING: {seen:,} of {len(targets):,} sequences were trained on"
-        return name, scores
+        seen = sum(content in known for content in dataset.check.contents())
+        return trained_on(seen, len(dataset.check), "sequence")
 
     def sample(
         self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, length: int,

@@ -71,24 +71,6 @@ def mase_scales(panel: Panel, windows: Ints) -> Floats:
     return scales
 
 
-def chance(panel: Panel, windows: Ints, made: Floats, other: Floats) -> float:
-    """Up to which difference in MASE two forecasts [N, H] may be as good as one another.
-
-    Twice the standard error of the mean difference, where windows that share values count as one;
-    0 without a MASE.
-    """
-    scale = mase_scales(panel, windows)[windows[:, 0]]
-    fair = scale > 0
-    if not fair.any():
-        return 0.0
-    y = panel.values(windows)
-    gained = ((np.abs(y - other) - np.abs(y - made)) / np.where(fair, scale, 1.0)[:, None]).mean(1)
-    spans = np.diff(windows[:, 1])[np.diff(windows[:, 0]) == 0]
-    shared = panel.settings.horizon / (float(np.median(spans)) if len(spans) else 1.0)
-    apart = max(1.0, float(fair.sum()) / max(1.0, shared))
-    return float(2 * gained[fair].std() / np.sqrt(apart))
-
-
 def spreads(panel: Panel) -> Floats:
     """The deviation of each series in its training part, in the units of the data."""
     if not panel.settings.log and not panel.settings.seasonal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +25,10 @@ from elman.tasks.forecast import naive, pictures, reading
 from elman.tasks.forecast.model import Network, Widths, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
-from elman.tasks.forecast.scores import by_step, chance, mape_by_step, point, scores_of
-from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+from elman.tasks.forecast.scores import by_step, mape_by_step, point, scores_of
+from elman.tasks.pace import expectation
+from elman.tasks.rivals import Rival, chosen_first
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 from elman.wording import counted
 
 SCORED = 1024  # windows at once, where none is trained on
@@ -103,19 +104,18 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
             identity=identity,
             test_data=naming.lasting(options.test_data),
         )
-        epochs, batches = budget.epochs, -(-count // batch)
-        if epochs is None:
-            assert budget.seconds is not None
-            most = max(10, STEPS // batches)
-            each = self._epoch_seconds(dataset, settled, batch, budget.device)
-            epochs = max(1, min(most, int(0.8 * budget.seconds / each)))
+        passes = max(10, STEPS // -(-count // batch))
+        past = len(dataset.collection.options.past_columns)
+        model = make_network(settled, how, widths_of(dataset.fitted, past))
+        epoch = self.epoch(dataset, settled, batch, 0, 0)
         shape = f"{'/'.join(settled.cell)} of {', '.join(map(str, hidden))} units"
         steps = f", segments of {options.segment}" if options.segment else ""
         why = (
             f"{shape}{steps}, from {how.look_back} values to the next {how.horizon}, "
-            f"{counted(count, 'window')}, dropout {settled.dropout:g}: {counted(epochs, 'epoch')}"
+            f"{counted(count, 'window')}, dropout {settled.dropout:g}: "
+            + expectation(self, model, epoch, budget, passes)
         )
-        return Plan(settled, batch, budget.learning_rate or 2e-3, why, epochs)
+        return Plan(settled, batch, budget.learning_rate or 2e-3, why, passes)
 
     def build(self, preprocessing: Mapping[str, Any], options: ForecastOptions) -> Network:
         for name in ("hidden_size", "dropout", "weight_drop", "identity"):
@@ -143,22 +143,14 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         made, loss = forecasts(model, dataset, dataset.check, device)
         return Validation(loss, scores_of(dataset, dataset.check, made, options.quantiles))
 
-    def baseline(
-        self, dataset: Panel, options: ForecastOptions, training: Panel
-    ) -> tuple[str, Scores]:
-        name = naive.best(training)
-        made = naive.NAIVE[name](dataset, dataset.check)[:, :, None]
-        season = dataset.settings.season
-        told = naive.TOLD[name] + (f" (season {season})" if name == "last season" else "")
-        return told, scores_of(dataset, dataset.check, made, options.quantiles)
-
-    def chance(
-        self, model: nn.Module, dataset: Panel, options: ForecastOptions, training: Panel,
-        device: str,
-    ) -> float:  # fmt: skip
-        made, _ = forecasts(model, dataset, dataset.check, device)
-        other = naive.NAIVE[naive.best(training)](dataset, dataset.check)
-        return chance(dataset, dataset.check, point(made, options.quantiles), other)
+    def rivals(self, dataset: Panel, options: ForecastOptions, training: Panel) -> list[Rival]:
+        season, found = dataset.settings.season, []
+        for name, forecast in naive.NAIVE.items():
+            made = forecast(dataset, dataset.check)[:, :, None]
+            told = naive.TOLD[name] + (f" (season {season})" if name == "last season" else "")
+            found.append(Rival(told, scores_of(dataset, dataset.check, made, options.quantiles)))
+        best = list(naive.NAIVE).index(naive.best(training))
+        return chosen_first(found, found[best].name)
 
     def losses_apart(self, options: ForecastOptions) -> str:
         if options.steps_ahead == "direct":
@@ -212,28 +204,6 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         writer = Writer(out, there.collection.form, tuple(rows[0]), header=True)
         for row in rows:
             writer.write(row)
-
-    def _epoch_seconds(
-        self, dataset: Panel, options: ForecastOptions, batch_size: int, device: str
-    ) -> float:
-        """How long one epoch takes, by a few of its batches."""
-        past = len(dataset.collection.options.past_columns)
-        model = make_network(options, dataset.settings, widths_of(dataset.fitted, past))
-        model.to(device).train()
-        epoch = self.epoch(dataset, options, batch_size, 0, 0)
-        steps, began, first = 0, time.perf_counter(), 0.0
-        for k in range(min(len(epoch), 12)):
-            total, _, _ = self.loss(model, epoch[k], None, device)
-            torch.autograd.backward(total)
-            model.zero_grad()
-            if k == 0:
-                first, began = time.perf_counter() - began, time.perf_counter()
-                continue
-            steps += 1
-            if time.perf_counter() - began > 1.0:
-                break
-        each = (time.perf_counter() - began) / steps if steps else first
-        return 1.2 * each * len(epoch)
 
 
 TASK = Forecast()

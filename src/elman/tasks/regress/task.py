@@ -23,7 +23,8 @@ from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import part
 from elman.tasks import naming
-from elman.tasks.pace import epoch_seconds
+from elman.tasks.naming import trained_on
+from elman.tasks.pace import expectation
 from elman.tasks.regress import doctor, pictures, predict
 from elman.tasks.regress.data import (
     Batch,
@@ -43,10 +44,10 @@ from elman.tasks.regress.scoring import (
     summed_loss,
     tell,
 )
-from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
-from elman.wording import counted
+from elman.tasks.rivals import Rival
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 
-MOST_EPOCHS = 300  # where the time is given
+PASSES = 300
 PARTS, LONGEST_PART = 10, 200  # of a single sequence: how many at least, and their steps
 ONE_STEP = "one_step_"
 
@@ -132,23 +133,20 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             initial_state=start,
             validation_data=naming.lasting(options.validation_data),
         )
-        epochs = budget.epochs
-        if epochs is None:
-            assert budget.seconds is not None
-            model = Regressor(settled, dataset.encoder)
-            each = epoch_seconds(
-                self, model, self.epoch(dataset, settled, batch, 0, 0), budget.device
-            )
-            epochs = max(1, min(MOST_EPOCHS, int(0.8 * budget.seconds / each)))
+        model, epoch = (
+            Regressor(settled, dataset.encoder),
+            self.epoch(dataset, settled, batch, 0, 0),
+        )
         assert settled.hidden_size
         units = ", ".join(map(str, settled.hidden_size))
         columns = dataset.columns
         from_ = {"given": columns.states, "encoded": columns.statics}.get(start, ())
         why = (
             f"{'/'.join(settled.cell)} of {units} units, first state {start}"
-            f"{' from ' + ', '.join(from_) if from_ else ''}: {counted(epochs, 'epoch')}"
+            f"{' from ' + ', '.join(from_) if from_ else ''}: "
+            + expectation(self, model, epoch, budget, PASSES)
         )
-        return Plan(settled, batch, rate, why, epochs)
+        return Plan(settled, batch, rate, why, PASSES)
 
     def build(self, preprocessing: Mapping[str, Any], options: RegressOptions) -> Regressor:
         for name in ("hidden_size", "dropout", "weight_drop", "initial_state"):
@@ -191,9 +189,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         total = sum(summed_loss(a, b, options.loss).item() for a, b in pairs)
         return Validation(Loss(total, sum(y.size for y in true)), scores)
 
-    def baseline(
-        self, dataset: Measured, options: RegressOptions, training: Measured
-    ) -> tuple[str, Scores]:
+    def rivals(self, dataset: Measured, options: RegressOptions, training: Measured) -> list[Rival]:
         held, scale = dataset.held, dataset.encoder.y
         mean = scale.scaled(training.encoder.y.mean)
         true = [item.y for item in held]
@@ -202,11 +198,12 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         if options.feedback:
             scores |= errors(persistence_of(held, mean), true, scale).scores(ONE_STEP)
             name += "; for one step, the value before"
+        return [Rival(name, scores)]
+
+    def overlap(self, dataset: Measured, training: Measured) -> str:
         known = {item.digest() for item in training.train.items}
         seen = sum(item.digest() in known for item in dataset.check.items)
-        if dataset is not training and seen:
-            name += f"; WARNING: {seen:,} of {len(held):,} sequences were trained on"
-        return name, scores
+        return trained_on(seen, len(dataset.check.items), "sequence")
 
     def losses_apart(self, options: RegressOptions) -> str:
         if not options.feedback:

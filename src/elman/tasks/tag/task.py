@@ -28,7 +28,9 @@ from elman.errors import UserError
 from elman.metrics import Loss
 from elman.options import given, part
 from elman.tasks import labelling, naming, prediction
-from elman.tasks.pace import epoch_seconds
+from elman.tasks.naming import trained_on
+from elman.tasks.pace import expectation
+from elman.tasks.rivals import Rival
 from elman.tasks.tag import page, spans
 from elman.tasks.tag.baseline import MostFrequent
 from elman.tasks.tag.data import (
@@ -44,12 +46,11 @@ from elman.tasks.tag.data import (
 from elman.tasks.tag.model import Inputs, Tagger
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
-from elman.wording import counted
 
 SCORED = 64  # sentences at once, where none is trained on
 SCORED_TOKENS = 1 << 16  # tokens at once, padding included
 WORST = 8  # confident mistakes shown in the report
-MOST_EPOCHS = 20
+PASSES = 20
 
 
 class Batch(NamedTuple):
@@ -134,21 +135,17 @@ class Tag(Task[TagOptions, Tagged, Batch]):
             token_dropout=given(options.token_dropout, 0.1),
             validation_data=naming.lasting(options.validation_data),
         )
-        epochs = budget.epochs
-        if epochs is None:
-            assert budget.seconds is not None
-            epoch = self.epoch(dataset, settled, batch, 0, 0)
-            model = self.build(dataset.preprocessing(), settled)
-            each = epoch_seconds(self, model, epoch, budget.device)
-            epochs = max(1, min(MOST_EPOCHS, int(0.8 * budget.seconds / each)))
+        epoch = self.epoch(dataset, settled, batch, 0, 0)
+        model = self.build(dataset.preprocessing(), settled)
         assert settled.hidden_size
         units = ", ".join(map(str, settled.hidden_size))
         why = (
             f"{'/'.join(settled.cell)} of {units} units, tokens as {settled.embedding} numbers"
             + (f" and {2 * settled.characters} from their letters" if settled.characters else "")
-            + f", dropout {settled.dropout:g}: {counted(epochs, 'epoch')}"
+            + f", dropout {settled.dropout:g}: "
+            + expectation(self, model, epoch, budget, PASSES)
         )
-        return Plan(settled, batch, rate, why, epochs)
+        return Plan(settled, batch, rate, why, PASSES)
 
     def build(self, preprocessing: Mapping[str, Any], options: TagOptions) -> Tagger:
         for name in (
@@ -184,9 +181,7 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         scores = scores_of(dataset.check, said, loss, dataset.labels)
         return Validation(loss, scores, by_score=True)
 
-    def baseline(
-        self, dataset: Tagged, options: TagOptions, training: Tagged
-    ) -> tuple[str, Scores]:
+    def rivals(self, dataset: Tagged, options: TagOptions, training: Tagged) -> list[Rival]:
         model = MostFrequent(training.train, dataset.labels)
         said = [[model.answer(token) for token in s.tokens] for s in dataset.check]
         nats = [
@@ -195,11 +190,13 @@ class Tag(Task[TagOptions, Tagged, Batch]):
             for token, label in zip(s.tokens, s.labels, strict=True)
         ]
         name = "the most frequent label of each token"
+        loss = Loss(sum(nats), len(nats))
+        return [Rival(name, scores_of(dataset.check, said, loss, dataset.labels))]
+
+    def overlap(self, dataset: Tagged, training: Tagged) -> str:
         known = {tuple(s.tokens) for s in training.train}
         seen = sum(tuple(s.tokens) in known for s in dataset.check)
-        if seen and dataset is not training:
-            name += f"; WARNING: {seen:,} of {len(said):,} sentences were trained on"
-        return name, scores_of(dataset.check, said, Loss(sum(nats), len(nats)), dataset.labels)
+        return trained_on(seen, len(dataset.check), "sentence")
 
     def sample(
         self, model: nn.Module, dataset: Tagged, options: TagOptions, length: int, seed: int,

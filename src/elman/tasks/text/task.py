@@ -23,6 +23,7 @@ from elman.data.texts.text import Corpus, TextReading, TokenFile, encode_corpus,
 from elman.data.texts.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
 from elman.options import make
+from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
 from elman.tasks.text import memorisation, ngram, scoring
 from elman.tasks.text.model import LanguageModel
@@ -174,9 +175,7 @@ class Text(Task[TextOptions, TextData, Batch]):
             loss = scoring.carried(model, ids, first, stop, device)
         return Validation(loss, scores_of(dataset, loss.mean))
 
-    def baseline(
-        self, dataset: TextData, options: TextOptions, training: TextData
-    ) -> tuple[str, Scores]:
+    def rivals(self, dataset: TextData, options: TextOptions, training: TextData) -> list[Rival]:
         first, stop = scored(dataset, options)
         result = ngram.baseline(
             training.corpus.ids,
@@ -189,7 +188,7 @@ class Text(Task[TextOptions, TextData, Batch]):
             train_limit=options.counted or COUNTED,
             limit=stop - first,
         )
-        return str(result), scores_of(dataset, result.loss.mean)
+        return [Rival(str(result), scores_of(dataset, result.loss.mean))]
 
     def sample(
         self, model: nn.Module, dataset: TextData, options: TextOptions, length: int, seed: int,

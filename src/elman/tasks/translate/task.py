@@ -24,8 +24,9 @@ from elman.metrics import Loss
 from elman.options import given, part
 from elman.tasks import naming
 from elman.tasks.decoding import Decoding
-from elman.tasks.pace import epoch_seconds
-from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+from elman.tasks.pace import epoch_seconds, expectation
+from elman.tasks.rivals import Rival
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 from elman.tasks.translate import baseline, pictures, predict
 from elman.tasks.translate.data import (
     Batch,
@@ -50,7 +51,7 @@ SHOWN = 5  # sentences of a sample
 LISTED = 10  # sentences in the report
 DRAWN = 4  # matrices of attention
 WIDEST = 40  # tokens of a side of such a matrix
-MOST_EPOCHS = 30
+PASSES = 30
 SIZES = (256, 128)  # units of a layer
 WANTED = 10  # epochs at least, rather than more units
 
@@ -171,7 +172,6 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             if options.validation_data is None
             else tuple(Path(naming.lasting(path) or "") for path in options.validation_data),
         )
-        epochs = budget.epochs
         for units in SIZES:  # the largest for which there is time
             chosen = replace(rest, hidden_size=options.hidden_size or (units,))
             if budget.seconds is None:
@@ -179,10 +179,12 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             epoch = self.epoch(dataset, chosen, size, 0, 0)
             model = self.build(dataset.preprocessing(), chosen)
             each = epoch_seconds(self, model, epoch, budget.device)
-            epochs = max(1, min(MOST_EPOCHS, int(0.9 * budget.seconds / each)))
-            if options.hidden_size or epochs >= (WANTED if words else 2 * WANTED):
+            fitting = 0.9 * budget.seconds / each
+            if options.hidden_size or fitting >= (WANTED if words else 2 * WANTED):
                 break
-        assert chosen.hidden_size and epochs is not None  # by the budget: seconds or epochs
+        assert chosen.hidden_size
+        epoch = self.epoch(dataset, chosen, size, 0, 0)
+        model = self.build(dataset.preprocessing(), chosen)
         rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 3e-3)
         how = {
             "first": "the encoder's last state as first state",
@@ -191,9 +193,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         }
         why = (
             f"{'/'.join(chosen.cell)} of {', '.join(map(str, chosen.hidden_size))} units, "
-            f"{how[chosen.context]}, dropout {chosen.dropout:g}: {counted(epochs, 'epoch')}"
+            f"{how[chosen.context]}, dropout {chosen.dropout:g}: "
+            + expectation(self, model, epoch, budget, PASSES)
         )
-        return Plan(chosen, size, rate, why, epochs)
+        return Plan(chosen, size, rate, why, PASSES)
 
     def build(self, preprocessing: Mapping[str, Any], options: TranslateOptions) -> Translator:
         planned = (
@@ -259,9 +262,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         texts = [dataset.source(k) for k in chosen]
         return translate(texts, [dataset.sources[k] for k in chosen], keep_attention=attention)
 
-    def baseline(
-        self, dataset: Paired, options: TranslateOptions, training: Paired
-    ) -> tuple[str, Scores]:
+    def rivals(self, dataset: Paired, options: TranslateOptions, training: Paired) -> list[Rival]:
         every = -(-training.trained // MOST_KNOWN)
         known = training.sources[: training.trained : every]
         asked = dataset.sources[dataset.trained :]
@@ -280,13 +281,12 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         first = next(iter(scored.values()))
         decides = next(iter(first))
         names = sorted(scored, key=lambda name: -scored[name][decides])
-        told = f"{names[0]}; {names[1]}: {decides} {scored[names[1]][decides]:.4f}"
         nats = baseline.unigram_nats(
             training.targets[: training.trained], dataset.targets[dataset.trained :],
             dataset.encoder.target.size + 1,
         )  # fmt: skip
         own = {"nats": nats, "perplexity": metrics.perplexity(nats)}
-        return f"{told}; nats by how often a token comes", scored[names[0]] | own
+        return [Rival(name, scored[name] | own) for name in names]
 
     def sample(
         self, model: nn.Module, dataset: Paired, options: TranslateOptions, length: int, seed: int,
