@@ -101,10 +101,18 @@ def test_validating_leaves_the_model_as_it_was_and_gives_the_same_twice(job: Job
     assert torch.equal(random, torch.get_rng_state())  # else a resumed run would draw otherwise
 
 
-def test_network_and_baseline_are_scored_by_the_same_names(job: Job) -> None:
+def test_network_and_rivals_answer_the_same_questions(job: Job) -> None:
+    """Scores by the same names, and tallies of the same units that add up to the first score."""
     found = job.task.validate(job.model.eval(), job.dataset, job.options, "cpu")
-    name, baseline = job.task.baseline(job.dataset, job.options, job.dataset)
-    assert name and list(baseline) == list(found.scores)
+    rivals = job.task.rivals(job.dataset, job.options, job.dataset)
+    assert len({rival.name for rival in rivals}) == len(rivals) > 0
+    first = next(iter(found.scores))
+    for scores, tally in [(found.scores, found.tally), *((r.scores, r.tally) for r in rivals)]:
+        assert set(scores) <= set(found.scores) and next(iter(scores)) == first
+        assert tally is not None and found.tally is not None
+        assert (tally.unit, len(tally.sums)) == (found.tally.unit, len(found.tally.sums))
+        assert float(tally.score(tally.sums.sum(0))) == pytest.approx(scores[first])
+    assert set(rivals[0].scores) == set(found.scores)
 
 
 @pytest.mark.parametrize("name", tasks.names())

@@ -427,16 +427,16 @@ def test_records_that_are_not_whole_are_passed_over(trained: Path) -> None:
         (run / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
         loaded = elman.load(run)
         assert loaded.folder.metrics() == good
-        assert "WARNING" in loaded.verdict or "beats" in loaded.verdict
+        assert "WARNING" in loaded.verdict or "is better than" in loaded.verdict
         assert call("resume", run).code == 0
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"scores": None}, {"scores": [1]}, {"scores": {"nats": "low"}}, {"baseline": None},
-        {"baseline": {"nats": None}}, {"baseline": {"nats": 10**400}}, {"seconds": None},
-        {"seconds": True}, {"baseline_name": 3},
+        {"scores": None}, {"scores": [1]}, {"scores": {"nats": "low"}}, {"rivals": None},
+        {"rivals": {"a": {"nats": None}}}, {"rivals": {"a": {"nats": 10**400}}}, {"seconds": None},
+        {"seconds": True}, {"gain": 3}, {"guesses": 3}, {"epochs": -1}, {"ended": 3},
     ],
     ids=str,
 )  # fmt: skip

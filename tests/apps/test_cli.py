@@ -115,7 +115,11 @@ def test_json_is_one_object_and_all_else_goes_to_standard_error(
     for ended in (train, evaluate, other, resume):
         assert ended.code == 0
         record = json.loads(ended.out)
-        assert record.keys() == {"task", "run", "scores", "baseline", "seconds"}
+        assert record.keys() == {
+            "task", "run", "scores", "baseline", "baseline_name", "rivals", "guesses", "gain",
+            "seconds",
+        }  # fmt: skip
+        assert record["baseline"] == record["rivals"][record["baseline_name"]]
         assert (record["task"], record["run"]) == ("text", str(tmp_path / "run"))
         assert record["scores"].keys() == record["baseline"].keys() == {
             "nats", "bits", "perplexity"
@@ -131,10 +135,11 @@ def test_json_is_one_object_and_all_else_goes_to_standard_error(
 
 def test_without_json_the_scores_are_a_table(trained: Path) -> None:
     ended = call("evaluate", trained / "run")
-    heads, *rows, baseline = ended.out.splitlines()
-    assert heads.split() == ["score", "network", "baseline"]
-    assert {row.split()[0] for row in rows} == {"nats", "bits", "perplexity"}
-    assert baseline.startswith("baseline: ")
+    heads, *rows = ended.out.splitlines()
+    assert heads.split()[:5] == ["score", "network", "rival", "1", *heads.split()[4:5]]
+    rivals = [row for row in rows if row.startswith("rival ")]
+    assert {row.split()[0] for row in rows[: -len(rivals)]} == {"nats", "bits", "perplexity"}
+    assert rivals[0].startswith("rival 1: ") and heads.split().count("rival") == len(rivals)
 
 
 def test_flags_may_have_an_underscore(trained: Path, tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_a_tie_with_the_baseline_is_no_loss(translated: Path, tmp_path: Path) ->
     assert next(iter(found["scores"])) == "exact"
     assert found["scores"]["exact"] == found["baseline"]["exact"] == 0
     told = "exact 0.0000 against 0.0000"
-    assert ended.err.startswith("elman: WARNING: the network is no better than its baseline: ")
+    assert ended.err.startswith("elman: WARNING: nothing is gained over ")
     assert ended.err.endswith(f"{told}.\n")
 
 

@@ -45,7 +45,7 @@ def test_a_run_knows_its_folder_its_scores_and_its_verdict(run: elman.Run, tmp_p
     evaluation = elman.load(run.path).evaluate()
     assert evaluation.scores == pytest.approx(run.scores)
     assert evaluation.baseline == pytest.approx(run.baseline)
-    assert evaluation.baseline_name == run.folder.scores()["baseline_name"]
+    assert evaluation.compared.name == run.folder.scores()["baseline_name"]
 
 
 def test_other_data_is_scored_whole_beside_the_same_baseline(run: elman.Run, text: Path) -> None:

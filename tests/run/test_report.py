@@ -14,9 +14,20 @@ from hypothesis import strategies as st
 import elman
 from elman import tasks
 from elman.run import prepare
-from elman.run.report import standing, verdict, write_report
+from elman.run.report import course, write_report
+from elman.run.verdict import Verdict
+from elman.wording import readable
 
 COUNTS = st.integers(4, 40)
+TABLES = {
+    "task": "tag", "tag": {"hidden_size": [8, 4], "dropout": 0.1}, "train": {"minutes": 3.0}
+}  # fmt: skip
+
+
+def said(
+    records: Sequence[dict[str, Any]], apart: str = "", tables: dict[str, Any] = TABLES
+) -> list[str]:
+    return course(Path("a run"), records, Verdict({}, {}), tables, apart)
 
 
 def _records(curve: Sequence[float], train: Sequence[float] = ()) -> list[dict[str, Any]]:
@@ -31,17 +42,20 @@ def _records(curve: Sequence[float], train: Sequence[float] = ()) -> list[dict[s
 def test_a_curve_that_falls_and_rises_again_is_overfitting(count: int, at: float) -> None:
     turn = int(at * (count - 1))
     curve = [2.0 + 0.05 * abs(k - turn) for k in range(count)]
-    told = " ".join(verdict(_records(curve), {}))
+    told = " ".join(said(_records(curve)))
     assert "It is overfitting" in told
     assert f"best at step {10 * turn:,} " in told
-    assert "--dropout" in told and "still learning" not in told
+    assert (
+        "`elman train tag --config 'a run/options.toml' --dropout 0.3`" in told
+        and "still learning" not in told
+    )
 
 
 @given(count=COUNTS)
 @settings(deadline=None, max_examples=30)
 def test_a_curve_that_still_falls_is_still_learning(count: int) -> None:
-    told = " ".join(verdict(_records([3.0 * 0.97**k for k in range(count)]), {}))
-    assert "It is still learning" in told and "--minutes or --epochs" in told
+    told = " ".join(said(_records([3.0 * 0.97**k for k in range(count)])))
+    assert "It is still learning" in told and "`elman resume 'a run' --minutes 6`" in told
     assert "overfitting" not in told
 
 
@@ -49,10 +63,10 @@ def test_a_curve_that_still_falls_is_still_learning(count: int) -> None:
 @settings(deadline=None, max_examples=30)
 def test_a_flat_curve_has_levelled_off_and_training_tells_why(count: int, loss: float) -> None:
     flat = [loss] * count
-    assert "levelled off" in " ".join(verdict(_records(flat), {}))
-    near = verdict(_records(flat, [loss] * 9), {})
-    assert "Training and validation are close" in near[-1]
-    far = verdict(_records([loss + 1] * count, [loss / 2] * 9), {})
+    assert "levelled off" in " ".join(said(_records(flat)))
+    near = said(_records(flat, [loss] * 9))
+    assert "Training and validation are close" in near[-1] and "--hidden-size 16,8`" in near[-1]
+    far = said(_records([loss + 1] * count, [loss / 2] * 9))
     assert "far below validation loss" in far[-1]
 
 
@@ -60,37 +74,27 @@ def test_a_curve_made_flat_by_its_schedule_is_not_called_levelled_off() -> None:
     records = _records([2.0] * 9)
     rates = [1e-3 * (1 - k / 9) for k in range(9)]
     rated = [r | {"learning_rate": rate} for r, rate in zip(records, [*rates[:-1], 0], strict=True)]
-    told = " ".join(verdict(rated, {}))
+    told = " ".join(said(rated))
     assert "learning rate has fallen" in told and "levelled off" not in told
 
 
 def test_too_few_validations_say_nothing() -> None:
-    assert verdict(_records([]), {}) == [
+    assert said(_records([])) == [
         "No validation to say whether it is still learning or overfitting."
     ]
-    assert "Too few" in verdict(_records([3.0, 2.0]), {})[0]
+    assert "Too few" in said(_records([3.0, 2.0]))[0]
     # A validation that failed counts for nothing.
-    assert (
-        "Too few" in verdict([*_records([3.0, 2.0]), {"split": "validation", "loss": None}], {})[0]
-    )
+    assert "Too few" in said([*_records([3.0, 2.0]), {"split": "validation", "loss": None}])[0]
 
 
-def test_the_baseline_is_beaten_or_a_warning_is_given() -> None:
-    def told(own: float) -> str:
-        return verdict([], {"scores": {"nats": own}, "baseline": {"nats": 2.0}})[0]
-
-    assert told(1.5) == "The network beats its baseline: nats 1.5000 against 2.0000."
-    assert told(2.0).startswith("WARNING: the network is no better than its baseline")
-    assert told(2.5).startswith("WARNING: the network loses to its baseline")
-
-
-@given(own=st.floats(0.1, 9), other=st.floats(0.1, 9), chance=st.floats(0, 9))
-def test_what_chance_could_give_is_no_gain(own: float, other: float, chance: float) -> None:
-    told = standing({"nats": own}, {"nats": other}, "a guess", chance)
-    doubted = own != other and abs(own - other) <= chance
-    assert ("nothing is gained over the baseline, a guess" in told) == doubted
-    assert told.startswith("The network beats") == (own < other and not doubted)
-    assert standing({"nats": own}, {}, "none", chance) == ""
+def test_advice_never_asks_for_what_is_there_already() -> None:
+    """Where much is dropped already, units are taken away; of a run in epochs, epochs are told."""
+    rising = _records([2, 1, 1.1, 1.2, 1.3])
+    dropped = TABLES | {"tag": {"hidden_size": [8, 1], "dropout": 0.6}}
+    assert "--hidden-size 4,1`" in said(rising, tables=dropped)[0]
+    falling = _records([3.0 * 0.9**k for k in range(8)])
+    counted = TABLES | {"train": {"epochs": 7, "minutes": 3.0}}
+    assert "`elman resume 'a run' --epochs 14`" in said(falling, tables=counted)[0]
 
 
 def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
@@ -107,8 +111,10 @@ def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
         "Memorisation",
     ):
         assert part in page
-    for name, score in run.scores.items():
-        assert f"| {name} | {score:.4f} | {run.baseline[name]:.4f} |" in page
+    compared = run.folder.verdict()
+    for name, scores in {"**this network**": run.scores, **compared.rivals}.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| {name} |"))
+        assert row.split(" | ")[1] == readable(scores["nats"])
     for sample in [r["sample"] for r in run.folder.metrics() if r["sample"]][::2]:
         assert "    " + sample in page
     for name in run.folder.options()["train"]:
@@ -124,7 +130,7 @@ def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
         "tags": "[elman, recurrent-network, text]",
         "pipeline_tag": "text-generation",
     }
-    assert f"nats {run.scores['nats']:.4f}" in front[2] and "text.txt" in front[2]
+    assert run.folder.verdict().told in front[2] and "text.txt" in front[2]
 
 
 def test_a_report_can_be_written_again(text: Path, tmp_path: Path) -> None:
@@ -136,10 +142,10 @@ def test_a_report_can_be_written_again(text: Path, tmp_path: Path) -> None:
 
 
 def test_losses_that_do_not_compare_are_not_compared() -> None:
-    told = verdict(_records([2.0] * 9, [0.1] * 9), {}, "they are apart")[-1]
+    told = said(_records([2.0] * 9, [0.1] * 9), "they are apart")[-1]
     assert told == "Training and validation loss do not compare: they are apart."
     # That validation rises again is seen in its own curve.
-    assert "It is overfitting" in verdict(_records([2, 1, 1.1, 1.2, 1.3]), {}, "they are apart")[0]
+    assert "It is overfitting" in said(_records([2, 1, 1.1, 1.2, 1.3]), "they are apart")[0]
 
 
 @pytest.mark.parametrize(

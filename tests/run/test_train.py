@@ -144,20 +144,6 @@ def test_minutes_are_kept_within_a_tenth(tmp_path: Path) -> None:
     assert run.folder.metrics()[-1]["step"] > 10
 
 
-def test_a_run_by_the_clock_ends_before_it_where_more_epochs_would_not_help(
-    tmp_path: Path,
-) -> None:
-    table = tmp_path / "table.csv"
-    rows = [f"{'good' if k % 2 else 'bad'} number {k},{k % 2}" for k in range(60)]
-    table.write_text("text,label\n" + "\n".join(rows), encoding="utf-8")
-    run = elman.train("classify", table, run=tmp_path / "run", minutes=10, hidden_size=2)
-    how = run.folder.options()["train"]
-    validations = [r for r in run.folder.metrics() if r["split"] == "validation"]
-    assert how["minutes"] == 10 and len(validations) == how["epochs"] < 100
-    assert validations[-1]["seconds"] < 300
-    assert validations[-1]["learning_rate"] < 0.01 * max(r["learning_rate"] for r in validations)
-
-
 def test_the_best_weights_carry_their_scores(make_job: MakeJob, tmp_path: Path) -> None:
     events = _validations(finish(make_job(epochs=6, **UNSTEADY)))
     best = min(events, key=lambda event: event.loss)

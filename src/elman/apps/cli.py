@@ -188,7 +188,7 @@ def evaluate(
     trained = api.load(run, device=device)
     result = trained.evaluate(*data, skip_bad_rows=skip_bad_rows, **given(decoding))
     tell_left_out(result.left_out)
-    if result.verdict and not as_json:
+    if result.verdict.startswith("WARNING") or (result.verdict and not as_json):
         warn(result.verdict)
     if result.warning:
         warn(f"WARNING: {result.warning}")

@@ -48,6 +48,15 @@ def advice(folder: RunFolder, apart: str = "") -> list[str]:
     lines = [line for line in (verdict.told, _used(folder.scores(), tables)) if line]
     if verdict.diverged:
         return [*lines, f"Try {_again(run, tables, 'learning_rate')}."]
+    return lines + course(run, records, verdict, tables, apart)
+
+
+def course(
+    run: Path, records: Sequence[Record], verdict: Verdict, tables: Mapping[str, Any],
+    apart: str = "",
+) -> list[str]:  # fmt: skip
+    """What the curves say, and the command to try next; `apart` as in `advice`."""
+    lines: list[str] = []
     curve = [(r["step"], r["loss"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
         missing = "Too few validations" if curve else "No validation"

@@ -58,13 +58,14 @@ class Verdict:
 
     @property
     def gained(self) -> bool | None:
-        """Whether the network is better than the chosen rival by more than chance could give, or,
-        where no chance was counted, at all; None where there is nothing to compare."""
+        """Whether the network is better than every rival, and than the chosen one by more than
+        chance could give, where that was counted; None where there is nothing to compare."""
         if self.first not in self.baseline:
             return None
-        if self.gain is None:
-            return metrics.better(self.first, self.scores[self.first], self.baseline[self.first])
-        return self.gain.low is not None and self.gain.low > 0
+        own, best = self.scores[self.first], self.rivals[self._best()][self.first]
+        if not metrics.better(self.first, own, best):
+            return False
+        return self.gain is None or (self.gain.low is not None and self.gain.low > 0)
 
     @property
     def diverged(self) -> bool:
@@ -81,16 +82,19 @@ class Verdict:
                 f"WARNING: the network has diverged: it is worse than {guess}, "
                 f"{self._against(guess)}."
             )
-        best = self._best()
         if self.gained:
             sure = f", by {self._span()}" if self.gain else ""
-            if best == self.name:
-                return f"The network is better than {best}{sure}: {self._against(best)}."
+            return f"The network is better than {self.name}{sure}: {self._against(self.name)}."
+        best = self._best()
+        if best == self.name:
+            return f"WARNING: nothing is gained over {best}: {self._short()}"
+        if self.gain is not None and (self.gain.low or 0) > 0:
             return (
-                f"WARNING: the network is better than {self.name}, which the training part chose"
-                f"{sure}, but not than {best}: {self._against(best)}."
+                f"WARNING: the network is better than {self.name}, which the training part chose, "
+                f"by {self._span()}, but no better than {best}: {self._against(best)}."
             )
-        return f"WARNING: nothing is gained over {self.name}: {self._short()}{self._also(best)}"
+        also = f" The best of all: {best}, {self._of(best)}."
+        return f"WARNING: nothing is gained over {self.name}: {self._short()}{also}"
 
     def _short(self) -> str:
         """In what way nothing is gained, and the scores."""
@@ -106,9 +110,6 @@ class Verdict:
             units = "" if gain is None else f" of {counted(gain.units, gain.unit)}"
             return f"{told}, but too little was scored{units} to tell that from chance."
         return f"the network is no better than chance could make it: {told}, {self._span()}."
-
-    def _also(self, best: str) -> str:
-        return "" if best == self.name else f" The best of all: {best}, {self._of(best)}."
 
     def _span(self) -> str:
         """Between which bounds the gain lies, and of how many units that is known."""
