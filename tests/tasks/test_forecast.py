@@ -23,7 +23,7 @@ from elman.tasks.forecast import naive, panel, pictures, reading
 from elman.tasks.forecast.model import Network, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Inputs, Panel
-from elman.tasks.forecast.scores import by_step, chance, mape_by_step, mase_scales, scores_of
+from elman.tasks.forecast.scores import by_step, mape_by_step, mase_scales, scores_of
 from elman.tasks.forecast.task import TASK, Forecast, forecasts, widths_of
 
 SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
@@ -95,8 +95,8 @@ def test_what_comes_after_an_origin_changes_no_forecast_before_it(
     first, _ = forecasts(network, data, before, "cpu")
     second, _ = forecasts(network, other, before, "cpu")
     assert np.isfinite(first).all() and np.array_equal(first, second)
-    for name, make in naive.NAIVE.items():
-        assert np.array_equal(make(data, before), make(other, before)), name
+    for name, one in naive.suited(data).items():
+        assert np.array_equal(one.make(data, before), one.make(other, before)), name
     assert np.array_equal(mase_scales(data, data.check), mase_scales(other, data.check))
     later = data.check[data.check[:, 1] > origin]
     assert not np.array_equal(
@@ -220,58 +220,6 @@ def test_scores_are_those_of_utilsforecast(table: Path) -> None:
     assert percent.mean() == pytest.approx(own["mape"])
 
 
-def test_chance_covers_what_is_no_better_and_no_more(tmp_path: Path) -> None:
-    path = tmp_path / "n.csv"
-    draw = np.random.default_rng(6)
-    rows = draw.normal(size=(400, 3)).round(4)
-    path.write_text("a,b,c\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
-    data = _read(path, share=0.5)
-    y = data.values(data.check)
-    within = better = 0
-    for _ in range(100):
-        # Errors of one origin are those of the next, as its values are: only some are new.
-        new = draw.normal(size=(2, len(y) // 4 + 1, y.shape[1])).repeat(4, 1)[:, : len(y)]
-        far, near = y + new[0], y + new[1]
-        apart = scores_of(data, data.check, far[:, :, None])["mase"]
-        apart -= scores_of(data, data.check, near[:, :, None])["mase"]
-        within += abs(apart) <= chance(data, data.check, near, far)
-        near = y + 0.5 * new[1]
-        apart = scores_of(data, data.check, far[:, :, None])["mase"]
-        apart -= scores_of(data, data.check, near[:, :, None])["mase"]
-        better += apart > chance(data, data.check, near, far)
-    assert within >= 85 and better == 100
-
-
-def test_the_baseline_is_the_best_simple_forecast_of_the_training_part(tmp_path: Path) -> None:
-    draw = np.random.default_rng(7)
-    kinds = {
-        "last value": draw.normal(size=200).cumsum(),
-        "last season": np.tile([3.0, 9.0, 1.0, 5.0], 50) + 0.1 * draw.normal(size=200),
-        "drift": 3.0 * np.arange(200) + 0.1 * draw.normal(size=200),
-    }
-    for name, y in kinds.items():
-        path = tmp_path / "y.csv"
-        # The scored part is of another kind, and must not matter.
-        y[160:] = y[100:140][::-1]
-        path.write_text("y\n" + "".join(f"{v:.5f}\n" for v in y))
-        assert naive.best(_read(path, season=4)) == name
-        assert naive.best(_read(path, season=1)) != "last season"
-
-
-def test_naive_forecasts_are_right_where_they_ought_to_be(tmp_path: Path) -> None:
-    rows = ["y,line,flat", *(f"{[3, 1, 2][k % 3]},{2 * k + 1},4" for k in range(40))]
-    path = tmp_path / "n.csv"
-    path.write_text("\n".join(rows) + "\n")
-    data = _read(path)
-    y = data.values(data.check)
-    of = [data.check[:, 0] == k for k in range(3)]
-    for right, name in enumerate(("last season", "drift", "last value")):
-        made = naive.NAIVE[name](data, data.check)
-        assert np.allclose(made[of[right]], y[of[right]])
-        assert np.allclose(made[of[0]], y[of[0]]) == (right == 0)
-    assert "mase" not in scores_of(data, data.check[of[2]], y[of[2]][:, :, None])
-
-
 def _stock(path: Path, *, separator: str = ",", mark: str = ".", encoding: str = "utf-8") -> None:
     """Working days of 2024 without some holidays; Close and Öffnung."""
     days = np.arange("2024-01-02", "2024-12-31", dtype="M8[D]")
@@ -389,7 +337,9 @@ def test_predict_goes_on_with_every_series_in_the_data_s_own_names(
         assert low <= middle <= high and float(row["forecast"]) == middle
     assert call("predict", run, table).out == ended.out
     report = (run / "report.md").read_text()
-    assert "| steps ahead | network | last value | last season | drift |" in report
+    assert (
+        "| steps ahead | network | last value | last season | drift | mean | smoothing |" in report
+    )
     assert "The 60% interval held" in report
 
 

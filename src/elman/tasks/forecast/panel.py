@@ -162,6 +162,8 @@ class Panel:
     check: Ints  # the same, of the part that is scored
     test: Ints | None = None  # of a part kept from every choice
     bad: BadRows = field(default_factory=lambda: BadRows(False))
+    # Simple forecasts, which are asked for again and again.
+    memo: dict[bytes, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def preprocessing(self) -> dict[str, Any]:
         return {

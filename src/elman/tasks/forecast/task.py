@@ -22,12 +22,13 @@ from elman.options import given
 from elman.tasks import naming
 from elman.tasks.forecast import model as networks
 from elman.tasks.forecast import naive, pictures, reading
+from elman.tasks.forecast import rivals as simple
 from elman.tasks.forecast.model import Network, Widths, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
 from elman.tasks.forecast.scores import by_step, mape_by_step, point, scores_of
 from elman.tasks.pace import expectation
-from elman.tasks.rivals import Rival, chosen_first
+from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 from elman.wording import counted
 
@@ -140,17 +141,14 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     def validate(
         self, model: nn.Module, dataset: Panel, options: ForecastOptions, device: str
     ) -> Validation:
-        made, loss = forecasts(model, dataset, dataset.check, device)
-        return Validation(loss, scores_of(dataset, dataset.check, made, options.quantiles))
+        windows = dataset.check
+        made, loss = forecasts(model, dataset, windows, device)
+        scores = scores_of(dataset, windows, made, options.quantiles)
+        counted_by = simple.tally(dataset, windows, point(made, options.quantiles))
+        return Validation(loss, scores, tally=counted_by)
 
     def rivals(self, dataset: Panel, options: ForecastOptions, training: Panel) -> list[Rival]:
-        season, found = dataset.settings.season, []
-        for name, forecast in naive.NAIVE.items():
-            made = forecast(dataset, dataset.check)[:, :, None]
-            told = naive.TOLD[name] + (f" (season {season})" if name == "last season" else "")
-            found.append(Rival(told, scores_of(dataset, dataset.check, made, options.quantiles)))
-        best = list(naive.NAIVE).index(naive.best(training))
-        return chosen_first(found, found[best].name)
+        return simple.rivals(dataset, options.quantiles, training)
 
     def losses_apart(self, options: ForecastOptions) -> str:
         if options.steps_ahead == "direct":
@@ -174,8 +172,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         made, _ = forecasts(model, scored, windows, device)
         middle = point(made, options.quantiles)
         errors = {"network": by_step(scored, windows, middle)}
-        for name, forecast in naive.NAIVE.items():
-            errors[name] = by_step(scored, windows, forecast(scored, windows))
+        for name, one in naive.suited(scored).items():
+            errors[name.replace("-", " ")] = by_step(scored, windows, one.make(scored, windows))
         part = "test" if scored is not dataset else "validation"
         lines = [
             f"Forecasts from {counted(len(windows), 'origin')} in the {part} part. MASE by steps "
@@ -189,9 +187,6 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
             inside = ((made[:, :, low] <= y) & (y <= made[:, :, high])).mean()
             wanted = options.quantiles[high] - options.quantiles[low]
             lines.append(f"- The {wanted:.0%} interval held {inside:.1%} of the values.")
-        best = min(naive.NAIVE, key=lambda name: float(errors[name].mean()))
-        if errors[best].mean() < errors["network"].mean():
-            lines.append(f"- WARNING: nearer than the network, by MASE: {naive.TOLD[best]}.")
         return lines
 
     def predict(
