@@ -438,14 +438,14 @@ def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: 
         path = job.folder.path
         console.say(f"run folder {path}")
         try:
-            run = api.complete(job, console.listen)
+            run = api.complete(job, console.listen, console.say)
         except KeyboardInterrupt:
             again = f"elman resume {shlex.quote(str(path))}"
             raise KeyboardInterrupt(f"interrupted; go on with: {again}") from None
     if not as_json:
         warn(run.verdict)
     print_scores(
-        run.task, path, run.folder.verdict(), run.folder.scores().get("seconds", 0.0), as_json
+        run.task, run.path, run.folder.verdict(), run.folder.scores().get("seconds", 0.0), as_json
     )
 
 

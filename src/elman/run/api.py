@@ -9,7 +9,7 @@ from typing import Any
 
 from elman.data import handed
 from elman.data.handed import Data
-from elman.run import checkpoint, folder, prepare
+from elman.run import checkpoint, folder, prepare, refit
 from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.log import Log
@@ -67,7 +67,21 @@ def load(run: str | Path, *, device: str = "auto") -> Run:
     return Run(prepare.trained(Path(run)), prepare.choose_device(device))
 
 
-def complete(job: Job, listen: Listener) -> Run:
+def complete(job: Job, listen: Listener, say: Callable[[str], None] = silent) -> Run:
+    """Train a job to its end, then score it, report it, and give its `Run`.
+
+    With `refit` it is trained once more, on everything, and the `Run` is of that model.
+    """
+    run = _completed(job, listen)
+    again = refit.job_on_everything(run.folder, say) if job.how.refit else None
+    if again is not None:
+        _completed(again, listen)
+        refit.keep_scores(run.folder, again.folder)
+    final = refit.place(run.path)
+    return load(final, device=job.device) if job.how.refit and final.exists() else run
+
+
+def _completed(job: Job, listen: Listener) -> Run:
     """Train a job to its end, then score it, report it, and give its `Run`."""
     rivals: list[Rival] = []
     dataset = scored(job.task, job.dataset)

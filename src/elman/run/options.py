@@ -11,6 +11,8 @@ from elman import tasks
 from elman.errors import UserError, unknown_name
 from elman.options import by_name, make, require, require_range
 
+BEFORE_REFIT = 0.47  # of the minutes: what is repeated has a little more data
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -53,6 +55,9 @@ class TrainOptions:
         Stop after so many validations without a better score; 0 never.
     validation
         Share of the data kept for validation, of a text its end; 0 for none.
+    refit
+        In the end train on everything, the validation part too, for as long as was best before;
+        that model lies in RUN/refit.
     seed
         Seed of every random choice.
     device
@@ -82,6 +87,7 @@ class TrainOptions:
     l2: float = 0.0
     patience: int = 0
     validation: float = 0.1
+    refit: bool = False
     seed: int = 1
     device: str = "auto"
     threads: int | None = None
@@ -109,6 +115,19 @@ class TrainOptions:
         require(self, "validation", self.validation > 0 or not waits, fits)
         known = self.device in ("auto", "cpu") or self.device.split(":")[0] == "cuda"
         require(self, "device", known, "auto, cpu, cuda or cuda:N")
+
+    @property
+    def seconds(self) -> float | None:
+        """The promised time, less that which is left to training on everything in the end."""
+        if self.minutes is None:
+            return None
+        return 60 * self.minutes * (BEFORE_REFIT if self.refit else 1.0)
+
+
+def check_refit(options: Any, how: TrainOptions) -> None:
+    """UserError where nothing is held back from training that could be trained on after all."""
+    if how.refit and (not how.validation or getattr(options, "validation_data", None)):
+        raise UserError("--refit: needs a validation part that is cut from the data itself")
 
 
 def by_own_name(task: str, values: Mapping[str, object]) -> dict[str, object]:

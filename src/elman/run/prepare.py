@@ -18,7 +18,7 @@ from elman.run import checkpoint, folder
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
-from elman.run.options import TrainOptions
+from elman.run.options import TrainOptions, check_refit
 from elman.tasks import naming
 from elman.tasks.task import Budget, Starts, Task
 
@@ -47,6 +47,7 @@ def new(
     A `dataset` in memory is taken as it is; its run can be loaded, but not resumed.
     """
     task = tasks.get(name)
+    check_refit(options, how)
     if how.run is not None:
         folder.check_free(how.run, force=how.force)
     device = choose_device(how.device)
@@ -58,11 +59,13 @@ def new(
     for line in task.examine(dataset).lines():
         say(line)
     torch.manual_seed(how.seed)
-    clock.seconds = None if how.minutes is None else 60 * how.minutes
+    clock.seconds = how.seconds
     left = None if clock.seconds is None else max(1.0, clock.seconds - clock.elapsed)
     budget = Budget(left, how.epochs, how.batch_size, how.learning_rate, device)
     plan = task.plan(dataset, options, budget)
     say(plan.why)
+    if plan.dataset is not None:
+        dataset = plan.dataset
     run = how.run or folder.free_name(naming.stem(data, task.name))
     settled = dataclasses.replace(
         how,
@@ -113,7 +116,7 @@ def again(
     if old.folder.weights.exists():
         load_model(old, "cpu")  # damaged ones are told before anything is written
     say(old.task.examine(dataset).headline)
-    clock.seconds = None if how.minutes is None else 60 * how.minutes
+    clock.seconds = how.seconds
     torch.manual_seed(how.seed)
     build = old.task.build if old.folder.checkpoint.exists() else partial(_started, old.task)
     model = build(old.preprocessing, old.options).to(device)

@@ -48,14 +48,16 @@ def advice(folder: RunFolder, apart: str = "") -> list[str]:
     lines = [line for line in (verdict.told, _used(folder.scores(), tables)) if line]
     if verdict.diverged:
         return [*lines, f"Try {_again(run, tables, 'learning_rate')}."]
-    return lines + course(run, records, verdict, tables, apart)
+    ended = bool(folder.scores().get("ended"))
+    return lines + course(run, records, verdict, tables, apart, ended=ended)
 
 
 def course(
     run: Path, records: Sequence[Record], verdict: Verdict, tables: Mapping[str, Any],
-    apart: str = "",
+    apart: str = "", *, ended: bool = False,
 ) -> list[str]:  # fmt: skip
-    """What the curves say, and the command to try next; `apart` as in `advice`."""
+    """What the curves say, and the command to try next; `apart` as in `advice`, `ended` whether the
+    run ended as nothing got better."""
     lines: list[str] = []
     curve = [(r["step"], r["loss"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
@@ -82,12 +84,14 @@ def course(
         )
     else:
         rates = [r["learning_rate"] for r in records if _number(r.get("learning_rate"))]
-        lines.append(
-            "The curve is flat at its end, as it must be once the learning rate has fallen: only a "
-            f"longer run can tell what more time would bring: {_longer(run, tables)}."
-            if rates and rates[-1] < ANNEALED * max(rates)
-            else "It has levelled off: more time alone will change little."
-        )
+        if not ended:
+            lines.append(
+                "The curve is flat at its end, as it must be once the learning rate has fallen: "
+                "only a longer run can tell what more time would bring: "
+                f"{_longer(run, tables)}."
+                if rates and rates[-1] < ANNEALED * max(rates)
+                else "It has levelled off: more time alone will change little."
+            )
         lines.append(
             f"Training and validation loss do not compare: {apart}."
             if apart

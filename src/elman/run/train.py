@@ -146,7 +146,8 @@ def validate(
             raise RunError(not_finite(job, at, loss, norm))
     best = not at.best or rank < at.best
     if best:
-        header = {"step": at.step, "scores": scores}
+        epochs = at.epoch + at.batch / batches
+        header = {"step": at.step, "epochs": epochs, "scores": scores}
         checkpoint.write(job.folder.weights, checkpoint.weights_of(job.model), header)
     stale = 0 if best else at.stale + 1
     sample = ""

@@ -1,0 +1,51 @@
+"""The final model: trained anew on everything, for as long as a run with a validation part told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from elman.run import checkpoint, folder, prepare
+from elman.run.clock import Clock
+from elman.run.folder import RunFolder
+from elman.run.job import Job
+
+
+def place(run: Path) -> Path:
+    """Where the model lies that was trained on everything: a run folder within that of the run."""
+    return run / "refit"
+
+
+def job_on_everything(run: RunFolder, say: Callable[[str], None]) -> Job | None:
+    """The training on everything, new or to be gone on with; None where there is nothing to do.
+
+    It has the options that the run settled, and as many epochs as its best weights had seen.
+    """
+    there = RunFolder(place(run.path))
+    if there.scores():
+        return None
+    if there.checkpoint.exists():
+        return prepare.again(there.path, None, None, Clock(None), say)
+    old = prepare.trained(run.path)
+    if getattr(old.options, "folds", None):
+        say("--refit: every sequence was trained on already, each by all networks but one")
+        return None
+    _, best = checkpoint.read(run.weights)
+    epochs = max(1, round(best.get("epochs", 1)))
+    how = dataclasses.replace(
+        old.how, run=there.path, force=there.path.exists(), minutes=None, cycle=None,
+        epochs=epochs, validation=0.0, patience=0, refit=False,
+    )  # fmt: skip
+    say(f"once more on everything, {epochs} epochs: run folder {there.path}")
+    return prepare.new(old.task.name, old.data, old.options, how, Clock(None), lambda line: None)
+
+
+def keep_scores(run: RunFolder, refit: RunFolder) -> None:
+    """Gives the model that was trained on everything the scores of the run that it repeats."""
+    record = run.scores() | {
+        "planned": "the run in the folder above, once more, with nothing held back: the scores are "
+        "those of that run"
+    }
+    folder.replace(refit.path / folder.SCORES, json.dumps(record, indent=1))
