@@ -4,13 +4,13 @@ from __future__ import annotations
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """How many there are of something; `many` is its plural where `one` neither takes an s nor ends with one.
+    """How many there are of something; `many` is its plural where that is not `one` with s or es.
 
-    >>> counted(1, "row"), counted(1234, "row"), counted(0, "class", "classes")
-    ('1 row', '1,234 rows', '0 classes')
+    >>> counted(1, "row"), counted(1234, "row"), counted(2, "class", "classes")
+    ('1 row', '1,234 rows', '2 classes')
     """
-    plural = many or (one if one.endswith("s") else one + "s")
-    return f"{count:,} {one if count == 1 else plural}"
+    ends = "" if one.endswith("s") else "es" if one.endswith(("ch", "sh", "x")) else "s"
+    return f"{count:,} {one if count == 1 else many or one + ends}"
 
 
 def readable(number: float) -> str:
@@ -20,7 +20,7 @@ def readable(number: float) -> str:
     ('0.9500', '1.23e-05', '123,457', '1e+100')
     """
     size = abs(number)
-    if 0 < size < 1e-3 or 1e9 <= size:
+    if 0 < size < 1e-3 or size >= 1e9:
         return f"{number:.3g}"
     return f"{number:,.0f}" if size >= 1e5 else f"{number:.4f}"
 

@@ -443,7 +443,8 @@ def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: 
             again = f"elman resume {shlex.quote(str(path))}"
             raise KeyboardInterrupt(f"interrupted; go on with: {again}") from None
     if not as_json:
-        warn(run.verdict)
+        for line in run.advice:
+            warn(line)
     print_scores(
         run.task, run.path, run.folder.verdict(), run.folder.scores().get("seconds", 0.0), as_json
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from elman.tasks import naming
 from elman.tasks.task import Budget, Starts, Task
 
 Say = Callable[[str], None]
+ROUNDED = 1e-6  # share up to which two numbers that were fitted count as equal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,10 +151,22 @@ def _check_longer(run: RunFolder, epochs: int | None, minutes: float | None) -> 
 def read_again(run: Trained) -> Any:
     """The data that a run was trained on. Raises UserError where it has changed since."""
     dataset = run.task.read(run.data, run.options, run.how.validation)
-    if run.task.preprocessing(dataset) != run.preprocessing:
+    if not _alike(run.task.preprocessing(dataset), run.preprocessing):
         told = ", ".join(run.data)
         raise UserError(f"{run.folder.path}: the data has changed since the run began: {told}")
     return dataset
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two plain values are equal, numbers up to rounding: what is fitted to data differs in
+    its last digits from one number of threads to another."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or math.isclose(one, other, rel_tol=ROUNDED, abs_tol=ROUNDED)
+    return bool(one == other)
 
 
 def trained(run: Path) -> Trained:

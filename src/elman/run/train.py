@@ -95,14 +95,15 @@ def train(job: Job) -> Iterator[Progress]:
                 carry, seen = after, seen + Loss(value, count)
                 at = replace(at, step=at.step + 1, batch=at.batch + 1, units=at.units + count)
                 now = time.perf_counter()
-                if now - reported > REPORT_EVERY or at.batch == len(epoch):
+                done = share_done(job, at, len(epoch)) >= 1
+                fell = not done and fallen(job, at, len(epoch)) >= 1
+                due = done or fell or validation_due(job, at, len(epoch))
+                if due or now - reported > REPORT_EVERY or at.batch == len(epoch):
                     speed = (at.units - since) / (now - reported)
                     event = progress(job, at, len(epoch), "train", seen.mean, rate, norm)
                     yield replace(event, units_per_second=speed)
                     seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
-                done = share_done(job, at, len(epoch)) >= 1
-                fell = not done and fallen(job, at, len(epoch)) >= 1
-                if done or fell or validation_due(job, at, len(epoch)):
+                if due:
                     at, event = validate(job, at, len(epoch), rate, norm, last=done)
                     yield event
                     model.train()

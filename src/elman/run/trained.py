@@ -89,8 +89,12 @@ class Run:
     @property
     def verdict(self) -> str:
         """What the report says in plain words: is anything gained, and what to try next."""
-        why = losses_apart(self._trained.task, self._trained.options)
-        return " ".join(advice(self.folder, why))
+        return " ".join(self.advice)
+
+    @property
+    def advice(self) -> list[str]:
+        """The sentences of `verdict`, one thought in each."""
+        return advice(self.folder, losses_apart(self._trained.task, self._trained.options))
 
     @property
     def scores(self) -> dict[str, float]:

@@ -13,6 +13,8 @@ from elman.metrics import Scores
 from elman.tasks.rivals import Rival
 from elman.wording import counted, readable
 
+SAME = 1e-9  # of a score: what rounding leaves between two ways to the same answers
+
 
 @dataclass(frozen=True)
 class Gain:
@@ -63,7 +65,7 @@ class Verdict:
         if self.first not in self.baseline:
             return None
         own, best = self.scores[self.first], self.rivals[self._best()][self.first]
-        if not metrics.better(self.first, own, best):
+        if not metrics.better(self.first, own, best) or math.isclose(own, best, rel_tol=SAME):
             return False
         return self.gain is None or (self.gain.low is not None and self.gain.low > 0)
 
@@ -100,7 +102,7 @@ class Verdict:
         """In what way nothing is gained, and the scores."""
         own, other, gain = self.scores[self.first], self.baseline[self.first], self.gain
         told = self._against(self.name)
-        if own == other:
+        if math.isclose(own, other, rel_tol=SAME):
             return f"the network is no better: {told}."
         if gain is not None and gain.high is not None and gain.high < 0:
             return f"the network is worse by {self._span()}: {told}."
