@@ -16,7 +16,7 @@ from elman.data.trajectories.trajectories import LARGEST, Trajectories, Trajecto
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.sequences import Values, arrays_of, rows_of
-from elman.tasks.regress.data import Encoded, Floats
+from elman.tasks.regress.data import Encoded, Floats, encoded
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.scoring import errors, tell
 from elman.tasks.regress.task import TASK
@@ -32,8 +32,9 @@ class SequenceRegressor(Estimator):
     Parameters are those of the command; None is chosen from the data. `validation` is the share of
     X that is held back to find the best weights: 0 learns from all of X, and keeps the last.
     `every_step` says whether y holds a value for every step; with None that is seen from y, and an
-    array y [N, O] beside sequences of O steps is taken for steps. `random_state` is a seed; with
-    None every fit draws another.
+    array y [N, O] beside sequences of O steps is taken for steps. `linear` begins from the best
+    linear answer, of which the network learns what is left; with None where that gains something.
+    `members` networks are averaged. `random_state` is a seed; with None every fit draws another.
 
     After `fit`: `every_step_`; `n_iter_`, epochs; `model_`, the network.
     """
@@ -49,6 +50,8 @@ class SequenceRegressor(Estimator):
     loss: Literal["mse", "mae", "huber"] = "mse"
     feedback: bool = False
     feedback_noise: float = 0.0
+    linear: bool | None = None
+    members: int = 1
     cut: int | None = None
     epochs: int = 50
     batch_size: int | None = None
@@ -89,8 +92,8 @@ class SequenceRegressor(Estimator):
         self._check_fitted()
         sequences = arrays_of(rows_of(X))
         items = [Trajectory("", f"X[{k}]", x, _NONE, _NONE, _NONE) for k, x in enumerate(sequences)]
-        encoded = self._encoded(items, targets=False)
-        told = [self._encoder.y.back(values) for values in self._tell(encoded)]
+        inputs = encoded(self._encoder, items, targets=False)
+        told = [self._encoder.y.back(values) for values in self._tell(inputs)]
         if self._alone:
             told = [values[..., 0] for values in told]
         return told if self.every_step_ else np.stack(told)
@@ -100,11 +103,10 @@ class SequenceRegressor(Estimator):
         self._check_fitted()
         items = self._items(arrays_of(rows_of(X)), _targets(y))
         bad = BadRows(skip=False, advice="mend it")
-        encoded = self._encoded(
-            trajectories.fitting(items, every_step=bool(self.every_step_), bad=bad), targets=True
-        )
-        told = self._tell(encoded)
-        return float(errors(told, [item.y for item in encoded], self._encoder.y).r2.mean())
+        items = trajectories.fitting(items, every_step=bool(self.every_step_), bad=bad)
+        inputs = encoded(self._encoder, items)
+        told = self._tell(inputs)
+        return float(errors(told, [item.y for item in inputs], self._encoder.y).r2.mean())
 
     def _items(self, sequences: list[Values], targets: list[Values]) -> list[Trajectory]:
         """Sequences with their values. UserError: not as many, or not such values."""
@@ -120,18 +122,9 @@ class SequenceRegressor(Estimator):
             for k, (x, value) in enumerate(zip(sequences, targets, strict=True))
         ]
 
-    def _encoded(self, items: list[Trajectory], *, targets: bool) -> list[Encoded]:
-        encoded = []
-        for item in items:
-            try:
-                encoded.append(self._encoder.encode(item, targets=targets))
-            except ValueError as error:
-                raise UserError(f"{item.where}: {error}") from None
-        return encoded
-
-    def _tell(self, encoded: list[Encoded]) -> list[Floats]:
+    def _tell(self, inputs: list[Encoded]) -> list[Floats]:
         assert isinstance(self.model_, Regressor)
-        return tell(self.model_, encoded, self._options, self._device)
+        return tell(self.model_, inputs, self._options, self._device)
 
 
 _NONE: Values = np.zeros(0)

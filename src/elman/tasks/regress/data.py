@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,14 +14,21 @@ from torch import Tensor
 from elman.data.batching import padded
 from elman.data.tables.content import BadRows
 from elman.data.trajectories.roles import Columns
-from elman.data.trajectories.trajectories import Trajectories, Trajectory, target_names
+from elman.data.trajectories.trajectories import Trajectories, Trajectory, cut, target_names
 from elman.errors import UserError
 from elman.options import make
+from elman.tasks.folds import drawn
+from elman.tasks.regress import linear
+from elman.tasks.regress.linear import Learnt, Linear
 from elman.tasks.regress.options import RegressOptions
+from elman.tasks.regress.recursion import Sequences
 
 Values = NDArray[np.float64]
 Floats = NDArray[np.float32]
 STILL = 1e-12  # of the largest value: a deviation below counts as none
+NOTHING: Floats = np.zeros((0, 0), np.float32)
+AHEAD = 8  # inputs ahead that linear answers read beside layers that read both ways
+LEAST_LEFT = 1e-3  # deviations: what is left over is scaled by no less
 
 
 @dataclass(frozen=True)
@@ -56,20 +63,30 @@ class Encoded(NamedTuple):
     y: Floats  # [T, O], or [O]; empty where it is not known
     state: Floats  # [S]
     static: Floats  # [K]
+    linear: Floats = NOTHING  # [L, T, O] or [L, O], scaled: what each of L linear answers tells
+    fold: int = -1  # whose networks have not seen it, where there are folds
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """From a trajectory to what the network reads, and back."""
+    """From a trajectory to what the network reads, and back.
+
+    `linear` are answers that the network goes on from, one for each fold, each scale of `left`
+    that of what it leaves over. `knows` is what else a linear answer may read: "state" or "static",
+    what is known of a sequence at its start, or nothing.
+    """
 
     x: Scale
     y: Scale
     state: Scale
     static: Scale
     every_step: bool
+    knows: str = ""
+    linear: tuple[Linear, ...] = ()
+    left: Values = field(default_factory=lambda: np.zeros((0, 0)))  # [L, O]
 
     @classmethod
-    def of(cls, items: Sequence[Trajectory], *, every_step: bool) -> Encoder:
+    def of(cls, items: Sequence[Trajectory], *, every_step: bool, knows: str = "") -> Encoder:
         """One that fits these sequences, those for training."""
         ys = [item.y if every_step else item.y[None] for item in items]
         return cls(
@@ -78,6 +95,7 @@ class Encoder:
             Scale.of(np.stack([item.state for item in items])),
             Scale.of(np.stack([item.static for item in items])),
             every_step,
+            knows,
         )
 
     def encode(self, item: Trajectory, *, targets: bool = True) -> Encoded:
@@ -94,13 +112,40 @@ class Encoder:
             item.static.astype(np.float32),
         )
 
+    def with_linear(self, items: Sequence[Encoded]) -> list[Encoded]:
+        """The same sequences with what the linear answers tell of each."""
+        if not self.linear or not items:
+            return list(items)
+        data = self.sequences(items, targets=False)
+        each = [linear.told(one, data) for one in self.linear]
+        return [
+            item._replace(linear=np.stack([part[n] for part in each]).astype(np.float32))
+            for n, item in enumerate(items)
+        ]
+
+    def sequences(self, items: Sequence[Encoded], *, targets: bool = True) -> Sequences:
+        """As linear answers read them."""
+        known = np.zeros((len(items), 0))
+        if self.knows and items:
+            scale: Scale = getattr(self, self.knows)
+            known = np.stack([getattr(item, self.knows) for item in items]).astype(np.float64)
+            known = (known - scale.mean) / scale.deviation
+        y = [item.y.astype(np.float64) for item in items] if targets else []
+        return Sequences([item.x.astype(np.float64) for item in items], y, known)
+
     def to_json(self) -> dict[str, Any]:
         scales = {name: getattr(self, name) for name in ("x", "y", "state", "static")}
         plain = {
             name: {"mean": scale.mean.tolist(), "deviation": scale.deviation.tolist()}
             for name, scale in scales.items()
         }
-        return {**plain, "every_step": self.every_step}
+        return {
+            **plain,
+            "every_step": self.every_step,
+            "knows": self.knows,
+            "linear": [one.to_json() for one in self.linear],
+            "left": self.left.tolist(),
+        }
 
 
 def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
@@ -114,8 +159,21 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
             if not fits or not np.isfinite([*mean, *deviation]).all() or (deviation <= 0).any():
                 raise ValueError(f"{name} is scaled by no numbers that fit")
             scales.append(Scale(mean, deviation))
-        return Encoder(scales[0], scales[1], scales[2], scales[3], bool(data["every_step"]))
-    except (KeyError, TypeError, ValueError) as error:
+        knows, known = str(data["knows"]), {"state": scales[2], "static": scales[3]}
+        if knows and knows not in known:
+            raise ValueError(f"it knows {knows[:40]!r}")
+        width = len(known[knows].mean) if knows else 0
+        answers = tuple(linear.from_json(one) for one in data["linear"])
+        for one in answers:
+            linear.check(one, len(scales[0].mean), len(scales[1].mean), width)
+        left = np.array(data["left"], dtype=np.float64).reshape(-1, len(scales[1].mean))
+        if len(left) != len(answers) or not np.isfinite(left).all() or (left <= 0).any():
+            raise ValueError("what linear answers leave over is not scaled")
+        return Encoder(
+            scales[0], scales[1], scales[2], scales[3], bool(data["every_step"]), knows, answers,
+            left,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"preprocessing.json: damaged ({error})") from None
 
 
@@ -129,6 +187,8 @@ class Measured:
     inputs: list[Encoded]  # of training, then those of validation
     encoder: Encoder
     bad: BadRows
+    folds: int = 0  # where all sequences are for both, each told by networks that have not seen it
+    learnt: tuple[Learnt, ...] = ()  # linear answers to the training part, or to each fold's
 
     @property
     def columns(self) -> Columns:
@@ -165,17 +225,77 @@ class Measured:
         }
 
 
+def encoded(encoder: Encoder, items: Sequence[Trajectory], *, targets: bool = True
+            ) -> list[Encoded]:  # fmt: skip
+    """All of them. UserError: one that does not fit the encoder."""
+    found = []
+    for item in items:
+        try:
+            found.append(encoder.encode(item, targets=targets))
+        except ValueError as error:
+            raise UserError(f"{item.where}: {error}") from None
+    return encoder.with_linear(found)
+
+
 def measured(
     name: str, train: Trajectories, check: Trajectories, encoder: Encoder, bad: BadRows
 ) -> Measured:
-    """A data set with all its sequences encoded. UserError: one that does not fit the encoder."""
-    inputs = []
-    for item in (*train.items, *check.items):
-        try:
-            inputs.append(encoder.encode(item))
-        except ValueError as error:
-            raise UserError(f"{item.where}: {error}") from None
+    """A data set of other sequences for a trained model."""
+    inputs = encoded(encoder, (*train.items, *check.items))
     return Measured(name, train, check, inputs, encoder, bad)
+
+
+def learning(
+    name: str, train: Trajectories, check: Trajectories, options: RegressOptions, bad: BadRows,
+) -> Measured:  # fmt: skip
+    """A data set to learn from, with the best linear answers to its training part.
+
+    With folds, as many as `options` say, all sequences are for both parts, and there is a linear
+    answer to the others of each fold. Parts of one sequence, cut, are in one fold.
+    """
+    folds = options.folds or 0
+    columns = train.columns
+    knows = {"given": "state", "encoded": "static"}.get(options.initial_state or "", "")
+    encoder = Encoder.of(train.items, every_step=bool(columns.every_step), knows=knows)
+    inputs, digests = encoded(encoder, train.items), [item.digest() for item in train.items]
+    inside = np.full(len(inputs), -1)
+    if folds:
+        whole = [item.digest() for item in check.items]
+        pieces = [len(cut([item], options.cut)) if options.cut else 1 for item in check.items]
+        inside = np.repeat(drawn(whole, folds), pieces)
+    parts = (
+        [np.flatnonzero(inside != k) for k in range(folds)] if folds else [np.arange(len(inputs))]
+    )
+    learnt = tuple(
+        linear.learn(
+            encoder.sequences([inputs[n] for n in part]), [digests[n] for n in part],
+            every_step=encoder.every_step, ahead=AHEAD if any(options.bidirectional) else 0,
+            near=options.feedback,
+        )
+        for part in parts
+    )  # fmt: skip
+    wanted = options.linear
+    if wanted is None:
+        wanted = float(np.mean([one.share for one in learnt])) < linear.GAINED
+    if wanted:
+        encoder = replace(encoder, linear=tuple(one.free for one in learnt))
+        inputs = encoder.with_linear(inputs)
+        encoder = replace(encoder, left=_left(inputs, parts))
+    if folds:
+        inputs = [item._replace(fold=int(k)) for item, k in zip(inputs, inside, strict=True)]
+        return Measured(name, train, train, [*inputs, *inputs], encoder, bad, folds, learnt)
+    inputs += encoded(encoder, check.items)
+    return Measured(name, train, check, inputs, encoder, bad, 0, learnt)
+
+
+def _left(inputs: Sequence[Encoded], parts: Sequence[NDArray[np.int64]]) -> Values:
+    """The root of the mean square of what each linear answer leaves over in its part, [L, O]."""
+    rows = []
+    for k, part in enumerate(parts):
+        gaps = np.concatenate([np.atleast_2d(inputs[n].y - inputs[n].linear[k]) for n in part])
+        rows.append(np.sqrt((gaps.astype(np.float64) ** 2).mean(0)))
+    left: Values = np.maximum(np.stack(rows), LEAST_LEFT)
+    return left
 
 
 def columns_from_json(data: Any) -> Columns:
@@ -197,6 +317,8 @@ class Batch(NamedTuple):
     lengths: Tensor  # [B]
     known: Tensor  # [B, S], at the start
     y: Tensor  # [B, T, O] or [B, O]
+    linear: Tensor  # [L, B, T, O] or [L, B, O]
+    folds: Tensor  # [B], -1 where there are none
     loss: str
 
     def with_past(self) -> Tensor:
@@ -210,10 +332,18 @@ class Batch(NamedTuple):
 def batch_of(items: Sequence[Encoded], options: RegressOptions) -> Batch:
     """These sequences side by side; `known` is the static part where the start is encoded."""
     x, lengths = padded([item.x for item in items])
-    encoded = options.initial_state == "encoded"
-    known = np.stack([item.static if encoded else item.state for item in items])
-    if items[0].y.ndim == 2:
-        y, _ = padded([item.y for item in items])
-    else:
-        y = torch.from_numpy(np.stack([item.y for item in items]))
-    return Batch(x, lengths, torch.from_numpy(known), y, options.loss)
+    static = options.initial_state == "encoded"
+    known = np.stack([item.static if static else item.state for item in items])
+    y = _beside([item.y for item in items])
+    answers = len(items[0].linear)
+    each = [_beside([item.linear[k] for item in items]) for k in range(answers)]
+    told = torch.stack(each) if each else torch.zeros(0)
+    folds = torch.tensor([item.fold for item in items])
+    return Batch(x, lengths, torch.from_numpy(known), y, told, folds, options.loss)
+
+
+def _beside(values: Sequence[Floats]) -> Tensor:
+    """Values [T, O] as [B, T, O], or [O] as [B, O]."""
+    if values[0].ndim == 2:
+        return padded(values)[0]
+    return torch.from_numpy(np.stack(values))

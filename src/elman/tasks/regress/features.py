@@ -81,6 +81,11 @@ def features_of(x: Sequence[Values], known: Values, last: int) -> Values:
     return np.concatenate([np.stack(rows), known], 1)
 
 
+def width_of(inputs: int, known: int, last: int) -> int:
+    """How many features that gives."""
+    return (6 + last) * inputs + 1 + known
+
+
 def fit(x: Sequence[Values], y: Values, known: Values, form: Form) -> Featured:
     """By least squares with a ridge, of y [N, O]."""
     features = features_of(x, known, form.last)
@@ -100,9 +105,8 @@ def choose(x: Sequence[Values], y: Values, known: Values, groups: NDArray[np.int
     """The form that tells best what it was not fitted to; `groups` [N] are the folds."""
     inputs, judged = x[0].shape[1], []
     shortest = int(np.quantile([len(one) for one in x], 0.25))
-    fixed = 6 * inputs + 1 + known.shape[1]
     for last in LAST:
-        if last and (last > shortest or last * inputs + fixed > WIDEST):
+        if last and (last > shortest or width_of(inputs, known.shape[1], last) > WIDEST):
             continue
         features = features_of(x, known, last)
         gaps: dict[float, list[Values]] = {ridge: [] for ridge in RIDGES}

@@ -88,7 +88,22 @@ def told(made: Linear, data: Sequences) -> list[Values]:
     return list(made.told(data.x, data.known)) if len(data.x) else []
 
 
-def linear_from_json(data: Mapping[str, Any]) -> Linear:
+def check(made: Linear, inputs: int, outputs: int, known: int) -> None:
+    """ValueError unless it reads so many inputs and known values and tells so many outputs."""
+    if isinstance(made, Featured):
+        width = features.width_of(inputs, known, made.form.last)
+        fits = made.weights.shape == (width, outputs)
+    else:
+        p, q, ahead, _ = made.order
+        width = p * outputs + (ahead + 1 + q) * inputs + known + 1
+        fits = made.weights.shape == (width, outputs)
+        fits &= made.before.shape[0] == p * outputs + q * inputs
+        fits &= made.before.shape[1] == known + 1 or not len(made.before)
+    if not fits:
+        raise ValueError("a linear answer to other sequences")
+
+
+def from_json(data: Mapping[str, Any]) -> Linear:
     """The one that gave this `to_json`. ValueError, KeyError or TypeError where it is damaged."""
     return recursion_from_json(data) if "order" in data else featured_from_json(data)
 

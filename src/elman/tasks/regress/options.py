@@ -38,6 +38,15 @@ class RegressOptions(StackOptions, Columns, TableOptions):
         mend its own errors.
     pooling
         What makes one vector of all steps, where one value a sequence is told.
+    linear
+        Begin from the best linear answer, of which the layers learn what is left. Where folds of
+        the training part say that it gains something over the mean, if not said.
+    members
+        Networks trained side by side, whose answers are averaged.
+    folds
+        Validate on all sequences, each told by the networks that have not seen it: so many parts,
+        a network for each at least; 0 to hold a share back. 5 where there are few sequences, if
+        not said.
     """
 
     validation_data: Path | None = None
@@ -47,11 +56,19 @@ class RegressOptions(StackOptions, Columns, TableOptions):
     feedback: bool = False
     feedback_noise: float = 0.0
     pooling: Literal["last", "mean", "max", "attention"] = "last"
+    linear: bool | None = None
+    members: int = 1
+    folds: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_range(self, ("cut",), 1, 65_536)
         require_range(self, ("feedback_noise",), 0, 1_000)
+        require_range(self, ("members",), 1, 64)
+        require_range(self, ("folds",), 0, 64)
+        require(self, "folds", self.folds != 1, "0, or 2 at least")
+        apart = not self.folds or self.validation_data is None
+        require(self, "folds", apart, "no --validation-data beside it")
         noisy = self.feedback_noise > 0
         require(self, "feedback_noise", self.feedback or not noisy, "--feedback beside it")
         both_ways = self.feedback and any(self.bidirectional)

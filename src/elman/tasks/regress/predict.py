@@ -163,7 +163,8 @@ class Answering:
             return None
 
     def _answer(self, held: Sequence[Held]) -> Iterator[tuple[list[Row], NDArray[np.float64]]]:
-        told = tell(self.model, [one.encoded for one in held], self.options, self.device)
+        inputs = self.encoder.with_linear([one.encoded for one in held])
+        told = tell(self.model, inputs, self.options, self.device)
         for (rows, order, _), values in zip(held, told, strict=True):
             back = self.encoder.y.back(values)
             if back.ndim == 2 and not has_lists(rows[0]):  # to the rows as they stand

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.chance import Tally
 from elman.data.batching import Buckets
 from elman.tasks.regress.data import Encoded, Floats, Scale, batch_of
 from elman.tasks.regress.model import Regressor
@@ -18,7 +19,9 @@ from elman.tasks.regress.options import RegressOptions
 from elman.tasks.task import Scores
 
 AT_ONCE = 256  # sequences
+ONE_STEP = "one_step_"  # before the names of scores from the true values of the step before
 STEPS = 1 << 20  # of all sequences at once
+FEWEST, BLOCKS = 10, 20  # sequences below which their blocks are counted, and how many of these
 
 
 class Errors(NamedTuple):
@@ -77,22 +80,29 @@ def tell(
     with torch.no_grad():
         for chosen in (order[k] for k in range(len(order))):
             batch = batch_of([items[n] for n in chosen], options)
-            known = batch.known.to(device)
+            rest = batch.known.to(device), batch.linear.to(device), batch.folds.to(device)
             if model.feedback and not one_step:
-                values = model.run_freely(batch.x.to(device), known)
+                values = model.run_freely(batch.x.to(device), *rest)
             else:
                 x = batch.with_past() if model.feedback else batch.x
-                values = model(x.to(device), batch.lengths, known)
+                values = model(x.to(device), batch.lengths, *rest)
             for n, value in zip(chosen, values.cpu().numpy(), strict=True):
                 told[n] = value[: lengths[n]] if value.ndim == 2 else value
     return told
 
 
-def baseline_of(items: Sequence[Encoded], mean: Floats) -> list[Floats]:
-    """The same values [O] everywhere."""
-    return [np.broadcast_to(mean, item.y.shape) for item in items]
+def tally_of(told: Sequence[Floats], true: Sequence[Floats], scale: Scale) -> Tally:
+    """What the root of the mean squared error is counted from: squares and values of each sequence.
 
-
-def persistence_of(items: Sequence[Encoded], mean: Floats) -> list[Floats]:
-    """At each step [T, O] the true value of the step before, at the first `mean`."""
-    return [np.concatenate([mean[None], item.y[:-1]]) for item in items]
+    Where there are fewer than `FEWEST` sequences of steps, their blocks are the units, so many that
+    there are `BLOCKS` of them in all.
+    """
+    squares = [
+        ((a.astype(np.float64) - b) * scale.deviation) ** 2 for a, b in zip(told, true, strict=True)
+    ]
+    unit = "sequence"
+    if len(squares) < FEWEST and squares[0].ndim == 2:
+        unit, pieces = "block", -(-BLOCKS // len(squares))
+        squares = [p for one in squares for p in np.array_split(one, min(pieces, len(one)))]
+    sums = np.array([(one.sum(), one.size) for one in squares], dtype=np.float64)
+    return Tally(unit, sums, lambda s: np.sqrt(s[..., 0] / s[..., 1]))

@@ -28,28 +28,28 @@ from elman.tasks.pace import expectation
 from elman.tasks.regress import doctor, pictures, predict
 from elman.tasks.regress.data import (
     Batch,
-    Encoder,
     Measured,
     batch_of,
     columns_from_json,
     encoder_from_json,
+    learning,
     measured,
 )
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.options import RegressOptions
-from elman.tasks.regress.scoring import (
-    baseline_of,
-    errors,
-    persistence_of,
-    summed_loss,
-    tell,
-)
+from elman.tasks.regress.rivals import rivals
+from elman.tasks.regress.scoring import ONE_STEP, errors, summed_loss, tally_of, tell
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
+from elman.wording import counted
 
 PASSES = 300
 PARTS, LONGEST_PART = 10, 200  # of a single sequence: how many at least, and their steps
-ONE_STEP = "one_step_"
+FOLDS = 5
+FEW = {
+    True: 40,
+    False: 200,
+}  # sequences below which there are folds: with values at every step, one
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,17 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         """A data set of sequences in memory; without `check` a share is held back to validate."""
         columns = train.columns
         _check(options, columns, name)
-        if check is None:
-            options, train = _parted(options, train, validation)
-            train, check = _split(train, options, validation)
-        else:
+        options = replace(options, initial_state=_start(options, columns))
+        if check is not None:
             train, check = _cut(train, options), _cut(check, options)
-        encoder = Encoder.of(train.items, every_step=bool(columns.every_step))
-        return measured(name, train, check, encoder, bad)
+            options = replace(options, folds=0)
+            return learning(name, train, check, options, bad)
+        options, train = _parted(options, train, validation)
+        options = replace(options, folds=_folds(train, options, validation))
+        if options.folds:
+            return learning(name, _cut(train, options), train, options, bad)
+        train, check = _split(train, options, validation)
+        return learning(name, train, check, options, bad)
 
     def unseen(
         self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
@@ -132,6 +136,9 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             weight_drop=options.weight_drop or 0.0,
             initial_state=start,
             validation_data=naming.lasting(options.validation_data),
+            linear=bool(dataset.encoder.linear),
+            folds=dataset.folds,
+            members=options.members * max(1, dataset.folds),
         )
         model, epoch = (
             Regressor(settled, dataset.encoder),
@@ -166,12 +173,16 @@ class Regress(Task[RegressOptions, Measured, Batch]):
     ) -> tuple[Tensor, int, Carry]:
         model = cast(Regressor, model)
         x = batch.with_past() if model.feedback else batch.x
-        told = model(x.to(device), batch.lengths, batch.known.to(device))
-        true = batch.y.to(device)
-        if told.dim() == 3:
+        known, linear = batch.known.to(device), batch.linear.to(device)
+        each = model.each(x.to(device), batch.lengths, known, linear)  # [M, B, …]
+        true = batch.y.to(device).expand_as(each)
+        learning = ~model.asked(batch.folds) | (batch.folds < 0)  # [M, B]
+        if each.dim() == 4:
             alive = torch.arange(x.shape[1]) < batch.lengths[:, None]
-            told, true = told[alive.to(device)], true[alive.to(device)]
-        return summed_loss(told, true, batch.loss), true.numel(), None
+            learning = learning[..., None] & alive
+        learning = learning.to(device)
+        told, true = each[learning], true[learning]
+        return summed_loss(told, true, batch.loss), max(1, true.numel()), None
 
     def validate(
         self, model: nn.Module, dataset: Measured, options: RegressOptions, device: str
@@ -187,20 +198,18 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             (torch.from_numpy(a), torch.from_numpy(b)) for a, b in zip(told, true, strict=True)
         ]
         total = sum(summed_loss(a, b, options.loss).item() for a, b in pairs)
-        return Validation(Loss(total, sum(y.size for y in true)), scores)
+        loss, tally = (
+            Loss(total, sum(y.size for y in true)),
+            tally_of(told, true, dataset.encoder.y),
+        )
+        return Validation(loss, scores, tally=tally)
 
     def rivals(self, dataset: Measured, options: RegressOptions, training: Measured) -> list[Rival]:
-        held, scale = dataset.held, dataset.encoder.y
-        mean = scale.scaled(training.encoder.y.mean)
-        true = [item.y for item in held]
-        scores = errors(baseline_of(held, mean), true, scale).scores()
-        name = "always the mean of the training part"
-        if options.feedback:
-            scores |= errors(persistence_of(held, mean), true, scale).scores(ONE_STEP)
-            name += "; for one step, the value before"
-        return [Rival(name, scores)]
+        return rivals(dataset, training, feedback=options.feedback)
 
     def overlap(self, dataset: Measured, training: Measured) -> str:
+        if dataset.folds:
+            return ""
         known = {item.digest() for item in training.train.items}
         seen = sum(item.digest() in known for item in dataset.check.items)
         return trained_on(seen, len(dataset.check.items), "sequence")
@@ -296,6 +305,20 @@ def _start(
     if options.initial_state is not None:
         return options.initial_state
     return "given" if columns.states else "encoded" if columns.statics else "zero"
+
+
+def _folds(whole: Trajectories, options: RegressOptions, share: float) -> int:
+    """How many folds the sequences are validated by; 0 to hold a share of them back."""
+    different = len({item.digest() for item in whole.items})
+    if options.folds is not None and options.folds > different:
+        raise UserError(
+            f"--folds {options.folds}: there {'is' if different == 1 else 'are'} "
+            f"{counted(different, 'different sequence')}; give fewer"
+        )
+    if options.folds is not None or not share:
+        return (options.folds or 0) if share else 0
+    few = different < FEW[bool(whole.columns.every_step)]
+    return min(FOLDS, different) if few and different > 1 else 0
 
 
 def _cut(whole: Trajectories, options: RegressOptions) -> Trajectories:
