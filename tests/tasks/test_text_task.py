@@ -29,9 +29,10 @@ from elman.options import make
 from elman.run import place
 from elman.tasks.task import Budget, State
 from elman.tasks.text import scoring
+from elman.tasks.text.data import TextData, scored, scores_of
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
-from elman.tasks.text.task import TASK, TextData, scored, scores_of
+from elman.tasks.text.task import TASK
 from elman.tasks.text.writer import Writer, stepper
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "dogs", "run", "狗", "。")
@@ -78,6 +79,10 @@ def _model(symbols: int, seed: int, **options: Any) -> LanguageModel:
     return model
 
 
+def _loss(blocks: Iterator[scoring.Costs], corpus: Corpus) -> Loss:
+    return scoring.summed(blocks, 1, len(corpus.ids)).loss
+
+
 def _token_by_token(model: LanguageModel, ids: list[int], first: int) -> list[float]:
     """The loss of each token from `first` on, read one at a time from the start of the text."""
     losses, state = [], None
@@ -104,9 +109,10 @@ def test_the_score_is_that_of_reading_token_by_token(
     corpus = _corpus(text)
     model = _model(corpus.vocabulary.size, seed, cell=cell)
     expected = _token_by_token(model, corpus.ids.read(0, stop).tolist(), first)
-    loss = scoring.carried(model, corpus.ids, first, stop, "cpu", streams)
-    assert loss.count == len(expected) == count
-    assert loss.total == pytest.approx(sum(expected), rel=1e-9)  # float64, summed otherwise
+    blocks = scoring.carried(model, corpus.ids, first, stop, "cpu", streams)
+    found = scoring.in_order(blocks, first, stop)
+    assert found.nats == pytest.approx(expected, rel=1e-9)  # float64, summed otherwise
+    assert (found.least <= found.nats).all()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -116,7 +122,7 @@ def test_the_number_of_scoring_streams_changes_the_score_by_less_than_a_thousand
     corpus = _corpus(text)
     model = _model(corpus.vocabulary.size, 3, cell=cell)
     losses = [
-        scoring.carried(model, corpus.ids, 1, len(corpus.ids), "cpu", streams)
+        _loss(scoring.carried(model, corpus.ids, 1, len(corpus.ids), "cpu", streams), corpus)
         for streams in (1, 2, 5, scoring.STREAMS, 64)
     ]
     assert {loss.count for loss in losses} == {len(corpus.ids) - 1}
@@ -131,7 +137,7 @@ def test_a_model_that_reads_both_ways_sees_its_window_and_nothing_else(
 ) -> None:
     corpus = _corpus(text)
     model = _model(corpus.vocabulary.size, 1, bidirectional=True, sequence_length=steps)
-    loss = scoring.windowed(model, corpus.ids, first, first + count, "cpu", steps)
+    loss = _loss(scoring.windowed(model, corpus.ids, first, first + count, "cpu", steps), corpus)
     ids = torch.from_numpy(corpus.ids.read(0, first + count))
     total = 0.0
     with torch.no_grad():
@@ -222,12 +228,20 @@ def test_network_and_baseline_are_scored_on_the_same_tokens(
     data = TextData(corpus, cut)
     first, stop = scored(data, options)
     model = _model(corpus.vocabulary.size, 1, bidirectional=windowed, sequence_length=5)
-    loss = TASK.validate(model, data, options, "cpu").loss
-    told, _ = TASK.baseline(data, options, TextData(corpus, 2000))
+    found = TASK.validate(model, data, options, "cpu")
+    loss, rivals = found.loss, TASK.rivals(data, options, TextData(corpus, 2000))
     # All of a text that the user asks about, the beginning of a training's validation part.
     assert loss.count == stop - first == (100 if cut else data.tokens - first)
     assert first >= max(cut, 1)
-    assert f"scored on {loss.count:,} tokens" in told
+    assert found.tally is not None
+    for rival in rivals:
+        assert rival.tally is not None
+        assert (rival.tally.sums[:, 1] == found.tally.sums[:, 1]).all()
+        assert rival.scores["nats"] == pytest.approx(
+            float(rival.tally.score(rival.tally.sums.sum(0)))
+        )
+    assert [rival.guess for rival in rivals] == [False, False, True]
+    assert rivals[0].scores["nats"] <= rivals[1].scores["nats"] < rivals[2].scores["nats"]
 
 
 def test_tied_weights_are_one_and_must_fit(text: Path) -> None:

@@ -121,9 +121,17 @@ class Scoring:
             # Past the end of the file a stream is filled with id 0, which the mask leaves out.
             found = self._ids.read(int(start) + at, steps + 1)
             row[: len(found)] = found
-        place = self._starts + at + 1 + np.arange(steps)[:, None]  # of each y in the file  [T, B]
+        place = self.places(k)
         scored = (self._first <= place) & (place < self._last)
         return *_shifted(rows), torch.from_numpy(scored)
+
+    def places(self, k: int) -> NDArray[np.int64]:
+        """Where each y of window k stands in the text, int64 [T, B]."""
+        _check(k, len(self))
+        at = k * self._steps
+        steps = min(self._steps, self._length - at)
+        places: NDArray[np.int64] = self._starts + at + 1 + np.arange(steps)[:, None]
+        return places
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         return (self[k] for k in range(len(self)))

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elman import cells, decode, metrics
+from elman import cells, decode
 from elman.data import batching, doctor, source
 from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
-from elman.data.texts.text import Corpus, TextReading, TokenFile, encode_corpus, encode_with
+from elman.data.texts.text import TextReading, encode_corpus, encode_with
 from elman.data.texts.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
 from elman.options import make
 from elman.tasks.rivals import Rival
-from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
-from elman.tasks.text import memorisation, ngram, scoring
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
+from elman.tasks.text import memorisation, scoring
+from elman.tasks.text.data import Start, TextData, scored, scores_of
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
-from elman.tasks.text.plan import COUNTED, SCORED, make_plan
+from elman.tasks.text.plan import make_plan
+from elman.tasks.text.rivals import rivals
+from elman.tasks.text.scoring import Costs
 from elman.tasks.text.writer import Writer, stepper
 from elman.wording import counted
 
@@ -36,22 +38,6 @@ LONGEST_PROMPT = 1_000  # tokens before a sample
 COMPARED = 100_000_000  # tokens in which copies are sought: 3 s
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class TextData:
-    """A text as token ids: training in front of `cut`, validation from there on."""
-
-    corpus: Corpus
-    cut: int
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self.corpus.vocabulary
-
-    @property
-    def tokens(self) -> int:
-        return len(self.corpus.ids)
 
 
 @final
@@ -168,27 +154,12 @@ class Text(Task[TextOptions, TextData, Batch]):
     def validate(
         self, model: nn.Module, dataset: TextData, options: TextOptions, device: str
     ) -> Validation:
-        ids, (first, stop) = dataset.corpus.ids, scored(dataset, options)
-        if options.windowed:
-            loss = scoring.windowed(model, ids, first, stop, device, options.sequence_length)
-        else:
-            loss = scoring.carried(model, ids, first, stop, device)
-        return Validation(loss, scores_of(dataset, loss.mean))
+        first, stop = scored(dataset, options)
+        found = scoring.summed(self._costs(model, dataset, options, device), first, stop)
+        return Validation(found.loss, scores_of(dataset, found.loss.mean), tally=found.tally)
 
     def rivals(self, dataset: TextData, options: TextOptions, training: TextData) -> list[Rival]:
-        first, stop = scored(dataset, options)
-        result = ngram.baseline(
-            training.corpus.ids,
-            training.cut,
-            dataset.corpus.ids,
-            first,
-            stop,
-            dataset.vocabulary.size,
-            highest_order=ngram.HIGHEST_ORDER[dataset.vocabulary.level],
-            train_limit=options.counted or COUNTED,
-            limit=stop - first,
-        )
-        return [Rival(str(result), scores_of(dataset, result.loss.mean))]
+        return rivals(dataset, options, training)
 
     def sample(
         self, model: nn.Module, dataset: TextData, options: TextOptions, length: int, seed: int,
@@ -227,6 +198,15 @@ class Text(Task[TextOptions, TextData, Batch]):
     ) -> Writer:
         return Writer(stepper(model, options, device), self._vocabulary(preprocessing), model)
 
+    def _costs(
+        self, model: nn.Module, dataset: TextData, options: TextOptions, device: str
+    ) -> Iterator[Costs]:
+        """What the scored tokens cost."""
+        ids, (first, stop) = dataset.corpus.ids, scored(dataset, options)
+        if options.windowed:
+            return scoring.windowed(model, ids, first, stop, device, options.sequence_length)
+        return scoring.carried(model, ids, first, stop, device)
+
     @staticmethod
     def _vocabulary(preprocessing: Mapping[str, Any]) -> Vocabulary:
         vocabulary = preprocessing.get("vocabulary")
@@ -256,39 +236,3 @@ TASK = Text()
 
 def _kept(preprocessing: Mapping[str, Any]) -> TextReading:
     return make(TextReading, preprocessing.get("reading", {}), where="preprocessing.json")
-
-
-@dataclass(frozen=True)
-class Start:
-    """The first `limit` tokens of a text."""
-
-    ids: TokenFile
-    limit: int
-
-    def __len__(self) -> int:
-        return min(len(self.ids), self.limit)
-
-    def read(self, start: int, count: int) -> NDArray[np.int64]:
-        return self.ids.read(start, max(0, min(count, len(self) - start)))
-
-
-def scored(dataset: TextData, options: TextOptions) -> tuple[int, int]:
-    """The tokens of the validation part that are scored: those with enough text before them."""
-    first = max(dataset.cut, options.sequence_length if options.windowed else 1)
-    if dataset.cut == 0:  # not a training's validation part, but a text that the user asks about
-        return first, dataset.tokens
-    return first, min(dataset.tokens, first + (options.scored or SCORED))
-
-
-def scores_of(dataset: TextData, nats: float) -> Scores:
-    """Nats a token, perplexity, and bits a character, for comparing ways to cut a text.
-
-    A token is taken for as many characters as it is on average in the whole text. Words leave
-    whitespace and rare words unscored, so their bits are too low by what those would cost.
-    """
-    tokens_per_character = dataset.tokens / dataset.corpus.characters
-    return {
-        "nats": nats,
-        "perplexity": metrics.perplexity(nats),
-        "bits": metrics.bits(nats) * tokens_per_character,
-    }
