@@ -32,7 +32,7 @@ CASES: dict[str, tuple[type[Estimator], Any, Any]] = {
 @pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest) -> tuple[Any, Any, Any]:
     kind, X, y = CASES[request.param]
-    options = {"horizon": 3, "look_back": 11} if kind is Forecaster else {}
+    options = {"horizon": 3, "look_back": 11, "share": 1.0} if kind is Forecaster else {}
     return kind(**QUICK, **options), X, y
 
 

@@ -18,7 +18,7 @@ from elman.errors import UserError
 YEARS = np.array(FIGURES.split(), dtype=np.float64)
 SMALL: dict[str, Any] = {
     "horizon": 4, "look_back": 12, "season": 11, "hidden_size": 6, "epochs": 2, "batch_size": 64,
-    "random_state": 1,
+    "random_state": 1, "share": 1.0, "members": 1,
 }  # fmt: skip
 QUANTILES: dict[str, Any] = {"quantiles": (0.1, 0.5, 0.9)}
 
@@ -75,7 +75,7 @@ def test_a_table_comes_back_as_the_command_writes_it(tmp_path: Path) -> None:
     )
     elman.train(
         "forecast", path, run=run, horizon=4, look_back=12, season=11, hidden_size=6, epochs=2,
-        batch_size=64, seed=1, quantiles="0.1,0.5,0.9", validation=0, sample=0,
+        batch_size=64, seed=1, quantiles="0.1,0.5,0.9", validation=0, sample=0, share=1, members=1,
     )  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(call("predict", run, path).out)))
     assert list(told) == list(rows[0])

@@ -17,6 +17,7 @@ from elman.estimators.estimator import Estimator
 from elman.estimators.series import TABLES, GiveBack, collection_of, form_of
 from elman.options import part
 from elman.tasks.forecast import reading
+from elman.tasks.forecast.options import Beside
 from elman.tasks.forecast.panel import Panel
 from elman.tasks.forecast.scores import point, scores_of
 from elman.tasks.forecast.task import answers, forecasts
@@ -33,12 +34,14 @@ class Forecaster(Estimator):
     a data frame is read where it has a name, or holds the dates. Dates may be texts or of the types
     of numpy, pandas (zones, periods) and polars; forecasts are dated by the same.
 
-    Parameters are those of the command; None is chosen from the data. `validation` is the share at
-    the end of each series that is held back to find the best weights: 0 learns from all of it, and
-    keeps the last. `random_state` is a seed; with None every fit draws another.
+    Parameters are those of the command; None is chosen from the data, in back-tests where it needs
+    them. With a `share` below 1 what comes next is a mixture of what the network forecasts and of
+    `beside`, a simple forecast; a share of 0 says that the network was no nearer. `validation` is
+    the share at the end of each series that is held back to find the best weights: 0 learns from
+    all of it, and keeps the last. `random_state` is a seed; with None every fit draws another.
 
-    After `fit`: `horizon_`, `look_back_`, `season_`; `facts_`, what was guessed, in words;
-    `n_iter_`, epochs; `model_`, the network.
+    After `fit`: `horizon_`, `look_back_`, `season_`, `share_`, `beside_`; `facts_`, what was
+    guessed, in words; `n_iter_`, epochs; `model_`, the network.
     """
 
     horizon: int | None = None
@@ -55,12 +58,15 @@ class Forecaster(Estimator):
     duplicates: Literal["sum", "mean", "last"] | None = None
     date_format: str | None = None
     calendar: str | Sequence[str] | None = None
-    log: bool = False
+    log: bool | None = None
     scaling: Literal["series", "window", "last"] | None = None
-    seasonal: bool = False
+    seasonal: bool | None = None
     steps_ahead: Literal["direct", "recursive"] = "direct"
-    segment: int = 0
+    segment: int | None = None
     identity: int | None = None
+    beside: Beside | None = None
+    share: float | None = None
+    members: int | None = None
     loss: Literal["mse", "mae", "huber", "smape"] = "mae"
     cell: str | Sequence[str] = "lstm"
     hidden_size: int | Sequence[int] | None = None
@@ -95,6 +101,7 @@ class Forecaster(Estimator):
         self._preprocessing = job.dataset.preprocessing()
         how = job.dataset.settings
         self.horizon_, self.look_back_, self.season_ = how.horizon, how.look_back, how.season
+        self.share_, self.beside_ = job.options.share, job.options.beside
         gaps = self._found.gaps
         self.facts_ = (*self._found.facts, *([gaps] if gaps else []))
         return self

@@ -85,6 +85,7 @@ class Plan(Generic[Options]):
 
     `passes`, of a training counted in minutes, are those after which the learning rate has fallen
     for the first time: as many as data of this size wants. With None it falls once, with the time.
+    `dataset` is the data as the settled options read it, where that is not how it was planned on.
     """
 
     options: Options
@@ -92,6 +93,7 @@ class Plan(Generic[Options]):
     learning_rate: float
     why: str
     passes: int | None = None
+    dataset: Any = None
 
 
 class Task(ABC, Generic[Options, Data, Batch]):

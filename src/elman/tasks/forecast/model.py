@@ -44,6 +44,9 @@ class Network(nn.Module, ABC):
         self.horizon, self.look_back = settings.horizon, settings.look_back
         self.log, self.kind, self.quantiles = settings.log, options.loss, options.quantiles
         self.dropout, self.input_dropout = options.dropout, options.input_dropout
+        self.smooths = bool(options.smoothing)
+        # The simple forecast that `forecasts` mixes in, and the network's own share.
+        self.beside, self.share = options.beside, 1.0 if options.share is None else options.share
         self.identity = Identity(widths.series, options.identity) if options.identity else None
         self.always = widths.static + options.identity  # what is read at every step alike
         self.outputs = max(1, len(options.quantiles))  # Q
@@ -153,7 +156,7 @@ class Segments(Network):
 
     def __init__(self, options: ForecastOptions, settings: Settings, widths: Widths) -> None:
         super().__init__(options, settings, widths)
-        assert options.hidden_size
+        assert options.hidden_size and options.segment
         self.segment = options.segment  # W
         self.ahead = -(-self.horizon // self.segment)  # M
         embedding = options.hidden_size[0]  # E
@@ -187,6 +190,11 @@ class Segments(Network):
 
 def make_network(options: ForecastOptions, settings: Settings, widths: Widths) -> Network:
     """The network that settled options ask for."""
+    if options.smoothing:
+        # Not above: it goes on from `Network`.
+        from elman.tasks.forecast.esrnn import SmoothedNetwork
+
+        return SmoothedNetwork(options, settings, widths)
     if options.segment:
         return Segments(options, settings, widths)
     if options.steps_ahead == "recursive":
@@ -197,9 +205,13 @@ def make_network(options: ForecastOptions, settings: Settings, widths: Widths) -
 def loss(network: Network, batch: Batch, made: Tensor, y: Tensor) -> tuple[Tensor, int]:
     """The summed error of scaled forecasts [B, S, Q] of `y` [B, S], and how many it sums.
 
-    Errors are of scaled values, but those of `smape`, 2 |y - f| / (|y| + |f|).
+    Errors are of scaled values, but those of `smape`, 2 |y - f| / (|y| + |f|); where logarithms
+    are smoothed they are those of the logarithms, so that shares count alike in all series.
     """
     y = y[..., None]
+    if network.smooths and network.log:
+        spread = batch.spread.to(y.dtype)[:, None, None]
+        y, made = spread * y, spread * made
     if network.quantiles:
         q = torch.tensor(network.quantiles, device=y.device)
         error = y - made

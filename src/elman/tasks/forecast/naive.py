@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.tasks.forecast import smoothing
+from elman.tasks.forecast.options import Beside
 from elman.tasks.forecast.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -120,7 +121,7 @@ def _is_smoothed(panel: Panel) -> bool:
     return 2 * members * int(panel.lengths.sum()) < WORK
 
 
-SIMPLE: Mapping[str, Simple] = {
+SIMPLE: Mapping[Beside, Simple] = {
     "last-value": Simple("last value repeated", last_value),
     "last-season": Simple("last season repeated", seasonal, _has_season),
     "last-week": Simple("last week repeated", weekly, _has_week),
@@ -133,12 +134,12 @@ SIMPLE: Mapping[str, Simple] = {
 }  # fmt: skip
 
 
-def suited(panel: Panel) -> dict[str, Simple]:
+def suited(panel: Panel) -> dict[Beside, Simple]:
     """Those that are for this data, by name."""
     return {name: one for name, one in SIMPLE.items() if one.suits(panel)}
 
 
-def told(name: str, panel: Panel) -> str:
+def told(name: Beside, panel: Panel) -> str:
     """What one is called, for people."""
     season = f" (season {panel.settings.season})" if name == "last-season" else ""
     return SIMPLE[name].told + season

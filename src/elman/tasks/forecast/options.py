@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from elman.data.time_series.options import CYCLES, SeriesOptions
 from elman.errors import unknown_name
 from elman.options import require, require_files, require_range
 from elman.tasks.networks import NetworkOptions
+
+# As naive.py names them.
+Beside: TypeAlias = Literal[
+    "last-value", "last-season", "last-week", "day-and-week", "drift", "mean", "smoothing", "theta",
+    "both",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         What is read of the times: year, month, yearday, weekday, hour, or none; by the frequency
         if not given.
     log
-        Take the logarithm of the values first: for what grows by shares of itself.
+        Take the logarithm of the values first: for what grows by shares of itself. Like scaling,
+        seasonal, segment and look-back it is chosen in back-tests if not given.
     scaling
         What the network reads: values by the mean and deviation of their series, by those of the
         window read, or as the difference from its last value.
@@ -52,6 +59,17 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         Read and forecast so many values at each step (SegRNN); 0 for one.
     identity
         Width of what is learnt of each series by its name; 0 for nothing.
+    beside
+        Simple forecast that the network's is mixed with: last-value, last-season, last-week,
+        day-and-week, drift, mean, smoothing, theta or both; chosen in back-tests if not given.
+    share
+        Share of the network in the mixture, from 0 to 1, which is the network alone; found in
+        back-tests if not given.
+    members
+        Train so many networks and forecast the median of theirs.
+    smoothing
+        Smooth level and these seasons of each series, by shares that are learnt together with a
+        network for what is left (ES-RNN): 24,168; 1 for the level alone.
     loss
         Error to make small: squared, absolute, squared and then absolute, or by shares.
     quantiles
@@ -68,12 +86,16 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
     stride: int | None = None
     windows: int | None = None
     calendar: tuple[str, ...] | None = None
-    log: bool = False
+    log: bool | None = None
     scaling: Literal["series", "window", "last"] | None = None
-    seasonal: bool = False
+    seasonal: bool | None = None
     steps_ahead: Literal["direct", "recursive"] = "direct"
-    segment: int = 0
+    segment: int | None = None
     identity: int | None = None
+    beside: Beside | None = None
+    share: float | None = None
+    members: int | None = None
+    smoothing: tuple[int, ...] = ()
     loss: Literal["mse", "mae", "huber", "smape"] = "mae"
     quantiles: tuple[float, ...] = ()
 
@@ -82,7 +104,9 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         require_range(self, ("horizon", "look_back", "season", "stride", "windows"), 1, 1_000_000)
         require_range(self, ("segment",), 0, 100_000)
         require_range(self, ("identity",), 0, 4096)
-        require_range(self, ("quantiles",), 0, 1)
+        require_range(self, ("quantiles", "share"), 0, 1)
+        require_range(self, ("members",), 1, 100)
+        require_range(self, ("smoothing",), 1, 100_000)
         for q in self.quantiles:
             require(self, "quantiles", 0 < q < 1, "values between 0 and 1")
         known = not self.quantiles or 0.5 in self.quantiles
@@ -101,5 +125,11 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         for name in ("past_columns", "quantiles", "segment"):
             alone = not (recursive and getattr(self, name))
             require(self, name, alone, "--steps-ahead direct")
-        one_way = not any(self.bidirectional) or not (recursive or self.segment)
-        require(self, "bidirectional", one_way, "--steps-ahead direct and no --segment")
+        smooths = bool(self.smoothing)
+        for name in ("segment", "seasonal"):
+            alone = not (smooths and getattr(self, name))
+            require(self, name, alone, "no --smoothing beside it")
+        shaped = smooths and (recursive or self.loss == "smape")
+        require(self, "smoothing", not shaped, "--steps-ahead direct and another --loss than smape")
+        one_way = not any(self.bidirectional) or not (recursive or self.segment or smooths)
+        require(self, "bidirectional", one_way, "--steps-ahead direct, no --segment or --smoothing")

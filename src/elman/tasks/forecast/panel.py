@@ -162,6 +162,8 @@ class Panel:
     check: Ints  # the same, of the part that is scored
     test: Ints | None = None  # of a part kept from every choice
     bad: BadRows = field(default_factory=lambda: BadRows(False))
+    ends: tuple[int, ...] = ()  # of each series, where a test part begins
+    share: float = 0.0  # of each series that is kept for validation
     # Simple forecasts, which are asked for again and again.
     memo: dict[bytes, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -218,6 +220,16 @@ class Panel:
         base = batch.base.numpy()[:, self.settings.look_back :, None]
         values: Floats = base + level + spread * forecast
         return np.exp(values) if self.settings.log else values
+
+    def scaled(self, values: Floats, windows: Ints, batch: Batch) -> Floats:
+        """Values [B, H] in the units of the data as a network forecasts them. Where logarithms are
+        read, those that are not above 0 count as a hundredth of the last value."""
+        if self.settings.log:
+            last = self.raw[self.starts[windows[:, 0]] + windows[:, 1] - 1]
+            values = np.log(np.maximum(values, 0.01 * last[:, None]))
+        rest = values - batch.base.numpy()[:, self.settings.look_back :]
+        found: Floats = (rest - batch.level.numpy()[:, None]) / batch.spread.numpy()[:, None]
+        return found
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,8 @@ def settle(
     if look_back is None:
         fits = max(1, (kept - horizon - (season if options.seasonal else 0)) // 2)
         look_back = min(max(2 * season, horizon, SHORTEST), fits)
+        if options.smoothing:
+            look_back = min(max(look_back, 4 * max(options.smoothing)), max(1, kept - horizon))
         if options.segment:
             look_back = max(1, look_back // options.segment) * options.segment
         told.append(f"look-back {look_back}")
@@ -100,8 +102,8 @@ def settle(
     else:
         cycles = grid.cycles if grid is not None else ()
     settings = Settings(
-        horizon, look_back, season, cycles, options.log, options.scaling or "last",
-        options.seasonal, options.stride,
+        horizon, look_back, season, cycles, bool(options.log), options.scaling or "last",
+        bool(options.seasonal), options.stride,
     )  # fmt: skip
     return settings, (f"guessed: {', '.join(told)}",) if told else ()
 
@@ -157,7 +159,37 @@ def _cut_up(
         test = _windows(spans, settings.stride or 1)
         if not len(test):
             raise UserError(f"{name}: no {horizon} values to test on; give a smaller --horizon")
-    return _panel(name, found, settings, fitted, train, check, test, bad)
+    panel = _panel(name, found, settings, fitted, train, check, test, bad)
+    return replace(panel, ends=tuple(end for _, end in limits), share=share)
+
+
+# ---- The same data, read in another way ----------------------------------------------------
+
+
+def otherwise(panel: Panel, options: ForecastOptions) -> Panel:
+    """The same parts of the same series, read as settled options say. UserError: as in `read`."""
+    settings, _ = settle(panel.collection, options, panel.ends, panel.share)
+    return _cut_up(
+        panel.name, panel.collection, options, settings, panel.ends, panel.share, panel.bad
+    )
+
+
+def back_test(panel: Panel, options: ForecastOptions, share: float, most: int) -> Panel:
+    """The training part alone, of at most so many series, read as settled options say: `share` of
+    each series, its end, is the validation part.
+
+    UserError: as in `read`, where too little is left.
+    """
+    numbers, last = np.unique(panel.train[::-1, 0], return_index=True)
+    stops = panel.train[::-1][last, 1] + panel.settings.horizon  # windows are in order of time
+    some = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(np.int64)
+    ends = [int(stops[k]) for k in some]
+    found = replace(
+        panel.collection, series=[panel.collection.series[int(numbers[k])] for k in some]
+    )
+    own = replace(options, validation_from=None, test_from=None, test_data=None, until=None)
+    settings, _ = settle(found, own, ends, share)
+    return _cut_up(panel.name, series.cut(found, ends), own, settings, ends, share, BadRows(True))
 
 
 def _fit(found: Collection, settings: Settings, begins: Sequence[int]) -> Fitted:
@@ -308,7 +340,10 @@ def resumed(
         if len(one) < need:
             what = f"has {counted(len(one), 'value')}, where the model needs {need:,}"
         elif settings.log and (one.y <= 0).any():
-            what = "holds values that are not above 0, and the model reads logarithms"
+            what = (
+                "holds values that are not above 0, and the model reads logarithms; train one with "
+                "--log=false"
+            )
         elif ahead and options.future_columns and len(one.places) < len(one) + settings.horizon:
             names = ", ".join(options.future_columns)
             what = (

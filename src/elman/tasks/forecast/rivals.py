@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from elman import chance
 from elman.chance import Tally
 from elman.tasks.forecast import naive
+from elman.tasks.forecast.options import Beside
 from elman.tasks.forecast.panel import Panel
 from elman.tasks.forecast.scores import mase_scales, scores_of
 from elman.tasks.rivals import Rival, chosen_first
@@ -35,17 +36,17 @@ def rivals(dataset: Panel, quantiles: Sequence[float], training: Panel) -> list[
     return chosen_first(found, naive.told(chosen(training), dataset))
 
 
-def chosen(training: Panel) -> str:
+def chosen(training: Panel) -> Beside:
     """The simple forecast that was nearest in back-tests over the second half of the training part,
     by its scaled absolute error; the simpler one of two that are as good."""
     key = b"chosen"
     if key not in training.memo:
         training.memo[key] = _chosen(training)
-    found: str = training.memo[key]
+    found: Beside = training.memo[key]
     return found
 
 
-def _chosen(training: Panel) -> str:
+def _chosen(training: Panel) -> Beside:
     windows = late(training.train, LOOKED_AT)
     errors = {
         name: float(np.nanmean(scaled_errors(training, windows, simple.make(training, windows))))

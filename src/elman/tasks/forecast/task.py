@@ -17,23 +17,25 @@ from elman.data.tables.content import BadRows
 from elman.data.tables.writer import Writer
 from elman.data.time_series.series import Collection, places_to
 from elman.errors import UserError
-from elman.metrics import Loss
-from elman.options import given
-from elman.tasks import naming
 from elman.tasks.forecast import model as networks
-from elman.tasks.forecast import naive, pictures, reading
+from elman.tasks.forecast import esrnn, naive, pictures, reading
+from elman.tasks.forecast import plan as plans
 from elman.tasks.forecast import rivals as simple
-from elman.tasks.forecast.model import Network, Widths, make_network
+from elman.tasks.forecast.choice import Allowance, Way, choose, told
+from elman.tasks.forecast.members import each_of, make
+from elman.tasks.forecast.mixture import forecasts as forecasts
+from elman.tasks.forecast.mixture import widths_of as widths_of
+from elman.tasks.forecast.model import Network
 from elman.tasks.forecast.options import ForecastOptions
-from elman.tasks.forecast.panel import Batch, Fitted, Panel
+from elman.tasks.forecast.panel import Batch, Panel
 from elman.tasks.forecast.scores import by_step, mape_by_step, point, scores_of
 from elman.tasks.pace import expectation
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 from elman.wording import counted
 
-SCORED = 1024  # windows at once, where none is trained on
-STEPS = 6000  # updates after which a small data set has been learnt
+TRIED = 0.25  # share of the time in which ways to forecast are tried
+ENOUGH = 600  # updates
 
 
 @dataclass(frozen=True)
@@ -82,53 +84,37 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     def plan(
         self, dataset: Panel, options: ForecastOptions, budget: Budget
     ) -> Plan[ForecastOptions]:
-        how = dataset.settings
-        count = min(len(dataset.train), options.windows or len(dataset.train))
-        batch = budget.batch_size or int(np.clip(count // 20, 8, 256))
-        several = len(dataset.lengths) > 1
-        hidden = options.hidden_size or ((256,) if options.segment else (64,))
-        identity = options.identity
-        if identity is None:
-            identity = hidden[0] // 2 if options.segment and several else 0
-        if options.segment and identity >= hidden[0]:
-            raise UserError(f"--identity {identity}: needs less than --hidden-size {hidden[0]}")
-        settled = replace(
-            options,
-            hidden_size=hidden,
-            dropout=given(options.dropout, 0.1),
-            weight_drop=options.weight_drop or 0.0,
-            horizon=how.horizon,
-            look_back=how.look_back,
-            season=how.season,
-            calendar=how.calendar or ("none",),
-            scaling=how.scaling,
-            identity=identity,
-            test_data=naming.lasting(options.test_data),
+        ways = plans.ways(dataset, options, budget.batch_size, budget.learning_rate)
+        beside = options.beside or simple.chosen(dataset)
+        chosen = choose(
+            dataset, ways, options.share, beside, allowance(dataset, ways[0], budget), budget.device
         )
-        passes = max(10, STEPS // -(-count // batch))
-        past = len(dataset.collection.options.past_columns)
-        model = make_network(settled, how, widths_of(dataset.fitted, past))
-        epoch = self.epoch(dataset, settled, batch, 0, 0)
-        shape = f"{'/'.join(settled.cell)} of {', '.join(map(str, hidden))} units"
-        steps = f", segments of {options.segment}" if options.segment else ""
-        why = (
-            f"{shape}{steps}, from {how.look_back} values to the next {how.horizon}, "
-            f"{counted(count, 'window')}, dropout {settled.dropout:g}: "
-            + expectation(self, model, epoch, budget, passes)
-        )
-        return Plan(settled, batch, budget.learning_rate or 2e-3, why, passes)
+        way = chosen.way
+        settled = replace(way.options, beside=beside, share=chosen.share)
+        there = reading.otherwise(dataset, settled)
+        count = min(len(there.train), settled.windows or len(there.train))
+        passes = plans.passes(count, way.batch_size)
+        past = len(there.collection.options.past_columns)
+        model = make(settled, there.settings, widths_of(there.fitted, past))
+        epoch = self.epoch(there, settled, way.batch_size, 0, 0)
+        expected = expectation(self, model, epoch, budget, passes)
+        why = f"{plans.shown(way)}, {counted(count, 'window')}: {expected}; {told(chosen, there)}"
+        return Plan(settled, way.batch_size, way.learning_rate, why, passes, there)
 
     def build(self, preprocessing: Mapping[str, Any], options: ForecastOptions) -> Network:
         for name in ("hidden_size", "dropout", "weight_drop", "identity"):
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
         how, settings, fitted = reading.settled(preprocessing)
-        return make_network(options, settings, widths_of(fitted, len(how.options.past_columns)))
+        return make(options, settings, widths_of(fitted, len(how.options.past_columns)))
 
     def epoch(
         self, dataset: Panel, options: ForecastOptions, batch_size: int, seed: int, epoch: int
     ) -> Epoch[Batch]:
-        order = np.random.default_rng((seed, epoch)).permutation(len(dataset.train))
+        random = np.random.default_rng((seed, epoch))
+        if options.smoothing:
+            return Batches(dataset, esrnn.drawn(dataset.train, random), batch_size)
+        order = random.permutation(len(dataset.train))
         return Batches(dataset, order[: options.windows], batch_size)
 
     def loss(
@@ -136,7 +122,9 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     ) -> tuple[Tensor, int, Carry]:
         assert isinstance(model, Network)
         there = Batch(*(part.to(device) for part in batch))
-        return *networks.loss(model, there, *model.answers(there)), None
+        each = each_of(model)
+        found = [networks.loss(one, there, *one.answers(there)) for one in each]
+        return torch.stack([total for total, _ in found]).mean(), found[0][1], None
 
     def validate(
         self, model: nn.Module, dataset: Panel, options: ForecastOptions, device: str
@@ -204,30 +192,15 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
 TASK = Forecast()
 
 
-def widths_of(fitted: Fitted, past: int) -> Widths:
-    """How many numbers a network reads of each kind."""
-    static = len(fitted.static.mean) + sum(map(len, fitted.words))
-    return Widths(past, len(fitted.known.mean), static, len(fitted.names))
-
-
-def forecasts(
-    model: nn.Module, dataset: Panel, windows: NDArray[np.int64], device: str
-) -> tuple[NDArray[np.float64], Loss]:
-    """Forecasts [N, H, Q] in the units of the data, quantiles rising, and their loss.
-
-    The loss is not finite where a window ends in the future.
-    """
-    assert isinstance(model, Network)
-    parts, loss = [], Loss(0.0, 0)
-    with torch.no_grad():
-        for start in range(0, len(windows), SCORED):
-            batch = dataset.batch(windows[start : start + SCORED])
-            there = Batch(*(part.to(device) for part in batch))
-            made = model(there.inputs)
-            total, count = networks.loss(model, there, made, there.target)
-            loss = loss + Loss(float(total), count)
-            parts.append(dataset.unscaled(made.double().cpu().numpy(), batch))
-    return np.sort(np.concatenate(parts), 2), loss
+def allowance(dataset: Panel, first: Way, budget: Budget) -> Allowance:
+    """How long the ways may be tried: a quarter of the time, or, of a run in epochs, about as many
+    updates as it has, or a quarter of them where they are many."""
+    if budget.epochs is None:
+        assert budget.seconds is not None
+        return Allowance(TRIED * budget.seconds, None)
+    count = min(len(dataset.train), first.options.windows or len(dataset.train))
+    steps = budget.epochs * -(-count // first.batch_size)
+    return Allowance(None, min(steps, max(ENOUGH, int(TRIED * steps))))
 
 
 def answers(

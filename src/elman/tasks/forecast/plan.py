@@ -1,0 +1,159 @@
+"""What a forecaster is made like: sizes by the data, and the ways to forecast that are tried."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from elman.errors import UserError
+from elman.options import given
+from elman.tasks import naming
+from elman.tasks.forecast.choice import Way
+from elman.tasks.forecast.options import ForecastOptions
+from elman.tasks.forecast.panel import Panel
+
+STEPS = 6000  # updates after which a small data set has been learnt
+MANY = 2000  # windows from which on one network is enough
+
+
+def ways(
+    panel: Panel, options: ForecastOptions, batch_size: int | None, learning_rate: float | None
+) -> list[Way]:
+    """The ways to forecast that what the user left open allows, the likeliest first, settled."""
+    found: list[Way] = []
+    for told, changes in _changes(panel, options):
+        try:
+            own = settled(panel, replace(options, **changes))
+        except UserError:
+            if not found:  # of what the user asked for
+                raise
+            continue
+        if own not in [way.options for way in found]:
+            found.append(
+                Way(told, own, batch_size or _batch_size(panel, own), learning_rate or 2e-3)
+            )
+    return found
+
+
+def _changes(panel: Panel, options: ForecastOptions) -> list[tuple[str, dict[str, Any]]]:
+    """What each way sets of that which was left open."""
+    how, season, H = panel.settings, panel.settings.season, panel.settings.horizon
+    room = min(_training(panel)) - H
+    log = options.log is None and _grows(panel)
+    seasonal = season > 1 and options.seasonal is None and room > 5 * season
+    open_segment = (
+        options.segment is None
+        and options.steps_ahead == "direct"
+        and not any(options.bidirectional)
+    )
+    plain: dict[str, Any] = {"look_back": how.look_back}
+    logs = {"log": True} if log else {}
+    listed: list[tuple[str, dict[str, Any]]] = []
+    if log:
+        listed.append(("logarithms", plain | logs))
+    listed.append(("values", plain))
+    if seasonal:
+        series = {"seasonal": True} | ({"scaling": "series"} if options.scaling is None else {})
+        listed.append(("differences from the season before", plain | logs | series))
+    if open_segment:
+        wanted = 7 * season if season > 1 else 4 * H
+        long = options.look_back or _multiple(wanted, season, room // 2)
+        size = _segment(long, season, H)
+        if size > 1:
+            window = {"scaling": "window"} if options.scaling is None else {}
+            told = f"segments of {size}"
+            listed.append((told, logs | window | {"look_back": long, "segment": size}))
+    if options.scaling is None:
+        listed.append(("scaled by the window", plain | logs | {"scaling": "window"}))
+        listed.append(("scaled by the series", plain | logs | {"scaling": "series"}))
+    if options.look_back is None and 2 * how.look_back <= room // 2:
+        listed.append(("a longer look-back", logs | {"look_back": 2 * how.look_back}))
+    return listed
+
+
+def _multiple(wanted: int, season: int, room: int) -> int:
+    """At most so many values, of whole seasons where one fits."""
+    count = max(1, min(wanted, room))
+    return max(1, count // season) * season if season <= count else count
+
+
+def _segment(look_back: int, season: int, horizon: int) -> int:
+    """How many values a step reads at once: a part of a season, about a quarter of what is ahead;
+    1 where none divides the look-back."""
+    fits = [n for n in range(2, min(48, season, look_back) + 1) if look_back % n == 0]
+    wanted = max(2, min(season, horizon))
+    return min(fits, key=lambda n: abs(n - wanted), default=1)
+
+
+def _training(panel: Panel) -> list[int]:
+    """How many values of each series lie in the training part."""
+    ends = np.zeros(len(panel.lengths), dtype=np.int64)
+    np.maximum.at(ends, panel.train[:, 0], panel.train[:, 1] + panel.settings.horizon)
+    return [int(end) for end in ends if end]
+
+
+def _grows(panel: Panel) -> bool:
+    """Whether values are so far above 0 that logarithms can be taken of those to come, too."""
+    series = [one.y for one in panel.collection.series]
+    if min(float(y.min()) for y in series) <= 0:
+        return False
+    far = [float(y.min()) > 0.1 * float(np.median(y)) for y in series]
+    return sum(far) >= 0.9 * len(far)
+
+
+def settled(panel: Panel, options: ForecastOptions) -> ForecastOptions:
+    """The options with sizes and all that was read of the data."""
+    how = panel.settings
+    several = len(panel.lengths) > 1
+    segment = options.segment or 0
+    hidden = options.hidden_size or ((128,) if segment else (64,))
+    identity = options.identity
+    if identity is None:
+        identity = hidden[0] // 2 if segment and several else 0
+    if segment and identity >= hidden[0]:
+        raise UserError(f"--identity {identity}: needs less than --hidden-size {hidden[0]}")
+    count = len(panel.train)
+    return replace(
+        options,
+        hidden_size=hidden,
+        dropout=given(options.dropout, 0.1),
+        weight_drop=options.weight_drop or 0.0,
+        horizon=how.horizon,
+        look_back=options.look_back or how.look_back,
+        season=how.season,
+        calendar=how.calendar or ("none",),
+        scaling=options.scaling or "last",
+        log=bool(options.log),
+        seasonal=bool(options.seasonal),
+        segment=segment,
+        identity=identity,
+        members=options.members or (3 if count < MANY else 1),
+        test_data=naming.lasting(options.test_data),
+    )
+
+
+def _batch_size(panel: Panel, options: ForecastOptions) -> int:
+    count = min(len(panel.train), options.windows or len(panel.train))
+    return int(np.clip(count // 20, 8, 256))
+
+
+def passes(count: int, batch_size: int) -> int:
+    """Passes over so many windows after which they have been learnt."""
+    return max(10, STEPS // -(-count // batch_size))
+
+
+def shown(way: Way) -> str:
+    """The network of a way, in words."""
+    own = way.options
+    assert own.hidden_size is not None
+    shape = f"{'/'.join(own.cell)} of {', '.join(map(str, own.hidden_size))} units"
+    if own.members and own.members > 1:
+        shape = f"{own.members} times {shape}"
+    read = [name for name, on in (
+        ("logarithms", own.log), ("differences from the season before", own.seasonal),
+        (f"segments of {own.segment}", own.segment),
+        (f"scaled by the {own.scaling}", own.scaling in ("series", "window")),
+    ) if on]  # fmt: skip
+    return ", ".join([shape, *read, f"from {own.look_back} values to the next {own.horizon}"])
