@@ -7,7 +7,8 @@ Each is an .npz of x [N, T, I] and y [N, T, O] or [N, O]; nothing in them was me
 - adding: the sum of the two numbers that are marked among 50 (Hochreiter and Schmidhuber 1997).
 - linear: a system of order 2 with noise of 5 %: nothing can be better than a linear recursion.
 - noise: inputs, and targets that have nothing to do with them.
-- few: 24 sequences of the first system.
+- few: 30 sequences of the first system.
+- many: 500,000 times 8 numbers, and how many of them are above the one before.
 """
 
 from __future__ import annotations
@@ -86,13 +87,19 @@ def noise(draw: np.random.Generator, sequences: int) -> tuple[Values, Values]:
     return x[..., None], draw.normal(size=(*x.shape, 1))
 
 
+def many(draw: np.random.Generator, sequences: int) -> tuple[Values, Values]:
+    x = draw.normal(size=(sequences, 8))
+    return x[..., None], (np.diff(x) > 0).sum(1)[:, None].astype(np.float64)
+
+
 SYSTEMS = {
     "wiener-hammerstein": (wiener_hammerstein, 200),
     "lorenz": (lorenz, 100),
     "adding": (adding, 5_000),
     "linear": (linear, 200),
     "noise": (noise, 200),
-    "few": (wiener_hammerstein, 24),
+    "few": (wiener_hammerstein, 30),
+    "many": (many, 500_000),
 }
 
 

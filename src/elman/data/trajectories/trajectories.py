@@ -14,6 +14,7 @@ import hashlib
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +67,10 @@ class Trajectory:
 
     def digest(self) -> bytes:
         """Equal for equal inputs, first states and targets."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> bytes:
         whole = hashlib.blake2b(digest_size=16)
         for part in (self.x, self.y, self.state, self.static):
             whole.update(str(part.shape).encode() + part.tobytes())

@@ -118,10 +118,8 @@ class Encoder:
             return list(items)
         data = self.sequences(items, targets=False)
         each = [linear.told(one, data) for one in self.linear]
-        return [
-            item._replace(linear=np.stack([part[n] for part in each]).astype(np.float32))
-            for n, item in enumerate(items)
-        ]
+        told = [np.array(parts, dtype=np.float32) for parts in zip(*each, strict=True)]
+        return [item._replace(linear=own) for item, own in zip(items, told, strict=True)]
 
     def sequences(self, items: Sequence[Encoded], *, targets: bool = True) -> Sequences:
         """As linear answers read them."""

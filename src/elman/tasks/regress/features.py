@@ -69,16 +69,19 @@ def featured_from_json(data: Mapping[str, Any]) -> Featured:
 
 def features_of(x: Sequence[Values], known: Values, last: int) -> Values:
     """[N, F]; of a sequence with fewer than `last` steps the first stands for those before it."""
-    rows = []
-    for one in x:
-        T = len(one)
+    lengths = np.array([len(one) for one in x])
+    found = np.empty((len(x), width_of(x[0].shape[1], known.shape[1], last)))
+    for T in np.unique(lengths).tolist():
+        numbers = np.flatnonzero(lengths == T)
+        some = np.stack([x[n] for n in numbers])  # [n, T, I]
         time = np.arange(T) - (T - 1) / 2
-        slope = time @ one / max(float(time @ time), 1.0)
-        parts = [one[-1], one.mean(0), one.std(0), one.min(0), one.max(0), slope, [np.log(T)]]
+        slope = time @ some / max(float(time @ time), 1.0)
+        parts = [some[:, -1], some.mean(1), some.std(1), some.min(1), some.max(1), slope]
+        parts.append(np.full((len(some), 1), np.log(T)))
         if last:
-            parts.append(one[np.maximum(np.arange(T - last, T), 0)].reshape(-1))
-        rows.append(np.concatenate(parts))
-    return np.concatenate([np.stack(rows), known], 1)
+            parts.append(some[:, np.maximum(np.arange(T - last, T), 0)].reshape(len(some), -1))
+        found[numbers] = np.concatenate([*parts, known[numbers]], 1)
+    return found
 
 
 def width_of(inputs: int, known: int, last: int) -> int:
