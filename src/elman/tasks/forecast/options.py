@@ -14,7 +14,7 @@ from elman.tasks.networks import NetworkOptions
 # As naive.py names them.
 Beside: TypeAlias = Literal[
     "last-value", "last-season", "last-week", "day-and-week", "drift", "mean", "smoothing", "theta",
-    "both",
+    "both", "autoregression",
 ]  # fmt: skip
 
 
@@ -61,7 +61,8 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         Width of what is learnt of each series by its name; 0 for nothing.
     beside
         Simple forecast that the network's is mixed with: last-value, last-season, last-week,
-        day-and-week, drift, mean, smoothing, theta or both; chosen in back-tests if not given.
+        day-and-week, drift, mean, smoothing, theta, both of these, or autoregression; chosen in
+        back-tests if not given.
     share
         Share of the network in the mixture, from 0 to 1, which is the network alone; found in
         back-tests if not given.
@@ -69,7 +70,8 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         Train so many networks and forecast the median of theirs.
     smoothing
         Smooth level and these seasons of each series, by shares that are learnt together with a
-        network for what is left (ES-RNN): 24,168; 1 for the level alone.
+        network for what is left (ES-RNN): 24,168; 1 for the level alone, 0 for nothing; chosen in
+        back-tests if not given.
     loss
         Error to make small: squared, absolute, squared and then absolute, or by shares.
     quantiles
@@ -95,7 +97,7 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
     beside: Beside | None = None
     share: float | None = None
     members: int | None = None
-    smoothing: tuple[int, ...] = ()
+    smoothing: tuple[int, ...] | None = None
     loss: Literal["mse", "mae", "huber", "smape"] = "mae"
     quantiles: tuple[float, ...] = ()
 
@@ -106,7 +108,9 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         require_range(self, ("identity",), 0, 4096)
         require_range(self, ("quantiles", "share"), 0, 1)
         require_range(self, ("members",), 1, 100)
-        require_range(self, ("smoothing",), 1, 100_000)
+        require_range(self, ("smoothing",), 0, 100_000)
+        if self.smoothing is not None:
+            object.__setattr__(self, "smoothing", tuple(m for m in self.smoothing if m))
         for q in self.quantiles:
             require(self, "quantiles", 0 < q < 1, "values between 0 and 1")
         known = not self.quantiles or 0.5 in self.quantiles

@@ -10,11 +10,14 @@ import numpy as np
 from elman.errors import UserError
 from elman.options import given
 from elman.tasks import naming
+from elman.tasks.forecast import esrnn
 from elman.tasks.forecast.choice import Way
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Panel
 
 STEPS = 6000  # updates after which a small data set has been learnt
+MANY_SERIES = 20  # from which on smoothing and network are trained as one
+SMOOTHED_STEPS = 300  # updates of networks that smooth, each of all steps of its windows
 MANY = 2000  # windows from which on one network is enough
 
 
@@ -30,10 +33,9 @@ def ways(
             if not found:  # of what the user asked for
                 raise
             continue
+        rate = learning_rate or (3e-3 if own.smoothing else 2e-3)
         if own not in [way.options for way in found]:
-            found.append(
-                Way(told, own, batch_size or _batch_size(panel, own), learning_rate or 2e-3)
-            )
+            found.append(Way(told, own, batch_size or _batch_size(panel, own), rate))
     return found
 
 
@@ -51,6 +53,16 @@ def _changes(panel: Panel, options: ForecastOptions) -> list[tuple[str, dict[str
     plain: dict[str, Any] = {"look_back": how.look_back}
     logs = {"log": True} if log else {}
     listed: list[tuple[str, dict[str, Any]]] = []
+    smoothing = {"smoothing": options.smoothing or esrnn.usual(season, H, room)[0]}
+    smooth = smoothing | {"seasonal": False, "segment": 0}
+    if options.look_back is None:
+        smooth["look_back"] = esrnn.usual(max(smoothing["smoothing"]), H, room)[1]
+    smooth_way = ("exponential smoothing", plain | logs | smooth)
+    if options.smoothing:
+        return [smooth_way]
+    plain["smoothing"] = ()
+    if options.smoothing is None and len(panel.lengths) >= MANY_SERIES:
+        listed.append(smooth_way)
     if log:
         listed.append(("logarithms", plain | logs))
     listed.append(("values", plain))
@@ -108,7 +120,7 @@ def settled(panel: Panel, options: ForecastOptions) -> ForecastOptions:
     how = panel.settings
     several = len(panel.lengths) > 1
     segment = options.segment or 0
-    hidden = options.hidden_size or ((128,) if segment else (64,))
+    hidden = options.hidden_size or ((128,) if segment else (48,) if options.smoothing else (64,))
     identity = options.identity
     if identity is None:
         identity = hidden[0] // 2 if segment and several else 0
@@ -128,6 +140,7 @@ def settled(panel: Panel, options: ForecastOptions) -> ForecastOptions:
         log=bool(options.log),
         seasonal=bool(options.seasonal),
         segment=segment,
+        smoothing=options.smoothing or (),
         identity=identity,
         members=options.members or (3 if count < MANY else 1),
         test_data=naming.lasting(options.test_data),
@@ -136,12 +149,13 @@ def settled(panel: Panel, options: ForecastOptions) -> ForecastOptions:
 
 def _batch_size(panel: Panel, options: ForecastOptions) -> int:
     count = min(len(panel.train), options.windows or len(panel.train))
-    return int(np.clip(count // 20, 8, 256))
+    return 32 if options.smoothing else int(np.clip(count // 20, 8, 256))
 
 
-def passes(count: int, batch_size: int) -> int:
+def passes(count: int, batch_size: int, options: ForecastOptions) -> int:
     """Passes over so many windows after which they have been learnt."""
-    return max(10, STEPS // -(-count // batch_size))
+    steps = SMOOTHED_STEPS if options.smoothing else STEPS
+    return max(10, steps // -(-count // batch_size))
 
 
 def shown(way: Way) -> str:
@@ -154,6 +168,7 @@ def shown(way: Way) -> str:
     read = [name for name, on in (
         ("logarithms", own.log), ("differences from the season before", own.seasonal),
         (f"segments of {own.segment}", own.segment),
+        (f"smoothed with seasons {', '.join(map(str, own.smoothing or ()))}", own.smoothing),
         (f"scaled by the {own.scaling}", own.scaling in ("series", "window")),
     ) if on]  # fmt: skip
     return ", ".join([shape, *read, f"from {own.look_back} values to the next {own.horizon}"])

@@ -17,8 +17,8 @@ from elman.data.tables.content import BadRows
 from elman.data.tables.writer import Writer
 from elman.data.time_series.series import Collection, places_to
 from elman.errors import UserError
-from elman.tasks.forecast import model as networks
 from elman.tasks.forecast import esrnn, naive, pictures, reading
+from elman.tasks.forecast import model as networks
 from elman.tasks.forecast import plan as plans
 from elman.tasks.forecast import rivals as simple
 from elman.tasks.forecast.choice import Allowance, Way, choose, told
@@ -93,7 +93,9 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         settled = replace(way.options, beside=beside, share=chosen.share)
         there = reading.otherwise(dataset, settled)
         count = min(len(there.train), settled.windows or len(there.train))
-        passes = plans.passes(count, way.batch_size)
+        if settled.smoothing:
+            count = len(self.epoch(there, settled, 1, 0, 0))
+        passes = plans.passes(count, way.batch_size, settled)
         past = len(there.collection.options.past_columns)
         model = make(settled, there.settings, widths_of(there.fitted, past))
         epoch = self.epoch(there, settled, way.batch_size, 0, 0)
@@ -113,7 +115,9 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     ) -> Epoch[Batch]:
         random = np.random.default_rng((seed, epoch))
         if options.smoothing:
-            return Batches(dataset, esrnn.drawn(dataset.train, random), batch_size)
+            return Batches(
+                dataset, esrnn.drawn(dataset.train, dataset.settings.look_back, random), batch_size
+            )
         order = random.permutation(len(dataset.train))
         return Batches(dataset, order[: options.windows], batch_size)
 
