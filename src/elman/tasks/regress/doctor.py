@@ -22,7 +22,8 @@ def examine(dataset: Measured) -> Page:
             f"such as {told}"
         )
     known = {item.digest() for item in train.items}
-    if shared := sum(item.digest() in known for item in check.items):
+    shared = 0 if dataset.folds else sum(item.digest() in known for item in check.items)
+    if shared:
         warnings.append(
             f"{shared:,} of {len(check):,} sequences for validation stand in the training data "
             "too: the scores flatter"
@@ -38,6 +39,18 @@ def examine(dataset: Measured) -> Page:
         for name, mean, deviation in zip(dataset.targets, scale.mean, scale.deviation, strict=True)
     )
     facts.append(f"targets, mean ± standard deviation: {told}")
+    if dataset.folds:
+        steps = counted(int(dataset.lengths.sum()) // 2, "step")
+        facts.append(
+            "each sequence is told, to be scored, by networks that have not seen it (--folds 0 "
+            "holds a share back instead)"
+        )
+        return Page(
+            f"{dataset.name}: {counted(len(train), 'sequence')}, {steps}, all for training and for "
+            f"validation, by {dataset.folds} folds",
+            tuple(warnings),
+            tuple(facts),
+        )
     headline = (
         f"{dataset.name}: {counted(len(train), 'sequence')} for training, {len(check):,} for "
         "validation, "

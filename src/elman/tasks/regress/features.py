@@ -73,7 +73,7 @@ def features_of(x: Sequence[Values], known: Values, last: int) -> Values:
     found = np.empty((len(x), width_of(x[0].shape[1], known.shape[1], last)))
     for T in np.unique(lengths).tolist():
         numbers = np.flatnonzero(lengths == T)
-        some = np.stack([x[n] for n in numbers])  # [n, T, I]
+        some = np.stack([x[n] for n in numbers.tolist()])  # [n, T, I]
         time = np.arange(T) - (T - 1) / 2
         slope = time @ some / max(float(time @ time), 1.0)
         parts = [some[:, -1], some.mean(1), some.std(1), some.min(1), some.max(1), slope]

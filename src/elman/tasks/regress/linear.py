@@ -36,6 +36,12 @@ class Learnt:
     name: str
 
     @property
+    def kind(self) -> str:
+        """What it is called where folds chose different orders."""
+        recursive = isinstance(self.free, Recursion) and self.free.order.outputs > 0
+        return "a linear recursion" if recursive else "a linear model"
+
+    @property
     def worth_a_path(self) -> bool:
         """Whether a network may well begin from it."""
         return self.share < GAINED

@@ -12,6 +12,7 @@ from elman.tasks.regress.scoring import ONE_STEP, errors, tally_of
 from elman.tasks.rivals import Rival
 
 MEAN = "always the mean of the training part"
+SHOWN = 5  # names of inputs
 NEAR = 0.99  # of the error of a plainer rival: a linear answer above it is not chosen
 
 
@@ -78,14 +79,9 @@ def _linear(dataset: Measured, training: Measured, *, feedback: bool) -> tuple[f
             free[n] += a.astype(np.float32) / asked
             near[n] += b.astype(np.float32) / asked
     names = {one.name for one in learnt}
-    name = learnt[0].name if len(names) == 1 else _kind(learnt[0].name)
+    name = learnt[0].name if len(names) == 1 else learnt[0].kind
     share = float(np.mean([one.share for one in learnt]))
     return share, _rival(name, dataset, free, near, feedback)
-
-
-def _kind(name: str) -> str:
-    """What it is called where folds chose different orders."""
-    return "a linear recursion" if "recursion" in name else "a linear model"
 
 
 def _copied(dataset: Measured, training: Measured) -> tuple[float, str, list[Floats]] | None:
@@ -107,10 +103,12 @@ def _copied(dataset: Measured, training: Measured) -> tuple[float, str, list[Flo
         told.append(dataset.encoder.y.scaled(values if every else values[0]))
     names = training.columns.inputs
     named = len(names) == x.shape[1]
-    each = dict.fromkeys(names[k] if named else f"number {k + 1}" for k in nearest.tolist())
-    what = "input" if len(each) == 1 else "inputs"
-    last = "as it is" if every else "at its last step"
-    return share, f"the {what} {', '.join(each)} {last}", told
+    each = list(dict.fromkeys(names[k] if named else f"{k + 1}" for k in nearest.tolist()))
+    if len(each) == 1:
+        return share, f"the input {each[0]} {'as it is' if every else 'at its last step'}", told
+    shown = ", ".join(each[:SHOWN]) + (", …" if len(each) > SHOWN else "")
+    last = "as they are" if every else "at their last steps"
+    return share, f"the inputs {shown} {last}", told
 
 
 def _raw(

@@ -43,7 +43,8 @@ from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 from elman.wording import counted
 
-PASSES = 300
+PASSES, FEWEST_PASSES = 300, 3
+UPDATES = 6_000  # of the weights, after which the learning rate has fallen, within those passes
 PARTS, LONGEST_PART = 10, 200  # of a single sequence: how many at least, and their steps
 FOLDS = 5
 FEW = {
@@ -127,7 +128,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         self, dataset: Measured, options: RegressOptions, budget: Budget
     ) -> Plan[RegressOptions]:
         start = _start(options, dataset.columns)
-        batch = budget.batch_size or max(4, min(64, dataset.trained // 16))
+        batch = budget.batch_size or _batch(dataset.trained)
         rate = budget.learning_rate or 5e-3
         settled = replace(
             options,
@@ -144,16 +145,19 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             Regressor(settled, dataset.encoder),
             self.epoch(dataset, settled, batch, 0, 0),
         )
+        passes = max(FEWEST_PASSES, min(PASSES, UPDATES // len(epoch)))
         assert settled.hidden_size
         units = ", ".join(map(str, settled.hidden_size))
         columns = dataset.columns
         from_ = {"given": columns.states, "encoded": columns.statics}.get(start, ())
+        beside = f", beside {dataset.learnt[0].kind}" if settled.linear else ""
+        many = f"{settled.members} networks, each " if settled.members > 1 else ""
         why = (
-            f"{'/'.join(settled.cell)} of {units} units, first state {start}"
-            f"{' from ' + ', '.join(from_) if from_ else ''}: "
-            + expectation(self, model, epoch, budget, PASSES)
+            f"{many}{'/'.join(settled.cell)} of {units} units, first state {start}"
+            f"{' from ' + ', '.join(from_) if from_ else ''}{beside}: "
+            + expectation(self, model, epoch, budget, passes)
         )
-        return Plan(settled, batch, rate, why, PASSES)
+        return Plan(settled, batch, rate, why, passes)
 
     def build(self, preprocessing: Mapping[str, Any], options: RegressOptions) -> Regressor:
         for name in ("hidden_size", "dropout", "weight_drop", "initial_state"):
@@ -273,6 +277,11 @@ class Regress(Task[RegressOptions, Measured, Batch]):
 
 
 TASK = Regress()
+
+
+def _batch(sequences: int) -> int:
+    """How many are trained on side by side: more where they are many, and each tells little."""
+    return max(4, min(64, sequences // 16), min(512, sequences // 300))
 
 
 def _check(options: RegressOptions, columns: Columns, shown: str) -> None:
