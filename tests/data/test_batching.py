@@ -181,6 +181,27 @@ def test_a_bucket_holds_each_sequence_once_beside_those_of_about_its_length(
         assert all(high <= low for (_, high), (low, _) in itertools.pairwise(spans))
 
 
+@given(
+    count=st.integers(1, 80), batch_size=sizes, seed=st.none() | st.integers(0, 9),
+    most=st.integers(1, 30),
+)  # fmt: skip
+def test_buckets_by_tokens_are_as_full_as_they_may_be(
+    count: int, batch_size: int, seed: int | None, most: int
+) -> None:
+    lengths, tokens = (
+        lengths_of(count, 3),
+        np.random.default_rng(count).integers(1, most + 1, count),
+    )
+    buckets = Buckets(lengths, batch_size, seed=seed, tokens=tokens)
+    batches = [buckets[k] for k in range(len(buckets))]
+    assert sorted(np.concatenate(batches).tolist()) == list(range(count))
+    full = batch_size * tokens.mean()
+    assert all(tokens[batch].sum() <= full or len(batch) == 1 for batch in batches)
+    if seed is None:  # the next one would not have fitted
+        for batch, after in itertools.pairwise(batches):
+            assert tokens[batch].sum() + tokens[after[0]] > full
+
+
 def test_buckets_are_drawn_anew_by_each_seed_and_alike_by_one() -> None:
     lengths = lengths_of(300, 1)
 

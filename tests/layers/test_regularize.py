@@ -6,7 +6,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from elman import cells
 from elman.layers.recurrent import Recurrent
-from elman.layers.regularize import locked_dropout, weight_drop, zoneout_shares
+from elman.layers.regularize import dropout, locked_dropout, weight_drop, zoneout_shares
 
 
 def test_a_locked_mask_is_the_same_at_all_steps_and_keeps_the_mean() -> None:
@@ -28,6 +28,24 @@ def test_a_locked_mask_follows_each_packed_sequence() -> None:
         assert torch.equal(y[at : at + n], first[:n])
         at += n
     assert not torch.equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.93])
+def test_dropout_drops_its_share_and_keeps_the_mean(p: float) -> None:
+    torch.manual_seed(1)
+    x = torch.full((403, 507), 2.0, dtype=torch.float64, requires_grad=True)
+    y = dropout(x, p, training=True)
+    kept = y != 0
+    spread = (p * (1 - p) / x.numel()) ** 0.5
+    assert abs(float(kept.double().mean()) - (1 - p)) < 5 * spread
+    assert torch.allclose(y[kept], torch.tensor(2 / (1 - p), dtype=torch.float64), rtol=1e-3)
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    assert torch.equal(gradient * 2, y.detach())
+    for one in (kept, kept.T):  # rows and columns alike, none of them as its neighbour
+        share = one.double().mean(0)
+        assert float((share - share.mean()).abs().max()) < 6 * (p * (1 - p) / len(one)) ** 0.5
+        assert not bool((one[:, 1:] == one[:, :-1]).all(0).any())
+    assert dropout(x, p, training=False) is x and not dropout(x, 1.0, training=True).any()
 
 
 def test_nothing_is_dropped_outside_training() -> None:

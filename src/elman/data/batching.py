@@ -194,11 +194,17 @@ class Buckets:
     Their numbers are shuffled by the seed, sorted by length within stretches of `STRETCH` batches,
     and cut into batches, whose order is shuffled again. With `seed` None they come sorted by
     length, the longest first. The last batch may be smaller than B.
+
+    With `tokens`, of each sequence how many it has, a batch holds no more of them than B sequences
+    have on average, but one sequence at least: so short ones come in larger batches.
     """
 
     STRETCH = 50
 
-    def __init__(self, lengths: NDArray[np.int64], batch_size: int, *, seed: int | None) -> None:
+    def __init__(
+        self, lengths: NDArray[np.int64], batch_size: int, *, seed: int | None,
+        tokens: NDArray[np.int64] | None = None,
+    ) -> None:  # fmt: skip
         count = len(lengths)
         if seed is None:
             order = np.argsort(-lengths, kind="stable")
@@ -209,6 +215,8 @@ class Buckets:
                 part = order[start : start + stretch]
                 order[start : start + stretch] = part[np.argsort(-lengths[part], kind="stable")]
         self._batches = [order[k : k + batch_size] for k in range(0, count, batch_size)]
+        if tokens is not None:
+            self._batches = _cut(order, tokens, batch_size * float(tokens.mean()))
         if seed is not None:
             self._batches = [self._batches[k] for k in draw.permutation(len(self._batches))]
 
@@ -219,6 +227,20 @@ class Buckets:
         """The numbers of the sequences of batch k."""
         _check(k, len(self))
         return self._batches[k]
+
+
+def _cut(
+    order: NDArray[np.int64], tokens: NDArray[np.int64], most: float
+) -> list[NDArray[np.int64]]:
+    """`order` in pieces of at most so many tokens, of one sequence at least."""
+    until = np.cumsum(tokens[order])
+    pieces, start = [], 0
+    while start < len(order):
+        before = until[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(until, before + most, side="right")))
+        pieces.append(order[start:stop])
+        start = stop
+    return pieces
 
 
 def padded(sequences: Sequence[NDArray[Any]]) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ from elman.tasks.translate.data import (
     make_encoder,
 )
 from elman.tasks.translate.options import Level, TranslateOptions
-from elman.tasks.translate.scores import scores_of
+from elman.tasks.translate.scores import scored
 from elman.tasks.translate.task import TASK
 
 SOURCES = ["The cat sat on the mat.", "The dog sat.", "A cat and a dog saw the mat.", "It is I."]
@@ -206,7 +206,7 @@ def test_answers_are_written_in_the_form_of_the_training_data(
         vocabulary = getattr(again, side)
         said = [vocabulary.decode(vocabulary.encode(text)) for text in texts[side]]
         assert said == [text.lower() if lowercase else text for text in texts[side]]
-        assert scores_of(said, texts[side], lowercase=lowercase)["exact"] == 1
+        assert scored(said, texts[side], lowercase=lowercase).scores["exact"] == 1
 
 
 def test_a_shared_vocabulary_is_parted_by_spaces_where_both_sides_are() -> None:

@@ -1,27 +1,29 @@
-"""What a translation is worth: the same as sacrebleu says, and what the baselines reach."""
+"""What a translation is worth: the same as sacrebleu says, of all sentences and of some."""
 
 from __future__ import annotations
 
-import math
-import random
 import sys
-from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sacrebleu
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from elman.tasks.translate import task
-from elman.tasks.translate.baseline import most_similar, unigram_nats
-from elman.tasks.translate.data import encode
-from elman.tasks.translate.options import TranslateOptions
-from elman.tasks.translate.scores import INSTALL, scores_of, short, signatures, tokenizer
+from elman.metrics import Scores
+from elman.tasks.translate.scores import INSTALL, scored, short, signatures, tokenizer
 
 ENGLISH = ["The cat sat on the mat.", "The dog saw it, too.", "It isn't I who was there."]
 GERMAN = ["Die Katze saß auf der Matte.", "Auch der Hund sah es.", "Ich war es nicht."]
 CHINESE = ["猫坐在垫子上。", "狗也看见了它。", "在那里的不是我。"]
 JAPANESE = ["猫はマットの上に座った。", "犬もそれを見た。", "そこにいたのは私ではない。"]
+
+
+def scores_of(said: list[str], true: list[str], *, lowercase: bool) -> Scores:
+    scores, tally = scored(said, true, lowercase=lowercase)
+    assert float(tally.score(tally.sums.sum(0))) == pytest.approx(next(iter(scores.values())))
+    assert (tally.unit, len(tally.sums)) == ("sentence", len(true))
+    return scores
 
 
 @pytest.mark.parametrize(
@@ -65,48 +67,21 @@ def test_without_sacrebleu_exact_matches_are_left(monkeypatch: pytest.MonkeyPatc
     assert signatures(ENGLISH, lowercase=False) == [] and "elman[metrics]" in INSTALL
 
 
-def test_the_most_similar_source_is_that_of_all_compared_one_by_one() -> None:
-    draw = random.Random(3)
-    known = [np.array(draw.choices(range(12), k=draw.randint(1, 7))) for _ in range(40)]
-    asked = [np.array(draw.choices(range(14), k=draw.randint(1, 7))) for _ in range(300)]
-    known += known[:5]  # of equals the first is taken
-    holds = Counter(token for ids in known for token in set(ids.tolist()))
-
-    def vector(ids: np.ndarray) -> dict[int, float]:
-        counts = Counter(ids.tolist())
-        row = {t: n * math.log((1 + len(known)) / (1 + holds[t])) for t, n in counts.items()}
-        length = math.sqrt(sum(x * x for x in row.values())) or 1.0
-        return {t: x / length for t, x in row.items()}
-
-    rows = [vector(ids) for ids in known]
-    found = most_similar(known, asked, 14)
-    assert len(found) == len(asked) and max(found) < 40
-    for ids, k in zip(asked, found, strict=True):
-        ours = vector(ids)
-        cosines = [sum(x * row.get(t, 0.0) for t, x in ours.items()) for row in rows]
-        assert cosines[k] > max(cosines) - 1e-6  # float32's rounding
-    assert most_similar(known, known, 14)[:5] == most_similar(known, known[-5:], 14)
+words = st.lists(st.sampled_from(["The", "the", "cat", "sat", "on", "a", "mat", "."]), max_size=9)
 
 
-def test_nats_of_a_token_by_how_often_it_comes() -> None:
-    known, asked = [np.array([0, 0, 1, 3])], [np.array([0, 2]), np.array([3])]
-    # With one added to each of four: 3, 2, 1 and 2 of 8.
-    expected = -(math.log(3 / 8) + math.log(1 / 8) + math.log(2 / 8)) / 3
-    assert unigram_nats(known, asked, 4) == pytest.approx(expected)
-
-
-def test_of_large_data_a_part_is_scored_and_compared(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@given(pairs=st.lists(st.tuples(words, words), min_size=1, max_size=5), lowercase=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_counts_of_sentences_add_up_to_the_bleu_of_any_of_them(
+    pairs: list[tuple[list[str], list[str]]], lowercase: bool
 ) -> None:
-    rows = "".join(f"the {k} cats{k}\t{k}只猫\n" for k in range(200))
-    (tmp_path / "t.tsv").write_text(rows, encoding="utf-8")
-    monkeypatch.setattr(task, "MOST_HELD", 20)
-    monkeypatch.setattr(task, "MOST_KNOWN", 60)
-    options = TranslateOptions()
-    dataset = task.TASK.read([str(tmp_path / "t.tsv")], options, 0.5)
-    assert 15 <= len(dataset.check) <= 25 and dataset.trained >= 175
-    # Whoever is asked for is known, in one of the places that are compared: so it is found.
-    asked = dataset.train.pick(range(0, dataset.trained, 3))
-    same = encode("t", dataset.train, asked, dataset.encoder, None, dataset.bad)
-    name, scores = task.TASK.baseline(same, options, dataset)
-    assert "most similar" in name and scores["exact"] > 0.6  # not all: 12 has the letters of 21
+    said, true = ([" ".join(side) for side in sides] for sides in zip(*pairs, strict=True))
+    true = [f"{text} and so it was said to us" for text in true]  # long enough for BLEU to decide
+    _, tally = scored(said, true, lowercase=lowercase)
+    for some in (range(len(said)), range(0, len(said), 2)):
+        expected = sacrebleu.corpus_bleu(
+            [said[k] for k in some], [[true[k] for k in some]], lowercase=lowercase, force=True
+        ).score
+        assert float(tally.score(tally.sums[list(some)].sum(0))) == pytest.approx(expected)
+    both = np.stack([tally.sums.sum(0), tally.sums[0]])  # many sums at once, as a bootstrap asks
+    assert tally.score(both)[1] == tally.score(tally.sums[0])

@@ -23,6 +23,7 @@ from elman.data.texts.segmentation import SPACED, TOLD, is_tokenised, is_unspace
 from elman.data.texts.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
 from elman.tasks.translate.options import Level
+from elman.tasks.translate.shortlist import Among, Shortlist, shortlist
 
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
@@ -192,6 +193,29 @@ class Paired:
         part, k = (self.train, k) if k < self.trained else (self.check, k - self.trained)
         return part.sources[k]
 
+    def truth(self, k: int) -> str:
+        """The target of pair k, as it was read."""
+        part, k = (self.train, k) if k < self.trained else (self.check, k - self.trained)
+        return part.targets[k]
+
+    @cached_property
+    def tokens(self) -> Ints:
+        """Of each pair for training the tokens of both sides, by which batches are filled."""
+        n = self.trained
+        pairs = zip(self.sources[:n], self.targets[:n], strict=True)
+        return np.array([len(ours) + len(theirs) for ours, theirs in pairs], dtype=np.int64)
+
+    def shortlist(self, drawn: int) -> Shortlist | None:
+        """The tokens that targets are scored among in training, so many of them drawn."""
+        if drawn not in self._shortlists:
+            made = shortlist(self.targets[: self.trained], self.encoder.target.size + 1, drawn)
+            self._shortlists[drawn] = made
+        return self._shortlists[drawn]
+
+    @cached_property
+    def _shortlists(self) -> dict[int, Shortlist | None]:
+        return {}
+
     def lengths(self, chosen: Sequence[int]) -> Ints:
         """By which pairs are batched: the source's length, roughly, and then the target's."""
         most = max(map(len, self.targets)) + 1
@@ -209,6 +233,7 @@ class Batch(NamedTuple):
     before: Tensor  # [B, T] int64, begins with the end's id
     target_lengths: Tensor  # [B]
     target: Tensor  # [N] int64, sentence after sentence
+    among: Among | None = None  # the tokens that they are scored among; None for all
 
 
 def batch(dataset: Paired, chosen: Sequence[int]) -> Batch:
@@ -222,16 +247,21 @@ def batch(dataset: Paired, chosen: Sequence[int]) -> Batch:
 
 @dataclass(frozen=True)
 class Batches:
-    """The training batches of one epoch."""
+    """The training batches of one epoch. `seed` draws what targets are scored among."""
 
     dataset: Paired
     order: Buckets
+    short: Shortlist | None
+    seed: int
 
     def __len__(self) -> int:
         return len(self.order)
 
     def __getitem__(self, k: int) -> Batch:
-        return batch(self.dataset, self.order[k].tolist())
+        made = batch(self.dataset, self.order[k].tolist())
+        if self.short is None:
+            return made
+        return made._replace(among=self.short.among(made.target.numpy(), (self.seed, k)))
 
 
 def encode(

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 
 from elman.layers.recurrent import Recurrent
-from elman.layers.regularize import locked_dropout
+from elman.layers.regularize import dropout, locked_dropout
 from elman.options import given
 from elman.search import Step
 from elman.tasks.reader import recurrent
@@ -189,8 +189,11 @@ class Translator(nn.Module):
         context = self._drop(state[-1][0].transpose(0, 1).flatten(1))
         return Source(memory, keys, alive, context, self.bridge(state))
 
-    def forward(self, source: Source, before: Tensor, lengths: Tensor) -> Tensor:
-        """Scores [N, V + 1] of the token after each of the N in `before`, sentence by sentence.
+    def forward(
+        self, source: Source, before: Tensor, lengths: Tensor, among: Tensor | None = None
+    ) -> Tensor:
+        """Scores [N, V + 1] of the token after each of the N in `before`, sentence by sentence; of
+        the tokens `among` [C] alone, [N, C], if they are given.
 
         `before` [B, T] int64 begins with the end's id in every row; `lengths` [B] on the CPU.
         """
@@ -198,8 +201,14 @@ class Translator(nn.Module):
         if self.training and self.how.scheduled_sampling:
             before = self._guessed(source, before, lengths, real)
         read, _ = self._read(source, before, lengths)
-        scores: Tensor = self.output(self._drop(read[real]))
-        return scores
+        read = self._drop(read[real])
+        if among is None:
+            scores: Tensor = self.output(read)
+            return scores
+        weight, bias = (
+            part.index_select(0, among) for part in (self.output.weight, self.output.bias)
+        )
+        return F.linear(read, weight, bias)
 
     def attended(self, source: Source, before: Tensor, lengths: Tensor) -> Tensor:
         """The shares [B, T, S] of the source's tokens at each step; [B, T, 0] without attention."""
@@ -309,7 +318,7 @@ class Translator(nn.Module):
         return torch.where(own, guesses, before)
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.how.dropout or 0.0, self.training)
+        return dropout(x, self.how.dropout or 0.0, training=self.training)
 
 
 def _table(table: nn.Embedding, x: Tensor) -> Tensor | None:

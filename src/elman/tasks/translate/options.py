@@ -67,6 +67,10 @@ class TranslateOptions(NetworkOptions, TableOptions):
         Take the embedding of the target as the weights of the output (--tied=false: do not).
     token_dropout
         Share of the tokens read as <unk> in training, on both sides.
+    shortlist
+        Score tokens in training among the most frequent ones and, of the others, those of the
+        batch and so many drawn at random, which stand for the rest; 0 for all tokens. By the size
+        of the vocabulary if not given.
     label_smoothing
         Share of the probability that training gives to all tokens alike.
     scheduled_sampling
@@ -94,12 +98,14 @@ class TranslateOptions(NetworkOptions, TableOptions):
     embedding: int | None = None
     tied: bool = True
     token_dropout: float | None = None
+    shortlist: int | None = None
     label_smoothing: float | None = None
     scheduled_sampling: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_range(self, ("vocabulary",), 2, 1_000_000)
+        require_range(self, ("shortlist",), 0, 1_000_000)
         require_range(self, ("longest",), 1, 65_536)
         require_range(self, ("embedding",), 1, 16_384)
         require_range(self, ("decoder_hidden_size",), 1, 16_384)

@@ -6,19 +6,33 @@ import importlib.util
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.chance import Tally, shares
 from elman.data.texts.vocabulary import CJK
 from elman.tasks.task import Scores
 
+Floats = NDArray[np.float64]
+
 INSTALL = "BLEU and chrF need sacrebleu: pip install 'elman[metrics]'"
+UNIT = "sentence"
 FEW = 4  # words of a target on average below which BLEU, made of runs of four, says little
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _KANA = re.compile("[\u3040-\u30ff]")
 _CJK = re.compile(f"[{CJK}]")
 
 
-def scores_of(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> Scores:
+class Scored(NamedTuple):
+    """Scores, the one that decides first, and how that is counted from the sentences."""
+
+    scores: Scores
+    tally: Tally
+
+
+def scored(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> Scored:
     """BLEU and chrF in [0, 100], and the share of exact matches, of translations and references.
 
     BLEU stands first, but for targets of fewer than four words on average. Without sacrebleu there
@@ -27,12 +41,43 @@ def scores_of(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> S
     if lowercase:
         said, true = [s.lower() for s in said], [t.lower() for t in true]
     pairs = zip(said, true, strict=True)
-    exact = sum(_alike(s) == _alike(t) for s, t in pairs) / len(true)
-    found = {"exact": exact}
+    hits = np.array([_alike(s) == _alike(t) for s, t in pairs], dtype=np.float64)
+    found = {"exact": float(hits.mean())}
+    tally = shares(UNIT, hits, np.ones(len(hits)))
     if counters := _counters(true, lowercase=lowercase):
         of = {name: c.corpus_score(said, [true]).score for name, c in counters.items()}
-        found = found | of if short(true) else of | found
-    return found
+        if short(true):
+            return Scored(found | of, tally)
+        return Scored(of | found, Tally(UNIT, _counts(said, true, lowercase), bleu))
+    return Scored(found, tally)
+
+
+def _counts(said: Sequence[str], true: Sequence[str], lowercase: bool) -> Floats:
+    """What BLEU is counted from, of each sentence [N, 10]: the tokens of translation and reference,
+    of n from 1 to 4 the n-grams that are right, and those that there are."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    # The order changes no counts, but sentences without it are warned of.
+    counter = BLEU(lowercase=lowercase, tokenize=tokenizer(true), effective_order=True)
+    found = [counter.sentence_score(s, [t]) for s, t in zip(said, true, strict=True)]
+    rows = [[one.sys_len, one.ref_len, *one.counts, *one.totals] for one in found]
+    return np.array(rows, dtype=np.float64).reshape(-1, 10)
+
+
+def bleu(sums: Floats) -> Floats:
+    """BLEU in [0, 100] of such counts, added up, [..., 10] -> [...].
+
+    Papineni et al. 2002, doi:10.3115/1073083.1073135; where no n-gram of some n is right, the share
+    is 1/2, 1/4, ... of one, in turn (sacrebleu's smoothing "exp").
+    """
+    lengths, right, total = sums[..., :2], sums[..., 2:6], sums[..., 6:]
+    none = right == 0
+    instead = 0.5 ** np.cumsum(none, -1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.where(none, instead, right) / total
+        brevity = np.minimum(0.0, 1 - lengths[..., 1] / lengths[..., 0])
+        found: Floats = 100 * np.exp(brevity + np.log(precision).mean(-1))
+    return np.where(none.all(-1) | (total == 0).any(-1), 0.0, found)
 
 
 def signatures(true: Sequence[str], *, lowercase: bool) -> list[str]:

@@ -27,7 +27,7 @@ from elman.tasks.decoding import Decoding
 from elman.tasks.pace import epoch_seconds, expectation
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
-from elman.tasks.translate import baseline, pictures, predict
+from elman.tasks.translate import pictures, predict
 from elman.tasks.translate.data import (
     Batch,
     Batches,
@@ -40,13 +40,14 @@ from elman.tasks.translate.data import (
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.pictures import Looked
-from elman.tasks.translate.scores import INSTALL, scores_of, signatures
+from elman.tasks.translate.rivals import rivals
+from elman.tasks.translate.scores import INSTALL, scored, signatures
+from elman.tasks.translate.shortlist import Among, cross_entropy, wanted
 from elman.tasks.translate.writing import Translating, Translation
 from elman.wording import counted
 
 SCORED = 64  # pairs at once, where none is trained on
 MOST_HELD = 3_000  # pairs kept for validation, so that large data is not scored for minutes
-MOST_KNOWN = 100_000  # pairs for training among which the most similar is looked for
 SHOWN = 5  # sentences of a sample
 LISTED = 10  # sentences in the report
 DRAWN = 4  # matrices of attention
@@ -112,8 +113,9 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         )
 
     def losses_apart(self, options: TranslateOptions) -> str:
-        smoothed = "training smooths its labels" if options.label_smoothing else ""
-        return "training guesses its inputs" if options.scheduled_sampling else smoothed
+        if options.scheduled_sampling:
+            return "training guesses its inputs"
+        return "training smooths its labels" if options.label_smoothing else ""
 
     def held_out(self, dataset: Paired) -> Paired | None:
         return dataset.tested()
@@ -167,6 +169,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             dropout=given(options.dropout, 0.3 if words else 0.1),
             weight_drop=given(options.weight_drop, 0.0),
             token_dropout=given(options.token_dropout, 0.05 if words else 0.0),
+            shortlist=given(options.shortlist, wanted(dataset.encoder.target.size + 1)),
             label_smoothing=given(options.label_smoothing, 0.1 if words else 0.0),
             validation_data=None
             if options.validation_data is None
@@ -214,9 +217,9 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         self, dataset: Paired, options: TranslateOptions, batch_size: int, seed: int, epoch: int
     ) -> Epoch[Batch]:
         draw = int(np.random.default_rng((seed, epoch)).integers(2**62))
-        return Batches(
-            dataset, Buckets(dataset.lengths(range(dataset.trained)), batch_size, seed=draw)
-        )
+        lengths = dataset.lengths(range(dataset.trained))
+        order = Buckets(lengths, batch_size, seed=draw, tokens=dataset.tokens)
+        return Batches(dataset, order, dataset.shortlist(options.shortlist or 0), draw)
 
     def loss(
         self, model: nn.Module, batch: Batch, carry: Carry, device: str
@@ -224,10 +227,16 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         assert isinstance(model, Translator)
         smoothing = model.how.label_smoothing or 0.0 if model.training else 0.0
         source = model.encode(batch.source.to(device), batch.source_lengths)
-        scores = model(source, batch.before.to(device), batch.target_lengths)
-        total = F.cross_entropy(
-            scores, batch.target.to(device), reduction="sum", label_smoothing=smoothing
-        )
+        before, lengths, among = batch.before.to(device), batch.target_lengths, batch.among
+        if among is None:
+            scores = model(source, before, lengths)
+            total = F.cross_entropy(
+                scores, batch.target.to(device), reduction="sum", label_smoothing=smoothing
+            )
+        else:
+            among = Among(*(part.to(device) for part in among))
+            scores = model(source, before, lengths, among.ids)
+            total = cross_entropy(scores, among, model.output.out_features, smoothing)
         return total, len(batch.target), None
 
     def validate(
@@ -237,10 +246,10 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         loss = self._loss(model, dataset, held, device)
         best = self._translations(model, dataset, held, device)
         said = [translations[0].text for translations in best]
-        scores = scores_of(said, dataset.check.targets, lowercase=options.lowercase)
+        scores, tally = scored(said, dataset.check.targets, lowercase=options.lowercase)
         nats = {"nats": loss.mean, "perplexity": metrics.perplexity(loss.mean)}
         counted = signatures(dataset.check.targets, lowercase=options.lowercase)
-        return Validation(loss, scores | nats, True, "; ".join(counted))
+        return Validation(loss, scores | nats, True, "; ".join(counted), tally)
 
     def _loss(self, model: nn.Module, dataset: Paired, chosen: Sequence[int], device: str) -> Loss:
         order = Buckets(dataset.lengths(chosen), SCORED, seed=None)
@@ -263,30 +272,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         return translate(texts, [dataset.sources[k] for k in chosen], keep_attention=attention)
 
     def rivals(self, dataset: Paired, options: TranslateOptions, training: Paired) -> list[Rival]:
-        every = -(-training.trained // MOST_KNOWN)
-        known = training.sources[: training.trained : every]
-        asked = dataset.sources[dataset.trained :]
-        nearest = baseline.most_similar(known, asked, dataset.encoder.source.size + 1)
-        true = dataset.check.targets
-        candidates = {
-            "the translation of the most similar source": [
-                training.train.targets[every * k] for k in nearest
-            ],
-            "the source itself": dataset.check.sources,
-        }
-        scored = {
-            name: scores_of(said, true, lowercase=options.lowercase)
-            for name, said in candidates.items()
-        }
-        first = next(iter(scored.values()))
-        decides = next(iter(first))
-        names = sorted(scored, key=lambda name: -scored[name][decides])
-        nats = baseline.unigram_nats(
-            training.targets[: training.trained], dataset.targets[dataset.trained :],
-            dataset.encoder.target.size + 1,
-        )  # fmt: skip
-        own = {"nats": nats, "perplexity": metrics.perplexity(nats)}
-        return [Rival(name, scored[name] | own) for name in names]
+        return rivals(dataset, training, lowercase=options.lowercase)
 
     def sample(
         self, model: nn.Module, dataset: Paired, options: TranslateOptions, length: int, seed: int,
