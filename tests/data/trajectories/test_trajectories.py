@@ -363,3 +363,23 @@ def test_times_that_are_not_understood_are_asked_about(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'"Time" holds no dates that are .*--time-column'):
         read(path)
     assert read(path, time_column="none").columns.sequence == ("RecordID",)
+
+
+# ---- Missing inputs ------------------------------------------------------------------------
+
+
+def test_few_missing_inputs_are_filled_with_the_value_before_and_told(tmp_path: Path) -> None:
+    rows = [f"{s},{t},{t if t not in (0, 7, 8) else ''},{t}" for s in "ab" for t in range(40)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["id,t,u,y", *rows]) + "\n")
+    columns = Columns(input_columns=("u",), target=("y",))
+    found = trajectories.read([str(path)], columns, BadRows(skip=False))
+    assert found.items[0].x[:10, 0].tolist() == [1, 1, 2, 3, 4, 5, 6, 6, 6, 9]
+    assert any("6 missing inputs filled" in fact for fact in found.facts)
+    # No step reads what comes after it: the same steps cut off give the same values.
+    for wrong, told in (({3, 4, 5, 6}, "4 steps in a row"), ({3, 9, 15, 21, 27}, "5 of 40 steps")):
+        lines = [f"a,{t},{'' if t in wrong else t},{t}" for t in range(40)]
+        path.write_text("\n".join(["id,t,u,y", *lines]) + "\n")
+        with pytest.raises(UserError, match=told) as caught:
+            trajectories.read([str(path)], columns, BadRows(skip=False))
+        assert "line 5" in str(caught.value)

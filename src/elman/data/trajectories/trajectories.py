@@ -30,6 +30,7 @@ from elman.data.tables.numerals import Numerals
 from elman.data.tables.options import TableOptions
 from elman.data.tables.reading import Reading
 from elman.data.tables.table import NOTHING, Row, Table
+from elman.data.trajectories import gaps
 from elman.data.trajectories.columns import (
     INPUTS,
     STATES,
@@ -40,6 +41,7 @@ from elman.data.trajectories.columns import (
 )
 from elman.data.trajectories.roles import Columns
 from elman.errors import UserError
+from elman.wording import counted
 
 Values = NDArray[np.float64]
 
@@ -52,7 +54,7 @@ REMEMBERED = 1_000_000  # names of sequences that must not come again
 @dataclass(frozen=True)
 class Trajectory:
     """One sequence. `where` says where it came from; `empty` where its first missing target is, and
-    what is missing.
+    what is missing; `filled` how many inputs were.
 
     While it is read, `y` is as it stands in the data; `settled` makes it [T, O], or [O].
     """
@@ -64,6 +66,7 @@ class Trajectory:
     state: Values  # [S], at the first step
     static: Values  # [K]
     empty: tuple[str, str] | None = None
+    filled: int = 0  # inputs that were missing
 
     def digest(self) -> bytes:
         """Equal for equal inputs, first states and targets."""
@@ -117,6 +120,8 @@ def read(
             where = "" if len(made) == 1 else f" in {moved:,} of {len(made):,} sequences"
             facts.append(f'rows sorted by "{columns.time}"{where}')
         items += [one.trajectory for _, one in made]
+    if filled := sum(item.filled for item in items):
+        facts.append(f"{counted(filled, 'missing input')} filled with the value before")
     if not items:
         raise bad.nothing_left(f"{data[0]}: holds no sequences")
     if columns.every_step is None:
@@ -376,10 +381,14 @@ def _of_rows(
         for name in (*columns.inputs, *columns.targets, *columns.states, *columns.statics)
     }
     empty: tuple[str, str] | None = None
+    lacking: Row | None = None  # the first whose inputs are not all there
     x, y = [], []
     for row in rows:
         try:
-            x.append([_number(row, column, numerals[column]) for column in columns.inputs])
+            given = [_number(row, c, numerals[c], or_empty=True) for c in columns.inputs]
+            x.append(given)
+            if any(map(math.isnan, given)) and lacking is None:
+                lacking = row
             if targets:
                 told = [_number(row, c, numerals[c], or_empty=True) for c in columns.targets]
                 y.append(told)
@@ -392,9 +401,16 @@ def _of_rows(
         except ValueError as error:
             bad.add(row.where, str(error))
             return None
+    inputs, filled = np.array(x).reshape(len(rows), len(columns.inputs)), 0
+    if lacking is not None:
+        try:
+            inputs, filled = gaps.filled(inputs, columns.inputs)
+        except ValueError as error:
+            bad.add(lacking.where, str(error))
+            return None
     return Trajectory(
-        name, rows[0].where, np.array(x).reshape(len(rows), len(columns.inputs)),
-        np.array(y).reshape(len(y), len(columns.targets)), np.array(state), np.array(static), empty,
+        name, rows[0].where, inputs, np.array(y).reshape(len(y), len(columns.targets)),
+        np.array(state), np.array(static), empty, filled,
     )  # fmt: skip
 
 
