@@ -35,6 +35,7 @@ from elman.decode import Sampling, Weights
 from elman.errors import ElmanError, UserError
 from elman.options import make, read_toml, shown
 from elman.run.options import TrainOptions, by_own_name, parse
+from elman.tasks.adapting import Adapting
 from elman.tasks.decoding import Decoding
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def evaluate(
     ],
     skip_bad_rows: SkipBadRows = False,
     decoding: Any = None,
+    adapting: Any = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -186,7 +188,8 @@ def evaluate(
 
     began = time.perf_counter()
     trained = api.load(run, device=device)
-    result = trained.evaluate(*data, skip_bad_rows=skip_bad_rows, **given(decoding))
+    how = given(decoding) | given(adapting)
+    result = trained.evaluate(*data, skip_bad_rows=skip_bad_rows, **how)
     tell_left_out(result.left_out)
     if result.verdict.startswith("WARNING") or (result.verdict and not as_json):
         warn(result.verdict)
@@ -277,6 +280,11 @@ for _command in (evaluate, predict):
     _command.__annotations__["decoding"] = (
         flags(Decoding, Group("For models that write sentences", sort_key=4)) | None
     )
+
+
+evaluate.__annotations__["adapting"] = (
+    flags(Adapting, Group("For language models", sort_key=5)) | None
+)
 
 
 @app.command(sort_key=5)

@@ -20,7 +20,7 @@ from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
 from elman.run.verdict import Verdict, judged, to_record
 from elman.tasks.rivals import Rival
-from elman.tasks.task import losses_apart, scored
+from elman.tasks.task import Calibrates, Keeps, losses_apart, scored
 
 __all__ = ["Evaluation", "Run", "complete", "load", "resume", "train"]
 
@@ -76,6 +76,7 @@ def complete(job: Job, listen: Listener, say: Callable[[str], None] = silent) ->
     again = refit.job_on_everything(run.folder, say) if job.how.refit else None
     if again is not None:
         _completed(again, listen)
+        refit.keep_calibration(run.folder, again.folder, again.task)
         refit.keep_scores(run.folder, again.folder)
     final = refit.place(run.path)
     return load(final, device=job.device) if job.how.refit and final.exists() else run
@@ -88,11 +89,18 @@ def _completed(job: Job, listen: Listener) -> Run:
     is_scored = bool(job.how.validation) or dataset is not job.dataset
     if is_scored:
         rivals = job.task.rivals(dataset, job.options, job.dataset)
+    if isinstance(job.task, Keeps):
+        job.task.keep(job.dataset, job.options, job.folder.path)
+        job.task.restore(job.model, job.options, job.folder.path)
     log = Log(job.folder.path / folder.METRICS)
     for event in training(job):
         log.write(event)
         listen(event)
     run = load(job.folder.path, device=job.device)
+    if isinstance(job.task, Calibrates):
+        job.task.calibrate(run.model, job.dataset, job.options, job.device)
+        _, header = checkpoint.read(job.folder.weights)
+        checkpoint.write(job.folder.weights, checkpoint.weights_of(run.model), header)
     found = Verdict({}, {})
     if is_scored:
         own = job.task.validate(run.model, dataset, job.options, job.device)

@@ -21,7 +21,7 @@ from elman.run.folder import RunFolder
 from elman.run.job import Job
 from elman.run.options import TrainOptions, check_refit
 from elman.tasks import naming
-from elman.tasks.task import Budget, Starts, Task
+from elman.tasks.task import Budget, Keeps, Starts, Task
 
 Say = Callable[[str], None]
 ROUNDED = 1e-6  # share up to which two numbers that were fitted count as equal
@@ -200,6 +200,8 @@ def load_model(run: Trained, device: str) -> nn.Module:
     checkpoint.check_weights(outline, tensors, run.folder.weights)
     model = run.task.build(run.preprocessing, run.options)
     checkpoint.load_weights(model, tensors, run.folder.weights)
+    if isinstance(run.task, Keeps):
+        run.task.restore(model, run.options, run.folder.path)
     return model.to(device).eval()
 
 

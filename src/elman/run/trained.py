@@ -19,8 +19,10 @@ from elman.run import place, prepare
 from elman.run.folder import RunFolder
 from elman.run.report import advice
 from elman.run.verdict import Verdict, judged
+from elman.tasks.adapting import Adapting
 from elman.tasks.decoding import Decoding
 from elman.tasks.task import (
+    Adapts,
     Cursor,
     Decodes,
     Predicts,
@@ -106,15 +108,20 @@ class Run:
         """The scores, on the same data, of the rival that the training part chose."""
         return self.folder.verdict().baseline
 
-    def evaluate(self, *data: Data, skip_bad_rows: bool = False, **decoding: Any) -> Evaluation:
+    def evaluate(self, *data: Data, skip_bad_rows: bool = False, **how: Any) -> Evaluation:
         """Scores on other data, or, with none, on the run's own test or validation part.
 
         Other data is scored without rivals where the training data is no longer there; its
         rows that cannot be read raise UserError or, with `skip_bad_rows`, are left out and counted
-        in `left_out`. `decoding`: beam, length_penalty and the other options of
-        `elman.tasks.decoding`, for a model that writes sentences.
+        in `left_out`. `how`: beam, length_penalty and the other options of
+        `elman.tasks.decoding`, for a model that writes sentences; dynamic and dynamic_rate of
+        `elman.tasks.adapting`, for a language model.
         """
-        run, task = self._trained, self._decoding(decoding)
+        own = {field.name for field in dataclasses.fields(Adapting)}
+        adapting = make(Adapting, {name: how[name] for name in how.keys() & own})
+        run, task = self._trained, self._decoding({n: v for n, v in how.items() if n not in own})
+        if adapting.dynamic and not isinstance(task, Adapts):
+            raise UserError(f"--dynamic: for language models; the task is {self.task}")
         bad = BadRows(skip_bad_rows)
         names = handed.items(data)
         other = task.unseen(names, run.preprocessing, bad) if data else None
@@ -123,6 +130,8 @@ class Run:
         except UserError as error:
             if other is None:
                 raise
+            if adapting.dynamic:
+                raise UserError(f"--dynamic: needs the text that was trained on; {error}") from None
             found = task.validate(self.model, other, run.options, self.device)
             why = f"nothing to compare with, as {error}"
             return Evaluation(Verdict(found.scores, {}), found.counted, bad, why)
@@ -130,9 +139,14 @@ class Run:
         if dataset is training and not run.how.validation:
             raise UserError(f"{self.path}: kept nothing for validation; name other data")
         found = task.validate(self.model, dataset, run.options, self.device)
+        scores = found.scores
+        if adapting.dynamic and isinstance(task, Adapts):
+            scores = scores | task.adapted(
+                self.model, dataset, run.options, training, self.device, adapting
+            )
         rivals = task.rivals(dataset, run.options, training)
         seen = task.overlap(dataset, training) if other is not None else ""
-        return Evaluation(judged(found.scores, found.tally, rivals), found.counted, bad, seen)
+        return Evaluation(judged(scores, found.tally, rivals), found.counted, bad, seen)
 
     def predict(
         self, *data: Data, out: TextIO, bad: BadRows | None = None, **decoding: Any

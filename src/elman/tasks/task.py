@@ -25,6 +25,7 @@ from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
 from elman.metrics import Loss
 from elman.metrics import Scores as Scores
+from elman.tasks.adapting import Adapting
 from elman.tasks.decoding import Decoding
 from elman.tasks.rivals import Rival
 
@@ -236,6 +237,39 @@ class Decodes(Protocol):
 
     def decoded(self, how: Decoding) -> Task[Any, Any, Any]:
         """The task, so that it validates and predicts by this decoding."""
+
+
+@runtime_checkable
+class Adapts(Protocol):
+    """What a task has, beyond `Task`, whose models can go on learning while they are scored."""
+
+    def adapted(
+        self, model: nn.Module, dataset: Any, options: Any, training: Any, device: str,
+        how: Adapting,
+    ) -> Scores:  # fmt: skip
+        """The further scores of a copy of the model that adapts; the model stays as it is."""
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """What a task has, beyond `Task`, whose runs keep more than weights."""
+
+    def keep(self, dataset: Any, options: Any, folder: Path) -> None:
+        """Writes it into the run folder before training, unless it is there already."""
+
+    def restore(self, model: nn.Module, options: Any, folder: Path) -> None:
+        """Gives it to a model of the run. UserError where it is missing or damaged."""
+
+
+@runtime_checkable
+class Calibrates(Protocol):
+    """What a task has, beyond `Task`, whose models say how sure they are."""
+
+    calibration: ClassVar[str]
+    """What the names of the tensors begin with that are set by it, and by nothing else."""
+
+    def calibrate(self, model: nn.Module, dataset: Any, options: Any, device: str) -> None:
+        """Sets them in a trained model, by the validation part where there is one."""
 
 
 @runtime_checkable

@@ -83,6 +83,9 @@ class KneserNey:
         self._symbols, self._grams = symbols, grams
         self.vocabulary_size, self.discounts = vocabulary_size, discounts
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> KneserNey:
+        return self  # it never changes
+
     @property
     def order(self) -> int:
         return len(self._grams)

@@ -10,6 +10,8 @@ from elman.errors import UserError
 from elman.layers.regularize import locked_dropout
 from elman.tasks.reader import recurrent
 from elman.tasks.task import State
+from elman.tasks.text.kneser_ney import KneserNey
+from elman.tasks.text.mixing import Gate
 from elman.tasks.text.options import TextOptions
 
 
@@ -19,7 +21,13 @@ class LanguageModel(nn.Module):
     A model with a layer that reads both ways sees a window of the text and scores only the token
     after it; any other scores the next token at every step and carries its state on: one tensor
     [D, B, H] for each state of each layer's cell.
+
+    With `mix_ngram` it has, besides, `gate`: what its `Gate` saw when it was validated; and, once
+    it is trained, `ngram`. Neither takes part in `forward`.
     """
+
+    gate: Tensor
+    ngram: KneserNey | None = None
 
     def __init__(self, vocabulary_size: int, options: TextOptions) -> None:
         super().__init__()
@@ -44,6 +52,9 @@ class LanguageModel(nn.Module):
                 )
             # The output's scale suits both uses; the embedding's (normal, 1) would swamp softmax.
             self.embedding.weight = self.output.weight
+
+        if options.mix_ngram:
+            self.register_buffer("gate", torch.from_numpy(Gate().seen).to(self.output.weight.dtype))
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Scores of the next token and the state after.

@@ -29,6 +29,8 @@ def stream(model: nn.Module | None, weights: decode.Weights) -> Stream | str:
     """
     if not isinstance(model, LanguageModel):
         return "it is not Elman's language model"
+    if model.ngram is not None:
+        return "it is mixed with an n-gram model"
     why = streaming.why_not(model.recurrent)
     if why is not None:
         return why

@@ -22,14 +22,16 @@ from elman.data.texts.text import TextReading, encode_corpus, encode_with
 from elman.data.texts.vocabulary import Vocabulary, from_json
 from elman.errors import UserError
 from elman.options import make
+from elman.tasks.adapting import Adapting
 from elman.tasks.rivals import Rival
-from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
-from elman.tasks.text import memorisation, scoring
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+from elman.tasks.text import dynamic, memorisation, mixing, scoring
 from elman.tasks.text.data import Start, TextData, scored, scores_of
+from elman.tasks.text.mixing import Gate
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.plan import make_plan
-from elman.tasks.text.rivals import rivals
+from elman.tasks.text.rivals import learn, rivals
 from elman.tasks.text.scoring import Costs
 from elman.tasks.text.writer import Writer, stepper
 from elman.wording import counted
@@ -155,8 +157,45 @@ class Text(Task[TextOptions, TextData, Batch]):
         self, model: nn.Module, dataset: TextData, options: TextOptions, device: str
     ) -> Validation:
         first, stop = scored(dataset, options)
-        found = scoring.summed(self._costs(model, dataset, options, device), first, stop)
-        return Validation(found.loss, scores_of(dataset, found.loss.mean), tally=found.tally)
+        blocks = self._costs(model, dataset, options, device)
+        if not isinstance(model, LanguageModel) or model.ngram is None:
+            found = scoring.summed(blocks, first, stop)
+            return Validation(found.loss, scores_of(dataset, found.loss.mean), tally=found.tally)
+        network, gate = scoring.in_order(blocks, first, stop), Gate()
+        mixed, alone = mixing.together(
+            gate, model.ngram, network, dataset.corpus.ids, first, stop
+        )  # fmt: skip
+        model.gate.copy_(torch.from_numpy(gate.seen))
+        found = scoring.summed([network], first, stop)
+        further = {"ngram_nats": float(alone.mean()), "mixture_nats": float(mixed.mean())}
+        scores = scores_of(dataset, found.loss.mean) | further
+        return Validation(found.loss, scores, tally=found.tally)
+
+    def adapted(
+        self, model: nn.Module, dataset: TextData, options: TextOptions, training: TextData,
+        device: str, how: Adapting,
+    ) -> Scores:  # fmt: skip
+        if options.windowed:
+            raise UserError("--dynamic: not for a model that reads both ways, window by window")
+        ids, (first, stop) = dataset.corpus.ids, scored(dataset, options)
+        sizes = dynamic.sizes(model, training.corpus.ids, training.cut, device)
+        pace = dynamic.Pace(sizes, how.dynamic_rate)
+        costs = scoring.in_order(
+            dynamic.scored(model, ids, first, stop, device, pace), first, stop
+        )  # fmt: skip
+        found = {"dynamic_nats": float(costs.nats.mean())}
+        if isinstance(model, LanguageModel) and model.ngram is not None:
+            mixed, _ = mixing.together(Gate(), model.ngram, costs, ids, first, stop)
+            found["dynamic_mixture_nats"] = float(mixed.mean())
+        return found
+
+    def keep(self, dataset: TextData, options: TextOptions, folder: Path) -> None:
+        if options.mix_ngram and not (folder / mixing.FILE).exists():
+            mixing.keep(learn(dataset, options).model, folder)
+
+    def restore(self, model: nn.Module, options: TextOptions, folder: Path) -> None:
+        if options.mix_ngram and isinstance(model, LanguageModel):
+            model.ngram = mixing.kept(folder, model.vocabulary_size)
 
     def rivals(self, dataset: TextData, options: TextOptions, training: TextData) -> list[Rival]:
         return rivals(dataset, options, training)

@@ -12,7 +12,9 @@ from elman import decode
 from elman.data.texts.vocabulary import Vocabulary
 from elman.errors import UserError
 from elman.tasks.task import Cursor, State
-from elman.tasks.text import streaming
+from elman.tasks.text import mixing, streaming
+from elman.tasks.text.mixing import Gate
+from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 
 
@@ -94,7 +96,8 @@ class Writer:
 def stepper(model: nn.Module, options: TextOptions, device: str) -> decode.Step[State]:
     """A `decode.Step` over a language model; an empty state is that at the beginning of a text.
 
-    The state is the recurrent one; of a model that reads both ways, the last window of tokens.
+    The state is the recurrent one; of a model that reads both ways, the last window of tokens. A
+    model with an n-gram model beside it writes by both.
     """
 
     @torch.no_grad()
@@ -109,4 +112,7 @@ def stepper(model: nn.Module, options: TextOptions, device: str) -> decode.Step[
         scores, _ = model(seen[:, None])
         return scores[0], [(seen,)]
 
-    return windowed if options.windowed else carried
+    step = windowed if options.windowed else carried
+    if isinstance(model, LanguageModel) and model.ngram is not None:
+        return mixing.stepper(step, model.ngram, Gate(model.gate.cpu().numpy()))
+    return step
