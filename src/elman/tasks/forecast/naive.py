@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.tasks.forecast import smoothing
+from elman.tasks.forecast import autoregression, smoothing
 from elman.tasks.forecast.options import Beside
 from elman.tasks.forecast.panel import Panel
 
@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 
 WEEK = 7
 MEMORY = 8_000_000  # smoothed states at once
+MANY = 4_000  # series that autoregressions are fitted to in about ten seconds
 WORK = 1_500_000_000  # states times values that are smoothed in about ten seconds
 
 
@@ -89,6 +90,19 @@ def smoothed_and_theta(panel: Panel, windows: Ints) -> Floats:
     return (made.ets + made.theta) / 2
 
 
+def autoregressed(panel: Panel, windows: Ints) -> Floats:
+    """A linear autoregression on the values, or their logarithms, before each origin."""
+    made = np.zeros((len(windows), panel.settings.horizon))
+    for number in np.unique(windows[:, 0]):
+        at = windows[:, 0] == number
+        origins = windows[at, 1]
+        past = panel.history(int(number), int(origins.max()))
+        made[at] = autoregression.autoregressed(
+            past, panel.settings.season, panel.settings.horizon, origins
+        )
+    return made
+
+
 def day_and_week(panel: Panel, windows: Ints) -> Floats:
     """The mean of the last day and the last week, each repeated."""
     return (seasonal(panel, windows) + weekly(panel, windows)) / 2
@@ -121,6 +135,11 @@ def _is_smoothed(panel: Panel) -> bool:
     return 2 * members * int(panel.lengths.sum()) < WORK
 
 
+def _is_regressed(panel: Panel) -> bool:
+    """The same of autoregressions."""
+    return len(panel.lengths) <= MANY and int(panel.lengths.max()) >= autoregression.SHORTEST
+
+
 SIMPLE: Mapping[Beside, Simple] = {
     "last-value": Simple("last value repeated", last_value),
     "last-season": Simple("last season repeated", seasonal, _has_season),
@@ -131,6 +150,7 @@ SIMPLE: Mapping[Beside, Simple] = {
     "smoothing": Simple("exponential smoothing", smoothed, _is_smoothed),
     "theta": Simple("Theta", theta, _is_smoothed),
     "both": Simple("mean of exponential smoothing and Theta", smoothed_and_theta, _is_smoothed),
+    "autoregression": Simple("linear autoregression", autoregressed, _is_regressed),
 }  # fmt: skip
 
 
