@@ -29,6 +29,7 @@ from elman.tasks.tag.baseline import MostFrequent
 from elman.tasks.tag.data import make_encoder, split
 from elman.tasks.tag.model import Tagger
 from elman.tasks.tag.options import TagOptions
+from elman.tasks.tag.rivals import CHAIN, FREQUENT, GUESS
 from elman.tasks.tag.task import TASK, Batch, answered
 
 SMALL: dict[str, Any] = {"hidden_size": 5, "embedding": 4, "epochs": 1, "sample": 0, "threads": 1}
@@ -152,24 +153,27 @@ def test_the_baseline_by_hand() -> None:
         Sentence("", ["ends"], ["V"]),
     ]
     model = MostFrequent(seen, ("D", "N", "V"))
-    assert [model.answer(token) for token in ("the", "run", "end")] == ["D", "V", "N"]
+    assert model.answer(["the", "run", "end"]) == ["D", "V", "N"]
     # runs and ends are V, end is N; with one added to each: 1, 2 and 3 of 6.
-    assert model.answer("absent") == "V"
+    assert model.answer(["absent"]) == ["V"]
     assert model.nats("absent", "D") == pytest.approx(math.log(6))
     assert model.nats("run", "N") == pytest.approx(-math.log((1 + 2 / 6) / 4))
     for token in ("the", "run", "absent"):
         assert sum(math.exp(-model.nats(token, x)) for x in "DNV") == pytest.approx(1)
 
 
-def test_what_stands_before_is_learnt_and_the_baseline_is_beaten(
+def test_what_stands_before_is_learnt_by_network_and_chain_alike(
     turns: Path, tmp_path: Path
 ) -> None:
     run = elman.train(
         "tag", turns, run=tmp_path / "run", hidden_size=8, embedding=8, characters=0, dropout=0.0,
         token_dropout=0.0, epochs=5, threads=1, batch_size=8, learning_rate=0.03,
     )  # fmt: skip
-    assert run.scores["accuracy"] > 0.98 > 0.7 > run.baseline["accuracy"]
-    assert list(run.scores) == list(run.baseline) == ["accuracy", "span_f1", "nats"]
+    rivals = run.folder.scores()["rivals"]
+    assert list(rivals) == [CHAIN, FREQUENT, GUESS] and run.baseline == rivals[CHAIN]
+    assert run.scores["accuracy"] > 0.98 > 0.7 > rivals[FREQUENT]["accuracy"]
+    assert run.baseline["accuracy"] > 0.98 and "nothing is gained" in run.verdict
+    assert list(run.scores) == list(rivals[FREQUENT]) == ["accuracy", "span_f1", "nats"]
     report = (run.path / "report.md").read_text(encoding="utf-8")
     assert "| UP |" in report and "exact runs of one label" in report
 
@@ -186,7 +190,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> elman.Run:
 
 
 def test_spans_come_first_where_labels_have_prefixes(run: elman.Run) -> None:
-    assert list(run.scores) == list(run.baseline) == ["span_f1", "accuracy", "nats"]
+    assert list(run.scores) == ["span_f1", "accuracy", "nats"]
+    assert list(run.folder.scores()["rivals"][CHAIN]) == ["span_f1", "accuracy"]
     assert "| b | " in (run.path / "report.md").read_text(encoding="utf-8")
     assert run.evaluate().scores == pytest.approx(run.scores)
 

@@ -1,10 +1,10 @@
-"""The compulsory baseline: the most frequent label of each token."""
+"""The most frequent label of each token, whatever stands beside it."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from elman.data.tags.sentence import Sentence
 
@@ -30,8 +30,9 @@ class MostFrequent:
             for token, counts in self._counts.items()
         }
 
-    def answer(self, token: str) -> str:
-        return self._best.get(token, self._of_rare)
+    def answer(self, tokens: Sequence[str]) -> list[str]:
+        """The label of each token of a sentence."""
+        return [self._best.get(token, self._of_rare) for token in tokens]
 
     def nats(self, token: str, label: str) -> float:
         """-ln P(label | token)."""

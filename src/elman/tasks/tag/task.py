@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +31,6 @@ from elman.tasks.naming import trained_on
 from elman.tasks.pace import expectation
 from elman.tasks.rivals import Rival
 from elman.tasks.tag import page, spans
-from elman.tasks.tag.baseline import MostFrequent
 from elman.tasks.tag.data import (
     Encoded,
     Encoder,
@@ -45,7 +43,9 @@ from elman.tasks.tag.data import (
 )
 from elman.tasks.tag.model import Inputs, Tagger
 from elman.tasks.tag.options import TagOptions
-from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
+from elman.tasks.tag.rivals import rivals
+from elman.tasks.tag.scoring import scores_of, tally_of, tokens_by_label
+from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 
 SCORED = 64  # sentences at once, where none is trained on
 SCORED_TOKENS = 1 << 16  # tokens at once, padding included
@@ -178,20 +178,12 @@ class Tag(Task[TagOptions, Tagged, Batch]):
         tokens = sum(len(a.nats) for a in answers)
         said = [[dataset.labels[k] for k in a.best] for a in answers]
         loss = Loss(nats, tokens)
-        scores = scores_of(dataset.check, said, loss, dataset.labels)
-        return Validation(loss, scores, by_score=True)
+        scores = scores_of(dataset.check, said, dataset.labels, loss)
+        tally = tally_of(dataset.check, said, dataset.labels)
+        return Validation(loss, scores, by_score=True, tally=tally)
 
     def rivals(self, dataset: Tagged, options: TagOptions, training: Tagged) -> list[Rival]:
-        model = MostFrequent(training.train, dataset.labels)
-        said = [[model.answer(token) for token in s.tokens] for s in dataset.check]
-        nats = [
-            model.nats(token, label)
-            for s in dataset.check
-            for token, label in zip(s.tokens, s.labels, strict=True)
-        ]
-        name = "the most frequent label of each token"
-        loss = Loss(sum(nats), len(nats))
-        return [Rival(name, scores_of(dataset.check, said, loss, dataset.labels))]
+        return rivals(training.train, dataset.check, dataset.labels)
 
     def overlap(self, dataset: Tagged, training: Tagged) -> str:
         known = {tuple(s.tokens) for s in training.train}
@@ -219,7 +211,7 @@ class Tag(Task[TagOptions, Tagged, Batch]):
                 spans.count(true, said, by_prefix=True).each(), "label", "spans"
             )
         else:
-            lines = labelling.table(_tokens(true, said).each(), "label", "tokens")
+            lines = labelling.table(tokens_by_label(true, said).each(), "label", "tokens")
         lines += ["", *page.confused(true, said)]
         known = np.concatenate([dataset.encoded.ids[dataset.encoded.tokens[k]] > 0 for k in held])
         hit = np.concatenate([answers[k - held.start].best == dataset.targets[k] for k in held])
@@ -287,29 +279,6 @@ def answered(
                 its = slice(end - lengths[place], end)
                 result[int(place)] = Answer(best[its], sure[its], nats[its])
     return [result[place] for place in range(len(chosen))]
-
-
-def scores_of(
-    sentences: Sequence[Sentence], said: Sequence[Sequence[str]], loss: Loss, labels: Sequence[str]
-) -> Scores:
-    """Accuracy over tokens, F1 over spans and nats; spans first where labels have prefixes."""
-    true = [s.labels for s in sentences]
-    by_prefix = spans.prefixed(labels)
-    pairs = [p for a, b in zip(true, said, strict=True) for p in zip(a, b, strict=True)]
-    accuracy = sum(a == b for a, b in pairs) / len(pairs)
-    f1 = spans.count(true, said, by_prefix=by_prefix).f1()
-    if by_prefix:
-        return {"span_f1": f1, "accuracy": accuracy, "nats": loss.mean}
-    return {"accuracy": accuracy, "span_f1": f1, "nats": loss.mean}
-
-
-def _tokens(true: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> spans.Found:
-    """Tokens by their labels, counted as spans are."""
-    pairs = [p for a, b in zip(true, said, strict=True) for p in zip(a, b, strict=True)]
-    return spans.Found(
-        Counter(a for a, _ in pairs), Counter(b for _, b in pairs),
-        Counter(a for a, b in pairs if a == b),
-    )  # fmt: skip
 
 
 def _tagged(
