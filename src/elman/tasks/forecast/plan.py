@@ -11,9 +11,9 @@ from elman.errors import UserError
 from elman.options import given
 from elman.tasks import naming
 from elman.tasks.forecast import esrnn
-from elman.tasks.forecast.choice import Way
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Panel
+from elman.tasks.forecast.trial import Way
 
 STEPS = 6000  # updates after which a small data set has been learnt
 MANY_SERIES = 20  # from which on smoothing and network are trained as one

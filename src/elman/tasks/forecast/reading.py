@@ -174,16 +174,18 @@ def otherwise(panel: Panel, options: ForecastOptions) -> Panel:
     )
 
 
-def back_test(panel: Panel, options: ForecastOptions, share: float, most: int) -> Panel:
-    """The training part alone, of at most so many series, read as settled options say: `share` of
-    each series, its end, is the validation part.
+def back_test(
+    panel: Panel, options: ForecastOptions, share: float, most: int, upto: float = 1.0
+) -> Panel:
+    """The training part alone, of at most so many series, read as settled options say: the first
+    `upto` of each series, of which `share`, the end, is the validation part.
 
     UserError: as in `read`, where too little is left.
     """
     numbers, last = np.unique(panel.train[::-1, 0], return_index=True)
     stops = panel.train[::-1][last, 1] + panel.settings.horizon  # windows are in order of time
     some = np.linspace(0, len(numbers) - 1, min(len(numbers), most)).round().astype(np.int64)
-    ends = [int(stops[k]) for k in some]
+    ends = [int(upto * stops[k]) for k in some]
     found = replace(
         panel.collection, series=[panel.collection.series[int(numbers[k])] for k in some]
     )
