@@ -6,11 +6,13 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from elman.run import checkpoint, folder, prepare
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
+from elman.tasks.task import Calibrates, Task
 
 
 def place(run: Path) -> Path:
@@ -40,6 +42,21 @@ def job_on_everything(run: RunFolder, say: Callable[[str], None]) -> Job | None:
     )  # fmt: skip
     say(f"once more on everything, {epochs} epochs: run folder {there.path}")
     return prepare.new(old.task.name, old.data, old.options, how, Clock(None), lambda line: None)
+
+
+def keep_calibration(run: RunFolder, refit: RunFolder, task: Task[Any, Any, Any]) -> None:
+    """Gives the model that was trained on everything, which has nothing to be calibrated by, what
+    the run that it repeats was calibrated to."""
+    if not isinstance(task, Calibrates):
+        return
+    old, _ = checkpoint.read(run.weights)
+    new, header = checkpoint.read(refit.weights)
+    kept = {
+        name: tensor
+        for name, tensor in old.items()
+        if name.startswith(task.calibration) and new[name].shape == tensor.shape
+    }
+    checkpoint.write(refit.weights, new | kept, header)
 
 
 def keep_scores(run: RunFolder, refit: RunFolder) -> None:

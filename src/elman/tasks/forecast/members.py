@@ -7,6 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from elman.tasks.forecast.conformal import Bands
 from elman.tasks.forecast.model import Network, Widths, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Inputs, Settings
@@ -38,10 +39,15 @@ class Members(Network):
 
 
 def make(options: ForecastOptions, settings: Settings, widths: Widths) -> Network:
-    """The network, or the networks, that settled options ask for."""
-    if (options.members or 1) > 1:
-        return Members(options, settings, widths, options.members or 1)
-    return make_network(options, settings, widths)
+    """The network, or the networks, that settled options ask for, with intervals about it."""
+    several = (options.members or 1) > 1
+    network: Network = (
+        Members(options, settings, widths, options.members or 1)
+        if several
+        else make_network(options, settings, widths)
+    )
+    network.bands = Bands(widths.series, settings.horizon, options.quantiles)
+    return network
 
 
 def each_of(network: Network) -> list[Network]:

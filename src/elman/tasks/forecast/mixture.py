@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from elman.metrics import Loss
 from elman.tasks.forecast import model as networks
 from elman.tasks.forecast import naive
+from elman.tasks.forecast.conformal import Residuals, later, thinned
 from elman.tasks.forecast.model import Network, Widths
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
 
@@ -17,6 +21,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SCORED = 1024  # windows at once, where none is trained on
+HELD, LEARNT = 8000, 2000  # windows of either part that intervals are calibrated by
 
 
 def widths_of(fitted: Fitted, past: int) -> Widths:
@@ -25,29 +30,101 @@ def widths_of(fitted: Fitted, past: int) -> Widths:
     return Widths(past, len(fitted.known.mean), static, len(fitted.names))
 
 
+class Made(NamedTuple):
+    """Forecasts [B, H, Q] of some windows, as they are scaled, and what they are made of."""
+
+    batch: Batch
+    scaled: Tensor
+    simple: Floats | None  # [B, H] in the units of the data, where one is mixed in
+
+
 def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> tuple[Floats, Loss]:
     """Forecasts [N, H, Q] in the units of the data, quantiles rising, and their loss.
 
-    The loss is not finite where a window ends in the future. A mixture moves all quantiles alike,
-    so that their distances are the network's.
+    The quantiles are those asked for or, once intervals are calibrated, `conformal.LEVELS`; else
+    Q is 1. The loss, which is of what the network put out, is not finite where a window ends in
+    the future. A mixture moves all quantiles alike, so that their distances are the network's.
+    Where the network has no share, the forecast is the simple one to the last digit: no rounding
+    may look like a gain.
     """
     assert isinstance(model, Network)
+    bands = model.bands if model.bands is not None and model.bands.calibrated else None
+    told = model.quantiles if bands is None else bands.told
+    middle = list(told).index(0.5) if told else 0
+    part, which = _parts(dataset, windows), dataset.which[windows[:, 0]]
+    parts, loss = [], Loss(0.0, 0)
+    for start, made in _made(model, dataset, windows, device):
+        rows = slice(start, start + len(made.scaled))
+        there = Batch(*(one.to(device) for one in made.batch))
+        total, count = networks.loss(model, there, made.scaled, there.target)
+        loss = loss + Loss(float(total), count)
+        scaled = made.scaled.double().cpu().numpy()
+        if bands is not None:
+            scaled = bands.around(scaled, which[rows], part[rows])
+        parts.append(dataset.unscaled(scaled, made.batch))
+        if made.simple is not None and model.share == 0:
+            parts[-1] = _about(parts[-1], made.simple, middle)
+    return np.sort(np.concatenate(parts), 2), loss
+
+
+def calibrate(model: nn.Module, dataset: Panel, device: str) -> None:
+    """Let the model's intervals hold as much as they say: by the validation part, or without one
+    by the training part, of which forecasts are nearer than they will be."""
+    assert isinstance(model, Network)
+    if model.bands is None:
+        return
+    # Errors of long ago are not those to come: much less was known then, of a short series.
+    late = dataset.train[later(dataset.train)]
+    parts = (thinned(dataset.check, HELD), thinned(late, LEARNT))
+    held, learnt = (_residuals(model, dataset, windows, device) for windows in parts)
+    model.bands.calibrate(held, learnt, dataset.which)
+
+
+def _residuals(model: Network, dataset: Panel, windows: Ints, device: str) -> Residuals:
+    made, came = [], []
+    for _, one in _made(model, dataset, windows, device):
+        made.append(one.scaled.double().cpu().numpy())
+        came.append(one.batch.target.double().numpy())
+    if not made:
+        return Residuals(np.zeros((0, model.horizon, 1)), np.zeros((0, model.horizon)), windows)
+    return Residuals(np.concatenate(made), np.concatenate(came), windows)
+
+
+def _made(model: Network, dataset: Panel, windows: Ints, device: str) -> Iterator[tuple[int, Made]]:
     simple = None
     if model.share < 1 and model.beside is not None and len(windows):
         simple = naive.SIMPLE[model.beside].make(dataset, windows)
     middle = list(model.quantiles).index(0.5) if model.quantiles else 0
-    parts, loss = [], Loss(0.0, 0)
     with torch.no_grad():
         for start in range(0, len(windows), SCORED):
             some = windows[start : start + SCORED]
             batch = dataset.batch(some)
-            there = Batch(*(part.to(device) for part in batch))
-            made = model(there.inputs)
-            if simple is not None:
-                other = dataset.scaled(simple[start : start + SCORED], some, batch)
+            made = model(Batch(*(part.to(device) for part in batch)).inputs)
+            beside = None if simple is None else simple[start : start + SCORED]
+            if beside is not None:
+                made = made.sort(2).values
+                other = dataset.scaled(beside, some, batch)
                 apart = torch.from_numpy(other).to(made) - made[:, :, middle]
                 made = made + (1 - model.share) * apart[:, :, None]
-            total, count = networks.loss(model, there, made, there.target)
-            loss = loss + Loss(float(total), count)
-            parts.append(dataset.unscaled(made.double().cpu().numpy(), batch))
-    return np.sort(np.concatenate(parts), 2), loss
+            yield start, Made(batch, made, beside)
+
+
+def _parts(dataset: Panel, windows: Ints) -> Ints:
+    """By which part the intervals of each window are: what is scored never counts for its own.
+
+    Of the validation part, which they are calibrated by, either half goes by the other one.
+    """
+    if dataset.test is not None or not len(dataset.train) or not len(windows):
+        return np.zeros(len(windows), dtype=np.int64)
+    late = later(dataset.check)
+    by = dict(zip(map(tuple, dataset.check.tolist()), np.where(late, 1, 2).tolist(), strict=True))
+    return np.array([by.get(window, 0) for window in map(tuple, windows.tolist())], dtype=np.int64)
+
+
+def _about(made: Floats, centre: Floats, middle: int) -> Floats:
+    """Quantiles [B, H, Q], of which the one in the middle is `centre` [B, H], the others not past
+    it."""
+    made[:, :, :middle] = np.minimum(made[:, :, :middle], centre[:, :, None])
+    made[:, :, middle + 1 :] = np.maximum(made[:, :, middle + 1 :], centre[:, :, None])
+    made[:, :, middle] = centre
+    return made

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.tasks.forecast.conformal import Bands
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Inputs, Settings
 from elman.tasks.reader import recurrent
@@ -45,6 +46,7 @@ class Network(nn.Module, ABC):
         self.log, self.kind, self.quantiles = settings.log, options.loss, options.quantiles
         self.dropout, self.input_dropout = options.dropout, options.input_dropout
         self.smooths = bool(options.smoothing)
+        self.bands: Bands | None = None  # those that forecast for users have some
         # The simple forecast that `forecasts` mixes in, and the network's own share.
         self.beside, self.share = options.beside, 1.0 if options.share is None else options.share
         self.identity = Identity(widths.series, options.identity) if options.identity else None

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.tasks.forecast.conformal import levels, pairs
 from elman.tasks.forecast.panel import Panel
 from elman.tasks.forecast.scores import point
 
@@ -59,10 +60,10 @@ def draw(
         axes.plot(ahead, panel.values(windows[row : row + 1])[0], color="black", lw=1, label="came")
         middle = point(made[row : row + 1], quantiles)[0]
         axes.plot(ahead, middle, color="tab:blue", lw=1.5, label="forecast")
-        for low, high in pairs(quantiles):
+        for low, high in pairs(levels(quantiles)) if made.shape[2] > 1 else []:
             axes.fill_between(
                 ahead, made[row, :, low], made[row, :, high], color="tab:blue", alpha=0.2, lw=0,
-                label=f"{quantiles[high] - quantiles[low]:.0%} interval",
+                label=f"{levels(quantiles)[high] - levels(quantiles)[low]:.0%} interval",
             )  # fmt: skip
         name = panel.collection.series[int(number)].name
         axes.set_title(name if name.isascii() else ascii(name)[1:-1], fontsize=9)
@@ -81,9 +82,3 @@ def draw(
     figure.savefig(fresh, dpi=110)
     fresh.replace(folder / "forecast.png")
     return True
-
-
-def pairs(quantiles: Sequence[float]) -> list[tuple[int, int]]:
-    """The numbers of quantiles that bound an interval about the median, the widest first."""
-    count = len(quantiles)
-    return [(k, count - 1 - k) for k in range(count // 2)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.tasks.forecast.conformal import levels, pairs
 from elman.tasks.forecast.panel import Panel
 from elman.tasks.task import Scores
 
@@ -51,9 +52,21 @@ def scores_of(panel: Panel, windows: Ints, made: Floats, quantiles: Sequence[flo
 
 
 def point(made: Floats, quantiles: Sequence[float]) -> Floats:
-    """The one forecast among quantiles [N, H, Q]: the median."""
-    middle = list(quantiles).index(0.5) if quantiles and made.shape[2] > 1 else 0
+    """The one forecast among quantiles [N, H, Q], or `conformal.LEVELS` of none: the median."""
+    middle = levels(quantiles).index(0.5) if made.shape[2] > 1 else 0
     return made[:, :, middle]
+
+
+def coverage(panel: Panel, windows: Ints, made: Floats, quantiles: Sequence[float]) -> Scores:
+    """Shares of the values that lie within the intervals, by name: coverage_80, … ; `made` is
+    [N, H, Q], no more than one of them where there are no intervals."""
+    if made.shape[2] < 2:
+        return {}
+    y, told, found = panel.values(windows), levels(quantiles), Scores()
+    for low, high in pairs(told):
+        held = (made[:, :, low] <= y) & (y <= made[:, :, high])
+        found[f"coverage_{100 * (told[high] - told[low]):.3g}"] = float(held.mean())
+    return found
 
 
 def mase_scales(panel: Panel, windows: Ints) -> Floats:

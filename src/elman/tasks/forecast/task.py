@@ -21,14 +21,17 @@ from elman.tasks.forecast import esrnn, naive, pictures, reading
 from elman.tasks.forecast import model as networks
 from elman.tasks.forecast import plan as plans
 from elman.tasks.forecast import rivals as simple
-from elman.tasks.forecast.choice import Allowance, Way, choose, told
+from elman.tasks.forecast.choice import choose, told
+from elman.tasks.forecast.conformal import levels
 from elman.tasks.forecast.members import each_of, make
+from elman.tasks.forecast.mixture import calibrate
 from elman.tasks.forecast.mixture import forecasts as forecasts
 from elman.tasks.forecast.mixture import widths_of as widths_of
 from elman.tasks.forecast.model import Network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Panel
-from elman.tasks.forecast.scores import by_step, mape_by_step, point, scores_of
+from elman.tasks.forecast.scores import by_step, coverage, mape_by_step, point, scores_of
+from elman.tasks.forecast.trial import Allowance, Way
 from elman.tasks.pace import expectation
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
@@ -65,6 +68,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
 
     name = "forecast"
     built_in = ("name:sunspots",)
+    calibration = "bands."
 
     def read(self, data: Sequence[str], options: ForecastOptions, validation: float) -> Panel:
         return reading.read(data, options, validation)
@@ -136,6 +140,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         windows = dataset.check
         made, loss = forecasts(model, dataset, windows, device)
         scores = scores_of(dataset, windows, made, options.quantiles)
+        if isinstance(model, Network) and model.bands is not None and model.bands.calibrated:
+            scores |= coverage(dataset, windows, made, options.quantiles)
         counted_by = simple.tally(dataset, windows, point(made, options.quantiles))
         return Validation(loss, scores, tally=counted_by)
 
@@ -174,12 +180,19 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         ]  # fmt: skip
         if pictures.draw(scored, windows, made, options.quantiles, errors, folder):
             lines += ["![forecasts, and error by steps ahead](forecast.png)", ""]
-        y = scored.values(windows)
-        for low, high in pictures.pairs(options.quantiles):
-            inside = ((made[:, :, low] <= y) & (y <= made[:, :, high])).mean()
-            wanted = options.quantiles[high] - options.quantiles[low]
-            lines.append(f"- The {wanted:.0%} interval held {inside:.1%} of the values.")
+        held = coverage(scored, windows, made, options.quantiles)
+        for score, inside in held.items():
+            wanted, count = score.removeprefix("coverage_"), windows.shape[0] * made.shape[1]
+            lines.append(
+                f"- The {wanted} % interval held {inside:.1%} of {counted(count, 'value')}, of "
+                f"{counted(len(np.unique(windows[:, 0])), 'series')}; {calibrated_by(dataset)}."
+            )
         return lines
+
+    def calibrate(
+        self, model: nn.Module, dataset: Panel, options: ForecastOptions, device: str
+    ) -> None:
+        calibrate(model, dataset, device)
 
     def predict(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: ForecastOptions,
@@ -211,7 +224,7 @@ def answers(
     found: Collection, made: NDArray[np.float64], quantiles: Sequence[float]
 ) -> list[dict[str, Any]]:
     """A row for each forecast [S, H, Q] of what follows these series: id, time, forecast, and its
-    quantiles, as columns q0.1, …"""
+    quantiles, as columns q0.1, …, or the ends of an interval of 80 %."""
     rows = []
     for one, steps in zip(found.series, made, strict=True):
         ids = dict(zip(found.id_columns, one.ids, strict=True))
@@ -222,8 +235,22 @@ def answers(
                 "forecast": _rounded(float(point(values[None, None], quantiles)[0, 0])),
             }  # fmt: skip
             told = (_rounded(float(value)) for value in values)
-            rows.append(row | dict(zip((f"q{q:g}" for q in quantiles), told, strict=False)))
+            names = [f"q{q:g}" for q in levels(quantiles)]
+            if len(values) > 1:
+                row |= dict(zip(names, told, strict=True))
+            if not quantiles:
+                row.pop("q0.5", None)  # that is the forecast
+            rows.append(row)
     return rows
+
+
+def calibrated_by(dataset: Panel) -> str:
+    """What the intervals are calibrated by, in words."""
+    if not len(dataset.check):
+        return "calibrated by what was trained on: it may be too narrow"
+    if dataset.test is None:
+        return "the intervals of each half of this part are calibrated by the other half"
+    return "calibrated by the validation part"
 
 
 def page(dataset: Panel) -> Page:
