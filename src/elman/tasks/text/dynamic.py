@@ -19,9 +19,9 @@ from elman.tasks.task import State
 from elman.tasks.text.scoring import WARMUP, Costs, costs
 
 SEGMENT = 20  # tokens learnt from at once
-RATE = 3e-4  # of a step, at --dynamic-rate 1
+RATE = 2e-4  # of a step, at --dynamic-rate 1
 DECAY = 3e-3  # of the way back after each segment, on average
-FLOOR = 0.5  # of the mean gradient: slower weights take no larger steps
+FLOOR = 0.1  # of the mean size, added to each: weights that hardly move stay calm
 STREAMS, SEGMENTS = 16, 100  # of the training text, from which the gradients' sizes are learnt
 
 
@@ -43,22 +43,23 @@ class Pace:
 def sizes(
     model: nn.Module, ids: Tokens, stop: int, device: str, segments: int = SEGMENTS
 ) -> list[Tensor]:
-    """The root mean square of each parameter's gradients on a text, up to `stop`.
+    """The root mean square of each parameter's gradients on a text, up to `stop` >= 2.
 
     They are those of segments from evenly spread places, each led in by as many tokens.
     """
     model = copy.deepcopy(model).eval()
     parameters = list(model.parameters())
     squares = [torch.zeros_like(p) for p in parameters]
-    length = min(SEGMENT, max((stop - 1) // 2, 1))
-    starts = np.linspace(0, max(stop - 2 * length - 1, 0), STREAMS * segments).astype(np.int64)
+    lead = min(SEGMENT, (stop - 1) // 2)
+    length = min(SEGMENT, stop - 1 - lead)
+    starts = np.linspace(0, stop - lead - length - 1, STREAMS * segments).astype(np.int64)
     for k in range(segments):
-        rows = [ids.read(int(start), 2 * length + 1) for start in starts[k::segments]]
-        text = torch.from_numpy(np.stack(rows, 1)).to(device)  # [2 length + 1, streams]
+        rows = [ids.read(int(start), lead + length + 1) for start in starts[k::segments]]
+        text = torch.from_numpy(np.stack(rows, 1)).to(device)  # [lead + length + 1, streams]
         with torch.no_grad():
-            _, state = model(text[:length])
-        scores, _ = model(text[length:-1], state)
-        loss = F.cross_entropy(scores.flatten(0, 1), text[length + 1 :].flatten())
+            state = model(text[:lead])[1] if lead else None
+        scores, _ = model(text[lead:-1], state)
+        loss = F.cross_entropy(scores.flatten(0, 1), text[lead + 1 :].flatten())
         for square, gradient in zip(squares, _gradients(loss, parameters), strict=True):
             square += gradient**2 / segments
     return [square.sqrt() for square in squares]

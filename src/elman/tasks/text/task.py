@@ -25,8 +25,9 @@ from elman.options import make
 from elman.tasks.adapting import Adapting
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Scores, Task, Validation
-from elman.tasks.text import dynamic, memorisation, mixing, scoring
+from elman.tasks.text import dynamic, likeness, memorisation, mixing, scoring
 from elman.tasks.text.data import Start, TextData, scored, scores_of
+from elman.tasks.text.likeness import Likeness
 from elman.tasks.text.mixing import Gate
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
@@ -204,7 +205,7 @@ class Text(Task[TextOptions, TextData, Batch]):
         self, model: nn.Module, dataset: TextData, options: TextOptions, length: int, seed: int,
         device: str,
     ) -> str:  # fmt: skip
-        writer = Writer(stepper(model, options, device), dataset.vocabulary, model)
+        writer = self._writer(model, dataset.vocabulary, options, device)
         ids = dataset.corpus.ids
         before = ids.read(dataset.cut, min(options.sequence_length, LONGEST_PROMPT))
         cursor = writer.start((before if len(before) else ids.read(0, 1)).tolist())
@@ -215,6 +216,12 @@ class Text(Task[TextOptions, TextData, Batch]):
         self, model: nn.Module, dataset: TextData, options: TextOptions, device: str, sample: str,
         folder: Path,
     ) -> list[str]:  # fmt: skip
+        return [
+            *self._memorised(dataset, sample),
+            *self._likeness(model, dataset, options, device),
+        ]
+
+    def _memorised(self, dataset: TextData, sample: str) -> list[str]:
         ids = dataset.vocabulary.encode(sample)
         if len(ids) == 0:
             return []
@@ -232,10 +239,36 @@ class Text(Task[TextOptions, TextData, Batch]):
             f"copies of {found.span} tokens or more."
         ]
 
+    def _likeness(
+        self, model: nn.Module, dataset: TextData, options: TextOptions, device: str
+    ) -> list[str]:
+        """How like the held-out text it writes, from places spread over the training text."""
+        if dataset.cut == dataset.tokens:
+            return []
+        writer, ids = self._writer(model, dataset.vocabulary, options, device), dataset.corpus.ids
+        vocabulary = dataset.vocabulary
+        length = likeness.LENGTH[vocabulary.level]
+
+        def write(k: int) -> str:
+            read = min(options.sequence_length, LONGEST_PROMPT, dataset.cut)
+            place = (dataset.cut - read) * k // likeness.SAMPLES
+            cursor = writer.start(ids.read(place, read).tolist())
+            pieces = writer.write(cursor, length, decode.Sampling(seed=k))
+            return "".join(piece for piece, _ in pieces)
+
+        found = likeness.likeness(write, vocabulary, ids, dataset.cut, dataset.tokens)
+        return [f"What it writes: {found}" if isinstance(found, Likeness) else found]
+
     def writer(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: TextOptions, device: str
     ) -> Writer:
-        return Writer(stepper(model, options, device), self._vocabulary(preprocessing), model)
+        return self._writer(model, self._vocabulary(preprocessing), options, device)
+
+    @staticmethod
+    def _writer(
+        model: nn.Module, vocabulary: Vocabulary, options: TextOptions, device: str
+    ) -> Writer:
+        return Writer(stepper(model, options, device), vocabulary, model)
 
     def _costs(
         self, model: nn.Module, dataset: TextData, options: TextOptions, device: str
