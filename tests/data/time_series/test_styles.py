@@ -196,6 +196,10 @@ def test_series_of_one_table_come_equally_often() -> None:
     rows += [["months", f"{2018 + k // 12}-{k % 12 + 1:02}-01", "1"] for k in range(30)]
     with pytest.raises(UserError, match=r't\.csv: "days" is daily, "months" is monthly; series of'):
         _read(rows)
+    rows += [[f"years {n}", f"{2000 + k}-01-01", "1"] for n in (1, 2) for k in range(9)]
+    more = '"days" is daily, "months" is monthly, "years 1" and 1 more are yearly; series of'
+    with pytest.raises(UserError, match=more):
+        _read(rows)
     wide = [["ds", "days", "months"]]
     for k in range(400):
         day = np.datetime64("2020-01-01") + k

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,11 +201,15 @@ def _divided(
     paces = _Paces(opened.shown, grid)
     rest = list(range(len(settled.targets), rows.values.shape[1]))
     for a, b in spans:
+        for c, target in enumerate(settled.targets):
+            name = shown(rows.names[int(rows.which[a])]) or target
+            paces.see(name, rows.moments[a:b], places[a:b], rows.values[a:b, c])
+    paces.check()
+    for a, b in spans:
         number = int(rows.which[a])
         for c, target in enumerate(settled.targets):
             name = shown(rows.names[number]) or target
             values = rows.values[a:b, [c, *rest]] if several or rest else rows.values[a:b]
-            paces.see(name, rows.moments[a:b], places[a:b], values[:, 0])
             made = gaps.regular(
                 name, places[a:b], values, grid, options.fill, ahead=len(options.future_columns)
             )
@@ -249,12 +253,12 @@ def _grid(parts: Sequence[Ints], dates: Dates, known: Grid | None) -> Grid:
 
 @dataclass
 class _Paces:
-    """Whether every series comes as often as the others. UserError: one that does not."""
+    """How often each series comes, and whether all come equally often."""
 
     shown: str
     grid: Grid | None
     usual: str = ""  # a series that fits the grid
-    other: tuple[str, Grid] | None = None
+    others: dict[str, list[str]] = field(default_factory=dict)  # by frequency, those that do not
 
     def see(self, name: str, moments: Ints, places: Ints, y: Floats) -> None:
         if self.grid is None or len(y) <= FEW:
@@ -267,17 +271,25 @@ class _Paces:
             return
         if 2 * int((steps == 1).sum()) >= len(steps):
             self.usual = self.usual or name
-        elif self.other is None:
-            own = frequency.grid_of([moments], self.grid.dates)
-            even = 2 * int((own.between(own.of(moments)) == 1).sum()) >= len(steps)
-            if even and own.name != self.grid.name:
-                self.other = (name, own)
-        if self.usual and self.other is not None:
-            other, grid = self.other
-            raise UserError(
-                f'{self.shown}: "{self.usual}" is {self.grid.name}, "{other}" is {grid.name}; '
-                "series of one run must come equally often: name some by --target, or part the file"
-            )
+            return
+        own = frequency.grid_of([moments], self.grid.dates)
+        even = 2 * int((own.between(own.of(moments)) == 1).sum()) >= len(steps)
+        if even and own.name != self.grid.name:
+            self.others.setdefault(own.name, []).append(name)
+
+    def check(self) -> None:
+        """UserError: not equally often; it names a series of each frequency."""
+        if not (self.usual and self.others):
+            return
+        assert self.grid is not None
+        told = [f'"{self.usual}" is {self.grid.name}']
+        for pace, names in list(self.others.items())[:5]:
+            rest = f" and {len(names) - 1:,} more are" if len(names) > 1 else " is"
+            told.append(f'"{names[0]}"{rest} {pace}')
+        raise UserError(
+            f"{self.shown}: {', '.join(told)}; series of one run must come equally often: name "
+            "some by --target, or part the file"
+        )
 
 
 def places_to(one: Series, grid: Grid | None, count: int) -> Ints:
