@@ -161,6 +161,9 @@ def test_a_text_of_another_kind_is_adapted_to(tmp_path_factory: pytest.TempPathF
     assert next(iter(scores)) == "nats"
     assert scores["dynamic_nats"] < 0.8 * scores["nats"]
     assert run.evaluate(folder / "two").scores["nats"] == scores["nats"]
+    report = (run.path / "report.md").read_text(encoding="utf-8")
+    assert f"elman evaluate {run.path} DATA --dynamic" in report
+    assert f"--config {run.path / 'options.toml'} --mix-ngram" in report
     own = run.evaluate(dynamic=True).scores
     assert own["dynamic_nats"] < own["nats"] + 0.1
 

@@ -179,6 +179,9 @@ def test_a_run_tells_network_ngram_and_mixture_apart(run: elman.Run) -> None:
     assert scores["ngram_nats"] == pytest.approx(run.baseline["nats"])
     assert scores["mixture_nats"] < min(scores["nats"], scores["ngram_nats"]) + 0.02
     assert run.evaluate().scores == pytest.approx(scores)
+    report = (run.path / "report.md").read_text(encoding="utf-8")
+    assert "mixture_nats" in report and "BLEU and self-BLEU are not counted" in report
+    assert "--mix-ngram`" not in report  # it has just been done
 
 
 def test_a_run_is_used_from_its_folder_alone(run: elman.Run, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ class Adapting:
     Parameters
     ----------
     dynamic
-        Score once more with weights that adapt to the text, each token before it is learnt from.
+        Score a second time with weights that adapt: each token is scored, then learnt from.
     dynamic_rate
         How fast they adapt; 1 is what suits most models.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -219,6 +220,7 @@ class Text(Task[TextOptions, TextData, Batch]):
         return [
             *self._memorised(dataset, sample),
             *self._likeness(model, dataset, options, device),
+            *_next(options, folder),
         ]
 
     def _memorised(self, dataset: TextData, sample: str) -> list[str]:
@@ -304,6 +306,23 @@ class Text(Task[TextOptions, TextData, Batch]):
 
 
 TASK = Text()
+
+
+def _next(options: TextOptions, folder: Path) -> list[str]:
+    """What has not been tried yet, with its command."""
+    lines, place = [], shlex.quote(str(folder))
+    if not options.mix_ngram:
+        config = shlex.quote(str(folder / "options.toml"))
+        lines.append(
+            "Network and n-gram model as one are mostly better than either: "
+            f"`elman train text --config {config} --mix-ngram`."
+        )
+    if not options.windowed:
+        lines.append(
+            "A text that differs from the one trained on is foretold better by a model that goes "
+            f"on learning from what it has read: `elman evaluate {place} DATA --dynamic`."
+        )
+    return lines
 
 
 def _kept(preprocessing: Mapping[str, Any]) -> TextReading:
