@@ -102,27 +102,27 @@ def test_the_gain_is_the_best_for_texts_that_are_scored_by_the_others() -> None:
 
 
 def test_the_answer_is_the_geometric_mean_of_all_sides(tmp_path: Path) -> None:
-    made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", members=3, bag="pairs")
+    made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", members=3, bag="pairs", folds=0)
     model, inputs = made.model.eval(), made.dataset.inputs[:5]
-    assert isinstance(model, Classifier) and model.bag is not None and len(model.members) == 3
+    assert isinstance(model, Classifier) and len(model.bags) == 1 and len(model.members) == 3
     for ids in inputs:
         x, lengths = torch.from_numpy(ids)[None], torch.tensor([len(ids)])
         one = [torch.softmax(member(x, lengths), -1) for member in model.members]
         assert (one[0] - one[1]).abs().max() > 1e-4, "the networks are not the same"
         nets = (one[0] * one[1] * one[2]) ** (1 / 3)
-        both = (nets / nets.sum() * torch.softmax(model.bag(x), -1)) ** 0.5
+        both = (nets / nets.sum() * torch.softmax(model.bags[-1](x), -1)) ** 0.5
         found = probabilities(model, [ids], "cpu")
         assert np.abs(found - (both / both.sum()).detach().numpy()).max() < 1e-6
 
 
 def test_what_is_counted_is_of_the_training_part_alone_and_is_kept(tmp_path: Path) -> None:
     data = reviews(tmp_path / "a.csv")
-    made = job(data, tmp_path / "run")
-    bag, trained = made.dataset.bag, made.dataset.trained
-    assert bag is not None and bag.kind == made.options.bag == "pairs"
+    made = job(data, tmp_path / "run", folds=0)
+    (bag,), trained = made.dataset.bags, made.dataset.trained
+    assert bag.kind == made.options.bag == "pairs"
     assert bag.texts.tolist() == np.bincount(made.dataset.targets[:trained]).tolist()
     kept = json.loads((tmp_path / "run" / "preprocessing.json").read_text(encoding="utf-8"))
-    again = bags.from_json(kept["bag"], bag.symbols, 2)
+    again = bags.from_json(kept["bag"][0], bag.symbols, 2)
     assert again.to_json() == bag.to_json()
     assert not any("bag" in name for name in made.model.state_dict())
 
@@ -139,10 +139,10 @@ def test_what_is_counted_is_of_the_training_part_alone_and_is_kept(tmp_path: Pat
     ],
 )  # fmt: skip
 def test_damaged_counts_are_told(change: Mapping[str, Any], tmp_path: Path) -> None:
-    made = job(reviews(tmp_path / "a.csv"), tmp_path / "run")
+    made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", folds=0)
     kept = made.task.preprocessing(made.dataset)
     with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
-        made.task.build(kept | {"bag": kept["bag"] | change}, made.options)
+        made.task.build(kept | {"bag": [kept["bag"][0] | change]}, made.options)
     with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
         made.task.build(kept | {"bag": 3}, made.options)
 

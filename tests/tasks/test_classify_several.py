@@ -200,10 +200,10 @@ def test_the_gain_is_the_best_for_texts_scored_by_the_others() -> None:
 def test_loss_and_answer_are_of_independent_labels(tmp_path: Path) -> None:
     made = job(
         table(tmp_path / "a.csv", "columns"), tmp_path / "run", members=2, label_smoothing=0.1,
-        class_weights=True, token_dropout=0.0,
+        class_weights=True, token_dropout=0.0, folds=0,
     )  # fmt: skip
     model = made.model.eval()
-    assert isinstance(model, Classifier) and model.bag is not None
+    assert isinstance(model, Classifier) and len(model.bags) == 1
     batch = made.task.epoch(made.dataset, made.options, 16, 1, 0)[0]
     there = made.dataset.targets[: made.dataset.trained].sum(0)
     weights = (made.dataset.trained - there) / there
@@ -216,7 +216,7 @@ def test_loss_and_answer_are_of_independent_labels(tmp_path: Path) -> None:
         x, lengths = torch.from_numpy(ids)[None], torch.tensor([len(ids)])
         sides = [torch.sigmoid(member(x, lengths)) for member in model.members]
         odds = [side / (1 - side) for side in sides]
-        both = ((odds[0] * odds[1]) ** 0.5 * torch.exp(model.bag(x))) ** 0.5
+        both = ((odds[0] * odds[1]) ** 0.5 * torch.exp(model.bags[-1](x))) ** 0.5
         found = probabilities(model, [ids], "cpu")
         assert np.abs(found - (both / (1 + both)).detach().numpy()).max() < 1e-5
 

@@ -28,8 +28,9 @@ class SequenceClassifier(Estimator):
     """A sequence in, a class out: `elman train classify` without files.
 
     Parameters are those of the command; None is chosen from the data. `validation` is the share of
-    X that is held back to find the best weights: 0 learns from all of X, and keeps the last.
-    `random_state` is a seed; with None every fit draws another.
+    X that is held back to find the best weights, or few sequences are dealt into `folds` instead: 0
+    learns from all of X, and keeps the last. `random_state` is a seed; with None every fit draws
+    another.
 
     Several labels at once have a probability each, and are told from a threshold that is chosen on
     the share held back, else from a half.
@@ -39,9 +40,10 @@ class SequenceClassifier(Estimator):
     """
 
     cell: str | Sequence[str] = "lstm"
-    hidden_size: int | Sequence[int] = 128
+    hidden_size: int | Sequence[int] | None = None
     num_layers: int | None = None
-    bidirectional: bool | Sequence[bool] = False
+    bidirectional: bool | Sequence[bool] | None = None
+    convolutions: int | Sequence[int] | None = None
     pooling: Literal["last", "mean", "max", "attention"] | None = None
     dropout: float | None = None
     level: Literal["characters", "bytes", "words", "bpe"] | None = None
@@ -51,15 +53,18 @@ class SequenceClassifier(Estimator):
     embedding: int | None = None
     token_dropout: float | None = None
     bag: Literal["none", "tokens", "pairs"] | None = None
-    members: int = 1
+    scaling: Literal["channel", "sequence"] | None = None
+    kernels: int | None = None
+    members: int | None = None
     class_weights: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: float | None = None
     epochs: int = 20
     batch_size: int | None = None
     learning_rate: float | None = None
     l2: float = 0.0
     device: str = "auto"
     validation: float = 0.0
+    folds: int | None = None
     random_state: int | np.random.RandomState | None = None
 
     _estimator_type: ClassVar[Literal["classifier"]] = "classifier"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,7 @@ def new(
         settled = dataclasses.replace(settled, cycle=plan.passes)
     torch.manual_seed(how.seed)
     preprocessing = task.preprocessing(dataset)
-    model = _started(task, preprocessing, plan.options).to(device)
+    model = _started(task, preprocessing, plan.options, dataset).to(device)
     stored, copies = naming.stored(data)
     tables = {
         "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
@@ -120,18 +119,20 @@ def again(
     say(old.task.examine(dataset).headline)
     clock.seconds = how.seconds
     torch.manual_seed(how.seed)
-    build = old.task.build if old.folder.checkpoint.exists() else partial(_started, old.task)
-    model = build(old.preprocessing, old.options).to(device)
+    if old.folder.checkpoint.exists():
+        model = old.task.build(old.preprocessing, old.options).to(device)
+    else:
+        model = _started(old.task, old.preprocessing, old.options, dataset).to(device)
     return Job(old.task, old.data, dataset, old.options, how, old.folder, model, device, clock)
 
 
 def _started(
-    task: Task[Any, Any, Any], preprocessing: Mapping[str, Any], options: Any
+    task: Task[Any, Any, Any], preprocessing: Mapping[str, Any], options: Any, dataset: Any
 ) -> nn.Module:
     """A new model as training finds it."""
     model = task.build(preprocessing, options)
     if isinstance(task, Starts):
-        task.start(model, preprocessing, options)
+        task.start(model, preprocessing, options, dataset)
     return model
 
 

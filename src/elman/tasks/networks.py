@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from elman import cells
-from elman.options import require, require_range
+from elman.options import require, require_range, shown
 
 InitialState: TypeAlias = Literal["zero", "given", "learned", "encoded"]
+Norm: TypeAlias = Literal["batch", "layer"]  # those of `layers.convolution`, without PyTorch
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class StackOptions:
             require(self, name, value is None or len(value) > 0, "at least one value")
         for name in self.cell:
             cells.get(name)
-        depths = {len(v) for v in (self.cell, self.hidden_size or (), self.bidirectional)} - {0, 1}
+        lists = (self.cell, self.hidden_size or (), self.bidirectional or ())
+        depths = {len(v) for v in lists} - {0, 1}
         depths |= {self.num_layers} if self.num_layers else set()
         if self.num_layers is None:
             object.__setattr__(self, "num_layers", max(depths, default=1))
@@ -91,3 +93,52 @@ class NetworkOptions(StackOptions):
     """
 
     initial_state: Literal["zero", "learned"] = "zero"
+
+
+@dataclass(frozen=True)
+class FrontOptions:
+    """Options of convolutions in front of a stack of recurrent layers, for sequences of numbers.
+
+    Parameters
+    ----------
+    convolutions
+        Filters of each convolution in front of the recurrent layers, a list: 64,128,64; 0 for none.
+    convolution_width
+        Steps that a filter sees, one for all convolutions or a list.
+    convolution_stride
+        By how many steps a filter moves on, one for all convolutions or a list; above 1 the layers
+        after it have so many times fewer steps to read.
+    convolution_norm
+        Norm after each convolution: over all steps of a batch, or over the filters of a step.
+    causal
+        Let filters see no step that is still to come, so that steps can be read as they arrive.
+    """
+
+    convolutions: tuple[int, ...] | None = None
+    convolution_width: tuple[int, ...] | None = None
+    convolution_stride: tuple[int, ...] | None = None
+    convolution_norm: Norm = "batch"
+    causal: bool = False
+
+    @property
+    def fronted(self) -> bool:
+        """Whether there are convolutions, once that is settled."""
+        return bool(self.convolutions) and self.convolutions != (0,)
+
+    def check_front(self) -> None:
+        """UserError where they do not fit together."""
+        filters, names = self.convolutions, ("convolution_width", "convolution_stride")
+        require_range(self, ("convolutions",), 0, 4096)
+        require_range(self, names, 1, 4096)
+        fits = "a number of filters for each convolution, or 0 alone"
+        alone = filters is None or filters == (0,) or (len(filters) > 0 and min(filters) > 0)
+        require(self, "convolutions", alone, fits)
+        for name in names:
+            listed = getattr(self, name)
+            require(self, name, listed != (), "at least one value")
+            told = filters == (0,) and listed is not None
+            require(self, name, not told, "convolutions, which --convolutions 0 leaves out")
+            fitting = filters is None or listed is None or len(listed) in (1, len(filters))
+            require(
+                self, name, fitting, f"one value, or as many as --convolutions {shown(filters)}"
+            )

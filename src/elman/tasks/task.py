@@ -217,9 +217,11 @@ class Predicts(Protocol):
 
 @runtime_checkable
 class Starts(Protocol):
-    """What a task has, beyond `Task`, whose models may start from weights found elsewhere."""
+    """What a task has, beyond `Task`, whose models may start from weights that are not trained."""
 
-    def start(self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any) -> None:
+    def start(
+        self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any, dataset: Any
+    ) -> None:
         """Puts them into a new model, one that no checkpoint will be loaded into."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,15 @@ from elman.data.texts import vocabulary
 from elman.data.texts.vocabulary import Vocabulary
 from elman.errors import UserError
 from elman.tasks.classify import bag as bags
+from elman.tasks.classify import kernels, scaling
 from elman.tasks.classify.bag import Bag
+from elman.tasks.classify.options import ClassifyOptions, Scaling
 
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
 SPACED = 0.1  # share of spaces from which a text is one of words
+FEATURES = 5_000  # of fixed convolutions
+WEIGHTS = 20_000_000  # of the linear models on them, all together
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Encoder:
     scale: NDArray[np.float32] | None
     inputs: int  # I, of vectors
     longest: int
+    scaling: Scaling = "channel"  # by `mean` and `scale`, or by each sequence's own
 
     def encode(self, sequence: str | NDArray[np.float32]) -> NDArray[Any]:
         """Ids [T] of a text, or vectors [T, I]. T is at least 1. ValueError: another kind."""
@@ -47,8 +52,16 @@ class Encoder:
             raise ValueError(
                 f"steps of {sequence.shape[1]} values, where the model reads {self.inputs}"
             )
-        scaled: NDArray[np.float32] = (sequence[: self.longest] - self.mean) / self.scale
+        sequence = sequence[: self.longest]
+        if self.scaling == "sequence":
+            return scaling.by_itself(sequence)
+        scaled: NDArray[np.float32] = (sequence - self.mean) / self.scale
         return scaled
+
+    @property
+    def pictured(self) -> bool:
+        """Whether sequences are the rows of images, all scaled alike."""
+        return self.mean is not None and len(self.mean) == 1 < self.inputs
 
     def to_json(self) -> dict[str, Any]:
         if self.vocabulary is not None:
@@ -59,6 +72,7 @@ class Encoder:
             "scale": [float(value) for value in self.scale],
             "inputs": self.inputs,
             "longest": self.longest,
+            "scaling": self.scaling,
         }
 
 
@@ -75,7 +89,10 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
             raise ValueError("sizes that do not fit")
         if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
             raise ValueError("a scale that is none")
-        return Encoder(None, mean, scale, inputs, longest)
+        how: Scaling = data.get("scaling", "channel")
+        if how not in get_args(Scaling):
+            raise ValueError("a scaling that is none")
+        return Encoder(None, mean, scale, inputs, longest, how)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"preprocessing.json: damaged ({error})") from None
 
@@ -87,6 +104,7 @@ def make_encoder(
     limit: int | None,
     lowercase: bool,
     longest: int,
+    scaled: Scaling = "channel",
 ) -> Encoder:
     """An encoder that fits these sequences, those for training."""
     if examples.texts:
@@ -101,7 +119,7 @@ def make_encoder(
     mean = np.atleast_1d(rows.mean(axis, dtype=np.float64)).astype(np.float32)
     scale = np.atleast_1d(rows.std(axis, dtype=np.float64)).astype(np.float32)
     scale[scale < 1e-6] = 1.0
-    return Encoder(None, mean, scale, inputs, longest)
+    return Encoder(None, mean, scale, inputs, longest, scaled)
 
 
 def check_widths(examples: Examples) -> None:
@@ -116,7 +134,11 @@ def check_widths(examples: Examples) -> None:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A data set: training and validation part, each encoded, and how that was done."""
+    """A data set: training and validation part, each encoded, and how that was done.
+
+    With `folds` all sequences are for training, and those of the validation part are among them:
+    each is to be scored by what has learnt from the other folds alone.
+    """
 
     name: str
     train: Examples
@@ -127,7 +149,28 @@ class Labelled:
     encoder: Encoder
     roles: LabelRoles
     bad: BadRows
-    bag: Bag | None = None  # of the training part
+    # Of the training part; with folds, for each what is not in it, and at the end all.
+    bags: tuple[Bag, ...] = ()
+    kernels: kernels.Shape | None = None
+    folds: Ints | None = None  # of each of the validation part
+    training_folds: Ints | None = None  # of each of the training part
+    told: tuple[str, ...] = ()  # what was decided, for the user
+
+    @property
+    def parts(self) -> list[Ints]:
+        """Which of the training sequences a network learns from: for each fold those that are not
+        in it; one part, all of them, where there are no folds."""
+        if self.training_folds is None:
+            return [np.arange(self.trained)]
+        count = int(self.training_folds.max()) + 1
+        return [np.flatnonzero(self.training_folds != k) for k in range(count)]
+
+    def cuts(self) -> list[tuple[Ints, Ints]]:
+        """What simple rivals learn from and are scored by: numbers of training sequences, and of
+        those of the validation part; one pair, or one for each fold."""
+        if self.folds is None:
+            return [(np.arange(self.trained), np.arange(len(self.check)))]
+        return [(part, np.flatnonzero(self.folds == k)) for k, part in enumerate(self.parts)]
 
     @property
     def lengths(self) -> Ints:
@@ -148,24 +191,52 @@ class Labelled:
             "classes": list(self.classes),
             "encoder": self.encoder.to_json(),
             "reading": self.roles.to_json(),
-            "bag": None if self.bag is None else self.bag.to_json(),
+            "bag": [bag.to_json() for bag in self.bags] or None,
+            "kernels": None if self.kernels is None else asdict(self.kernels),
+            "folds": None if self.folds is None else len(self.parts),
             "sha256": [self.train.digest(), self.check.digest()],
         }
 
 
-def counted(dataset: Labelled, kind: Literal["none", "tokens", "pairs"] | None) -> Bag | None:
-    """What the training texts hold, class by class; None where it is not to be counted."""
+def counted(dataset: Labelled, kind: Literal["none", "tokens", "pairs"] | None) -> tuple[Bag, ...]:
+    """What the training texts hold, class by class; nothing where it is not to be counted."""
     known = dataset.encoder.vocabulary
     if known is None and kind in ("tokens", "pairs"):
         raise UserError(f"--bag {kind}: needs texts; {dataset.name} has vectors")
     # Characters gained nothing by it (docs/results.md), and pieces of words were not tried.
     kind = kind or ("pairs" if isinstance(known, vocabulary.Words) else "none")
     if known is None or kind == "none":
+        return ()
+    made = []
+    for part in with_all(dataset):
+        texts = [dataset.inputs[k] for k in part]
+        made.append(
+            bags.count(texts, dataset.targets[part], len(dataset.classes), known.size, kind)
+        )
+    there = [bag for bag in made if bag is not None]
+    return tuple(there) if len(there) == len(made) else ()
+
+
+def with_all(dataset: Labelled) -> list[Ints]:
+    """The training sequences of each fold and, at the end, all of them; these alone without."""
+    parts = dataset.parts
+    return [*parts, np.arange(dataset.trained)] if len(parts) > 1 else parts
+
+
+def shape_of_kernels(dataset: Labelled, options: ClassifyOptions) -> kernels.Shape | None:
+    """Which fixed convolutions read these sequences; None where none do."""
+    if dataset.encoder.vocabulary is not None:
+        if options.kernels:
+            raise UserError(f"--kernels {options.kernels}: needs numbers; {dataset.name} has texts")
         return None
-    trained = dataset.trained
-    return bags.count(
-        dataset.inputs[:trained], dataset.targets[:trained], len(dataset.classes), known.size, kind
-    )
+    chosen = options.kernels
+    if chosen is None:
+        chosen = 0 if dataset.encoder.pictured or options.class_weights else FEATURES
+    if not chosen:
+        return None
+    models = len(with_all(dataset)) * len(dataset.classes)
+    steps = int(np.median(dataset.lengths))
+    return kernels.shape_of(dataset.encoder.inputs, steps, min(chosen, WEIGHTS // models))
 
 
 def classes_of(labels: Sequence[str]) -> tuple[str, ...]:

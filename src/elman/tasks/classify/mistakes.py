@@ -16,7 +16,7 @@ from elman.tasks.classify.scoring import (
     confusion_of,
     counted,
     counted_each,
-    probabilities,
+    own_probabilities,
 )
 
 WORST = 5  # mistakes shown
@@ -27,7 +27,7 @@ def remarks(model: Classifier, dataset: Labelled, device: str, folder: Path) -> 
     if not len(dataset.check):
         return []
     targets = dataset.targets[dataset.trained :]
-    chances = probabilities(model, dataset.inputs[dataset.trained :], device)
+    chances = own_probabilities(model, dataset, device)
     if model.threshold is not None:
         return _of_several(model, float(model.threshold), dataset, chances, targets)
     confusion = confusion_of(chances, targets)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elman.layers.convolution import Convolutions
 from elman.tasks.classify.bag import Bag, BagScores
+from elman.tasks.classify.kernels import KernelScores, Shape
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.reader import Pool, Reader
 
@@ -17,35 +22,68 @@ SPREAD = 0.1
 
 
 class Member(nn.Module):
-    """Tokens or vectors → `Reader` → `Pool` → dropout → linear output over the classes."""
+    """Tokens or vectors → `Convolutions` → `Reader` → `Pool` → dropout → linear output.
+
+    The convolutions are there if they are asked for. The mean over all steps of what they put out
+    goes to the output too, beside what the recurrent layers make of it, as in LSTM-FCN (Karim et
+    al. 2018, arXiv:1709.05206), whose recurrent layer reads the sequence itself.
+    """
 
     def __init__(self, options: ClassifyOptions, classes: int, inputs: int, symbols: int) -> None:
         super().__init__()
         assert options.embedding is not None and options.token_dropout is not None
         assert options.pooling is not None and options.dropout is not None  # by the task's plan
         self.token_dropout, self.dropout = options.token_dropout, options.dropout
+        self.front = None if symbols else front(options, inputs)
+        inputs = inputs if self.front is None else self.front.output_size
         self.reader = Reader(options, inputs, symbols, options.embedding, SPREAD)
         width = self.reader.output_size
         self.pool = Pool(options.pooling, width, both_ways=self.reader.both_ways)
+        width += 0 if self.front is None else self.front.output_size
         self.output = nn.Linear(width, classes)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         if self.training and self.token_dropout and not x.is_floating_point():
             x = x.masked_fill(torch.rand(x.shape, device=x.device) < self.token_dropout, 0)
+        seen = []
+        if self.front is not None:
+            x, lengths = self.front(x, lengths)
+            seen = [x.sum(1) / lengths.to(x.device)[:, None]]
         y, alive = self.reader(x, lengths)
-        pooled: Tensor = F.dropout(self.pool(y, alive), self.dropout, self.training)
+        pooled = F.dropout(torch.cat([*seen, self.pool(y, alive)], -1), self.dropout, self.training)
         scores: Tensor = self.output(pooled)
         return scores
 
 
+def front(options: ClassifyOptions, inputs: int) -> Convolutions | None:
+    """The convolutions that settled options ask for."""
+    if not options.fronted:
+        return None
+    assert options.convolutions and options.convolution_width and options.convolution_stride
+    return Convolutions(
+        inputs,
+        options.convolutions,
+        options.convolution_width,
+        options.convolution_stride,
+        norm=options.convolution_norm,
+        causal=options.causal,
+    )
+
+
 class Classifier(nn.Module):
-    """Networks that each learn alone, and naive Bayes beside them where there is a `bag`.
+    """Networks that each learn alone, and beside them, where there are any, `bags`, naive Bayes of
+    texts, or `kernels`, a linear model on fixed convolutions of numbers.
 
     The answer is the geometric mean of their probabilities: of the networks among themselves
     (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, who take the arithmetic one),
     then of both sides, a product of experts (Hinton 2002, doi:10.1162/089976602760128018). Were
     they trained on their common answer, the networks would hardly learn: counts alone explain the
-    very texts that were counted.
+    very texts that were counted. Of texts both sides count alike; beside `kernels` the networks
+    have the share `mix`, a tensor that is kept with the weights.
+
+    With `folds` there are so many networks for each of these, network m for fold m % folds, and
+    a bag or linear model for each fold and one of everything. What belongs to a fold has learnt
+    from all sequences outside it, and answers alone where these are scored.
 
     With `several` labels at once each has a probability of its own, the logistic function of its
     score, and those from `threshold` are the answer: a tensor that is kept with the weights.
@@ -54,39 +92,81 @@ class Classifier(nn.Module):
     """
 
     threshold: Tensor | None  # of several labels at once
+    mix: Tensor | None  # beside kernels
 
     def __init__(
         self, options: ClassifyOptions, classes: int, inputs: int, symbols: int,
-        bag: Bag | None = None, *, several: bool = False,
+        bags: Sequence[Bag] = (), *, several: bool = False, kernels: Shape | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.folds = options.folds or 0
+        parts = max(1, self.folds)
         self.members = nn.ModuleList(
-            Member(options, classes, inputs, symbols) for _ in range(options.members)
+            Member(options, classes, inputs, symbols) for _ in range((options.members or 1) * parts)
         )
-        self.bag = None if bag is None else BagScores(bag)
+        self.bags = nn.ModuleList(map(BagScores, bags))
+        self.kernels = None
+        if kernels is not None:
+            self.kernels = KernelScores(kernels, classes, parts + (parts > 1))
         self.register_buffer("threshold", torch.tensor(0.5) if several else None)
+        self.register_buffer("mix", torch.tensor(0.5) if kernels is not None else None)
+        # The inputs of a data set and what `beside` said of them, which never changes.
+        self.known: tuple[Any, Tensor] | None = None
 
-    def each(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """The scores of each network by itself, [M, B, C]; what they are trained on."""
-        return torch.stack([member(x, lengths) for member in self.members])
+    def each(self, x: Tensor, lengths: Tensor, parts: int = 1) -> Tensor:
+        """The scores of each network by itself, [M, B, C]; what they are trained on.
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        `x`, `lengths` are of [parts * B] sequences, of which network m reads part m % parts.
+        """
+        xs, ends = x.chunk(parts), lengths.chunk(parts)
+        return torch.stack([
+            member(xs[m % parts][:, : int(ends[m % parts].max())], ends[m % parts])
+            for m, member in enumerate(self.members)
+        ])  # fmt: skip
+
+    def forward(self, x: Tensor, lengths: Tensor, fold: int | None = None) -> Tensor:
         """`x` float32 [B, T, I] or int64 [B, T], `lengths` [B] on the CPU → scores [B, C].
 
-        Tokens are 0 where there is padding.
+        Tokens are 0 where there is padding. With `fold` what belongs to it answers, else all.
         """
-        if self.threshold is not None:  # a mean of scores is a geometric one of odds
-            scores = self.each(x, lengths).mean(0)
-            return scores if self.bag is None else (scores + self.bag(x)) / 2
-        scores = torch.log_softmax(self.each(x, lengths), -1).mean(0)
-        if self.bag is None:
-            return scores
-        return (torch.log_softmax(scores, -1) + torch.log_softmax(self.bag(x), -1)) / 2
+        scores, beside = self.networks(x, lengths, fold), self.beside(x, lengths, fold)
+        return scores if beside is None else self.together(scores, beside)
 
-    def probabilities(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def networks(self, x: Tensor, lengths: Tensor, fold: int | None = None) -> Tensor:
+        """The common scores of the networks [B, C], logarithms or, of several labels, log odds."""
+        chosen = range(len(self.members)) if fold is None else range(
+            fold, len(self.members), self.folds
+        )  # fmt: skip
+        scores = torch.stack([self.members[m](x, lengths) for m in chosen])
+        if self.threshold is not None:  # a mean of scores is a geometric one of odds
+            return scores.mean(0)
+        return torch.log_softmax(torch.log_softmax(scores, -1).mean(0), -1)
+
+    def beside(self, x: Tensor, lengths: Tensor, fold: int | None = None) -> Tensor | None:
+        """The same of what answers beside them, [B, C]; None where nothing does."""
+        part = -1 if fold is None else fold
+        if self.kernels is not None:
+            scores: Tensor = self.kernels(x, lengths, part)
+        elif self.bags:
+            scores = self.bags[part](x)
+        else:
+            return None
+        return scores if self.threshold is not None else torch.log_softmax(scores, -1)
+
+    def together(self, networks: Tensor, beside: Tensor) -> Tensor:
+        """Both, mixed."""
+        if self.mix is None:
+            return (networks + beside) / 2
+        return torch.lerp(beside, networks, self.mix.to(networks))
+
+    def chances(self, scores: Tensor) -> Tensor:
         """The probability of each class, float64 [B, C]; of several labels at once, of each."""
-        scores = self(x, lengths).double()
+        scores = scores.double()
         return torch.softmax(scores, -1) if self.threshold is None else torch.sigmoid(scores)
+
+    def probabilities(self, x: Tensor, lengths: Tensor, fold: int | None = None) -> Tensor:
+        """The probabilities that all answer together, or all that belong to a fold, [B, C]."""
+        return self.chances(self(x, lengths, fold))
 
     def answers(self, chances: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which of several labels at once are told, of their probabilities."""

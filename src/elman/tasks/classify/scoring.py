@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elman import metrics
+from elman.chance import Tally, shares
 from elman.data.batching import padded
+from elman.metrics import Loss, Scores
+from elman.tasks.classify.data import Labelled
 from elman.tasks.classify.model import Classifier
 from elman.tasks.labelling import Counted
-from elman.tasks.task import Scores
+from elman.tasks.task import Validation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -21,21 +27,113 @@ Ints = NDArray[np.int64]
 SCORED = 256  # sequences at once, where none is trained on
 SCORED_STEPS = 1 << 18  # steps at once, padding included
 LEAST = 1e-12  # no probability is taken for less
+MIXES = np.arange(0, 21) / 20  # tried on the validation part
 THRESHOLDS = np.arange(5, 96) / 100  # tried on the validation part
 
 
 def probabilities(model: Classifier, inputs: Sequence[NDArray[Any]], device: str) -> Floats:
     """The probability of each class [N, C], for encoded sequences in any order of length."""
+    return _each(inputs, device, model.probabilities)
+
+
+def own_probabilities(model: Classifier, dataset: Labelled, device: str) -> Floats:
+    """The same for the validation part of a data set [N, C]: with folds, each sequence by what has
+    not learnt from it."""
+    networks, beside = _sides(model, dataset, device)
+    together = networks if beside is None else model.together(networks, beside)
+    found: Floats = model.chances(together).numpy()
+    return found
+
+
+def validated(model: Classifier, dataset: Labelled, device: str) -> Validation:
+    """Loss and scores of the validation part. Of a run's own data what is chosen by that part is
+    set: the mix of networks and fixed convolutions, the threshold of several labels at once.
+
+    Few sequences do not tell two models apart by their hits: there the loss says which is better.
+    """
+    targets = dataset.targets[dataset.trained :]
+    networks, beside = _sides(model, dataset, device)
+    together = networks
+    if beside is not None:
+        if model.mix is not None and dataset.trained:
+            model.mix.fill_(best_mix(model, networks, beside, targets))
+        together = model.together(networks, beside)
+    chances: Floats = model.chances(together).numpy()
+    if model.threshold is None:
+        scores, tally = scores_of(chances, targets), tally_of(chances, targets)
+    else:
+        if dataset.trained:
+            model.threshold.fill_(best_threshold(chances, targets))
+        told = model.answers(chances)
+        scores, tally = scores_of_several(chances, told, targets), tally_of_several(told, targets)
+    loss = Loss(scores["nats"] * len(targets), len(targets))
+    return Validation(loss, scores, by_score=dataset.folds is None, tally=tally)
+
+
+def _sides(model: Classifier, dataset: Labelled, device: str) -> tuple[Tensor, Tensor | None]:
+    """What the networks say of the validation part, float64 [N, C], and what answers beside them,
+    which does not change and so is kept for the next time."""
+    inputs = dataset.inputs[dataset.trained :]
+
+    def scored(ask: Callable[..., Tensor]) -> Tensor:
+        if dataset.folds is None:
+            return torch.from_numpy(_each(inputs, device, ask))
+        found = None
+        for k in range(len(dataset.parts)):
+            there = np.flatnonzero(dataset.folds == k)
+            some = _each([inputs[n] for n in there], device, partial(ask, fold=k))
+            found = np.zeros((len(inputs), some.shape[1])) if found is None else found
+            found[there] = some
+        assert found is not None
+        return torch.from_numpy(found)
+
+    networks = scored(model.networks)
+    if model.kernels is None and not model.bags:
+        return networks, None
+    if model.known is None or model.known[0] is not dataset.inputs:
+        model.known = dataset.inputs, scored(partial(_beside, model))
+    return networks, model.known[1]
+
+
+def _beside(model: Classifier, x: Tensor, lengths: Tensor, fold: int | None = None) -> Tensor:
+    scores = model.beside(x, lengths, fold)
+    assert scores is not None
+    return scores
+
+
+def _each(
+    inputs: Sequence[NDArray[Any]], device: str, ask: Callable[[Tensor, Tensor], Tensor]
+) -> Floats:
+    """What is asked of encoded sequences, float64 [N, C], in any order of length."""
     parts, order = [], []
     with torch.no_grad():
         for chosen in _scored_together([len(x) for x in inputs]):
             x, lengths = padded([inputs[k] for k in chosen])
-            parts.append(model.probabilities(x.to(device), lengths).cpu().numpy())
+            parts.append(ask(x.to(device), lengths).cpu().double().numpy())
             order += chosen
     found = np.concatenate(parts)
     result = np.empty_like(found)
     result[order] = found
     return result
+
+
+def best_mix(model: Classifier, networks: Tensor, beside: Tensor, targets: Ints) -> float:
+    """The share of the networks by which the truth costs least, of equally good ones the nearest to
+    a half. One sequence more might have said anything: so much is doubted, or the share would
+    follow from one surprise."""
+    assert model.mix is not None
+    truth, costs = torch.from_numpy(targets), []
+    doubt = 1 / (len(targets) + 1)
+    for share in MIXES:
+        mixed = torch.lerp(beside, networks, float(share))
+        if targets.ndim == 2:
+            spread = truth * (1 - doubt) + doubt / 2
+            cost = F.binary_cross_entropy_with_logits(mixed, spread)
+        else:
+            cost = F.cross_entropy(mixed, truth, label_smoothing=doubt)
+        costs.append(float(cost))
+    good = MIXES[np.array(costs) <= min(costs) + 1e-9]
+    return float(good[np.abs(good - 0.5).argmin()])
 
 
 def _scored_together(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -62,6 +160,18 @@ def counted(confusion: Ints, classes: Sequence[str]) -> list[Counted]:
     """Each class with its counts."""
     there, said, hit = confusion.sum(1), confusion.sum(0), confusion.diagonal()
     return [Counted(*each) for each in zip(classes, there, said, hit, strict=True)]
+
+
+def tally_of(chances: Floats, targets: Ints) -> Tally:
+    """What the accuracy is counted from."""
+    hits = (chances.argmax(1) == targets).astype(np.float64)
+    return shares("sequence", hits, np.ones_like(hits))
+
+
+def tally_of_several(said: NDArray[np.bool_], targets: Ints) -> Tally:
+    """What the micro F1 of several labels at once is counted from."""
+    hits = 2.0 * (said & (targets > 0)).sum(1)
+    return shares("sequence", hits, (said.sum(1) + targets.sum(1)).astype(np.float64))
 
 
 def scores_of(chances: Floats, targets: Ints) -> Scores:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, final
+from typing import Any, TextIO, final
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.data import doctor
-from elman.data.batching import Buckets, padded
 from elman.data.doctor import Page
 from elman.data.labelled import examples
 from elman.data.labelled import files as labelled_files
@@ -25,12 +23,12 @@ from elman.data.tables.options import TableOptions
 from elman.data.texts import segmentation, vectors
 from elman.data.texts.vocabulary import Words
 from elman.errors import UserError
-from elman.metrics import Loss
-from elman.options import given, part
+from elman.options import part
 from elman.tasks import labelling, naming
 from elman.tasks.classify import bag as bags
-from elman.tasks.classify import mistakes
+from elman.tasks.classify import folds, mistakes, planning, scaling
 from elman.tasks.classify.answering import Answering, predict
+from elman.tasks.classify.batches import Batch, batches
 from elman.tasks.classify.data import (
     Encoder,
     Labelled,
@@ -41,52 +39,27 @@ from elman.tasks.classify.data import (
     encoder_from_json,
     make_encoder,
     numbers,
+    shape_of_kernels,
+    with_all,
     without_single,
 )
+from elman.tasks.classify.kernels import shape_from_json
 from elman.tasks.classify.model import Classifier, Member
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.classify.scoring import (
     best_set,
-    best_threshold,
-    probabilities,
     scores_of,
     scores_of_several,
+    tally_of,
+    tally_of_several,
+    validated,
 )
 from elman.tasks.naming import trained_on
-from elman.tasks.pace import expectation
+from elman.tasks.pace import epoch_seconds, expectation
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 
 SHOWN = 5  # labels of a baseline that are named
-
-
-class Batch(NamedTuple):
-    """Padded sequences and their classes."""
-
-    x: Tensor  # [B, T, I] float32, or [B, T] int64
-    lengths: Tensor  # [B]
-    y: Tensor  # [B], or [B, C] of several labels at once
-    weights: Tensor | None = None  # [C], of the classes in the loss; of each label where it is
-    smoothing: float = 0.0
-
-
-@dataclass(frozen=True)
-class Batches:
-    """The training batches of one epoch."""
-
-    dataset: Labelled
-    order: Buckets
-    weights: Tensor | None
-    smoothing: float
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, k: int) -> Batch:
-        chosen = self.order[k]
-        x, lengths = padded([self.dataset.inputs[n] for n in chosen])
-        y = torch.from_numpy(self.dataset.targets[chosen])
-        return Batch(x, lengths, y, self.weights, self.smoothing)
 
 
 @final
@@ -115,34 +88,54 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         self, name: str, train: Examples, check: Examples | None, options: ClassifyOptions,
         validation: float, bad: BadRows,
     ) -> Labelled:  # fmt: skip
-        """A data set of sequences in memory; without `check` a share is held back to validate."""
-        several = train.roles.several
+        """A data set of sequences in memory; without `check` a share is held back to validate, or
+        few sequences are dealt into folds."""
+        several, whole, fold = train.roles.several, train, None
+        if check is not None and options.folds:
+            raise UserError(f"--folds {options.folds}: {name} has a part for validation already")
         if check is None:
-            if validation and several is None:
-                train = without_single(train, bad)
-            whole = train
-            kept, held = examples.split(train, validation)
-            train, check = train.pick(kept), train.pick(held)
-            # Of several labels at once a rare one may be in the validation part alone.
-            classes = classes_of([label for labels in whole.each for label in labels])
-        else:
-            classes = classes_of([label for labels in train.each for label in labels])
+            count = folds.wanted(len(train), validation, options.folds)
+            if count:
+                fold = folds.deal(train, count)
+                check = train.pick(np.flatnonzero(fold >= 0))
+            else:
+                if validation and several is None:
+                    whole = train = without_single(train, bad)
+                kept, held = examples.split(train, validation)
+                train, check = train.pick(kept), train.pick(held)
+        # Of several labels at once a rare one may be in the validation part alone.
+        classes = classes_of([label for labels in whole.each for label in labels])
         if several is not None and several.form == "columns":
             classes = train.roles.label_columns or ()
         check_classes(name, train, classes)
         if validation and not len(check):
             raise UserError(
-                f"{name}: {len(train)} sequences are too few to hold {validation:.0%} of them "
-                "back; give more, a larger --validation, or --validation 0"
+                f"{name}: {len(whole)} sequences are too few to score a network by others than it "
+                "learns from; give more of each class, or --validation 0"
+                if fold is not None
+                else f"{name}: {len(train)} sequences are too few to hold {validation:.0%} of them "
+                "back; give more, a larger --validation, --folds 5, or --validation 0"
             )
         for half in (train, check):
             check_widths(half)
+        found = scaling.Found(options.scaling or "channel")
+        if train.vectors and options.scaling is None:
+            found = scaling.find([v[: options.longest] for v in train.vectors], train.each)
         encoder = make_encoder(
             train, level=options.level, limit=options.vocabulary, lowercase=options.lowercase,
-            longest=options.longest,
+            longest=options.longest, scaled=found.scaling,
         )  # fmt: skip
-        made = _labelled(name, train, check, classes, encoder, train.roles, bad)
-        return replace(made, bag=counted(made, options.bag))
+        told = [found.told] if found.told and not encoder.pictured else []
+        if encoder.pictured and options.scaling is None:
+            encoder = replace(encoder, scaling="channel")
+        if fold is not None:
+            told += folds.told(train, fold, options.folds, validation)
+        made = replace(
+            _labelled(name, train, check, classes, encoder, train.roles, bad),
+            folds=None if fold is None else fold[fold >= 0], training_folds=fold, told=tuple(told),
+        )  # fmt: skip
+        made = replace(made, kernels=shape_of_kernels(made, options))
+        return replace(made, bags=counted(made, options.bag))
 
     def unseen(
         self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows
@@ -156,12 +149,19 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         return dataset.preprocessing()
 
     def examine(self, dataset: Labelled) -> Page:
-        full = [len(v) for v in (*dataset.train.vectors, *dataset.check.vectors)]
-        lengths = full or dataset.lengths.tolist()
+        check, lengths = dataset.check, dataset.lengths.tolist()
+        if dataset.folds is not None:  # all of them stand in the training part
+            check, lengths = Examples(), lengths[: dataset.trained]
+        full = [len(v) for v in (*dataset.train.vectors, *check.vectors)]
         page = doctor.labelled(
-            dataset.name, dataset.train, dataset.check, lengths, dataset.encoder.longest,
+            dataset.name, dataset.train, check, full or lengths, dataset.encoder.longest,
             dataset.classes, dataset.bad.first, dataset.bad.count,
         )  # fmt: skip
+        if dataset.folds is not None:
+            counts = f"{len(dataset.folds):,} for validation in {len(dataset.parts)} folds"
+            headline = page.headline.replace("0 for validation", counts, 1)
+            page = replace(page, headline=headline)
+        page = replace(page, facts=(*page.facts, *dataset.told))
         known = dataset.encoder.vocabulary
         if known is None:
             return page
@@ -173,62 +173,61 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
     def plan(
         self, dataset: Labelled, options: ClassifyOptions, budget: Budget
     ) -> Plan[ClassifyOptions]:
-        texts = dataset.encoder.vocabulary is not None
-        batch = budget.batch_size or max(8, min(64, dataset.trained // 50))
-        rate = budget.learning_rate or (2e-3 if texts else 4e-3)
-        chosen = replace(
-            options,
-            hidden_size=options.hidden_size or (128,),
-            embedding=_embedding(dataset, options),
-            dropout=given(options.dropout, 0.5 if texts else 0.2),
-            weight_drop=options.weight_drop or 0.0,
-            token_dropout=given(options.token_dropout, _hidden_tokens(dataset.encoder)),
-            pooling=options.pooling or ("max" if texts else "last"),
-            bag="none" if dataset.bag is None else dataset.bag.kind,
-            validation_data=naming.lasting(options.validation_data),
-            vectors=naming.lasting(options.vectors),
-        )
-        passes = 20 if texts else 60
-        known = dataset.encoder.vocabulary
-        model = Classifier(
-            chosen, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0,
-            several=dataset.several,
-        )  # fmt: skip
+        settled = planning.settle(dataset, options, budget.batch_size, budget.learning_rate)
+        chosen, batch, passes = settled.options, settled.batch_size, settled.passes
+        if chosen.members is None:
+            alone = replace(chosen, members=1)
+            each = epoch_seconds(
+                self, _model(dataset, alone), self.epoch(dataset, alone, batch, 0, 0), budget.device
+            )
+            count = planning.members(None if budget.epochs else budget.seconds, passes, each)
+            chosen = replace(chosen, members=count)
         epoch = self.epoch(dataset, chosen, batch, 0, 0)
-        assert chosen.hidden_size
-        units = ", ".join(map(str, chosen.hidden_size))
-        why = (
-            f"{'/'.join(chosen.cell)} of {units} units, {chosen.pooling} of all steps, "
-            f"dropout {chosen.dropout:g}{_beside(chosen)}: "
-            + expectation(self, model, epoch, budget, passes)
-        )
-        return Plan(chosen, batch, rate, why, passes)
+        expected = expectation(self, _model(dataset, chosen), epoch, budget, passes)
+        why = f"{planning.told(chosen)}: {expected}"
+        return Plan(chosen, batch, settled.learning_rate, why, passes)
 
     def build(self, preprocessing: Mapping[str, Any], options: ClassifyOptions) -> Classifier:
-        for name in ("hidden_size", "embedding", "dropout", "weight_drop", "token_dropout"):
+        needed = ["hidden_size", "embedding", "dropout", "weight_drop", "token_dropout", "pooling"]
+        if options.fronted:
+            needed += ["convolution_width", "convolution_stride"]
+        for name in needed:
             if getattr(options, name) is None:
                 raise UserError(f"options.toml: damaged (no {name} in it)")
-        if options.pooling is None:
-            raise UserError("options.toml: damaged (no pooling in it)")
         classes, encoder, roles = settled(preprocessing)
         known, several = encoder.vocabulary, roles.several is not None
         size = known.size if known else 0
-        bag = None
-        if (kept := preprocessing.get("bag")) is not None:
-            try:
-                bag = bags.from_json(kept, size, len(classes), several=several)
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
-                raise UserError(f"preprocessing.json: damaged ({error})") from None
-        return Classifier(options, len(classes), encoder.inputs, size, bag, several=several)
+        kept, shape = preprocessing.get("bag"), preprocessing.get("kernels")
+        try:
+            counts = [
+                bags.from_json(one, size, len(classes), several=several)
+                for one in (kept if isinstance(kept, list) else [kept] if kept is not None else [])
+            ]
+            fixed = None if shape is None else shape_from_json(shape, encoder.inputs)
+            if (counts and fixed) or len(counts) not in (0, _parts(options)):
+                raise ValueError("counts of another number of folds")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UserError(f"preprocessing.json: damaged ({error})") from None
+        return Classifier(
+            options, len(classes), encoder.inputs, size, counts, several=several, kernels=fixed
+        )
 
     def start(
-        self, model: nn.Module, preprocessing: Mapping[str, Any], options: ClassifyOptions
-    ) -> None:
-        """Word vectors in the place of the embedding's random start, where their file has them."""
+        self, model: nn.Module, preprocessing: Mapping[str, Any], options: ClassifyOptions,
+        dataset: Labelled,
+    ) -> None:  # fmt: skip
+        """Word vectors in the place of the embedding's random start, where their file has them, and
+        what is solved rather than trained."""
+        assert isinstance(model, Classifier)
+        if model.kernels is not None:
+            trained = dataset.trained
+            model.kernels.fit(
+                dataset.inputs[:trained], dataset.targets[:trained], with_all(dataset)
+            )
         if options.vectors is None:
             return
         known = settled(preprocessing)[1].vocabulary
-        assert isinstance(model, Classifier) and isinstance(known, Words)  # by the plan
+        assert isinstance(known, Words)  # by the plan
         values, found = vectors.read_vectors(options.vectors, known.symbols)
         for member in model.members:
             assert isinstance(member, Member) and member.reader.embedding is not None
@@ -239,65 +238,69 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
     def epoch(
         self, dataset: Labelled, options: ClassifyOptions, batch_size: int, seed: int, epoch: int
     ) -> Epoch[Batch]:
-        draw = int(np.random.default_rng((seed, epoch)).integers(2**62))
-        lengths = dataset.lengths[: dataset.trained]
-        weights = None
-        if options.class_weights:
-            weights = torch.from_numpy(_weights(dataset)).float()
-        order = Buckets(lengths, batch_size, seed=draw)
-        return Batches(dataset, order, weights, options.label_smoothing)
+        return batches(dataset, options, batch_size, seed, epoch)
 
     def loss(
         self, model: nn.Module, batch: Batch, carry: Carry, device: str
     ) -> tuple[Tensor, int, Carry]:
         assert isinstance(model, Classifier)
-        scores = model.each(batch.x.to(device), batch.lengths)  # [M, B, C]
+        scores = model.each(batch.x.to(device), batch.lengths, batch.parts)  # [M, B, C]
+        each = torch.stack(batch.y.to(device).chunk(batch.parts))
+        y = each.repeat(len(scores) // batch.parts, *[1] * (each.ndim - 1))  # [M, B, …]
         weights = None if batch.weights is None else batch.weights.to(device)
-        if batch.y.ndim == 2:
-            y = batch.y.to(device, scores.dtype) * (1 - batch.smoothing) + batch.smoothing / 2
-            each = F.binary_cross_entropy_with_logits(
-                scores, y.expand_as(scores), pos_weight=weights, reduction="sum"
+        if y.ndim == 3:
+            spread = y.to(scores.dtype) * (1 - batch.smoothing) + batch.smoothing / 2
+            total = F.binary_cross_entropy_with_logits(
+                scores, spread, pos_weight=weights, reduction="sum"
             )
-            return each / len(scores), len(batch.y), None
-        total = F.cross_entropy(
-            scores.flatten(0, 1), batch.y.to(device).repeat(len(scores)), weight=weights,
-            reduction="sum", label_smoothing=batch.smoothing,
-        )  # fmt: skip
-        return total / len(scores), len(batch.y), None
+        else:
+            total = F.cross_entropy(
+                scores.flatten(0, 1), y.flatten(), weight=weights, reduction="sum",
+                label_smoothing=batch.smoothing,
+            )  # fmt: skip
+        return total / len(scores), scores.shape[1], None
 
     def validate(
         self, model: nn.Module, dataset: Labelled, options: ClassifyOptions, device: str
     ) -> Validation:
-        """Of several labels at once, the threshold is chosen here on a run's own validation part,
-        and kept with the weights; other data is scored by that."""
+        """What is chosen by a run's own validation part is chosen here, and kept with the weights:
+        the threshold of several labels at once, and how far the networks count. Other data is
+        scored by that."""
         assert isinstance(model, Classifier)
-        targets = dataset.targets[dataset.trained :]
-        chances = probabilities(model, dataset.inputs[dataset.trained :], device)
-        if model.threshold is None:
-            scores = scores_of(chances, targets)
-        else:
-            if dataset.trained:
-                model.threshold.fill_(best_threshold(chances, targets))
-            scores = scores_of_several(chances, model.answers(chances), targets)
-        return Validation(Loss(scores["nats"] * len(targets), len(targets)), scores, by_score=True)
+        return validated(model, dataset, device)
 
     def rivals(
         self, dataset: Labelled, options: ClassifyOptions, training: Labelled
     ) -> list[Rival]:
-        learnt, targets = training.targets[: training.trained], dataset.targets[dataset.trained :]
+        targets = dataset.targets[dataset.trained :]
+        learnt, whole = training.targets, training.targets[: training.trained]
+        cuts = [(np.arange(training.trained), np.arange(len(targets)))]
+        if dataset is training:
+            cuts = dataset.cuts()
+        chances = np.empty((len(targets), len(dataset.classes)))
+        said = np.zeros(chances.shape, dtype=np.bool_)
+        for own, scored in cuts:  # each from what it does not hold
+            counts = learnt[own].sum(0) if dataset.several else np.bincount(
+                learnt[own], minlength=len(dataset.classes)
+            )  # fmt: skip
+            if dataset.several:
+                said[scored] = best_set(learnt[own])
+                chances[scored] = (counts + 0.5) / (len(own) + 1)
+            else:
+                chances[scored] = counts / counts.sum()
         if dataset.several:
-            chosen = best_set(learnt)
-            shares = (learnt.sum(0) + 0.5) / (len(learnt) + 1)
-            said = np.tile(chosen, (len(targets), 1))
-            scores = scores_of_several(np.tile(shares, (len(targets), 1)), said, targets)
+            chosen = best_set(whole)
             labels = ", ".join(f'"{dataset.classes[k]}"' for k in np.flatnonzero(chosen)[:SHOWN])
             more = f" and {chosen.sum() - SHOWN} more" if chosen.sum() > SHOWN else ""
             name = f"always {labels}{more}, of all sets the best"
-        else:
-            counts = np.bincount(learnt, minlength=len(dataset.classes)).astype(np.float64)
-            scores = scores_of(np.tile(counts / counts.sum(), (len(targets), 1)), targets)
-            name = f'always "{dataset.classes[int(counts.argmax())]}", the majority class'
-        return [Rival(name, scores)]
+            scores, tally = (
+                scores_of_several(chances, said, targets),
+                tally_of_several(said, targets),
+            )
+            return [Rival(name, scores, tally)]
+        often = int(np.bincount(whole, minlength=len(dataset.classes)).argmax())
+        name = f'always "{dataset.classes[often]}", the majority class'
+        return [Rival(name, scores_of(chances, targets), tally_of(chances, targets))]
 
     def overlap(self, dataset: Labelled, training: Labelled) -> str:
         known = set(training.train.contents())
@@ -352,39 +355,15 @@ def settled(preprocessing: Mapping[str, Any]) -> tuple[tuple[str, ...], Encoder,
     return labels, encoder_from_json(encoder), roles_from_json(roles)
 
 
-def _weights(dataset: Labelled) -> NDArray[np.float64]:
-    """What lets each class count alike, or each of several labels where it is and where it is not;
-    1 for labels that are everywhere or nowhere."""
-    targets = dataset.targets[: dataset.trained]
-    if dataset.several:
-        there = targets.sum(0)
-        absent = len(targets) - there
-        return np.where((there > 0) & (absent > 0), absent / np.maximum(there, 1), 1.0)
-    counts = np.bincount(targets, minlength=len(dataset.classes))
-    weights: NDArray[np.float64] = counts.mean() / counts
-    return weights
-
-
-def _beside(options: ClassifyOptions) -> str:
-    """What answers beside one network."""
-    others = f", {options.members} networks" if options.members > 1 else ""
-    return others + ("" if options.bag == "none" else f", naive Bayes of {options.bag}")
-
-
-def _hidden_tokens(encoder: Encoder) -> float:
-    """Share of the tokens read as <unk>: of words more, as most of them are rare."""
-    if encoder.vocabulary is None:
-        return 0.0
-    return 0.3 if isinstance(encoder.vocabulary, Words) else 0.1
-
-
-def _embedding(dataset: Labelled, options: ClassifyOptions) -> int:
+def _model(dataset: Labelled, options: ClassifyOptions) -> Classifier:
+    """The networks alone, by which time is measured."""
     known = dataset.encoder.vocabulary
-    if options.vectors is not None:
-        if not isinstance(known, Words):
-            raise UserError(f"--vectors {options.vectors}: needs texts read as words")
-        table_of, _ = vectors.read_vectors(options.vectors, known.symbols)
-        return int(table_of.shape[1])
-    if options.embedding is not None:
-        return options.embedding
-    return 0 if known is None or known.size <= 64 else 128
+    return Classifier(
+        options, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0,
+        several=dataset.several,
+    )  # fmt: skip
+
+
+def _parts(options: ClassifyOptions) -> int:
+    """How many bags there are: one, or one a fold and one of everything."""
+    return options.folds + 1 if options.folds else 1

@@ -1,0 +1,164 @@
+"""What a classifier is made of where the user left it open: by the data, its size, the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from elman.data.texts import vectors
+from elman.data.texts.vocabulary import Words
+from elman.errors import UserError
+from elman.options import given
+from elman.tasks import naming
+from elman.tasks.classify.data import Encoder, Labelled
+from elman.tasks.classify.options import ClassifyOptions
+
+STEPS = 64  # of a sequence of numbers, to which the convolutions bring it down
+UPDATES = 1_500  # after which the learning rate has fallen, of few sequences of numbers
+MOST_MEMBERS = 4  # networks a fold
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Options without gaps, and how they are trained."""
+
+    options: ClassifyOptions
+    batch_size: int
+    learning_rate: float
+    passes: int
+
+
+def settle(
+    dataset: Labelled, options: ClassifyOptions, batch_size: int | None, rate: float | None
+) -> Settled:
+    """Every choice made but that of the members, which needs the time that one takes."""
+    known = dataset.encoder.vocabulary
+    few = max(8, min(64, dataset.trained // 50))
+    chosen = replace(
+        options,
+        embedding=_embedding(dataset, options),
+        weight_drop=options.weight_drop or 0.0,
+        token_dropout=given(options.token_dropout, _hidden_tokens(dataset.encoder)),
+        bag=dataset.bags[0].kind if dataset.bags else "none",
+        folds=0 if dataset.folds is None else len(dataset.parts),
+        scaling=None if known else dataset.encoder.scaling,
+        kernels=given(options.kernels, 0 if dataset.kernels is None else dataset.kernels.features),
+        validation_data=naming.lasting(options.validation_data),
+        vectors=naming.lasting(options.vectors),
+    )
+    if known is not None or dataset.encoder.pictured:
+        texts = known is not None
+        if options.fronted:
+            if texts:
+                raise UserError("--convolutions: for sequences of numbers; these are texts")
+            chosen = _front(chosen, dataset)
+        chosen = replace(
+            chosen,
+            hidden_size=options.hidden_size or (128,),
+            bidirectional=options.bidirectional or (False,),
+            convolutions=options.convolutions or (0,),
+            dropout=given(options.dropout, 0.5 if texts else 0.2),
+            pooling=options.pooling or ("max" if texts else "last"),
+            members=options.members or 1,
+            label_smoothing=options.label_smoothing or 0.0,
+        )
+        return Settled(chosen, batch_size or few, rate or (2e-3 if texts else 4e-3),
+                       20 if texts else 60)  # fmt: skip
+    chosen = _front(replace(chosen, convolutions=options.convolutions or (32, 64, 32)), dataset)
+    chosen = replace(
+        chosen,
+        hidden_size=options.hidden_size or (32,),
+        bidirectional=options.bidirectional or (True,),
+        dropout=given(options.dropout, 0.3),
+        pooling=options.pooling or "mean",
+        label_smoothing=given(options.label_smoothing, 0.1),
+        jitter=given(options.jitter, 0.05),
+        resizing=given(options.resizing, 0.1),
+        warping=given(options.warping, 0.2),
+        slicing=given(options.slicing, 0.1),
+    )
+    batch = batch_size or max(16, few)
+    each = -(-max(map(len, dataset.parts)) // batch)
+    return Settled(chosen, batch, rate or 3e-3, max(30, min(400, UPDATES // each)))
+
+
+def _front(options: ClassifyOptions, dataset: Labelled) -> ClassifyOptions:
+    """Widths and strides of the convolutions, one for each; a stride of 2 while there are more
+    than `STEPS` steps, of the first more where that would not do."""
+    if not options.fronted:
+        return options
+    assert options.convolutions
+    count = len(options.convolutions)
+    widths = _each(options.convolution_width, count) or tuple((9, 5, 3)[min(k, 2)]
+                                                              for k in range(count))  # fmt: skip
+    strides = _each(options.convolution_stride, count)
+    if strides is None:
+        steps, found = float(np.median(dataset.lengths)), []
+        for k in range(count):
+            least = 2 if steps > STEPS else 1
+            found.append(max(least, int(steps / (STEPS * 2 ** (count - 1)))) if k == 0 else least)
+            steps /= found[-1]
+        strides = tuple(found)
+    return replace(options, convolution_width=widths, convolution_stride=strides)
+
+
+def _each(values: tuple[int, ...] | None, count: int) -> tuple[int, ...] | None:
+    return values * count if values is not None and len(values) == 1 else values
+
+
+def members(seconds: float | None, passes: int, each: float) -> int:
+    """How many networks a fold the time has room for, where one takes `each` seconds an epoch."""
+    if seconds is None:
+        return 1
+    return max(1, min(MOST_MEMBERS, int(seconds / (passes * each))))
+
+
+def told(options: ClassifyOptions) -> str:
+    """The network in words."""
+    assert options.hidden_size and options.bidirectional and options.convolutions
+    units = ", ".join(map(str, options.hidden_size))
+    front = ""
+    if options.fronted:
+        assert options.convolution_stride
+        fewer = int(np.prod(options.convolution_stride))
+        left = f", which leave every {_nth(fewer)} step" if fewer > 1 else ""
+        front = f"convolutions of {', '.join(map(str, options.convolutions))} filters{left}; "
+    both = " both ways" if any(options.bidirectional) else ""
+    return (
+        f"{front}{'/'.join(options.cell)} of {units} units{both}, {options.pooling} of all steps, "
+        f"dropout {options.dropout:g}{_beside(options)}"
+    )
+
+
+def _nth(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+def _beside(options: ClassifyOptions) -> str:
+    """What answers beside one network."""
+    members, folds = options.members or 1, options.folds or 0
+    count = members * max(1, folds)
+    others = f", {count} networks" if count > 1 else ""
+    if options.kernels:
+        others += f", a linear model on {options.kernels:,} features of fixed convolutions"
+    return others + ("" if options.bag == "none" else f", naive Bayes of {options.bag}")
+
+
+def _hidden_tokens(encoder: Encoder) -> float:
+    """Share of the tokens read as <unk>: of words more, as most of them are rare."""
+    if encoder.vocabulary is None:
+        return 0.0
+    return 0.3 if isinstance(encoder.vocabulary, Words) else 0.1
+
+
+def _embedding(dataset: Labelled, options: ClassifyOptions) -> int:
+    known = dataset.encoder.vocabulary
+    if options.vectors is not None:
+        if not isinstance(known, Words):
+            raise UserError(f"--vectors {options.vectors}: needs texts read as words")
+        table_of, _ = vectors.read_vectors(options.vectors, known.symbols)
+        return int(table_of.shape[1])
+    if options.embedding is not None:
+        return options.embedding
+    return 0 if known is None or known.size <= 64 else 128
