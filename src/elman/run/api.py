@@ -10,7 +10,7 @@ from typing import Any
 from elman.data import handed
 from elman.data.handed import Data
 from elman.run import checkpoint, folder, prepare, refit
-from elman.run.clock import Clock
+from elman.run.clock import SEARCHED, Clock
 from elman.run.job import Job
 from elman.run.log import Log
 from elman.run.options import parse
@@ -19,8 +19,9 @@ from elman.run.train import Progress
 from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
 from elman.run.verdict import Verdict, judged, to_record
+from elman.tasks.decoding import Decoding
 from elman.tasks.rivals import Rival
-from elman.tasks.task import Calibrates, Keeps, losses_apart, scored
+from elman.tasks.task import Calibrates, Decodes, Keeps, losses_apart, scored
 
 __all__ = ["Evaluation", "Run", "complete", "load", "resume", "train"]
 
@@ -92,6 +93,9 @@ def _completed(job: Job, listen: Listener) -> Run:
     if isinstance(job.task, Keeps):
         job.task.keep(job.dataset, job.options, job.folder.path)
         job.task.restore(job.model, job.options, job.folder.path)
+    final = job.task
+    if isinstance(job.task, Decodes):  # as `evaluate` and `predict` search for answers
+        final, job.clock.scorings = job.task.decoded(Decoding()), SEARCHED
     log = Log(job.folder.path / folder.METRICS)
     for event in training(job):
         log.write(event)
@@ -103,7 +107,7 @@ def _completed(job: Job, listen: Listener) -> Run:
         checkpoint.write(job.folder.weights, checkpoint.weights_of(run.model), header)
     found = Verdict({}, {})
     if is_scored:
-        own = job.task.validate(run.model, dataset, job.options, job.device)
+        own = final.validate(run.model, dataset, job.options, job.device)
         found = judged(own.scores, own.tally, rivals)
     _, at = checkpoint.read(job.folder.checkpoint)
     record = to_record(found) | {
@@ -114,7 +118,7 @@ def _completed(job: Job, listen: Listener) -> Run:
     }
     folder.replace(job.folder.path / folder.SCORES, json.dumps(record, indent=1))
     samples = [r["sample"] for r in job.folder.metrics() if r.get("sample")]
-    remarks = job.task.remarks(
+    remarks = final.remarks(
         run.model, job.dataset, job.options, job.device, samples[-1] if samples else "", run.path
     )
     write_report(

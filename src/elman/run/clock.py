@@ -7,19 +7,22 @@ from dataclasses import dataclass, field
 
 REPORT_SECONDS = 3.0  # curves and pages after the last validation; importing the plotter is most
 SCORINGS = 2.5  # validations still to come: the last, that of the best weights, and the page's
+SEARCHED = 5.0  # the same where the final answers are searched for by a beam
 
 
 @dataclass
 class Clock:
     """Measures a run in seconds, those of earlier sittings included.
 
-    `seconds` is the promise, or None where epochs count; `validation` how long the last one took.
+    `seconds` is the promise, or None where epochs count; `validation` how long the last one took,
+    and `scorings` how many times as long all scorings after the training take.
     """
 
     seconds: float | None
     started: float = field(default_factory=time.perf_counter)
     spent: float = 0.0  # seconds of earlier sittings
     validation: float = 0.0
+    scorings: float = SCORINGS
 
     @property
     def elapsed(self) -> float:
@@ -44,5 +47,5 @@ class Clock:
     @property
     def _usable(self) -> float:
         assert self.seconds is not None
-        reserve = REPORT_SECONDS + SCORINGS * self.validation
+        reserve = REPORT_SECONDS + self.scorings * self.validation
         return self.seconds - min(reserve, 0.5 * self.seconds)

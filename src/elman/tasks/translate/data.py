@@ -22,6 +22,7 @@ from elman.data.texts.scripts import main_script, scripts
 from elman.data.texts.segmentation import SPACED, TOLD, is_tokenised, is_unspaced
 from elman.data.texts.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, Words
 from elman.errors import UserError
+from elman.options import given
 from elman.tasks.translate.options import Level
 from elman.tasks.translate.shortlist import Among, Shortlist, shortlist
 
@@ -30,6 +31,11 @@ RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
 ONCE = 0.06  # share of words that come once, from which a side is read by characters
 ONCE_PARTED = 0.25  # the same, where somebody has parted the words of Chinese or Thai
 ROUGHLY = 4  # tokens by which sources of one batch may differ
+MOST_WORDS = 30_000  # of a side, unless more are asked for: of others the data tells too little
+PIECED = 2_000  # texts from which words that mostly come once are read in pieces, by BPE
+RUNNING = 4  # words of a text on average, for that
+PIECES = (2_000, 16_000)  # the fewest and the most pieces, unless others are asked for
+LETTERS = 250_000  # letters of a side from which there are more than the fewest
 NUMBERS = 0.05  # numbers that come once, for each sentence, from which it is too
 
 
@@ -123,20 +129,32 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
 
 
 def guessed(texts: Sequence[str], *, spaced: bool = False) -> Level:
-    """Words, but characters where too many words come once for their meaning to be learnt, or too
-    many numbers, whose meaning is in their digits. `spaced` words are what spaces part."""
+    """Words, but pieces or characters where too many words come once for their meaning to be
+    learnt, or characters where too many numbers do, whose meaning is in their digits. Pieces are
+    learnt from many texts of several words. `spaced` words are what spaces part."""
     rule = SPACED if spaced else WORD
     counts = Counter(word for text in texts for word in rule.findall(text))
     once = [word for word, count in counts.items() if count == 1]
-    numbers = sum(word.isdecimal() for word in once)
     share = ONCE_PARTED if spaced and is_unspaced(texts) else ONCE
-    too_many = len(once) > share * counts.total() or numbers > NUMBERS * len(texts)
-    return "characters" if too_many else "words"
+    if sum(word.isdecimal() for word in once) > NUMBERS * len(texts):
+        return "characters"
+    if len(once) <= share * counts.total():
+        return "words"
+    running = counts.total() >= RUNNING * len(texts)
+    return "bpe" if running and len(texts) >= PIECED else "characters"
+
+
+def pieces(texts: Sequence[str]) -> int:
+    """How many pieces BPE makes of such texts: the more there is of them, the more."""
+    letters = sum(map(len, texts))
+    return int(np.clip(PIECES[0] * (letters / LETTERS) ** 0.4, *PIECES))
 
 
 def _vocabulary(
     texts: Sequence[str], level: Level, limit: int | None, lowercase: bool, spaced: bool
 ) -> Vocabulary:
+    if level == "bpe" and limit is None:
+        limit = pieces(texts)
     if level != "words":
         return vocabulary.build(level, texts, limit=limit, lowercase=lowercase)
     rule = SPACED if spaced else WORD
@@ -146,7 +164,7 @@ def _vocabulary(
     counts.pop(UNKNOWN, None)
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     often = [word for word in ordered if counts[word] >= RARE] or ordered
-    known = often[: None if limit is None else limit - 1]
+    known = often[: given(limit, MOST_WORDS) - 1]
     return Words((UNKNOWN, *known), lowercase, spaced=spaced)
 
 

@@ -40,7 +40,8 @@ class TranslateOptions(NetworkOptions, TableOptions):
     target_level
         What a token of the target is, where the sides differ.
     vocabulary
-        Keep at most so many tokens of each side; of words those that come once are dropped anyhow.
+        Keep at most so many tokens of each side, 30,000 words or as many pieces as the data can
+        teach if not given; of words those that come once are dropped anyhow.
     shared_vocabulary
         One vocabulary and one embedding for both sides.
     lowercase

@@ -21,10 +21,9 @@ from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions
 from elman.errors import UserError
 from elman.metrics import Loss
-from elman.options import given, part
+from elman.options import part
 from elman.tasks import naming
 from elman.tasks.decoding import Decoding
-from elman.tasks.pace import epoch_seconds, expectation
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 from elman.tasks.translate import pictures, predict
@@ -40,22 +39,19 @@ from elman.tasks.translate.data import (
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.pictures import Looked
+from elman.tasks.translate.plan import plan
 from elman.tasks.translate.rivals import rivals
 from elman.tasks.translate.scores import INSTALL, scored, signatures
-from elman.tasks.translate.shortlist import Among, cross_entropy, wanted
+from elman.tasks.translate.shortlist import Among, cross_entropy
 from elman.tasks.translate.writing import Translating, Translation
 from elman.wording import counted
 
 SCORED = 64  # pairs at once, where none is trained on
-MOST_HELD = 3_000  # pairs kept for validation, so that large data is not scored for minutes
+MOST_HELD = 1_500  # pairs kept for validation, so that large data is not scored for minutes
 SHOWN = 5  # sentences of a sample
 LISTED = 10  # sentences in the report
 DRAWN = 4  # matrices of attention
 WIDEST = 40  # tokens of a side of such a matrix
-PASSES = 30
-SIZES = (256, 128)  # units of a layer
-WANTED = 10  # epochs at least, rather than more units
-
 
 GREEDY = Decoding(beam=1)
 
@@ -155,51 +151,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
     def plan(
         self, dataset: Paired, options: TranslateOptions, budget: Budget
     ) -> Plan[TranslateOptions]:
-        # Letters are all known and all matter: what keeps words from being learnt by heart hurts.
-        words = dataset.encoder.target.level != "characters"
-        size = budget.batch_size or max(8, min(64 if words else 32, dataset.trained // 100))
-        rest = replace(
-            options,
-            attention=(
-                options.attention or ("multiplicative" if words else "additive")
-                if options.context == "attention"
-                else None
-            ),
-            embedding=options.embedding or (256 if words else 64),
-            dropout=given(options.dropout, 0.3 if words else 0.1),
-            weight_drop=given(options.weight_drop, 0.0),
-            token_dropout=given(options.token_dropout, 0.05 if words else 0.0),
-            shortlist=given(options.shortlist, wanted(dataset.encoder.target.size + 1)),
-            label_smoothing=given(options.label_smoothing, 0.1 if words else 0.0),
-            validation_data=None
-            if options.validation_data is None
-            else tuple(Path(naming.lasting(path) or "") for path in options.validation_data),
-        )
-        for units in SIZES:  # the largest for which there is time
-            chosen = replace(rest, hidden_size=options.hidden_size or (units,))
-            if budget.seconds is None:
-                break
-            epoch = self.epoch(dataset, chosen, size, 0, 0)
-            model = self.build(dataset.preprocessing(), chosen)
-            each = epoch_seconds(self, model, epoch, budget.device)
-            fitting = 0.9 * budget.seconds / each
-            if options.hidden_size or fitting >= (WANTED if words else 2 * WANTED):
-                break
-        assert chosen.hidden_size
-        epoch = self.epoch(dataset, chosen, size, 0, 0)
-        model = self.build(dataset.preprocessing(), chosen)
-        rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 3e-3)
-        how = {
-            "first": "the encoder's last state as first state",
-            "each": "the encoder's last state at every step",
-            "attention": f"{chosen.attention} attention",
-        }
-        why = (
-            f"{'/'.join(chosen.cell)} of {', '.join(map(str, chosen.hidden_size))} units, "
-            f"{how[chosen.context]}, dropout {chosen.dropout:g}: "
-            + expectation(self, model, epoch, budget, PASSES)
-        )
-        return Plan(chosen, size, rate, why, PASSES)
+        return plan(self, dataset, options, budget)
 
     def build(self, preprocessing: Mapping[str, Any], options: TranslateOptions) -> Translator:
         planned = (

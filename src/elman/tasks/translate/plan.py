@@ -1,0 +1,113 @@
+"""What a translator is made of, and how it is trained, by the data and the time that there are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from elman.options import given
+from elman.tasks import naming
+from elman.tasks.pace import epoch_seconds, expectation
+from elman.tasks.task import Budget, Plan, Task
+from elman.tasks.translate.options import TranslateOptions
+from elman.tasks.translate.shortlist import wanted
+
+if TYPE_CHECKING:
+    from elman.tasks.translate.data import Paired
+
+
+class Size(NamedTuple):
+    """Units of a layer of the encoder, in each direction, and of the decoder; width of the
+    embeddings; tokens of targets from which so many learn something more."""
+
+    encoder: int
+    decoder: int
+    embedding: int
+    tokens: int
+
+
+# Letters are all known and all matter: what keeps words from being learnt by heart hurts.
+WORDS: Final = (Size(512, 512, 512, 4_000_000), Size(256, 256, 256, 0), Size(128, 256, 128, 0))
+LETTERS: Final = (Size(256, 256, 64, 0), Size(128, 128, 64, 0))
+WANTED: Final = 10  # passes that words are to have at least, rather than more units
+SEEN: Final = 6_000_000  # tokens of targets after which the learning rate has fallen
+PASSES: Final = (8, 30)  # the fewest and the most that these may be
+
+
+def passes(tokens: int) -> int:
+    """How many passes data of so many tokens of targets wants."""
+    return int(np.clip(round(SEEN / max(1, tokens)), *PASSES))
+
+
+def dropout(units: int, seen: float) -> float:
+    """The share to be dropped of a model of words with so many units, seen so many times: a small
+    one that sees each pair a few times cannot learn them by heart."""
+    return round(float(np.clip(0.025 * seen * units / 256, 0.05, 0.3)), 2)
+
+
+def plan(
+    task: Task[TranslateOptions, Paired, Any], dataset: Paired, options: TranslateOptions,
+    budget: Budget,
+) -> Plan[TranslateOptions]:  # fmt: skip
+    """The options with every choice made that the user left open."""
+    words = dataset.encoder.target.level != "characters"
+    size = budget.batch_size or max(8, min(64 if words else 32, dataset.trained // 100))
+    tokens = sum(map(len, dataset.targets[: dataset.trained]))
+    wants = passes(tokens)
+    rest = replace(
+        options,
+        attention=(
+            options.attention or ("multiplicative" if words else "additive")
+            if options.context == "attention"
+            else None
+        ),
+        weight_drop=given(options.weight_drop, 0.0),
+        shortlist=given(options.shortlist, wanted(dataset.encoder.target.size + 1)),
+        label_smoothing=given(options.label_smoothing, 0.1 if words else 0.0),
+        validation_data=None
+        if options.validation_data is None
+        else tuple(Path(naming.lasting(path) or "") for path in options.validation_data),
+    )
+
+    def sized(one: Size, seen: float) -> TranslateOptions:
+        own = options.hidden_size is None
+        units = options.hidden_size or (one.encoder,)
+        return replace(
+            rest,
+            hidden_size=units,
+            decoder_hidden_size=options.decoder_hidden_size or ((one.decoder,) if own else None),
+            embedding=options.embedding or one.embedding,
+            dropout=given(options.dropout, dropout(max(units), seen) if words else 0.1),
+            token_dropout=given(options.token_dropout, 0.05 if words and seen > WANTED else 0.0),
+        )
+
+    seen = float(budget.epochs or wants)
+    sizes = [one for one in (WORDS if words else LETTERS) if tokens >= one.tokens]
+    if options.hidden_size is not None:
+        sizes = [next((s for s in sizes if s.encoder <= max(options.hidden_size)), sizes[-1])]
+    for one in sizes:  # the largest for which there is time
+        chosen = sized(one, seen)
+        model = task.build(dataset.preprocessing(), chosen)
+        epoch = task.epoch(dataset, chosen, size, 0, 0)
+        if budget.seconds is None:
+            break
+        fitting = budget.seconds / epoch_seconds(task, model, epoch, budget.device)
+        chosen = sized(one, min(fitting, seen))
+        if fitting >= (WANTED if words else 2 * WANTED):
+            break
+    assert chosen.hidden_size
+    rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 3e-3)
+    how = {
+        "first": "the encoder's last state as first state",
+        "each": "the encoder's last state at every step",
+        "attention": f"{chosen.attention} attention",
+    }
+    why = (
+        f"{'/'.join(chosen.cell)} of {', '.join(map(str, chosen.hidden_size))} units, "
+        f"{how[chosen.context]}, dropout {chosen.dropout:g}: "
+        + expectation(task, model, epoch, budget, wants)
+    )
+    return Plan(chosen, size, rate, why, wants)
