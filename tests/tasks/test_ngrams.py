@@ -21,6 +21,7 @@ from sklearn.svm import LinearSVC
 
 from elman.data.built_in.built_in import unicode
 from elman.tasks.classify import grams_bag, linear, ngrams
+from elman.tasks.classify.bag import Bag
 from elman.tasks.classify.linear import DenseRows, SparseRows
 
 TEXTS = st.lists(st.text("ab1 _'.\n愛é́", max_size=20), min_size=1, max_size=8)
@@ -167,6 +168,28 @@ def test_the_model_is_as_good_as_scikit_learns_on_real_names() -> None:
         assert loss.mean() < -turned[np.arange(len(check)), y[held]].mean() + 0.002
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_naive_bayes_of_words_is_that_of_a_bag(many: bool) -> None:
+    texts, y = names()
+    texts, y = texts[:200], np.minimum(y[:200], 1)
+    targets = np.stack([y, 1 - y, y | (np.arange(200) % 3 == 0)], 1) if many else y
+    counts = ngrams.counted(texts)
+    weighing = ngrams.weighing(counts)
+    words = grams_bag._words(ngrams.weighed(weighing, counts), weighing)
+    assert (weighing.keys[: words.width] < ngrams.BUCKETS).all() and (words.values == 1).all()
+    own = grams_bag._naive(words, targets, 3 if many else 2)
+    holders = [set(words.columns[words.starts[n] : words.starts[n + 1]]) for n in range(200)]
+    each = targets if many else np.eye(2, dtype=np.int64)[targets]
+    columns = np.concatenate([each, np.ones((200, 1), np.int64)], 1) if many else each
+    table = np.array([
+        sum(row for row, held in zip(columns, holders, strict=True) if f in held)
+        for f in range(words.width)
+    ])  # fmt: skip
+    keys = np.arange(1, words.width + 1)
+    ratios, _ = Bag("tokens", 10**6, keys, table, columns.sum(0), 1.0, many).ratios()
+    assert np.abs(own.weights - ratios).max() < 1e-5
+
+
 def several() -> tuple[list[str], NDArray[np.int64]]:
     draw = np.random.default_rng(3)
     sets = (draw.random((120, 3)) < [0.5, 0.3, 0.2]).astype(np.int64)
@@ -203,7 +226,7 @@ def test_what_is_kept_answers_alike(labels: str) -> None:
         {"keys": []}, {"keys": [3, 2]}, {"keys": [1.5]}, {"keys": [-1]}, {"keys": [1 << 40]},
         {"keys": None}, {"rarity": [1.0]}, {"weights": [[1.0]]}, {"weights": "a"},
         {"bias": [1.0]}, {"bias": [float("nan")] * 3}, {"several": False}, {"right": 2},
-        {"threshold": "much"}, {"learnt": None},
+        {"threshold": "much"}, {"learnt": None}, {"naive": [[1.0]], "naive_bias": [0.0] * 3},
     ],
 )  # fmt: skip
 def test_damage_is_told(change: Mapping[str, Any]) -> None:

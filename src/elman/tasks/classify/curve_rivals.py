@@ -24,12 +24,12 @@ Floats = NDArray[np.float64]
 Curves = Sequence[NDArray[Any]]
 
 BANDS: Final = (0.03, 0.1, 0.2)  # of the steps, tried for the warping
-PRODUCTS: Final = 50_000_000_000  # of numbers, spent on straight distances
-CELLS: Final = 600_000_000  # of pairs of sequences, spent on warped ones
+PRODUCTS: Final = 30_000_000_000  # of numbers, spent on straight distances
+CELLS: Final = 200_000_000  # of pairs of sequences of one channel, spent on warped ones
 FEWEST: Final = 50  # sequences from which a linear model is fitted
 FOLDS: Final = 4
 STRENGTHS: Final = (1.0, 16.0, 256.0)
-LINEAR_WORK: Final = 150_000_000  # sequences times numbers times classes
+LINEAR_WORK: Final = 60_000_000  # sequences times numbers times classes
 
 
 @dataclass(frozen=True)
@@ -133,13 +133,13 @@ def _warped(
 ) -> Candidate | None:
     """None where too few sequences could be looked at in seconds, or none warped."""
     wanted = min(len(curves), 10 * len(np.unique(targets, axis=0)))
-    steps = min(steps, 128)
-    while steps > 32 and _looked_at(steps, asked) < wanted:
+    pairs = _pairs(steps, curves[0].shape[1])
+    while steps > 32 and pairs < asked * len(curves):
         steps //= 2
-    if steps < 3 or _looked_at(steps, asked) < wanted:
+        pairs = _pairs(steps, curves[0].shape[1])
+    if steps < 3 or pairs < asked * wanted:
         return None
-    most = min(_looked_at(steps, asked), int((CELLS / 2 / (steps * _band(steps))) ** 0.5))
-    taken = _evenly(len(curves), most)
+    taken = _evenly(len(curves), min(pairs // max(asked, 1), int((pairs / 2) ** 0.5)))
     own, rows = targets[taken], neighbours.stretched([curves[k] for k in taken], steps)
     _, how, learnt = _best_scaled(rows, own, right)
     widths = sorted({max(1, round(band * steps)) for band in BANDS})
@@ -161,13 +161,10 @@ def _warped(
     return Candidate("warped", name, scores[width], answer)
 
 
-def _looked_at(steps: int, asked: int) -> int:
-    """How many learnt sequences those asked can be compared with, warped, in seconds."""
-    return CELLS // (max(asked, 1) * steps * _band(steps))
-
-
-def _band(steps: int) -> int:
-    return 2 * max(1, round(BANDS[-1] * steps)) + 1
+def _pairs(steps: int, channels: int) -> int:
+    """How many pairs of sequences can be compared, warped, in seconds."""
+    band = 2 * max(1, round(BANDS[-1] * steps)) + 1
+    return int(CELLS * 7 / ((6 + channels) * steps * band))
 
 
 def _linear(
