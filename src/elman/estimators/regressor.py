@@ -39,7 +39,7 @@ class SequenceRegressor(Estimator):
     After `fit`: `every_step_`; `n_iter_`, epochs; `model_`, the network.
     """
 
-    cell: str | Sequence[str] = "lstm"
+    cell: str | Sequence[str] = "gru"
     hidden_size: int | Sequence[int] = 64
     num_layers: int | None = None
     bidirectional: bool | Sequence[bool] = False

@@ -274,7 +274,7 @@ def learning(
     )  # fmt: skip
     wanted = options.linear
     if wanted is None:
-        wanted = float(np.mean([one.share for one in learnt])) < linear.GAINED
+        wanted = sum(one.worth_a_path for one in learnt) > len(learnt) / 2
     if wanted:
         encoder = replace(encoder, linear=tuple(one.free for one in learnt))
         inputs = encoder.with_linear(inputs)

@@ -18,7 +18,9 @@ from elman.wording import counted
 Values = NDArray[np.float64]
 Linear: TypeAlias = Recursion | Featured
 
-GAINED = 0.9  # of the mean's squared error: a linear answer below it is worth a path
+GAINED = 0.9  # of the mean's squared error: a linear answer below it may be worth a path
+NEARLY = 0.1  # below it, it is worth one whatever it leaves over
+WHITE = 0.5  # correlation of what is left over at neighbouring steps: more is no noise
 FOLDS = {True: 3, False: 5}  # by which a form is chosen, for values at every step and for one
 
 
@@ -27,13 +29,15 @@ class Learnt:
     """Linear answers, chosen and fitted on a training part alone.
 
     `share` is what their squared error was of the mean's, over folds in it. `near` is the best one
-    step ahead of true values, where that is asked.
+    step ahead of true values, where that is asked. `smooth` is how what is left over is correlated
+    from step to step, 0 where one value a sequence is told.
     """
 
     free: Linear
     share: float
     near: Recursion | None
     name: str
+    smooth: float = 0.0
 
     @property
     def kind(self) -> str:
@@ -43,8 +47,12 @@ class Learnt:
 
     @property
     def worth_a_path(self) -> bool:
-        """Whether a network may well begin from it."""
-        return self.share < GAINED
+        """Whether a network does well to begin from it.
+
+        Where it leaves much over, and no noise, it stands in the way: the phase of a pendulum, told
+        wrongly, has to be unlearnt first.
+        """
+        return self.share < NEARLY or (self.share < GAINED and self.smooth < WHITE)
 
 
 def learn(
@@ -74,17 +82,14 @@ def learn(
         return Learnt(recursion.fit(part, order), 1.0, None, order.told())
     every = recursion.judged(pieces, groups, ahead, near=near)
     best = recursion.least(every)
-    free = recursion.fit(part, best.order)
-    one_step = recursion.least(every, near=True).order if near else None
-    name = best.order.told() + _sampled(part, data, "step")
-    if one_step is not None and one_step != best.order:
-        name += f"; for one step, {one_step.told()}"
-    return Learnt(
-        free,
-        _share(best.free, best.mean),
-        recursion.fit(part, one_step) if one_step else None,
-        name,
-    )
+    free, name, one_step = recursion.fit(part, best.order), best.order.told(), None
+    if near:
+        order = recursion.least(every, near=True).order
+        one_step = recursion.fit(part, order)
+        if order != best.order:
+            name += f" (for one step, {order.told()})"
+    name += _sampled(part, data, "step")
+    return Learnt(free, _share(best.free, best.mean), one_step, name, _smooth(free, part))
 
 
 def told(made: Linear, data: Sequences) -> list[Values]:
@@ -112,6 +117,13 @@ def check(made: Linear, inputs: int, outputs: int, known: int) -> None:
 def from_json(data: Mapping[str, Any]) -> Linear:
     """The one that gave this `to_json`. ValueError, KeyError or TypeError where it is damaged."""
     return recursion_from_json(data) if "order" in data else featured_from_json(data)
+
+
+def _smooth(made: Recursion, data: Sequences) -> float:
+    """The correlation of what it leaves over with itself one step later."""
+    gaps = [y - told for y, told in zip(data.y, made.told(data), strict=True)]
+    whole = sum(float((gap[1:] ** 2).sum()) for gap in gaps)
+    return sum(float((gap[1:] * gap[:-1]).sum()) for gap in gaps) / max(whole, 1e-12)
 
 
 def _share(error: float, mean: float) -> float:

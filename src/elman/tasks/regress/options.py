@@ -18,6 +18,8 @@ class RegressOptions(StackOptions, Columns, TableOptions):
 
     Parameters
     ----------
+    cell
+        Cell of each layer, one for all or a list: gru, or rnn,rnn,gru. See elman cells.
     skip_bad_rows
         Leave out sequences with rows that cannot be read, and count them.
     validation_data
@@ -40,7 +42,7 @@ class RegressOptions(StackOptions, Columns, TableOptions):
         What makes one vector of all steps, where one value a sequence is told.
     linear
         Begin from the best linear answer, of which the layers learn what is left. Where folds of
-        the training part say that it gains something over the mean, if not said.
+        the training part say that it leaves little over or nothing but noise, if not said.
     members
         Networks trained side by side, whose answers are averaged.
     folds
@@ -49,6 +51,7 @@ class RegressOptions(StackOptions, Columns, TableOptions):
         not said.
     """
 
+    cell: tuple[str, ...] = ("gru",)
     validation_data: Path | None = None
     cut: int | None = None
     initial_state: Literal["zero", "given", "learned", "encoded"] | None = None

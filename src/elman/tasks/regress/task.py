@@ -43,6 +43,7 @@ from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
 from elman.wording import counted
 
+RATE, RATED = 1e-2, 64  # learning rate, of layers of so many units; less where they are more
 PASSES, FEWEST_PASSES = 300, 3
 UPDATES = 6_000  # of the weights, after which the learning rate has fallen, within those passes
 PARTS, LONGEST_PART = 10, 200  # of a single sequence: how many at least, and their steps
@@ -129,7 +130,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
     ) -> Plan[RegressOptions]:
         start = _start(options, dataset.columns)
         batch = budget.batch_size or _batch(dataset.trained)
-        rate = budget.learning_rate or 5e-3
+        rate = budget.learning_rate or RATE * min(1.0, RATED / max(options.hidden_size or (64,)))
         settled = replace(
             options,
             hidden_size=options.hidden_size or (64,),
