@@ -6,10 +6,10 @@ from __future__ import annotations
 def counted(count: int, one: str, many: str = "") -> str:
     """How many there are of something; `many` is its plural where that is not `one` with s or es.
 
-    >>> counted(1, "row"), counted(1234, "row"), counted(2, "class", "classes")
-    ('1 row', '1,234 rows', '2 classes')
+    >>> counted(1, "row"), counted(1234, "row"), counted(2, "class", "classes"), counted(2, "epoch")
+    ('1 row', '1,234 rows', '2 classes', '2 epochs')
     """
-    ends = "" if one.endswith("s") else "es" if one.endswith(("ch", "sh", "x")) else "s"
+    ends = "" if one.endswith("s") else "es" if one.endswith(("tch", "sh", "x")) else "s"
     return f"{count:,} {one if count == 1 else many or one + ends}"
 
 

@@ -168,10 +168,10 @@ def test_the_interval_covers_what_is_no_better_and_no_more(tmp_path: Path) -> No
 def test_the_tally_gives_the_first_score(tmp_path: Path) -> None:
     draw = np.random.default_rng(8)
     for columns, unit in (
-        (draw.normal(size=(500, 3)), "stretch of time"),
-        (np.repeat(draw.normal(size=(80, 1)).cumsum(0), 3, 1), "stretch of time"),  # go together
-        (draw.normal(size=(80, 3)).cumsum(0), "stretch of a series"),
-        (np.full((60, 1), 3.0), "stretch of time"),  # never moves: smape
+        (draw.normal(size=(500, 3)), "time block"),
+        (np.repeat(draw.normal(size=(80, 1)).cumsum(0), 3, 1), "time block"),  # go together
+        (draw.normal(size=(80, 3)).cumsum(0), "series block"),
+        (np.full((60, 1), 3.0), "time block"),  # never moves: smape
     ):
         data = _panel(tmp_path / "n.csv", columns)
         for rival in rivals.rivals(data, (), data):

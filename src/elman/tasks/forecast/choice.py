@@ -18,7 +18,7 @@ from elman.tasks.forecast.panel import Panel
 from elman.tasks.forecast.trial import Allowance, Trial, Way, trial_of
 from elman.wording import counted
 
-FEWEST_STEPS = 40  # updates of a trial, below which it says nothing
+WANTED = 160  # updates for each way, of all rounds together; with fewer it says nothing
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def choose(
     if share == 1.0 and len(ways) == 1:
         return Chosen(ways[0], 1.0, beside, 0)
     began = time.perf_counter()
-    trials = _trials(panel, _affordable(ways, allowed), device)
+    trials = _trials(panel, ways, allowed, device)
     if not trials:
         return Chosen(ways[0], 0.0 if share is None else share, beside, 0)
     tried = len(trials)
@@ -62,16 +62,29 @@ def choose(
     return Chosen(best.way, best.share, beside, tried, best.error, best.other)
 
 
-def _affordable(ways: Sequence[Way], allowed: Allowance) -> Sequence[Way]:
-    if allowed.steps is None:
-        return ways
-    return ways[: max(1, allowed.steps // (4 * FEWEST_STEPS))]
-
-
-def _trials(panel: Panel, ways: Sequence[Way], device: str) -> list[Trial]:
-    """A trial of each way that the training part is long enough for."""
-    found = (trial_of(panel, way, number, device) for number, way in enumerate(ways))
-    return [trial for trial in found if trial.folds]
+def _trials(
+    panel: Panel, ways: Sequence[Way], allowed: Allowance, device: str
+) -> list[Trial]:  # fmt: skip
+    """A trial of each way that the training part is long enough for, of as many as there is time
+    for: reading the data again may take a third of it, and each way wants some updates."""
+    began = time.perf_counter()
+    found: list[Trial] = []
+    most = len(ways)
+    if allowed.steps is not None:
+        most = max(1, allowed.steps // WANTED)
+    for number, way in enumerate(ways):
+        trial = trial_of(panel, way, number, device)
+        if not trial.folds:
+            continue
+        found.append(trial)
+        if allowed.seconds is not None and len(found) == 1:
+            each = trial.pace(device)
+            left = allowed.seconds - (time.perf_counter() - began)
+            most = max(1, min(len(ways), int(left / (WANTED * each))))
+        late = allowed.seconds is not None and (time.perf_counter() - began > allowed.seconds / 3)
+        if late or len(found) >= most:
+            break
+    return found
 
 
 def told(chosen: Chosen, panel: Panel) -> str:

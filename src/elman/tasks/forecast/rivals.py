@@ -101,15 +101,16 @@ def tally(panel: Panel, windows: Ints, made: Floats) -> Tally:
 
 
 def units(panel: Panel, windows: Ints) -> tuple[str, Ints]:
-    """What may be taken for independent of one another: a word for it, and its number by window.
+    """What may be taken for independent of one another: a word for it, and its number by
+    window.
 
     Forecasts whose windows share values err alike, so that a unit holds the origins of two
     horizons: over errors that stay alike for a horizon the means of such units hold all but a tenth
-    of what varies. It is of all series together, a stretch of time, where there are enough of these
+    of what varies. It is of all series together, a block of time, where there are enough of these
     or where series go up and down together; else of one series.
     """
     if not len(windows):
-        return "stretch of time", np.zeros(0, dtype=np.int64)
+        return "time block", np.zeros(0, dtype=np.int64)
     moments = _moments(panel, windows)
     steps = np.unique(moments, return_inverse=True)[1]
     near = np.unique(windows[:, 0], return_counts=True)[1].max() > 1
@@ -120,10 +121,10 @@ def units(panel: Panel, windows: Ints) -> tuple[str, Ints]:
     stretch = np.asarray(steps // max(1, -(-2 * panel.settings.horizon // stride)), dtype=np.int64)
     several = len(np.unique(windows[:, 0])) > 1
     if not several or len(np.unique(stretch)) >= STRETCHES or _together(panel, windows):
-        return "stretch of time", stretch
+        return "time block", stretch
     both = np.stack([windows[:, 0], stretch], 1)
     of = np.unique(both, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    return ("series" if of.max() < len(np.unique(windows[:, 0])) else "stretch of a series"), of
+    return ("series" if of.max() < len(np.unique(windows[:, 0])) else "series block"), of
 
 
 def _moments(panel: Panel, windows: Ints) -> Ints:

@@ -129,6 +129,14 @@ class Trial:
         for fold in self.folds:
             fold.train(self.way, allowed.part(1 / len(self.folds)), device)
 
+    def pace(self, device: str) -> float:
+        """How many seconds an update takes."""
+        first = self.folds[0]
+        first.train(self.way, Allowance(None, 1), device)  # in which memory is asked for
+        began = time.perf_counter()
+        first.train(self.way, Allowance(None, 3), device)
+        return (time.perf_counter() - began) / 3
+
     def judge(self, beside: Beside, share: float | None, device: str) -> None:
         """How near the mixture is, with the best share or the one that is given."""
         shares = (0.0, *(SHARES if share is None else (share,)))
