@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from elman.tasks.forecast import naive
 from elman.tasks.forecast.options import Beside
 from elman.tasks.forecast.panel import Panel
-from elman.tasks.forecast.trial import Allowance, Trial, Way, trial_of
+from elman.tasks.forecast.trial import FEW, Allowance, Trial, Way, trial_of
 from elman.wording import counted
 
 WANTED = 160  # updates for each way, of all rounds together; with fewer it says nothing
@@ -59,6 +59,10 @@ def choose(
             break
         trials = trials[: (len(trials) + 1) // 2]
     (best,) = trials
+    if share is None and best.share == 0 and allowed.seconds and len(panel.train) > FEW:
+        # Of much data a network learns slowly; what it knows so far is not all.
+        best.train(allowed, device)
+        best.judge(beside, share, device)
     return Chosen(best.way, best.share, beside, tried, best.error, best.other)
 
 

@@ -39,6 +39,7 @@ from elman.wording import counted
 
 TRIED = 0.25  # share of the time in which ways to forecast are tried
 ENOUGH = 600  # updates
+UNUSED = 3  # passes of a network that has no share in the forecast
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         count = min(len(there.train), settled.windows or len(there.train))
         if settled.smoothing:
             count = len(self.epoch(there, settled, 1, 0, 0))
-        passes = plans.passes(count, way.batch_size, settled)
+        passes = plans.passes(count, way.batch_size, settled) if settled.share else UNUSED
         past = len(there.collection.options.past_columns)
         model = make(settled, there.settings, widths_of(there.fitted, past))
         epoch = self.epoch(there, settled, way.batch_size, 0, 0)
