@@ -33,6 +33,7 @@ class Size(NamedTuple):
 WORDS: Final = (Size(512, 512, 512, 4_000_000), Size(256, 256, 256, 0), Size(128, 256, 128, 0))
 LETTERS: Final = (Size(256, 256, 64, 0), Size(128, 128, 64, 0))
 WANTED: Final = 10  # passes that words are to have at least, rather than more units
+TOGETHER: Final = 300  # tokens of targets in a batch of words: many updates teach most
 SEEN: Final = 6_000_000  # tokens of targets after which the learning rate has fallen
 PASSES: Final = (8, 30)  # the fewest and the most that these may be
 
@@ -54,8 +55,9 @@ def plan(
 ) -> Plan[TranslateOptions]:  # fmt: skip
     """The options with every choice made that the user left open."""
     words = dataset.encoder.target.level != "characters"
-    size = budget.batch_size or max(8, min(64 if words else 32, dataset.trained // 100))
     tokens = sum(map(len, dataset.targets[: dataset.trained]))
+    together = TOGETHER * dataset.trained // tokens if words else 32
+    size = budget.batch_size or max(8, min(together, dataset.trained // 100))
     wants = passes(tokens)
     rest = replace(
         options,
