@@ -28,9 +28,10 @@ class Chosen:
     way: Way
     share: float
     beside: Beside
-    tried: int  # ways; 0 where none was, as the series are too short or nothing was left open
+    tried: int  # ways; 0 where none was, as nothing was left open or the series are too `short`
     error: float = math.nan  # of the mixture, and of the simple forecast alone
     other: float = math.nan
+    short: bool = False
 
 
 def choose(
@@ -39,12 +40,12 @@ def choose(
 ) -> Chosen:  # fmt: skip
     """The best of these ways, the likeliest of which stand first, and the network's share, unless
     it is given."""
-    if share == 1.0 and len(ways) == 1:
-        return Chosen(ways[0], 1.0, beside, 0)
+    if share is not None and len(ways) == 1:
+        return Chosen(ways[0], share, beside, 0)
     began = time.perf_counter()
     trials = _trials(panel, ways, allowed, device)
     if not trials:
-        return Chosen(ways[0], 0.0 if share is None else share, beside, 0)
+        return Chosen(ways[0], 0.0 if share is None else share, beside, 0, short=True)
     tried = len(trials)
     rounds = max(1, math.ceil(math.log2(len(trials))) + 1)
     if allowed.seconds is not None:
@@ -95,10 +96,8 @@ def told(chosen: Chosen, panel: Panel) -> str:
     """What the back-tests said, for the user."""
     simple = naive.told(chosen.beside, panel)
     if not chosen.tried:
-        if chosen.share == 1.0:
-            return "the network alone"
-        why = "too few values for back-tests, so that " if chosen.share == 0.0 else ""
-        return f"{why}{_shared(chosen, simple)}"
+        why = "too few values for back-tests, so that " if chosen.short else ""
+        return why + _shared(chosen, simple)
     ways = "the best of " + counted(chosen.tried, "way") + " tried" if chosen.tried > 1 else "tried"
     errors = f"{chosen.error:.3g} against {chosen.other:.3g} of {simple}"
     return f"{ways} on the end of the training part ({errors}, scaled); {_shared(chosen, simple)}"
@@ -106,7 +105,8 @@ def told(chosen: Chosen, panel: Panel) -> str:
 
 def _shared(chosen: Chosen, simple: str) -> str:
     if chosen.share == 0.0:
-        return f"the forecast is that of {simple}: the network was no nearer than chance could be"
+        why = ": the network was no nearer than chance could be" if chosen.tried else ""
+        return f"the forecast is that of {simple}{why}"
     if chosen.share == 1.0:
         return "the forecast is the network's alone"
     return f"the forecast is {chosen.share:.0%} the network's, the rest {simple}"
