@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from elman.tasks.forecast.panel import Panel
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+T = TypeVar("T")
 WEEK = 7
+KEPT = 16  # forecasts of sets of windows
 MEMORY = 8_000_000  # smoothed states at once
 MANY = 4_000  # series that autoregressions are fitted to in about ten seconds
 WORK = 1_500_000_000  # states times values that are smoothed in about ten seconds
@@ -92,6 +95,10 @@ def smoothed_and_theta(panel: Panel, windows: Ints) -> Floats:
 
 def autoregressed(panel: Panel, windows: Ints) -> Floats:
     """A linear autoregression on the values, or their logarithms, before each origin."""
+    return _kept(panel, windows, _autoregress)
+
+
+def _autoregress(panel: Panel, windows: Ints) -> Floats:
     made = np.zeros((len(windows), panel.settings.horizon))
     for number in np.unique(windows[:, 0]):
         at = windows[:, 0] == number
@@ -166,13 +173,19 @@ def told(name: Beside, panel: Panel) -> str:
 
 
 def _smoothed(panel: Panel, windows: Ints) -> smoothing.Smoothed:
-    """Both kinds of smoothing, kept for the windows that are asked for again and again."""
-    key = repr((panel.settings.season, panel.settings.horizon)).encode() + windows.tobytes()
+    """Both kinds of smoothing."""
+    return _kept(panel, windows, _smooth)
+
+
+def _kept(panel: Panel, windows: Ints, make: Callable[[Panel, Ints], T]) -> T:
+    """What is made of windows that are asked for again and again, as at every validation."""
+    how = (make.__name__, panel.settings.season, panel.settings.horizon)
+    key = repr(how).encode() + windows.tobytes()
     if key not in panel.memo:
-        if len(panel.memo) > 16:
+        if len(panel.memo) > KEPT:
             panel.memo.clear()
-        panel.memo[key] = _smooth(panel, windows)
-    found: smoothing.Smoothed = panel.memo[key]
+        panel.memo[key] = make(panel, windows)
+    found: T = panel.memo[key]
     return found
 
 
