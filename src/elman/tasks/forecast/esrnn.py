@@ -28,6 +28,7 @@ DAY = 24  # values from which a season is a day
 BLOCK = 32  # steps smoothed at once where there is no season
 LEAST = 12  # values of the past read at a step
 SIZE = 2.0  # brings what is left of a series, a part of its deviation, near 1
+LEVEL, SEASON, LONGER = -2.5, -2.0, -0.5  # logits of the shares, as they begin
 PACE = 20.0  # shares of smoothing learn so much faster than weights
 
 
@@ -118,15 +119,19 @@ def drawn(windows: Ints, look_back: int, random: np.random.Generator) -> Ints:
     return found
 
 
-def usual(season: int, horizon: int, room: int) -> tuple[tuple[int, ...], int]:
-    """The seasons that are smoothed, unless others are named, and a look-back.
+def usual(season: int, room: int) -> tuple[int, ...]:
+    """The seasons that are smoothed unless others are named; 1 for none.
 
     A season of a day or more, in hours or parts of one, comes with the week. `room` is how many
     values before the first forecast the shortest series has.
     """
     seasons = [season] if season < DAY else [season, 7 * season]
-    seasons = [m for m in seasons if 2 * m + max(LEAST, m) <= room] or [1]
-    return tuple(seasons), max(1, min(room, max(4 * max(seasons), 2 * horizon, 4 * LEAST)))
+    return tuple(m for m in seasons if m > 1 and 3 * m + LEAST <= room) or (1,)
+
+
+def window(seasons: Sequence[int], horizon: int, room: int) -> int:
+    """How many values a network that smooths these seasons reads: twice what it begins with."""
+    return max(1, min(room, max(4 * max(seasons), 2 * horizon, 4 * LEAST)))
 
 
 @final
@@ -169,11 +174,12 @@ class SmoothedNetwork(Network):
 
     def shares(self, which: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Shares [B] by which the level and each season are smoothed, in (0, 1)."""
+        # Longer seasons come by seldom, and follow what comes at once.
+        starts = (LEVEL, SEASON, *[LONGER] * len(self.season))
         found = []
-        for start, own in zip((-3.0, *[-2.0] * len(self.season)), (self.level, *self.season),
-                              strict=True):  # fmt: skip
-            known = own[which.clamp(min=0)]
-            found.append(torch.sigmoid(start + PACE * torch.where(which < 0, own.mean(), known)))
+        for start, own in zip(starts, (self.level, *self.season), strict=False):
+            known = torch.where(which < 0, own.mean(), own[which.clamp(min=0)])
+            found.append(torch.sigmoid(start + PACE * known))
         return found[0], found[1:]
 
     def _from(self, inputs: Inputs) -> Tensor:
@@ -200,5 +206,8 @@ class SmoothedNetwork(Network):
         if self.effect is not None:
             known = inputs.known[:, K:].unfold(1, self.horizon, 1)  # [B, P, F, H]
             made = made + torch.einsum("bpf,bpfh->bph", self.effect(y), known)[..., None]
-        total: Tensor = (level + coming)[..., None] + made / SIZE
-        return total
+        centre: Tensor = (level + coming)[..., None]
+        if self.distribution is None:
+            whole: Tensor = centre + made / SIZE
+            return whole
+        return torch.cat([centre + made[..., :1] / SIZE, made[..., 1:]], -1)

@@ -35,6 +35,7 @@ class Made(NamedTuple):
 
     batch: Batch
     scaled: Tensor
+    put_out: Tensor  # by the network alone: the same, or parameters of a distribution
     simple: Floats | None  # [B, H] in the units of the data, where one is mixed in
 
 
@@ -56,7 +57,11 @@ def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> t
     for start, made in _made(model, dataset, windows, device):
         rows = slice(start, start + len(made.scaled))
         there = Batch(*(one.to(device) for one in made.batch))
-        total, count = networks.loss(model, there, made.scaled, there.target)
+        if model.paths:
+            total, count = networks.pinball(model.quantiles, made.put_out, there.target)
+        else:
+            judged = made.scaled if model.distribution is None else made.put_out
+            total, count = networks.loss(model, there, judged, there.target)
         loss = loss + Loss(float(total), count)
         scaled = made.scaled.double().cpu().numpy()
         if bands is not None:
@@ -96,17 +101,19 @@ def _made(model: Network, dataset: Panel, windows: Ints, device: str) -> Iterato
         simple = naive.SIMPLE[model.beside].make(dataset, windows)
     middle = list(model.quantiles).index(0.5) if model.quantiles else 0
     with torch.no_grad():
-        for start in range(0, len(windows), SCORED):
-            some = windows[start : start + SCORED]
+        many = SCORED // 8 if model.paths else SCORED
+        for start in range(0, len(windows), many):
+            some = windows[start : start + many]
             batch = dataset.batch(some)
-            made = model(Batch(*(part.to(device) for part in batch)).inputs)
-            beside = None if simple is None else simple[start : start + SCORED]
+            put_out = model(Batch(*(part.to(device) for part in batch)).inputs)
+            made = networks.told(model, batch, put_out)
+            beside = None if simple is None else simple[start : start + many]
             if beside is not None:
                 made = made.sort(2).values
                 other = dataset.scaled(beside, some, batch)
                 apart = torch.from_numpy(other).to(made) - made[:, :, middle]
                 made = made + (1 - model.share) * apart[:, :, None]
-            yield start, Made(batch, made, beside)
+            yield start, Made(batch, made, put_out, beside)
 
 
 def _parts(dataset: Panel, windows: Ints) -> Ints:

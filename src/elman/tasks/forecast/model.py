@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple, final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.tasks.forecast.conformal import Bands
+from elman.tasks.forecast.conformal import Bands, levels
+from elman.tasks.forecast.distributions import DISTRIBUTIONS, Normal, Student
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Batch, Inputs, Settings
 from elman.tasks.reader import recurrent
@@ -37,7 +40,11 @@ class Identity(nn.Module):
 
 
 class Network(nn.Module, ABC):
-    """Windows → Q forecasts of each step ahead, [B, H, Q], scaled; Q is 1 without quantiles."""
+    """Windows → Q forecasts of each step ahead, [B, H, Q], scaled; Q is 1 without quantiles.
+
+    With a distribution they are its D parameters instead, or, where the network draws `paths`, the
+    quantiles of these.
+    """
 
     def __init__(self, options: ForecastOptions, settings: Settings, widths: Widths) -> None:
         super().__init__()
@@ -51,7 +58,12 @@ class Network(nn.Module, ABC):
         self.beside, self.share = options.beside, 1.0 if options.share is None else options.share
         self.identity = Identity(widths.series, options.identity) if options.identity else None
         self.always = widths.static + options.identity  # what is read at every step alike
-        self.outputs = max(1, len(options.quantiles))  # Q
+        self.distribution = DISTRIBUTIONS.get(options.distribution or "")
+        self.paths = self.distribution is not None and options.steps_ahead == "recursive"
+        self.outputs = max(1, len(options.quantiles))  # Q, or D parameters of a distribution
+        if self.distribution is not None:
+            self.outputs = self.distribution.size
+            self.quantiles = levels(options.quantiles)
 
     @abstractmethod
     def forward(self, inputs: Inputs) -> Tensor: ...
@@ -111,15 +123,21 @@ class Direct(Network):
 class Recursive(Network):
     """One step from the one before; ahead of the present it reads its own forecasts.
 
-    It is trained on every step of the window and of what follows, with the true value before.
+    It is trained on every step of the window and of what follows, with the true value before. With
+    a distribution it draws values and goes on from each, `PATHS` ways: their quantiles move apart
+    as errors grow.
     """
+
+    PATHS = 100
 
     def __init__(self, options: ForecastOptions, settings: Settings, widths: Widths) -> None:
         super().__init__(options, settings, widths)
         self.recurrent = recurrent(options, 1 + widths.known + self.always)
-        self.output = nn.Linear(self.recurrent.output_size, 1)
+        self.output = nn.Linear(self.recurrent.output_size, self.outputs)
 
     def forward(self, inputs: Inputs) -> Tensor:
+        if self.paths:
+            return self._drawn(inputs)
         x = self._inputs(inputs.values, inputs.known[:, 1 : self.look_back + 1], inputs)
         y, state = self.recurrent(x)
         value = self._read(y[-1:])  # [1, B, 1]
@@ -136,6 +154,30 @@ class Recursive(Network):
         x = self._inputs(whole[:, :-1, None], inputs.known[:, 1:], inputs)
         y, _ = self.recurrent(x)
         return self._read(y).transpose(0, 1), whole[:, 1:]
+
+    def _drawn(self, inputs: Inputs) -> Tensor:
+        """Quantiles [B, H, Q] of paths, always by the same random numbers for every window."""
+        assert isinstance(self.distribution, Normal | Student)
+        B, S, H = len(inputs.values), self.PATHS, self.horizon
+        random = np.random.default_rng(1)  # at each step all shares of the distribution, shuffled
+        shares = [(random.permutation(S) + 0.5) / S for _ in range(H)]
+        x = self._inputs(inputs.values, inputs.known[:, 1 : self.look_back + 1], inputs)
+        y, state = self.recurrent(x)
+        says = self._read(y[-1]).repeat_interleave(S, 0)  # [B*S, D]
+        state = [tuple(s.repeat_interleave(S, 1) for s in layer) for layer in state]
+        many = Inputs(*(part.repeat_interleave(S, 0) for part in inputs))
+        made = []
+        for k in range(H):
+            drawn = self.distribution.drawn(says.double().cpu().numpy(), np.tile(shares[k], B))
+            value = torch.from_numpy(drawn).to(says)
+            made.append(value.view(B, S))
+            if k + 1 < H:
+                step = self.look_back + 1 + k
+                x = self._inputs(value[:, None, None], many.known[:, step : step + 1], many)
+                y, state = self.recurrent(x, state)
+                says = self._read(y[-1])
+        wanted = torch.tensor(self.quantiles, dtype=says.dtype, device=says.device)
+        return torch.quantile(torch.stack(made, 1), wanted, dim=2).permute(1, 2, 0)
 
     def _inputs(self, values: Tensor, known: Tensor, inputs: Inputs) -> Tensor:
         """Values [B, T, 1], and what is known of the step after each → [T, B, I]."""
@@ -204,20 +246,65 @@ def make_network(options: ForecastOptions, settings: Settings, widths: Widths) -
     return Direct(options, settings, widths)
 
 
+def told(network: Network, batch: Batch, made: Tensor) -> Tensor:
+    """Scaled forecasts [B, H, Q] of what a network puts out: itself, or quantiles of what it says
+    of a distribution."""
+    kind = network.distribution
+    if kind is None or network.paths:
+        return made
+    spread = batch.spread.cpu().numpy()
+    values = _first(made.double(), batch) if kind.counts else made.double()
+    found = kind.quantiles(values.cpu().numpy(), network.quantiles, spread)
+    if kind.counts:
+        found = (found - _centre(batch, made.shape[1]).cpu().numpy()) / spread[:, None, None]
+    return torch.from_numpy(found).to(made)
+
+
+def _centre(batch: Batch, steps: int) -> Tensor:
+    """What was taken away from the values of steps ahead, [B, S, 1]; float64."""
+    base = batch.base[:, -1:] if steps > batch.base.shape[1] else batch.base[:, -steps:]
+    return base[..., None] + batch.level[:, None, None]
+
+
+def _first(made: Tensor, batch: Batch) -> Tensor:
+    """Parameters, the first of which is scaled, with that one in the units of the data."""
+    spread = batch.spread[:, None, None]
+    values = _centre(batch, made.shape[1]) + spread * made[..., :1]
+    return torch.cat([values.to(made), made[..., 1:]], -1)
+
+
+def _nats(network: Network, batch: Batch, made: Tensor, y: Tensor) -> tuple[Tensor, int]:
+    """Minus the log likelihood of `y` [B, S], by parameters [B, S, D]."""
+    assert network.distribution is not None
+    spread = batch.spread[:, None]
+    if network.distribution.counts:
+        made = _first(made, batch)
+        y = (_centre(batch, y.shape[1])[..., 0] + spread * y).to(y).clamp(min=0.0)
+    return network.distribution.nats(made, y, spread.to(y)).sum(), y.numel()
+
+
+def pinball(quantiles: Sequence[float], made: Tensor, y: Tensor) -> tuple[Tensor, int]:
+    """The summed loss of quantiles [B, S, Q], the mean over them, and how many it sums."""
+    q = torch.tensor(quantiles, device=y.device)
+    error = y[..., None] - made
+    return torch.maximum(q * error, (q - 1) * error).sum() / len(q), y.numel()
+
+
 def loss(network: Network, batch: Batch, made: Tensor, y: Tensor) -> tuple[Tensor, int]:
-    """The summed error of scaled forecasts [B, S, Q] of `y` [B, S], and how many it sums.
+    """The summed error of scaled forecasts [B, S, Q] of `y` [B, S], and how many it sums; of the
+    parameters [B, S, D] of a distribution, what `y` is off by in nats.
 
     Errors are of scaled values, but those of `smape`, 2 |y - f| / (|y| + |f|); where logarithms
     are smoothed they are those of the logarithms, so that shares count alike in all series.
     """
+    if network.distribution is not None:
+        return _nats(network, batch, made, y)
     y = y[..., None]
     if network.smooths and network.log:
         spread = batch.spread.to(y.dtype)[:, None, None]
         y, made = spread * y, spread * made
     if network.quantiles:
-        q = torch.tensor(network.quantiles, device=y.device)
-        error = y - made
-        return torch.maximum(q * error, (q - 1) * error).sum() / len(q), y.numel()
+        return pinball(network.quantiles, made, y[..., 0])
     match network.kind:
         case "mse":
             errors = (y - made).square()

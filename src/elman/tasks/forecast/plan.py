@@ -11,7 +11,7 @@ from elman.errors import UserError
 from elman.options import given
 from elman.tasks import naming
 from elman.tasks.forecast import esrnn
-from elman.tasks.forecast.options import ForecastOptions
+from elman.tasks.forecast.options import COUNTED, ForecastOptions
 from elman.tasks.forecast.panel import Panel
 from elman.tasks.forecast.trial import Way
 
@@ -43,8 +43,9 @@ def _changes(panel: Panel, options: ForecastOptions) -> list[tuple[str, dict[str
     """What each way sets of that which was left open."""
     how, season, H = panel.settings, panel.settings.season, panel.settings.horizon
     room = min(_training(panel)) - H
-    log = options.log is None and _grows(panel)
-    seasonal = season > 1 and options.seasonal is None and room > 5 * season
+    counts = options.distribution in COUNTED
+    log = options.log is None and not counts and _grows(panel)
+    seasonal = season > 1 and options.seasonal is None and not counts and room > 5 * season
     open_segment = (
         options.segment is None
         and options.steps_ahead == "direct"
@@ -53,15 +54,19 @@ def _changes(panel: Panel, options: ForecastOptions) -> list[tuple[str, dict[str
     plain: dict[str, Any] = {"look_back": how.look_back}
     logs = {"log": True} if log else {}
     listed: list[tuple[str, dict[str, Any]]] = []
-    smoothing = {"smoothing": options.smoothing or esrnn.usual(season, H, room)[0]}
-    smooth = smoothing | {"seasonal": False, "segment": 0}
-    if options.look_back is None:
-        smooth["look_back"] = esrnn.usual(max(smoothing["smoothing"]), H, room)[1]
-    smooth_way = ("exponential smoothing", plain | logs | smooth)
+    seasons = options.smoothing or esrnn.usual(season, room)
+    reads = options.look_back or esrnn.window(seasons, H, room)
+    smooths = {"smoothing": seasons, "look_back": reads, "seasonal": False, "segment": 0}
+    smooth_way = ("exponential smoothing", logs | smooths)
     if options.smoothing:
         return [smooth_way]
     plain["smoothing"] = ()
-    if options.smoothing is None and len(panel.lengths) >= MANY_SERIES:
+    may_smooth = (
+        options.smoothing is None and open_segment and not options.seasonal
+        and options.loss != "smape"
+    )  # fmt: skip
+    many = len(panel.lengths) >= MANY_SERIES
+    if may_smooth and many:
         listed.append(smooth_way)
     if log:
         listed.append(("logarithms", plain | logs))
@@ -82,6 +87,8 @@ def _changes(panel: Panel, options: ForecastOptions) -> list[tuple[str, dict[str
         listed.append(("scaled by the series", plain | logs | {"scaling": "series"}))
     if options.look_back is None and 2 * how.look_back <= room // 2:
         listed.append(("a longer look-back", logs | {"look_back": 2 * how.look_back}))
+    if may_smooth and not many:
+        listed.append(smooth_way)
     return listed
 
 

@@ -15,11 +15,12 @@ from elman.data.time_series import seasons, series
 from elman.data.time_series.grid import Grid
 from elman.data.time_series.layout import SeriesReading, reading_from_json
 from elman.data.time_series.options import SeriesOptions
-from elman.data.time_series.series import Collection
+from elman.data.time_series.series import Collection, Series
 from elman.errors import UserError
 from elman.options import make, part
 from elman.tasks import naming
-from elman.tasks.forecast.options import ForecastOptions
+from elman.tasks.forecast import esrnn
+from elman.tasks.forecast.options import COUNTED, ForecastOptions
 from elman.tasks.forecast.panel import Fitted, Panel, Scale, Settings, fitted_from_json
 from elman.wording import counted
 
@@ -83,7 +84,7 @@ def settle(
         fits = max(1, (kept - horizon - (season if options.seasonal else 0)) // 2)
         look_back = min(max(2 * season, horizon, SHORTEST), fits)
         if options.smoothing:
-            look_back = min(max(look_back, 4 * max(options.smoothing)), max(1, kept - horizon))
+            look_back = esrnn.window(options.smoothing, horizon, kept - horizon)
         if options.segment:
             look_back = max(1, look_back // options.segment) * options.segment
         told.append(f"look-back {look_back}")
@@ -144,6 +145,8 @@ def _cut_up(
                     f'{one.where}: --log needs values above 0; number {low[0] + 1} of "{one.name}" '
                     f"is {one.y[low[0]]:g}"
                 )
+    if options.distribution in COUNTED:
+        _check_counts(kept, options.distribution)
     fitted = _fit(found, settings, [begin for begin, _ in limits])
     train = _windows([(reads, begin - horizon) for begin, _ in limits], 1)
     check: Ints = np.zeros((0, 2), dtype=np.int64)
@@ -192,6 +195,19 @@ def back_test(
     own = replace(options, validation_from=None, test_from=None, test_data=None, until=None)
     settings, _ = settle(found, own, ends, share)
     return _cut_up(panel.name, series.cut(found, ends), own, settings, ends, share, BadRows(True))
+
+
+def _check_counts(found: Sequence[Series], distribution: str) -> None:
+    """UserError where values cannot be of that distribution."""
+    whole = distribution == "negative-binomial"
+    for one in found:
+        odd = np.flatnonzero((one.y < 0) | (whole & (one.y != np.round(one.y))))
+        if odd.size:
+            what = "whole numbers from 0 on" if whole else "values from 0 on"
+            raise UserError(
+                f"{one.where}: --distribution {distribution} needs {what}; number {odd[0] + 1} of "
+                f'"{one.name}" is {one.y[odd[0]]:g}'
+            )
 
 
 def _fit(found: Collection, settings: Settings, begins: Sequence[int]) -> Fitted:
