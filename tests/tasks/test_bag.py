@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import csv
+import io
 import itertools
 import json
 import math
@@ -23,9 +26,10 @@ from elman.errors import UserError
 from elman.run import prepare
 from elman.run.clock import Clock
 from elman.tasks.classify import bag as bags
+from elman.tasks.classify import grams_bag
 from elman.tasks.classify.bag import Bag, BagScores, Kind
 from elman.tasks.classify.model import Classifier
-from elman.tasks.classify.scoring import probabilities
+from elman.tasks.classify.scoring import own_probabilities, probabilities
 
 S, C = 6, 3  # symbols and classes
 KINDS: tuple[Kind, ...] = ("tokens", "pairs")
@@ -117,16 +121,16 @@ def test_the_answer_is_the_geometric_mean_of_all_sides(tmp_path: Path) -> None:
 
 def test_what_is_counted_is_of_the_training_part_alone_and_is_kept(tmp_path: Path) -> None:
     data = reviews(tmp_path / "a.csv")
-    made = job(data, tmp_path / "run", folds=0)
+    made = job(data, tmp_path / "run", folds=0, bag="pairs")
     (bag,), trained = made.dataset.bags, made.dataset.trained
-    assert bag.kind == made.options.bag == "pairs"
+    assert isinstance(bag, Bag) and bag.kind == made.options.bag == "pairs"
     assert bag.texts.tolist() == np.bincount(made.dataset.targets[:trained]).tolist()
     kept = json.loads((tmp_path / "run" / "preprocessing.json").read_text(encoding="utf-8"))
     again = bags.from_json(kept["bag"][0], bag.symbols, 2)
     assert again.to_json() == bag.to_json()
     assert not any("bag" in name for name in made.model.state_dict())
 
-    run = elman.train("classify", data, run=tmp_path / "other", **SMALL)
+    run = elman.train("classify", data, run=tmp_path / "other", bag="pairs", **SMALL)
     assert elman.load(run.path).evaluate().scores == pytest.approx(run.scores)
 
 
@@ -139,12 +143,78 @@ def test_what_is_counted_is_of_the_training_part_alone_and_is_kept(tmp_path: Pat
     ],
 )  # fmt: skip
 def test_damaged_counts_are_told(change: Mapping[str, Any], tmp_path: Path) -> None:
-    made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", folds=0)
+    made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", folds=0, bag="pairs")
     kept = made.task.preprocessing(made.dataset)
     with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
         made.task.build(kept | {"bag": [kept["bag"][0] | change]}, made.options)
     with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
         made.task.build(kept | {"bag": 3}, made.options)
+
+
+def test_the_answer_mixes_networks_and_ngrams_by_what_the_validation_part_says(
+    tmp_path: Path,
+) -> None:
+    made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", members=2, folds=0)
+    model, data = made.model.eval(), made.dataset
+    assert isinstance(model, Classifier) and len(model.grams) == 1 and model.mix is not None
+    texts, inputs = data.check.texts, data.inputs[data.trained :]
+    made.task.validate(model, data, made.options, "cpu")
+    share = model.mix.item()
+    assert 0 <= share <= 1
+    nets = torch.from_numpy(np.log(probabilities(replaced(model), inputs, "cpu")))
+    beside = torch.from_numpy(model.grams[0].scores(texts))
+    both = torch.softmax(share * nets + (1 - share) * beside, -1).numpy()
+    found = probabilities(model, inputs, "cpu", texts=texts)
+    assert np.abs(found - both).max() < 1e-6
+    assert np.abs(own_probabilities(model, data, "cpu") - found).max() < 1e-9
+    with pytest.raises(ValueError, match="0 texts"):
+        probabilities(model, inputs, "cpu")
+
+
+def replaced(model: Classifier) -> Classifier:
+    """The same networks with nothing beside them."""
+    alone = copy.deepcopy(model)
+    alone.grams, alone.mix = (), None
+    return alone
+
+
+@pytest.mark.parametrize("folds", [0, 4])
+def test_what_is_learnt_of_ngrams_is_of_the_other_texts_alone_and_is_kept(
+    folds: int, tmp_path: Path
+) -> None:
+    data = reviews(tmp_path / "a.csv")
+    made = job(data, tmp_path / "run", folds=folds)
+    bags_of = made.dataset.bags
+    assert len(bags_of) == (folds + 1 if folds else 1) and made.options.bag == "ngrams"
+    for bag, part in zip(bags_of, made.dataset.parts, strict=False):
+        texts = [made.dataset.train.texts[k] for k in part]
+        again = grams_bag.learn(texts, made.dataset.targets[part], 2)
+        assert again is not None and again.to_json() == bag.to_json()
+    run = elman.train("classify", data, run=tmp_path / "other", **SMALL | {"folds": folds})
+    kept = elman.load(run.path)
+    assert kept.evaluate().scores == pytest.approx(run.scores)
+    model = kept.model
+    assert isinstance(model, Classifier) and model.mix is not None
+    share = model.mix.item()
+    other = kept.evaluate(reviews(tmp_path / "b.csv", seed=1))
+    assert model.mix.item() == share and other.scores["accuracy"] > 0.9, "other data chooses none"
+    out = io.StringIO()
+    kept.predict(tmp_path / "b.csv", out=out)
+    said = [row["predicted"] for row in csv.DictReader(io.StringIO(out.getvalue()))]
+    rows = csv.DictReader(io.StringIO((tmp_path / "b.csv").read_text(encoding="utf-8")))
+    true = [row["label"] for row in rows]
+    right = np.mean([a == b for a, b in zip(said, true, strict=True)])
+    assert right == pytest.approx(other.scores["accuracy"])
+
+
+def test_damaged_ngrams_are_told(tmp_path: Path) -> None:
+    made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", folds=0)
+    kept = made.task.preprocessing(made.dataset)
+    for change in ({"keys": [2, 1]}, {"weights": None}, {"kind": 7}, {"several": True}):
+        with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
+            made.task.build(kept | {"bag": [kept["bag"][0] | change]}, made.options)
+    with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
+        made.task.build(kept | {"bag": [kept["bag"][0]] * 2}, made.options)
 
 
 def test_vectors_have_no_tokens_to_count(tmp_path: Path) -> None:
@@ -156,8 +226,14 @@ def test_vectors_have_no_tokens_to_count(tmp_path: Path) -> None:
     assert job(path, tmp_path / "run").options.bag == "none"
 
 
-def test_a_run_with_naive_bayes_and_several_networks_resumes_exactly(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"members": 2, "epochs": 3, "save_every": 0, "dropout": 0.3}
+@pytest.mark.parametrize("bag", ["pairs", "ngrams"])
+@pytest.mark.parametrize("folds", [0, 3])
+def test_a_run_with_a_bag_and_several_networks_resumes_exactly(
+    bag: str, folds: int, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {
+        "members": 2, "epochs": 3, "save_every": 0, "dropout": 0.3, "bag": bag, "folds": folds,
+    }  # fmt: skip
     data = reviews(tmp_path / "a.csv")
     finish(job(data, tmp_path / "whole", **options))
     with pytest.raises(PowerCut):

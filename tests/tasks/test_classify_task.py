@@ -53,7 +53,11 @@ def test_it_learns_what_there_is_to_learn(tmp_path: Path) -> None:
         "classify", reviews(tmp_path / "a.csv", 200), run=tmp_path / "run",
         **SMALL | {"epochs": 15, "learning_rate": 0.02},
     )  # fmt: skip
-    assert run.scores["accuracy"] == 1.0 and run.baseline["accuracy"] == 0.5
+    always, linear = 'always "neg", the majority class', "a linear model on words and letters"
+    rivals = run.folder.scores()["rivals"]
+    assert list(rivals)[:2] == [linear, always] and rivals[always]["accuracy"] < 0.51
+    assert run.scores["accuracy"] == 1.0 == run.baseline["accuracy"]
+    assert "nothing is gained" in run.verdict
     report = (run.path / "report.md").read_text(encoding="utf-8")
     assert "| pos | 100 | 1.000 | 1.000 | 1.000 |" in report
     assert (run.path / "confusion.png").exists() and "confusion.png" in report
@@ -64,13 +68,18 @@ def test_probabilities_do_not_depend_on_who_is_scored_beside(
 ) -> None:
     made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", bidirectional=True)
     model, inputs = made.model.eval(), made.dataset.inputs
-    assert isinstance(model, Classifier)
-    together = probabilities(model, inputs, "cpu")
+    texts = [*made.dataset.train.texts, *made.dataset.check.texts]
+    assert isinstance(model, Classifier) and model.grams
+    together = probabilities(model, inputs, "cpu", texts=texts)
     assert np.allclose(together.sum(1), 1)
-    alone = np.concatenate([probabilities(model, [x], "cpu") for x in inputs])
+    alone = np.concatenate([
+        probabilities(model, [x], "cpu", texts=[text])
+        for x, text in zip(inputs, texts, strict=True)
+    ])  # fmt: skip
     assert np.abs(alone - together).max() < 1e-6
     monkeypatch.setattr(scoring, "SCORED_STEPS", 20)  # whatever fits memory at once
-    assert np.abs(probabilities(model, inputs[::-1], "cpu")[::-1] - together).max() < 1e-6
+    turned = probabilities(model, inputs[::-1], "cpu", texts=texts[::-1])[::-1]
+    assert np.abs(turned - together).max() < 1e-6
 
 
 def test_class_weights_let_classes_count_alike_and_smoothing_spreads_labels(

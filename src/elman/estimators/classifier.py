@@ -52,7 +52,7 @@ class SequenceClassifier(Estimator):
     longest: int = 2_000
     embedding: int | None = None
     token_dropout: float | None = None
-    bag: Literal["none", "tokens", "pairs"] | None = None
+    bag: Literal["none", "tokens", "pairs", "ngrams"] | None = None
     scaling: Literal["channel", "sequence"] | None = None
     kernels: int | None = None
     members: int | None = None
@@ -104,13 +104,14 @@ class SequenceClassifier(Estimator):
     def predict_proba(self, X: Iterable[Any]) -> NDArray[np.float64]:
         """The probability of each of `classes_`, [N, C]; of several labels at once, of each."""
         self._check_fitted()
-        inputs = []
-        for k, sequence in enumerate(_sequences(X)):
+        sequences, inputs = _sequences(X), []
+        for k, sequence in enumerate(sequences):
             try:
                 inputs.append(self._encoder.encode(sequence))
             except ValueError as error:
                 raise UserError(f"X[{k}]: {error}") from None
-        return probabilities(self._network, inputs, self._device)[:, self._order]
+        found = probabilities(self._network, inputs, self._device, texts=sequences)
+        return found[:, self._order]
 
     def predict(self, X: Iterable[Any]) -> Any:
         """The most probable class of each sequence, [N]; several labels at once as y had them."""

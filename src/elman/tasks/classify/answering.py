@@ -52,7 +52,8 @@ class Answering:
             except ValueError as error:
                 answers.append(str(error))
         if inputs:
-            found = probabilities(self.model, inputs, self.device)
+            texts = [sequences[k] for k in places]
+            found = probabilities(self.model, inputs, self.device, texts=texts)
             for k, chances in zip(places, found, strict=True):
                 answers[k] = self._answer(chances)
         return answers

@@ -17,7 +17,7 @@ from elman.tasks import folds
 from elman.tasks.classify import linear, neighbours
 from elman.tasks.classify.linear import DenseRows
 from elman.tasks.classify.neighbours import Rows
-from elman.tasks.classify.scoring import best_threshold
+from elman.tasks.classify.thresholds import best_threshold
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

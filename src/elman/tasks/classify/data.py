@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,8 +17,9 @@ from elman.data.texts import vocabulary
 from elman.data.texts.vocabulary import Vocabulary
 from elman.errors import UserError
 from elman.tasks.classify import bag as bags
-from elman.tasks.classify import kernels, scaling
-from elman.tasks.classify.bag import Bag
+from elman.tasks.classify import grams_bag, kernels, scaling
+from elman.tasks.classify.bag import Bag, Kind
+from elman.tasks.classify.grams_bag import GramsBag
 from elman.tasks.classify.options import ClassifyOptions, Scaling
 
 Ints = NDArray[np.int64]
@@ -150,7 +151,7 @@ class Labelled:
     roles: LabelRoles
     bad: BadRows
     # Of the training part; with folds, for each what is not in it, and at the end all.
-    bags: tuple[Bag, ...] = ()
+    bags: tuple[Bag, ...] | tuple[GramsBag, ...] = ()
     kernels: kernels.Shape | None = None
     folds: Ints | None = None  # of each of the validation part
     training_folds: Ints | None = None  # of each of the training part
@@ -192,29 +193,39 @@ class Labelled:
             "encoder": self.encoder.to_json(),
             "reading": self.roles.to_json(),
             "bag": [bag.to_json() for bag in self.bags] or None,
-            "kernels": None if self.kernels is None else asdict(self.kernels),
+            "kernels": None if self.kernels is None else self.kernels.to_json(),
             "folds": None if self.folds is None else len(self.parts),
             "sha256": [self.train.digest(), self.check.digest()],
         }
 
 
-def counted(dataset: Labelled, kind: Literal["none", "tokens", "pairs"] | None) -> tuple[Bag, ...]:
+def counted(
+    dataset: Labelled, kind: Kind | Literal["none", "ngrams"] | None
+) -> tuple[Bag, ...] | tuple[GramsBag, ...]:
     """What the training texts hold, class by class; nothing where it is not to be counted."""
     known = dataset.encoder.vocabulary
-    if known is None and kind in ("tokens", "pairs"):
-        raise UserError(f"--bag {kind}: needs texts; {dataset.name} has vectors")
-    # Characters gained nothing by it (docs/results.md), and pieces of words were not tried.
-    kind = kind or ("pairs" if isinstance(known, vocabulary.Words) else "none")
-    if known is None or kind == "none":
+    if known is None:
+        if kind not in (None, "none"):
+            raise UserError(f"--bag {kind}: needs texts; {dataset.name} has vectors")
         return ()
-    made = []
-    for part in with_all(dataset):
-        texts = [dataset.inputs[k] for k in part]
-        made.append(
-            bags.count(texts, dataset.targets[part], len(dataset.classes), known.size, kind)
-        )
-    there = [bag for bag in made if bag is not None]
-    return tuple(there) if len(there) == len(made) else ()
+    if kind == "none":
+        return ()
+    parts, classes = with_all(dataset), len(dataset.classes)
+    if kind in ("tokens", "pairs"):
+        made = [
+            bags.count(
+                [dataset.inputs[k] for k in part], dataset.targets[part], classes, known.size, kind
+            )
+            for part in parts
+        ]
+        there = [bag for bag in made if bag is not None]
+        return tuple(there) if len(there) == len(made) else ()
+    texts = dataset.train.texts
+    learnt = [
+        grams_bag.learn([texts[k] for k in part], dataset.targets[part], classes) for part in parts
+    ]
+    found = [bag for bag in learnt if bag is not None]
+    return tuple(found) if len(found) == len(learnt) else ()
 
 
 def with_all(dataset: Labelled) -> list[Ints]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from elman.tasks import folds
 from elman.tasks.classify import linear, ngrams
 from elman.tasks.classify.linear import Linear, SparseRows
 from elman.tasks.classify.ngrams import Counts, Sparse, Weighing
-from elman.tasks.classify.scoring import best_threshold
+from elman.tasks.classify.thresholds import best_threshold
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ NAIVE_GAINS: Final = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)  # of naive Baye
 class GramsBag:
     """A linear model on TF-IDF of n-grams; what it scored on texts left out while it was chosen."""
 
-    kind: ClassVar[str] = "ngrams"
+    kind: ClassVar[Literal["ngrams"]] = "ngrams"
 
     weighing: Weighing
     model: Linear

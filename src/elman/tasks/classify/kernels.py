@@ -45,6 +45,11 @@ class Shape:
     def features(self) -> int:
         return 2 * len(self.stretches) * len(HIGH) * self.levels
 
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "inputs": self.inputs, "stretches": list(self.stretches), "levels": self.levels
+        }  # fmt: skip
+
 
 def shape_of(inputs: int, steps: int, features: int) -> Shape:
     """About so many features, for sequences of about so many steps."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from elman.layers.convolution import Convolutions
 from elman.tasks.classify.bag import Bag, BagScores
+from elman.tasks.classify.grams_bag import GramsBag
 from elman.tasks.classify.kernels import KernelScores, Shape
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.reader import Pool, Reader
@@ -72,14 +73,16 @@ def front(options: ClassifyOptions, inputs: int) -> Convolutions | None:
 
 class Classifier(nn.Module):
     """Networks that each learn alone, and beside them, where there are any, `bags`, naive Bayes of
-    texts, or `kernels`, a linear model on fixed convolutions of numbers.
+    texts, `grams`, a linear model on their n-grams, or `kernels`, one on fixed convolutions of
+    numbers.
 
     The answer is the geometric mean of their probabilities: of the networks among themselves
     (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474, who take the arithmetic one),
     then of both sides, a product of experts (Hinton 2002, doi:10.1162/089976602760128018). Were
     they trained on their common answer, the networks would hardly learn: counts alone explain the
-    very texts that were counted. Of texts both sides count alike; beside `kernels` the networks
-    have the share `mix`, a tensor that is kept with the weights.
+    very texts that were counted. Beside `bags` both sides count alike; beside `grams` and `kernels`
+    the networks have the share `mix`, a tensor that is kept with the weights. What `grams` say is
+    said of texts, not of tokens, so it is no part of `forward`: `scoring` puts both together.
 
     With `folds` there are so many networks for each of these, network m for fold m % folds, and
     a bag or linear model for each fold and one of everything. What belongs to a fold has learnt
@@ -92,11 +95,12 @@ class Classifier(nn.Module):
     """
 
     threshold: Tensor | None  # of several labels at once
-    mix: Tensor | None  # beside kernels
+    mix: Tensor | None  # beside grams and kernels
 
     def __init__(
         self, options: ClassifyOptions, classes: int, inputs: int, symbols: int,
         bags: Sequence[Bag] = (), *, several: bool = False, kernels: Shape | None = None,
+        grams: Sequence[GramsBag] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.folds = options.folds or 0
@@ -105,11 +109,13 @@ class Classifier(nn.Module):
             Member(options, classes, inputs, symbols) for _ in range((options.members or 1) * parts)
         )
         self.bags = nn.ModuleList(map(BagScores, bags))
+        self.grams = tuple(grams)
         self.kernels = None
         if kernels is not None:
             self.kernels = KernelScores(kernels, classes, parts + (parts > 1))
         self.register_buffer("threshold", torch.tensor(0.5) if several else None)
-        self.register_buffer("mix", torch.tensor(0.5) if kernels is not None else None)
+        mixed = kernels is not None or self.grams
+        self.register_buffer("mix", torch.tensor(0.5) if mixed else None)
         # The inputs of a data set and what `beside` said of them, which never changes.
         self.known: tuple[Any, Tensor] | None = None
 

@@ -60,8 +60,9 @@ class ClassifyOptions(NetworkOptions, FrontOptions, TableOptions):
     pooling
         What makes one vector of all steps.
     bag
-        Naive Bayes that answers together with the network: by the tokens that a text holds, or by
-        pairs of neighbours too (Wang and Manning 2012, "Baselines and Bigrams"); pairs for words.
+        What answers together with the network by what a text holds, whatever its order: a linear
+        model on n-grams of words and letters, or naive Bayes by tokens, or by pairs of neighbours
+        too (Wang and Manning 2012, "Baselines and Bigrams"); ngrams if not given.
     kernels
         Features of fixed convolutions from which a linear model answers together with the network
         (MiniRocket, arXiv:2012.08791); 0 for none. 5000 of sequences of numbers, if not images.
@@ -102,7 +103,7 @@ class ClassifyOptions(NetworkOptions, FrontOptions, TableOptions):
     vectors: Path | None = None
     token_dropout: float | None = None
     pooling: Literal["last", "mean", "max", "attention"] | None = None
-    bag: Literal["none", "tokens", "pairs"] | None = None
+    bag: Literal["none", "tokens", "pairs", "ngrams"] | None = None
     kernels: int | None = None
     members: int | None = None
     class_weights: bool = False

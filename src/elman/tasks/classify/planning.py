@@ -142,6 +142,8 @@ def _beside(options: ClassifyOptions) -> str:
     others = f", {count} networks" if count > 1 else ""
     if options.kernels:
         others += f", a linear model on {options.kernels:,} features of fixed convolutions"
+    if options.bag == "ngrams":
+        return f"{others}, a linear model on words and letters"
     return others + ("" if options.bag == "none" else f", naive Bayes of {options.bag}")
 
 

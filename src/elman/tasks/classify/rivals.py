@@ -14,7 +14,8 @@ from elman.chance import Tally
 from elman.tasks.classify import curve_rivals, grams_bag
 from elman.tasks.classify.curve_rivals import Answer
 from elman.tasks.classify.grams_bag import GramsBag
-from elman.tasks.classify.scoring import best_set, scores_of, scores_of_several
+from elman.tasks.classify.scoring import scores_of, scores_of_several
+from elman.tasks.classify.thresholds import best_set
 from elman.tasks.rivals import Rival, chosen_first
 from elman.tasks.task import Scores
 
@@ -86,7 +87,7 @@ def rivals(
 
 def _of_cut(training: Items, scored: Items, cut: Cut, classes: Sequence[str]) -> list[_Told]:
     learnt, asked = training.pick(cut.learnt), scored.pick(cut.scored)
-    found = [_always(learnt.targets, len(asked.targets), classes)]
+    found = [_always(learnt.targets, len(asked.targets), classes, training.targets)]
     if not len(asked.targets):
         return found
     if isinstance(asked.sequences[0], str):
@@ -99,13 +100,14 @@ def _of_cut(training: Items, scored: Items, cut: Cut, classes: Sequence[str]) ->
     return found
 
 
-def _always(learnt: Ints, asked: int, classes: Sequence[str]) -> _Told:
-    """The majority class; of several labels at once the set that is best told of every sequence."""
+def _always(learnt: Ints, asked: int, classes: Sequence[str], whole: Ints) -> _Told:
+    """The majority class; of several labels at once the set that is best told of every sequence.
+    Named by the whole training part, of which a cut may differ."""
     if learnt.ndim == 2:
-        chosen = best_set(learnt).astype(np.int64)
+        chosen, named = best_set(learnt).astype(np.int64), best_set(whole)
         shares = (learnt.sum(0) + 0.5) / (len(learnt) + 1)
-        labels = ", ".join(f'"{classes[k]}"' for k in np.flatnonzero(chosen)[:SHOWN])
-        more = f" and {chosen.sum() - SHOWN} more" if chosen.sum() > SHOWN else ""
+        labels = ", ".join(f'"{classes[k]}"' for k in np.flatnonzero(named)[:SHOWN])
+        more = f" and {named.sum() - SHOWN} more" if named.sum() > SHOWN else ""
         said = np.tile(chosen, (asked, 1))
         right = first_score(np.tile(chosen, (len(learnt), 1)), learnt)
         name = f"always {labels}{more}, of all sets the best"
@@ -114,7 +116,8 @@ def _always(learnt: Ints, asked: int, classes: Sequence[str]) -> _Told:
     most = int(counts.argmax())
     chances = np.tile(counts / counts.sum(), (asked, 1))
     right = float(counts.max() / counts.sum())
-    name = f'always "{classes[most]}", the majority class'
+    often = int(np.bincount(whole, minlength=len(classes)).argmax())
+    name = f'always "{classes[often]}", the majority class'
     return _Told("always", name, right, Answer(np.full(asked, most), chances))
 
 

@@ -18,6 +18,7 @@ from elman.data.batching import padded
 from elman.metrics import Loss, Scores
 from elman.tasks.classify.data import Labelled
 from elman.tasks.classify.model import Classifier
+from elman.tasks.classify.thresholds import best_threshold
 from elman.tasks.labelling import Counted
 from elman.tasks.task import Validation
 
@@ -28,12 +29,25 @@ SCORED = 256  # sequences at once, where none is trained on
 SCORED_STEPS = 1 << 18  # steps at once, padding included
 LEAST = 1e-12  # no probability is taken for less
 MIXES = np.arange(0, 21) / 20  # tried on the validation part
-THRESHOLDS = np.arange(5, 96) / 100  # tried on the validation part
 
 
-def probabilities(model: Classifier, inputs: Sequence[NDArray[Any]], device: str) -> Floats:
-    """The probability of each class [N, C], for encoded sequences in any order of length."""
-    return _each(inputs, device, model.probabilities)
+def probabilities(
+    model: Classifier, inputs: Sequence[NDArray[Any]], device: str, fold: int | None = None,
+    *, texts: Sequence[str] = (),
+) -> Floats:  # fmt: skip
+    """The probability of each class [N, C], for encoded sequences in any order of length, by all
+    networks or by what belongs to a fold.
+
+    `texts` are what was encoded; a model with `grams` reads them.
+    """
+    if not model.grams:
+        return _each(inputs, device, partial(model.probabilities, fold=fold))
+    if len(texts) != len(inputs):
+        raise ValueError(f"{len(texts)} texts of {len(inputs)} sequences: the model reads both")
+    own = torch.from_numpy(_each(inputs, device, partial(model.networks, fold=fold)))
+    said = model.grams[-1 if fold is None else fold].scores(texts)
+    found: Floats = model.chances(model.together(own, torch.from_numpy(said))).numpy()
+    return found
 
 
 def own_probabilities(model: Classifier, dataset: Labelled, device: str) -> Floats:
@@ -70,6 +84,17 @@ def validated(model: Classifier, dataset: Labelled, device: str) -> Validation:
     return Validation(loss, scores, by_score=dataset.folds is None, tally=tally)
 
 
+def scores_of_side(model: Classifier, dataset: Labelled, device: str, *, networks: bool) -> Scores:
+    """The scores of the validation part by the networks alone, or by what answers beside them."""
+    own, beside = _sides(model, dataset, device)
+    assert beside is not None
+    chances: Floats = model.chances(own if networks else beside).numpy()
+    targets = dataset.targets[dataset.trained :]
+    if model.threshold is None:
+        return scores_of(chances, targets)
+    return scores_of_several(chances, model.answers(chances), targets)
+
+
 def _sides(model: Classifier, dataset: Labelled, device: str) -> tuple[Tensor, Tensor | None]:
     """What the networks say of the validation part, float64 [N, C], and what answers beside them,
     which does not change and so is kept for the next time."""
@@ -88,11 +113,24 @@ def _sides(model: Classifier, dataset: Labelled, device: str) -> tuple[Tensor, T
         return torch.from_numpy(found)
 
     networks = scored(model.networks)
-    if model.kernels is None and not model.bags:
+    if model.kernels is None and not model.bags and not model.grams:
         return networks, None
     if model.known is None or model.known[0] is not dataset.inputs:
-        model.known = dataset.inputs, scored(partial(_beside, model))
+        beside = _of_texts(model, dataset) if model.grams else scored(partial(_beside, model))
+        model.known = dataset.inputs, beside
     return networks, model.known[1]
+
+
+def _of_texts(model: Classifier, dataset: Labelled) -> Tensor:
+    """What a linear model on n-grams says of the validation part, [N, C]."""
+    texts = dataset.check.texts
+    if dataset.folds is None:
+        return torch.from_numpy(model.grams[-1].scores(texts))
+    found = np.empty((len(texts), len(dataset.classes)))
+    for k in range(len(dataset.parts)):
+        there = np.flatnonzero(dataset.folds == k)
+        found[there] = model.grams[k].scores([texts[n] for n in there])
+    return torch.from_numpy(found)
 
 
 def _beside(model: Classifier, x: Tensor, lengths: Tensor, fold: int | None = None) -> Tensor:
@@ -211,31 +249,3 @@ def scores_of_several(chances: Floats, said: NDArray[np.bool_], targets: Ints) -
         "nats": float(-np.log(np.maximum(truth, LEAST)).sum(1).mean()),
         "calibration_error": metrics.calibration_error(chances.ravel(), there.ravel()),
     }
-
-
-def best_threshold(chances: Floats, targets: Ints) -> float:
-    """The probability from which labels are told that gives the best micro F1, of equally good ones
-    the nearest to a half; that, where there is no label."""
-    if not targets.any():
-        return 0.5
-    there = targets > 0
-    # Hits and answers from each threshold on: labels are counted by the highest that they reach.
-    reached = np.searchsorted(THRESHOLDS, chances, side="right")
-    size = len(THRESHOLDS) + 1
-    said = np.bincount(reached.ravel(), minlength=size)[::-1].cumsum()[::-1][1:]
-    hit = np.bincount(reached[there], minlength=size)[::-1].cumsum()[::-1][1:]
-    f1 = 2 * hit / (said + there.sum())
-    good = THRESHOLDS[f1 >= f1.max() - 1e-12]
-    return float(good[np.abs(good - 0.5).argmin()])
-
-
-def best_set(targets: Ints) -> NDArray[np.bool_]:
-    """The labels that, told of every sequence, give the best micro F1, bool [C]: the k most
-    frequent ones."""
-    often = targets.sum(0)
-    order = np.argsort(-often, kind="stable")
-    sizes = np.arange(1, len(often) + 1)
-    f1 = 2 * often[order].cumsum() / (sizes * len(targets) + often.sum())
-    chosen = np.zeros(len(often), dtype=np.bool_)
-    chosen[order[: int(f1.argmax()) + 1]] = True
-    return chosen

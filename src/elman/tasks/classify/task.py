@@ -26,7 +26,7 @@ from elman.errors import UserError
 from elman.options import part
 from elman.tasks import labelling, naming
 from elman.tasks.classify import bag as bags
-from elman.tasks.classify import folds, mistakes, planning, scaling
+from elman.tasks.classify import folds, grams_bag, mistakes, planning, scaling
 from elman.tasks.classify.answering import Answering, predict
 from elman.tasks.classify.batches import Batch, batches
 from elman.tasks.classify.data import (
@@ -43,23 +43,16 @@ from elman.tasks.classify.data import (
     with_all,
     without_single,
 )
+from elman.tasks.classify.grams_bag import GramsBag
 from elman.tasks.classify.kernels import shape_from_json
 from elman.tasks.classify.model import Classifier, Member
 from elman.tasks.classify.options import ClassifyOptions
-from elman.tasks.classify.scoring import (
-    best_set,
-    scores_of,
-    scores_of_several,
-    tally_of,
-    tally_of_several,
-    validated,
-)
+from elman.tasks.classify.rivals import Cut, Items, rivals
+from elman.tasks.classify.scoring import validated
 from elman.tasks.naming import trained_on
 from elman.tasks.pace import epoch_seconds, expectation
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
-
-SHOWN = 5  # labels of a baseline that are named
 
 
 @final
@@ -199,18 +192,25 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         size = known.size if known else 0
         kept, shape = preprocessing.get("bag"), preprocessing.get("kernels")
         try:
+            every = kept if isinstance(kept, list) else [kept] if kept is not None else []
+            of_ngrams = [one for one in every if one["kind"] == GramsBag.kind]
+            grams = [grams_bag.from_json(one, len(classes), several=several) for one in of_ngrams]
             counts = [
                 bags.from_json(one, size, len(classes), several=several)
-                for one in (kept if isinstance(kept, list) else [kept] if kept is not None else [])
+                for one in every
+                if one["kind"] != GramsBag.kind
             ]
             fixed = None if shape is None else shape_from_json(shape, encoder.inputs)
-            if (counts and fixed) or len(counts) not in (0, _parts(options)):
+            if sum(map(bool, (counts, grams, fixed))) > 1 or (grams and not known):
+                raise ValueError("two models beside the network")
+            if len(every) not in (0, _parts(options)):
                 raise ValueError("counts of another number of folds")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(f"preprocessing.json: damaged ({error})") from None
         return Classifier(
-            options, len(classes), encoder.inputs, size, counts, several=several, kernels=fixed
-        )
+            options, len(classes), encoder.inputs, size, counts, several=several, kernels=fixed,
+            grams=grams,
+        )  # fmt: skip
 
     def start(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: ClassifyOptions,
@@ -272,35 +272,20 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
     def rivals(
         self, dataset: Labelled, options: ClassifyOptions, training: Labelled
     ) -> list[Rival]:
-        targets = dataset.targets[dataset.trained :]
-        learnt, whole = training.targets, training.targets[: training.trained]
-        cuts = [(np.arange(training.trained), np.arange(len(targets)))]
+        trained = training.trained
+        parts = [(np.arange(trained), np.arange(len(dataset.check)))]
+        known = [bag for bag in training.bags if isinstance(bag, GramsBag)]
         if dataset is training:
-            cuts = dataset.cuts()
-        chances = np.empty((len(targets), len(dataset.classes)))
-        said = np.zeros(chances.shape, dtype=np.bool_)
-        for own, scored in cuts:  # each from what it does not hold
-            counts = learnt[own].sum(0) if dataset.several else np.bincount(
-                learnt[own], minlength=len(dataset.classes)
-            )  # fmt: skip
-            if dataset.several:
-                said[scored] = best_set(learnt[own])
-                chances[scored] = (counts + 0.5) / (len(own) + 1)
-            else:
-                chances[scored] = counts / counts.sum()
-        if dataset.several:
-            chosen = best_set(whole)
-            labels = ", ".join(f'"{dataset.classes[k]}"' for k in np.flatnonzero(chosen)[:SHOWN])
-            more = f" and {chosen.sum() - SHOWN} more" if chosen.sum() > SHOWN else ""
-            name = f"always {labels}{more}, of all sets the best"
-            scores, tally = (
-                scores_of_several(chances, said, targets),
-                tally_of_several(said, targets),
-            )
-            return [Rival(name, scores, tally)]
-        often = int(np.bincount(whole, minlength=len(dataset.classes)).argmax())
-        name = f'always "{dataset.classes[often]}", the majority class'
-        return [Rival(name, scores_of(chances, targets), tally_of(chances, targets))]
+            parts = dataset.cuts()
+        else:
+            known = known[-1:]
+        cuts = [Cut(*part, known[k] if known else None) for k, part in enumerate(parts)]
+        return rivals(
+            Items(training.train.texts or training.train.vectors, training.targets[:trained]),
+            Items(dataset.check.texts or dataset.check.vectors, dataset.targets[dataset.trained :]),
+            cuts,
+            dataset.classes,
+        )
 
     def overlap(self, dataset: Labelled, training: Labelled) -> str:
         known = set(training.train.contents())

@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 ENDS: Final = 3  # letters of a token's beginning and end
-PASSES: Final = 5
+PASSES: Final = 3
 BOLDEST: Final = 0.1  # of a step
 EDGE: Final = "\0"  # what stands before and after a sentence
 

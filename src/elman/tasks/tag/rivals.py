@@ -19,11 +19,11 @@ from elman.tasks.tag.scoring import scores_of, tally_of
 FREQUENT: Final = "the most frequent label of each token"
 CHAIN: Final = "a linear chain of tokens and their endings"
 GUESS: Final = "a guess among all labels alike"
-TOKENS: Final = 40_000  # that a chain learns from; of more, sentences evenly spread
-WORK: Final = 1_000_000  # tokens times labels that it learns from
+TOKENS: Final = 120_000  # that a chain learns from; of more, sentences evenly spread
+WORK: Final = 2_000_000  # tokens times labels that it learns from
 JUDGED: Final = 10_000  # of them, by which the first rival is chosen
 HELD: Final = 0.2  # of those, at their end, by which it is judged
-JUDGED_PASSES: Final = 3
+JUDGED_PASSES: Final = 2
 
 
 class Tags(Protocol):
