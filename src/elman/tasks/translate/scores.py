@@ -80,6 +80,16 @@ def bleu(sums: Floats) -> Floats:
     return np.where(none.all(-1) | (total == 0).any(-1), 0.0, found)
 
 
+def likeness(said: Sequence[str], true: Sequence[str], *, lowercase: bool) -> Floats | None:
+    """How much alike each translation and its reference are, chrF in [0, 100]; None without
+    sacrebleu."""
+    counters = _counters(true, lowercase=lowercase)
+    if not counters:
+        return None
+    pairs = zip(said, true, strict=True)
+    return np.array([counters["chrf"].sentence_score(s, [t]).score for s, t in pairs])
+
+
 def signatures(true: Sequence[str], *, lowercase: bool) -> list[str]:
     """How sacrebleu counts for such references, a line a metric; empty where it is missing."""
     lines = []

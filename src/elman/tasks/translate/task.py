@@ -26,7 +26,7 @@ from elman.tasks import naming
 from elman.tasks.decoding import Decoding
 from elman.tasks.rivals import Rival
 from elman.tasks.task import Budget, Carry, Epoch, Plan, Task, Validation
-from elman.tasks.translate import pictures, predict
+from elman.tasks.translate import predict
 from elman.tasks.translate.data import (
     Batch,
     Batches,
@@ -38,10 +38,10 @@ from elman.tasks.translate.data import (
 )
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
-from elman.tasks.translate.pictures import Looked
 from elman.tasks.translate.plan import plan
+from elman.tasks.translate.remarks import remarks
 from elman.tasks.translate.rivals import rivals
-from elman.tasks.translate.scores import INSTALL, scored, signatures
+from elman.tasks.translate.scores import scored, signatures
 from elman.tasks.translate.shortlist import Among, cross_entropy
 from elman.tasks.translate.writing import Translating, Translation
 from elman.wording import counted
@@ -49,9 +49,6 @@ from elman.wording import counted
 SCORED = 64  # pairs at once, where none is trained on
 MOST_HELD = 1_500  # pairs kept for validation, so that large data is not scored for minutes
 SHOWN = 5  # sentences of a sample
-LISTED = 10  # sentences in the report
-DRAWN = 4  # matrices of attention
-WIDEST = 40  # tokens of a side of such a matrix
 
 GREEDY = Decoding(beam=1)
 
@@ -241,7 +238,7 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
             lines += [
                 f"  {dataset.source(k)}",
                 f"> {best.text}",
-                f"= {dataset.check.targets[k - dataset.trained]}",
+                f"= {dataset.truth(k)}",
                 "",
             ]
         return "\n".join(lines)
@@ -254,24 +251,13 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
         if not held:
             return []
         assert isinstance(model, Translator)
-        first = held[:: max(1, len(held) // LISTED)][:LISTED]
-        best = [
-            found[0] for found in self._translations(model, dataset, first, device, attention=True)
-        ]
-        said = [one.text for one in best]
-        true = [dataset.check.targets[k - dataset.trained] for k in first]
-        counted = signatures(dataset.check.targets, lowercase=options.lowercase)
-        lines = [f"Counted by sacrebleu: {'; '.join(counted)}." if counted else INSTALL, ""]
-        lines += ["Some pairs for validation, what was written, what it should be:", ""]
-        for k, text, truth in zip(first, said, true, strict=True):
-            lines += [f"- `{dataset.source(k)}`", f"  - `{text}`", f"  - `{truth}`"]
-        if model.attention is not None:
-            looked = [_looked(dataset, k, one) for k, one in zip(first, best, strict=True)]
-            chosen = [one for one in looked if 2 < len(one.target) <= WIDEST >= len(one.source)]
-            if chosen and pictures.draw(chosen[:DRAWN], folder / "attention.svg"):
-                lines += ["", "Where attention looks, a row for each token written:", ""]
-                lines += ["![shares of the source's tokens](attention.svg)"]
-        return [*lines, ""]
+        looks = model.attention is not None
+
+        def translated(chosen: Sequence[int]) -> list[Translation]:
+            found = self._translations(model, dataset, chosen, device, attention=looks)
+            return [translations[0] for translations in found]
+
+        return remarks(dataset, translated, folder, lowercase=options.lowercase)
 
     def predict(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: TranslateOptions,
@@ -284,15 +270,6 @@ class Translate(Task[TranslateOptions, Paired, Batch]):
 
 
 TASK = Translate()
-
-
-def _looked(dataset: Paired, k: int, best: Translation) -> Looked:
-    """Tokens of both sides and the attention between them; the end of the source is a stop."""
-    assert best.attention is not None
-    encoder = dataset.encoder
-    source = [*(encoder.source.symbol(int(t)) for t in dataset.sources[k][:-1]), "■"]
-    target = [encoder.target.symbol(t) for t in best.tokens]
-    return Looked(source, target, best.attention.numpy())
 
 
 def _parted(whole: Pairs, share: float) -> tuple[Pairs, Pairs]:
