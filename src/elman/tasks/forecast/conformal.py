@@ -181,12 +181,11 @@ def bounds(below: Floats, above: Floats, low: float, high: float, *, apart: bool
     N + 1 values, one of which is yet to come. Else all steps go together, and both ends alike.
     """
     if apart:
-        more = (len(below) + 1) / len(below)
-        ends = [
-            np.quantile(part, min(1.0, share * more), axis=0, method="higher")
+        n = len(below)
+        return np.stack([
+            np.sort(part, 0)[min(n, math.ceil((n + 1) * share - 1e-9)) - 1]
             for part, share in ((below, 1 - low), (above, high))
-        ]
-        return np.stack(ends, 1)
+        ], 1)  # fmt: skip
     moved = np.quantile(np.maximum(below, above), high - low, method="higher")
     return np.full((below.shape[1], 2), moved)
 
