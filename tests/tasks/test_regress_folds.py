@@ -97,22 +97,24 @@ def test_a_network_learns_nothing_of_its_own_fold_which_it_alone_is_asked_of(
     assert np.array_equal(tell(model, [dataset.inputs[n]], options, "cpu")[0], other)
 
 
-def test_the_linear_answer_to_a_fold_has_not_seen_it(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.npz", 15)
-    dataset, _ = read(path)
-    arrays = dict(np.load(path))
-    n, fold = 4, dataset.inputs[4].fold
-    arrays["y"][n] += 5 * np.random.default_rng(3).normal(size=arrays["y"][n].shape)
-    np.savez(path, **arrays)
-    other, _ = read(path, 0.1)
-    # Another digest may lie in another fold: what is compared is the answers to both.
-    if other.inputs[n].fold == fold and [i.fold for i in other.inputs] == [
-        i.fold for i in dataset.inputs
-    ]:
-        raw = [d.encoder.y.back(d.inputs[n].linear[fold]) for d in (dataset, other)]
-        assert np.allclose(raw[0], raw[1], rtol=0, atol=1e-4)
-        rest = [d.encoder.y.back(d.inputs[n].linear[(fold + 1) % 5]) for d in (dataset, other)]
-        assert not np.allclose(rest[0], rest[1], rtol=0, atol=1e-3)
+def test_the_linear_answer_to_a_fold_has_not_seen_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "elman.tasks.regress.data.drawn", lambda digests, folds: np.arange(len(digests)) % folds
+    )
+    path, n, fold = written(tmp_path / "a.npz", 15), 8, 3
+    raw = []
+    for change in (0.0, 3.0):
+        arrays = dict(np.load(path))
+        arrays["y"][n] += change * np.random.default_rng(3).normal(size=arrays["y"][n].shape)
+        np.savez(path, **arrays)
+        dataset, _ = read(path)
+        assert dataset.inputs[n].fold == fold
+        raw.append([dataset.encoder.y.back(part) for part in dataset.inputs[n].linear])
+    # Values are scaled by all sequences, which moves the ridge a little.
+    near = [bool(np.allclose(a, b, rtol=0, atol=0.02)) for a, b in zip(*raw, strict=True)]
+    assert near == [k == fold for k in range(5)]
 
 
 @pytest.mark.parametrize(

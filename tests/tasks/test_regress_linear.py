@@ -105,6 +105,17 @@ def test_noise_is_worth_no_path_and_a_recursion_that_is_not_stable_stays_within_
     assert np.abs(made.told(long)[0]).max() <= made.farthest < 10
 
 
+def test_a_path_is_worth_it_where_noise_is_left_over_and_not_where_much_else_is() -> None:
+    data = drawn_system(6, states=2, inputs=1, outputs=1)
+    draw = np.random.default_rng(0)
+    for slow, worth in ((False, True), (True, False)):
+        rest = [draw.normal(size=v.shape) for v in data.y]
+        if slow:  # something that goes on from step to step
+            rest = [np.apply_along_axis(np.convolve, 0, r, np.ones(12) / 3.5, "same") for r in rest]
+        mixed = [v + r for v, r in zip(data.y, rest, strict=True)]
+        assert learnt(Sequences(data.x, mixed, data.known)).worth_a_path == worth
+
+
 @pytest.mark.parametrize("lengths", [[1], [1, 1, 1], [2, 3], [5] * 6, [40], [300]])
 def test_few_and_short_sequences_are_learnt_from_too(lengths: list[int]) -> None:
     draw = np.random.default_rng(0)
