@@ -33,7 +33,7 @@ class Size(NamedTuple):
 WORDS: Final = (Size(512, 512, 512, 4_000_000), Size(256, 256, 256, 0), Size(128, 256, 128, 0))
 LETTERS: Final = (Size(256, 256, 64, 0), Size(128, 128, 64, 0))
 WANTED: Final = 10  # passes that words are to have at least, rather than more units
-TOGETHER: Final = 300  # tokens of targets in a batch of words: many updates teach most
+TOGETHER: Final = 250  # tokens of targets in a batch of words: many updates teach most
 SEEN: Final = 6_000_000  # tokens of targets after which the learning rate has fallen
 PASSES: Final = (8, 30)  # the fewest and the most that these may be
 
@@ -101,7 +101,8 @@ def plan(
         if fitting >= (WANTED if words else 2 * WANTED):
             break
     assert chosen.hidden_size
-    rate = budget.learning_rate or (2e-3 if max(chosen.hidden_size) > 128 else 3e-3)
+    large = max(chosen.hidden_size) > 128
+    rate = budget.learning_rate or (2e-3 if large else 4e-3 if words else 3e-3)
     how = {
         "first": "the encoder's last state as first state",
         "each": "the encoder's last state at every step",
