@@ -34,6 +34,7 @@ from elman.wording import readable
 
 HERE = Path(__file__).parent
 MADE = "made/"
+LEAST, MOST = 0.9, 1.05  # shares of the minutes
 
 
 @dataclass(frozen=True)
@@ -185,12 +186,12 @@ def promise_table(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def kept_promises(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names of rows that used neither 90 to 105 % of their minutes nor said why they ended."""
-    return [
-        one["name"]
-        for one in records
-        if one["error"]
-        or not (0.9 <= one["wall"] / (60 * one["minutes"]) <= 1.05 or one.get("ended"))
-    ]
+    return [one["name"] for one in records if one["error"] or not _is_kept(one)]
+
+
+def _is_kept(record: Mapping[str, Any]) -> bool:
+    share = record["wall"] / (60 * record["minutes"])
+    return share <= MOST and (share >= LEAST or bool(record["ended"]))
 
 
 def told(command: Sequence[str]) -> str:
