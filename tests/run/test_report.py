@@ -97,6 +97,14 @@ def test_advice_never_asks_for_what_is_there_already() -> None:
     assert "`elman resume 'a run' --epochs 14`" in said(falling, tables=counted)[0]
 
 
+def test_where_all_is_right_there_is_nothing_to_try() -> None:
+    rising = _records([2, 1, 1.1, 1.2, 1.3])
+    perfect = Verdict({"accuracy": 1.0, "nats": 0.1}, {})
+    assert course(Path("run"), rising, perfect, TABLES) == [
+        "Every answer was right: only other data can tell more."
+    ]
+
+
 def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
     run = elman.train(
         "text", text, run=tmp_path / "run", epochs=3, hidden_size=3, batch_size=8,

@@ -16,6 +16,7 @@ from elman.wording import counted, minutes, readable
 
 Record = Mapping[str, Any]
 RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than chance
+SHARES = ("accuracy", "micro_f1", "exact")  # scores of which 1 is the best there is
 MOST_DROPPED = 0.6  # share of units
 ANNEALED = 0.05  # share of the highest learning rate below which a flat curve says nothing
 
@@ -59,6 +60,8 @@ def course(
     """What the curves say, and the command to try next; `apart` as in `advice`, `ended` whether the
     run ended as nothing got better."""
     lines: list[str] = []
+    if verdict.first in SHARES and verdict.scores[verdict.first] == 1:
+        return ["Every answer was right: only other data can tell more."]
     curve = [(r["step"], r["loss"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
         missing = "Too few validations" if curve else "No validation"
