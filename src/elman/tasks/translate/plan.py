@@ -33,7 +33,7 @@ class Size(NamedTuple):
 WORDS: Final = (Size(512, 512, 512, 4_000_000), Size(256, 256, 256, 0), Size(128, 256, 128, 0))
 LETTERS: Final = (Size(256, 256, 64, 0), Size(128, 128, 64, 0))
 WANTED: Final = 10  # passes that words are to have at least, rather than more units
-TOGETHER: Final = 250  # tokens of targets in a batch of words: many updates teach most
+TOGETHER: Final = 250  # tokens of targets in a batch, of 128 units: many updates teach most
 SEEN: Final = 6_000_000  # tokens of targets after which the learning rate has fallen
 PASSES: Final = (8, 30)  # the fewest and the most that these may be
 
@@ -56,8 +56,6 @@ def plan(
     """The options with every choice made that the user left open."""
     words = dataset.encoder.target.level != "characters"
     tokens = sum(map(len, dataset.targets[: dataset.trained]))
-    together = TOGETHER * dataset.trained // tokens if words else 32
-    size = budget.batch_size or max(8, min(together, dataset.trained // 100))
     wants = passes(tokens)
     rest = replace(
         options,
@@ -73,6 +71,14 @@ def plan(
         if options.validation_data is None
         else tuple(Path(naming.lasting(path) or "") for path in options.validation_data),
     )
+
+    def together(one: TranslateOptions) -> int:
+        """Pairs in a batch; a larger network reads more at once for what a step costs it."""
+        assert one.hidden_size
+        of_words = TOGETHER * max(one.hidden_size) // 128 * dataset.trained // tokens
+        return budget.batch_size or max(
+            8, min(of_words if words else 32, dataset.trained // 100, 512)
+        )
 
     def sized(one: Size, seen: float) -> TranslateOptions:
         own = options.hidden_size is None
@@ -93,7 +99,7 @@ def plan(
     for one in sizes:  # the largest for which there is time
         chosen = sized(one, seen)
         model = task.build(dataset.preprocessing(), chosen)
-        epoch = task.epoch(dataset, chosen, size, 0, 0)
+        epoch = task.epoch(dataset, chosen, together(chosen), 0, 0)
         if budget.seconds is None:
             break
         fitting = budget.seconds / epoch_seconds(task, model, epoch, budget.device)
@@ -113,4 +119,4 @@ def plan(
         f"{how[chosen.context]}, dropout {chosen.dropout:g}: "
         + expectation(task, model, epoch, budget, wants)
     )
-    return Plan(chosen, size, rate, why, wants)
+    return Plan(chosen, together(chosen), rate, why, wants)
