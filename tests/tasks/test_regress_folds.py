@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 import elman
 from elman.options import make
 from elman.run import prepare
+from elman.tasks.regress.advice import next_try
 from elman.tasks.regress.data import Measured, batch_of
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.options import RegressOptions
 from elman.tasks.regress.scoring import tally_of, tell
-from elman.tasks.regress.task import TASK
+from elman.tasks.regress.task import TASK, _members
+from elman.tasks.rivals import Rival
 
 SETTLED = {"dropout": 0.0, "weight_drop": 0.0, "initial_state": "zero", "hidden_size": (5,)}
 QUICK: dict[str, Any] = {"epochs": 2, "hidden_size": 4, "threads": 1}
@@ -51,7 +53,7 @@ def read(path: Path, validation: float = 0.1, **options: Any) -> tuple[Measured,
     dataset = TASK.read([str(path)], own, validation)
     settled = replace(
         own, folds=dataset.folds, linear=bool(dataset.encoder.linear),
-        members=own.members * max(1, dataset.folds),
+        members=_members(own.members, dataset.folds),
     )  # fmt: skip
     return dataset, settled
 
@@ -150,6 +152,8 @@ def test_few_sequences_are_trained_on_scored_and_answered_without_an_option(tmp_
     assert other.scores.keys() == run.scores.keys() and not other.warning
     told = call("predict", tmp_path / "run", tmp_path / "b.npz")
     assert told.code == 0 and len(told.out.splitlines()) == 1 + 7 * 12
+    settled = (tmp_path / "run" / "options.toml").read_text()
+    assert "members = 5" in settled and "folds = 5" in settled
     again = call("resume", tmp_path / "run", "--epochs", 3)
     assert again.code == 0, again.err
     refused = call("train", "regress", path, "--folds", 13)
@@ -270,3 +274,18 @@ def test_a_run_goes_on_though_what_was_fitted_differs_in_its_last_digits(tmp_pat
     place.write_text(json.dumps(kept))
     with pytest.raises(elman.errors.UserError, match="data has changed"):
         prepare.read_again(prepare.trained(tmp_path / "run"))
+
+
+def test_the_report_names_what_would_be_tried_next(tmp_path: Path) -> None:
+    def rival(error: float) -> Rival:
+        return Rival("a linear recursion of order 2", {"rmse": error})
+
+    bare, beside = make(RegressOptions, SETTLED), make(RegressOptions, SETTLED | {"linear": True})
+    several = make(RegressOptions, SETTLED | {"members": 3})
+    for own, options, told in (
+        (1.1, bare, f"elman train regress --config {tmp_path}/options.toml --linear`"),
+        (0.99, beside, "add next to nothing"), (0.5, beside, "--members 3`"),
+        (0.5, several, ""),
+    ):  # fmt: skip
+        lines = next_try(own, [rival(1.0)], options, tmp_path)
+        assert (told in lines[0]) if told else lines == []

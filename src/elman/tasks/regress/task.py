@@ -25,7 +25,7 @@ from elman.options import part
 from elman.tasks import naming
 from elman.tasks.naming import trained_on
 from elman.tasks.pace import expectation
-from elman.tasks.regress import doctor, pictures, predict
+from elman.tasks.regress import advice, doctor, pictures, predict
 from elman.tasks.regress.data import (
     Batch,
     Measured,
@@ -140,7 +140,7 @@ class Regress(Task[RegressOptions, Measured, Batch]):
             validation_data=naming.lasting(options.validation_data),
             linear=bool(dataset.encoder.linear),
             folds=dataset.folds,
-            members=options.members * max(1, dataset.folds),
+            members=_members(options.members, dataset.folds),
         )
         model, epoch = (
             Regressor(settled, dataset.encoder),
@@ -262,7 +262,16 @@ class Regress(Task[RegressOptions, Measured, Batch]):
         )
         if drawn:
             lines += ["![true values and predicted ones](predictions.png)", ""]
-        return lines
+        if (tally := tally_of(told, true, scale)).unit == "block":
+            each = round(float(tally.sums[:, 1].mean()))
+            lines += [
+                f"Few sequences are scored: gains are counted by their blocks, of about {each:,} "
+                "values each, as if these were independent.",
+                "",
+            ]
+        own = errors(told, true, scale).scores()["rmse"]
+        found = rivals(dataset, dataset, feedback=options.feedback)
+        return lines + advice.next_try(own, found, options, folder)
 
     def predict(
         self, model: nn.Module, preprocessing: Mapping[str, Any], options: RegressOptions,
@@ -278,6 +287,11 @@ class Regress(Task[RegressOptions, Measured, Batch]):
 
 
 TASK = Regress()
+
+
+def _members(asked: int, folds: int) -> int:
+    """As many networks for each fold, and so many in all at least."""
+    return -(-asked // folds) * folds if folds else asked
 
 
 def _batch(sequences: int) -> int:
