@@ -89,6 +89,14 @@ def test_of_few_forecasts_the_interval_holds_about_its_share() -> None:
     assert 0.72 <= np.mean(held_in) <= 0.9
 
 
+def test_no_lower_end_passes_zero_where_no_value_did() -> None:
+    bands = Bands(1, 1, ())
+    made = np.array([[[-3.0, 1.0, 4.0]], [[-3.0, -2.0, 1.0]], [[0.5, 1.0, 2.0]]])
+    assert np.array_equal(bands.not_below(made.copy()), made)
+    bands.least.fill_(0.0)
+    assert bands.not_below(made.copy())[:, 0, 0].tolist() == [0.0, -2.0, 0.5]
+
+
 def test_bounds_are_order_statistics() -> None:
     draw = np.random.default_rng(5)
     below, above_ = draw.normal(size=(99, 3)), draw.normal(size=(99, 3))
@@ -184,7 +192,7 @@ def test_a_model_trained_on_everything_takes_over_what_it_cannot_measure(
     old, _ = checkpoint.read(run / "model.safetensors")
     new, _ = checkpoint.read(refit.place(run) / "model.safetensors")
     names = [name for name in old if name.startswith("bands.")]
-    assert len(names) == 3 and bool(new["bands.ready"].all())
+    assert len(names) == 4 and bool(new["bands.ready"].all())
     assert all(torch.equal(old[name], new[name]) for name in names)
     assert any(not torch.equal(old[name], new[name]) for name in old)
 

@@ -26,6 +26,7 @@ MANY = 40  # stretches from which on each step, and each end of an interval, is 
 FEW = 10  # stretches up to which what was learnt from is looked at, too
 PRIOR = 2.0  # stretches by which what few tell is drawn to what is usual
 WIDER = (1.0, 3.0)  # how much larger errors may be than where the network has learnt
+NONE = -3e38  # below all values
 PARTS = 3  # bounds by all of the calibration part, and by either half of it
 
 
@@ -70,11 +71,13 @@ class Bands(nn.Module):
     """How far the ends of each interval lie from the quantiles of a network, or from its forecast.
 
     `moved` [3, H, K, 2] in sizes of errors, for K intervals: the lower end down, the upper one up.
-    `size` [S] is how far forecasts of each series are off, scaled as they are.
+    `size` [S] is how far forecasts of each series are off, scaled as they are; `least` is what no
+    lower end passes, in the units of the data: 0 where no value lay below it, else as good as none.
     """
 
     moved: Tensor
     size: Tensor
+    least: Tensor
     ready: Tensor
 
     def __init__(self, series: int, horizon: int, quantiles: Sequence[float]) -> None:
@@ -83,6 +86,7 @@ class Bands(nn.Module):
         self.ends = pairs(self.told)
         self.register_buffer("moved", torch.zeros(PARTS, horizon, len(self.ends), 2))
         self.register_buffer("size", torch.ones(series))
+        self.register_buffer("least", torch.full((1,), NONE))
         self.register_buffer("ready", torch.zeros(1))
 
     @property
@@ -103,13 +107,23 @@ class Bands(nn.Module):
             found[:, :, high] += sizes * moved[:, :, k, 1]
         return found
 
-    def calibrate(self, held: Residuals, learnt: Residuals, which: Ints) -> None:
+    def not_below(self, made: Floats) -> Floats:
+        """Quantiles [N, H, Q'] in the units of the data, of which no lower end passes `least`."""
+        middle = self.told.index(0.5)
+        floor = np.minimum(float(self.least.item()), made[:, :, middle, None])
+        made[:, :, :middle] = np.maximum(made[:, :, :middle], floor)
+        return made
+
+    def calibrate(
+        self, held: Residuals, learnt: Residuals, which: Ints, least: float = NONE
+    ) -> None:
         """By forecasts of a part that was held back, or was not: `held` may be empty.
 
         `learnt` are forecasts of what the network has learnt from, which are the nearer for it:
         the errors of one series beside another are taken from them. `which` [S] are the numbers
-        of series for the network.
+        of series for the network, and `least` what no value of the training part lay below.
         """
+        self.least.fill_(least)
         middle = self.told.index(0.5) if self.quantiles else 0
         self._measure(learnt, which, middle)
         halves = [held]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from elman.metrics import Loss
 from elman.tasks.forecast import model as networks
 from elman.tasks.forecast import naive
-from elman.tasks.forecast.conformal import Residuals, later, thinned
+from elman.tasks.forecast.conformal import NONE, Residuals, later, thinned
 from elman.tasks.forecast.model import Network, Widths
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
 
@@ -67,6 +67,8 @@ def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> t
         if bands is not None:
             scaled = bands.around(scaled, which[rows], part[rows])
         parts.append(dataset.unscaled(scaled, made.batch))
+        if bands is not None:
+            parts[-1] = bands.not_below(parts[-1])
         if made.simple is not None and model.share == 0:
             parts[-1] = _about(parts[-1], made.simple, middle)
     return np.sort(np.concatenate(parts), 2), loss
@@ -82,7 +84,11 @@ def calibrate(model: nn.Module, dataset: Panel, device: str) -> None:
     late = dataset.train[later(dataset.train)]
     parts = (thinned(dataset.check, HELD), thinned(late, LEARNT))
     held, learnt = (_residuals(model, dataset, windows, device) for windows in parts)
-    model.bands.calibrate(held, learnt, dataset.which)
+    ends = np.zeros(len(dataset.lengths), dtype=np.int64)
+    np.maximum.at(ends, dataset.train[:, 0], dataset.train[:, 1] + dataset.settings.horizon)
+    values = [dataset.history(k, int(end)) for k, end in enumerate(ends)]
+    least = 0.0 if all((y >= 0).all() for y in values) else NONE
+    model.bands.calibrate(held, learnt, dataset.which, least)
 
 
 def _residuals(model: Network, dataset: Panel, windows: Ints, device: str) -> Residuals:

@@ -75,10 +75,45 @@ def draw(
     last.set_xlabel("steps ahead")
     last.set_ylabel("MASE")
     last.set_ylim(bottom=0)
-    last.legend(frameon=False, fontsize=8)
+    last.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     for axes in places[len(numbers) + 1 :]:
         axes.remove()
     fresh = folder / ".forecast.new.png"
     figure.savefig(fresh, dpi=110)
     fresh.replace(folder / "forecast.png")
+    return True
+
+
+def draw_intervals(
+    panel: Panel, windows: Ints, made: Floats, quantiles: Sequence[float], folder: Path
+) -> bool:
+    """How often values lay below each quantile, beside how often they should, and in each interval
+    by steps ahead: intervals.png. False without matplotlib, or without intervals in `made`."""
+    if importlib.util.find_spec("matplotlib") is None or made.shape[2] < 2:
+        return False
+    from matplotlib.figure import Figure
+
+    y, told = panel.values(windows)[:, :, None], levels(quantiles)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot([0, 100], [0, 100], color="lightgray", lw=1)
+    left.plot([100 * q for q in told], 100 * (y <= made).mean((0, 1)), "o-", lw=1.5)
+    left.set_xlabel("should lie below the quantile, %")
+    left.set_ylabel("lay below it, %")
+    ahead = np.arange(1, made.shape[1] + 1)
+    for k, (low, high) in enumerate(pairs(told)):
+        held = (made[:, :, low] <= y[:, :, 0]) & (y[:, :, 0] <= made[:, :, high])
+        wanted = 100 * (told[high] - told[low])
+        marks = "o-" if len(ahead) == 1 else "-"
+        right.plot(
+            ahead, 100 * held.mean(0), marks, color=f"C{k}", label=f"{wanted:.3g} % interval"
+        )
+        right.axhline(wanted, color=f"C{k}", lw=1, ls=":")
+    right.set_xlabel("steps ahead")
+    right.set_ylabel("values held, %")
+    right.set_ylim(0, 103)
+    right.legend(frameon=False, fontsize=8)
+    fresh = folder / ".intervals.new.png"
+    figure.savefig(fresh, dpi=110)
+    fresh.replace(folder / "intervals.png")
     return True

@@ -17,7 +17,7 @@ from elman.tasks.forecast.trial import Way
 
 STEPS = 6000  # updates after which a small data set has been learnt
 MANY_SERIES = 20  # from which on smoothing and network are trained as one
-SMOOTHED_STEPS = 300  # updates of networks that smooth, each of all steps of its windows
+SMOOTHED_STEPS = 600  # updates of networks that smooth, each of all steps of its windows
 MANY = 2000  # windows from which on one network is enough
 
 
@@ -149,7 +149,7 @@ def settled(panel: Panel, options: ForecastOptions) -> ForecastOptions:
         segment=segment,
         smoothing=options.smoothing or (),
         identity=identity,
-        members=options.members or (3 if count < MANY else 1),
+        members=options.members or (3 if count < MANY or options.smoothing else 1),
         test_data=naming.lasting(options.test_data),
     )
 

@@ -188,6 +188,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
                 f"- The {wanted} % interval held {inside:.1%} of {counted(count, 'value')}, of "
                 f"{counted(len(np.unique(windows[:, 0])), 'series')}; {calibrated_by(dataset)}."
             )
+        if pictures.draw_intervals(scored, windows, made, options.quantiles, folder):
+            lines += ["", "![how much the intervals held](intervals.png)", ""]
         return lines
 
     def calibrate(
@@ -293,7 +295,7 @@ def page(dataset: Panel) -> Page:
         span = f"{found.grid.text(int(first))} to {found.grid.text(int(last))}"
         facts.append(f'"{series[0].name}" goes from {span}')
     facts.append(
-        f"season {how.season}, horizon {how.horizon}, look-back {how.look_back}"
+        f"season {how.season}, horizon {how.horizon}"
         + (f"; read of the times: {', '.join(how.calendar)}" if how.calendar else "")
     )
     test = "" if dataset.test is None else f", {len(dataset.test):,} for testing"
