@@ -135,6 +135,12 @@ class Kernels(nn.Module):
                 )
 
 
+def features_of(kernels: Kernels, sequences: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """Those of sequences, [N, F]."""
+    parts = [kernels(*padded(sequences[k : k + 64])) for k in range(0, len(sequences), 64)]
+    return torch.cat(parts).double().numpy()
+
+
 class KernelScores(nn.Module):
     """Sequences → the scores of linear models on `Kernels`, one model for each of several parts of
     the training sequences, the last for all of them. Nothing in it is trained by gradient."""
@@ -161,11 +167,9 @@ class KernelScores(nn.Module):
             sequences, targets = [sequences[k] for k in taken], targets[taken]
             parts = [np.flatnonzero(np.isin(taken, part)) for part in parts]
         self.kernels.fit(sequences, draw)
-        found = torch.cat([
-            self.kernels(*padded(sequences[k : k + 64])) for k in range(0, len(sequences), 64)
-        ])  # fmt: skip
+        found = features_of(self.kernels, sequences)
         classes = self.shift.shape[1]
-        for k, one in enumerate(ridge.solve(found.double().numpy(), targets, classes, parts)):
+        for k, one in enumerate(ridge.solve(found, targets, classes, parts)):
             self.weights[k] = torch.from_numpy(one.weights)
             self.shift[k] = torch.from_numpy(one.shift)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elman.tasks import labelling
-from elman.tasks.classify import pictures
+from elman.tasks.classify import curve_pictures, pictures
 from elman.tasks.classify.data import Labelled
 from elman.tasks.classify.model import Classifier
 from elman.tasks.classify.scoring import (
@@ -17,22 +20,37 @@ from elman.tasks.classify.scoring import (
     counted,
     counted_each,
     own_probabilities,
+    probabilities,
+    scores_of_side,
 )
+from elman.tasks.classify.stretches import SHARE, weights
 
 WORST = 5  # mistakes shown
+RIGHT = 4  # classes of which a sequence is drawn
+DRAWN = 6  # sequences in all
 
 
 def remarks(model: Classifier, dataset: Labelled, device: str, folder: Path) -> list[str]:
-    """Lines of Markdown on the validation part; the confusion matrix is drawn into `folder`."""
+    """Lines of Markdown on the validation part; pictures are drawn into `folder`."""
     if not len(dataset.check):
         return []
     targets = dataset.targets[dataset.trained :]
     chances = own_probabilities(model, dataset, device)
+    sides = _sides(model, dataset, device)
     if model.threshold is not None:
-        return _of_several(model, float(model.threshold), dataset, chances, targets)
+        return [*sides, *_of_several(model, float(model.threshold), dataset, chances, targets)]
     confusion = confusion_of(chances, targets)
-    lines = [*labelling.table(counted(confusion, dataset.classes), "class", "sequences"), ""]
+    table = labelling.table(counted(confusion, dataset.classes), "class", "sequences")
+    lines = [*sides, *table, ""]
     hit = chances.argmax(1) == targets
+    if dataset.check.vectors and not dataset.encoder.pictured:
+        shown = [_curve(model, dataset, device, k, chances) for k in _telling(chances, targets)]
+        if curve_pictures.draw(shown, folder):
+            lines += [
+                "![sequences with the stretches that decided](stretches.png)", "",
+                f"The ground is the darker the further the probability of the class that was read "
+                f"falls where {SHARE:.0%} of the steps around are replaced by a straight line.", "",
+            ]  # fmt: skip
     if pictures.draw(confusion, dataset.classes, chances.max(1), hit, folder):
         lines += ["![true classes by predicted ones, and calibration](confusion.png)", ""]
     wrong = np.flatnonzero(~hit)
@@ -46,6 +64,59 @@ def remarks(model: Classifier, dataset: Labelled, device: str, folder: Path) -> 
             f"({chances[k].max():.0%}){_content(dataset, k)}"
         )
     return lines
+
+
+def _sides(model: Classifier, dataset: Labelled, device: str) -> list[str]:
+    """What the networks and the linear model beside them are worth by themselves."""
+    if model.mix is None:
+        return []
+    linear = "words and letters" if model.grams else "fixed convolutions"
+    scored = {
+        name: scores_of_side(model, dataset, device, networks=name == "networks")
+        for name in ("networks", f"a linear model on {linear}")
+    }
+    told = "; ".join(
+        f"{name} alone: " + ", ".join(f"{key.replace('_', ' ')} {value:.4f}"
+                                      for key, value in scores.items())
+        for name, scores in scored.items()
+    )  # fmt: skip
+    return [
+        f"Both sides of the answer: {told}. The networks count for {float(model.mix):.0%} of it: "
+        "so the truth costs least on the validation part.", "",
+    ]  # fmt: skip
+
+
+def _telling(chances: Floats, targets: Ints) -> list[int]:
+    """Which sequences are drawn: of each of the first classes, of those that were read right, the
+    one in the middle by how surely, then the surest mistakes."""
+    hit = chances.argmax(1) == targets
+    sure = chances.max(1)
+    found: list[int] = []
+    for c in np.argsort(-np.bincount(targets), kind="stable")[:RIGHT].tolist():
+        there = np.flatnonzero(hit & (targets == c))
+        if len(there):
+            found.append(int(there[np.argsort(sure[there], kind="stable")[len(there) // 2]]))
+    wrong = np.flatnonzero(~hit)
+    worst = wrong[np.argsort(-sure[wrong], kind="stable")]
+    return [*found, *worst[: DRAWN - len(found)].tolist()]
+
+
+def _curve(
+    model: Classifier, dataset: Labelled, device: str, k: int, chances: Floats
+) -> curve_pictures.Curve:
+    """Sequence k of the validation part, by what has not learnt from it."""
+    fold = None if dataset.folds is None else int(dataset.folds[k])
+
+    def ask(sequences: Sequence[NDArray[Any]]) -> Floats:
+        return probabilities(model, sequences, device, fold)
+
+    said = int(chances[k].argmax())
+    is_, read = dataset.check.labels[k], dataset.classes[said]
+    title = f"{is_}, read as {read} ({chances[k, said]:.0%})"
+    return curve_pictures.Curve(
+        dataset.check.vectors[k][: dataset.encoder.longest], title, is_ == read,
+        weights(ask, dataset.inputs[dataset.trained + k]),
+    )  # fmt: skip
 
 
 def _of_several(

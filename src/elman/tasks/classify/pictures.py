@@ -24,7 +24,7 @@ def draw(
     shown = np.sort(np.argsort(-confusion.sum(1), kind="stable")[:SHOWN])
     counts = confusion[np.ix_(shown, shown)]
     shares = counts / np.maximum(confusion[shown].sum(1, keepdims=True), 1)
-    names = [_plain(classes[k]) for k in shown]
+    names = [plain(classes[k]) for k in shown]
     side = max(4.0, 0.4 * len(shown))
     figure = Figure(figsize=(side + 4.5, side + 0.5), layout="constrained")
     matrix, curve = figure.subplots(1, 2, width_ratios=(side, 3.5))
@@ -42,9 +42,13 @@ def draw(
     bins = np.minimum((confidence * 10).astype(int), 9)
     filled = [k for k in range(10) if (bins == k).any()]
     curve.plot([0, 1], [0, 1], color="lightgray", lw=1)
-    curve.plot(
-        [confidence[bins == k].mean() for k in filled], [hit[bins == k].mean() for k in filled],
-        "o-", ms=4, color="tab:blue",
+    sure = [confidence[bins == k].mean() for k in filled]
+    right = [hit[bins == k].mean() for k in filled]
+    counts_in = np.array([(bins == k).sum() for k in filled])
+    curve.plot(sure, right, lw=1, color="tab:blue")
+    curve.scatter(  # the area of a dot is as that of how many stand behind it
+        sure, right, s=12 + 150 * counts_in / counts_in.sum(), color="tab:blue", clip_on=False,
+        zorder=3,
     )  # fmt: skip
     curve.set_xlabel("confidence")
     curve.set_ylabel("accuracy")
@@ -58,6 +62,6 @@ def draw(
     return True
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Names that a font without Chinese can show: others by their code."""
     return name if name.isascii() else ascii(name)[1:-1]

@@ -31,23 +31,49 @@ def solve(features: Floats, targets: Ints, classes: int, parts: Sequence[Ints]) 
     Penalty and sharpness are those by which every sequence is best told by all others of the part,
     in squared error and in nats.
     """
-    mean, spread = features.mean(0), features.std(0)
-    factor = np.where(spread > LEAST, 1 / np.maximum(spread, LEAST), 0.0)
+    mean, factor = _scale(features)
     scaled = (features - mean) * factor
-    signs = 2.0 * (targets if targets.ndim == 2 else np.eye(classes)[targets]).astype(float) - 1
+    signs = _signs(targets, classes)
     alike = scaled @ scaled.T  # [N, N]
     found = []
     for rows in parts:
-        dual, shift = _dual(alike[np.ix_(rows, rows)], signs[rows], several=targets.ndim == 2)
-        weights = scaled[rows].T @ dual  # [F, C]
-        shift = shift - scaled[rows].mean(0) @ weights
+        fit = _fit(alike[np.ix_(rows, rows)], signs[rows], several=targets.ndim == 2)
+        weights = scaled[rows].T @ fit.dual  # [F, C]
+        shift = fit.middle - scaled[rows].mean(0) @ weights
         weights = factor[:, None] * weights
         found.append(Ridge(weights, shift - mean @ weights))
     return found
 
 
-def _dual(alike: Floats, signs: Floats, *, several: bool) -> tuple[Floats, Floats]:
-    """What each sequence has in the weights [N, C], and the mean score [C]."""
+def left_out(features: Floats, targets: Ints, classes: int) -> Floats:
+    """What each sequence is scored by all others [N, C], with arguments as for `solve`."""
+    mean, factor = _scale(features)
+    scaled = (features - mean) * factor
+    return _fit(scaled @ scaled.T, _signs(targets, classes), several=targets.ndim == 2).others
+
+
+def _scale(features: Floats) -> tuple[Floats, Floats]:
+    mean, spread = features.mean(0), features.std(0)
+    return mean, np.where(spread > LEAST, 1 / np.maximum(spread, LEAST), 0.0)
+
+
+def _signs(targets: Ints, classes: int) -> Floats:
+    there = targets > 0 if targets.ndim == 2 else np.arange(classes) == targets[:, None]
+    return np.where(there, 1.0, -1.0)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What each sequence has in the weights [N, C], the score that all start from [C], and what
+    each is scored by all others [N, C]."""
+
+    dual: Floats
+    middle: Floats
+    others: Floats
+
+
+def _fit(alike: Floats, signs: Floats, *, several: bool) -> _Fit:
+    """By the products of all sequences with all, [N, N]."""
     n = len(alike)
     middle = signs.mean(0)
     centred = alike - alike.mean(0) - alike.mean(1)[:, None] + alike.mean()
@@ -68,8 +94,7 @@ def _dual(alike: Floats, signs: Floats, *, several: bool) -> tuple[Floats, Float
     _, others, penalty = best
     sharp = min(SHARPNESS, key=lambda s: _nats(s * others, signs, several=several))
     dual = sharp * (vectors @ (turned / (values + penalty)[:, None]))
-    dual -= dual.mean(0)
-    return dual, sharp * middle
+    return _Fit(dual - dual.mean(0), sharp * middle, sharp * others)
 
 
 def _nats(scores: Floats, signs: Floats, *, several: bool) -> float:

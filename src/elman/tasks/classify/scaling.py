@@ -1,4 +1,4 @@
-"""What sequences of numbers are scaled by, found by their nearest neighbours in the training part.
+"""What sequences of numbers are scaled by, found by what tells the training sequences apart.
 
 Recordings of one thing by several devices differ in level and size, which then say nothing; where
 these tell the classes apart, scaling each sequence by itself would take away what is looked for.
@@ -6,26 +6,30 @@ these tell the classes apart, scaling each sequence by itself would take away wh
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.tasks.classify.kernels import Kernels, features_of, shape_of
 from elman.tasks.classify.options import Scaling
+from elman.tasks.classify.ridge import left_out
 
 Vectors = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
-LOOKED_AT = 400  # sequences, evenly spread
-STEPS = 64  # to which each is brought
-WIDE = 4096  # numbers of a sequence that are compared at most
+LOOKED_AT = 300  # sequences, evenly spread
+STEPS = 300_000  # of them together
+FEATURES = 1_000
+ALIKE = 0.05  # largest difference of values that both scalings make alike
 FLAT = 1e-6  # spread below which values are all alike
 
 
 @dataclass(frozen=True)
 class Found:
-    """A scaling, and how often the nearest neighbour then had the same label, if that was asked."""
+    """A scaling and, where there was something to choose, which share of the training sequences is
+    told from all others under each."""
 
     scaling: Scaling
     channel: float | None = None
@@ -36,15 +40,15 @@ class Found:
         """In words; empty where nothing was to be chosen."""
         if self.channel is None or self.sequence is None:
             return ""
-        each, whole = f"{self.sequence:.0%}", f"{self.channel:.0%}"
+        alone, kept = f"{self.sequence:.0%}", f"{self.channel:.0%}"
         if self.scaling == "sequence":
             return (
-                f"each sequence is scaled by itself: its nearest neighbour then is of its class "
-                f"{each} of the time, and {whole} where level and size are kept"
+                f"each sequence is scaled by itself: of fixed convolutions a linear model then "
+                f"tells {alone} from the other sequences, and {kept} where level and size are kept"
             )
         return (
-            f"level and size are kept: the nearest neighbour of a sequence then is of its class "
-            f"{whole} of the time, and {each} where each sequence is scaled by itself"
+            f"level and size are kept: of fixed convolutions a linear model then tells {kept} from "
+            f"the other sequences, and {alone} where each sequence is scaled by itself"
         )
 
 
@@ -58,41 +62,36 @@ def by_itself(sequence: Vectors) -> Vectors:
     return scaled
 
 
-def find(sequences: Sequence[Vectors], labels: Sequence[Hashable]) -> Found:
-    """The scaling by which nearest neighbours are alike more often; by channel if equally often,
-    as nothing is lost by it, and where every sequence is scaled by itself already."""
-    chosen = np.unique(np.linspace(0, len(sequences) - 1, LOOKED_AT).astype(int))
-    taken = [sequences[k] for k in chosen]
-    said = [labels[k] for k in chosen]
+def find(sequences: Sequence[Vectors], targets: Ints, classes: int) -> Found:
+    """The scaling under which more sequences are told from all others, by a linear model on fixed
+    convolutions; by channel if as many, for nothing is lost by it, and where every sequence is
+    scaled by itself already. `targets` are class numbers [N], or 0 and 1 [N, C] of several labels
+    at once."""
+    length = max(1, sum(map(len, sequences)) // len(sequences))
+    most = max(3, min(LOOKED_AT, STEPS // length))
+    chosen = np.unique(np.linspace(0, len(sequences) - 1, most).astype(int))
+    taken, own = [sequences[k] for k in chosen], targets[chosen]
     alone = [by_itself(s) for s in taken]
     rows = np.concatenate(taken).astype(np.float64)
     mean, spread = rows.mean(0), rows.std(0)
     spread[spread < FLAT] = 1.0
-    together = [(s - mean) / spread for s in taken]
-    apart = max(float(np.abs(a - t).max()) for a, t in zip(alone, together, strict=True))
-    if apart < 0.05 or len(taken) < 3:
+    kept = [((s - mean) / spread).astype(np.float32) for s in taken]
+    apart = max(float(np.abs(a - k).max()) for a, k in zip(alone, kept, strict=True))
+    if apart < ALIKE or len(taken) < 3 or (own == own[0]).all():
         return Found("channel")
-    channel, sequence = _agreement(together, said), _agreement(alone, said)
-    return Found("sequence" if sequence > channel else "channel", channel, sequence)
+    (channel, error), (sequence, other) = (_told(s, own, classes) for s in (kept, alone))
+    better = (sequence, -other) > (channel, -error)
+    return Found("sequence" if better else "channel", channel, sequence)
 
 
-def _agreement(sequences: Sequence[NDArray[Any]], labels: Sequence[Hashable]) -> float:
-    """How often the nearest of all others, by the sum of squares, has the same label."""
-    channels = sequences[0].shape[1]
-    steps = max(2, min(STEPS, WIDE // channels, max(map(len, sequences))))
-    flat = np.stack([_resampled(s, steps).ravel() for s in sequences])
-    squares = (flat**2).sum(1)
-    apart = squares[:, None] + squares - 2 * flat @ flat.T
-    np.fill_diagonal(apart, np.inf)
-    nearest = apart.argmin(1)
-    return float(np.mean([labels[k] == labels[n] for k, n in enumerate(nearest)]))
-
-
-def _resampled(sequence: NDArray[Any], steps: int) -> NDArray[np.float64]:
-    """A sequence [T, I] at so many places evenly spread, by straight lines."""
-    places = np.linspace(0, len(sequence) - 1, steps)
-    low = np.minimum(places.astype(int), max(0, len(sequence) - 2))
-    share = (places - low)[:, None]
-    high = np.minimum(low + 1, len(sequence) - 1)
-    read: NDArray[np.float64] = sequence[low] * (1 - share) + sequence[high] * share
-    return read
+def _told(sequences: Sequence[Vectors], targets: Ints, classes: int) -> tuple[float, float]:
+    """The share of sequences that are told from all others, and the mean squared error."""
+    steps = int(np.median([len(s) for s in sequences]))
+    made = Kernels(shape_of(sequences[0].shape[1], steps, FEATURES))
+    made.fit(sequences, np.random.default_rng(0))
+    scores = left_out(features_of(made, sequences), targets, classes)
+    if targets.ndim == 2:
+        truth, right = targets > 0, ((scores > 0) == (targets > 0)).all(1)
+    else:
+        truth, right = np.eye(classes)[targets] > 0, scores.argmax(1) == targets
+    return float(right.mean()), float(((np.tanh(scores) - np.where(truth, 1, -1)) ** 2).mean())

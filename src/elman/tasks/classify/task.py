@@ -113,7 +113,10 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             check_widths(half)
         found = scaling.Found(options.scaling or "channel")
         if train.vectors and options.scaling is None:
-            found = scaling.find([v[: options.longest] for v in train.vectors], train.each)
+            found = scaling.find(
+                [v[: options.longest] for v in train.vectors],
+                numbers(train, classes, several=several is not None), len(classes),
+            )  # fmt: skip
         encoder = make_encoder(
             train, level=options.level, limit=options.vocabulary, lowercase=options.lowercase,
             longest=options.longest, scaled=found.scaling,

@@ -1,0 +1,169 @@
+"""Few sequences in folds: each is scored by what has not learnt from it, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.data.labelled.examples import Examples
+from elman.errors import UserError
+from elman.run import prepare
+from elman.run.clock import Clock
+from elman.run.options import parse
+from elman.run.train import Job
+from elman.tasks.classify import folds
+from elman.tasks.classify.folds import NEVER, deal
+from elman.tasks.classify.model import Classifier
+from elman.tasks.classify.scoring import own_probabilities
+
+SMALL: dict[str, Any] = {"hidden_size": 3, "epochs": 1, "threads": 1, "batch_size": 4}
+
+
+def texts(pairs: list[tuple[str, str]]) -> Examples:
+    return Examples(
+        texts=[text for text, _ in pairs], labels=[label for _, label in pairs],
+        where=[str(k) for k in range(len(pairs))],
+    )  # fmt: skip
+
+
+PAIRS = st.lists(st.tuples(st.sampled_from("abcdefghijkl"), st.sampled_from("xyz")), min_size=1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(pairs=PAIRS, count=st.integers(2, 6), seed=st.integers(0, 9))
+def test_what_is_scored_can_be_learnt_from_the_other_folds(
+    pairs: list[tuple[str, str]], count: int, seed: int
+) -> None:
+    fold = deal(texts(pairs), count)
+    used = sorted(set(fold.tolist()) - {NEVER})
+    assert used == list(range(len(used))) and len(used) != 1 and len(used) <= count
+    for k in used:
+        learnt = {label for (_, label), own in zip(pairs, fold, strict=True) if own != k}
+        assert {label for _, label in pairs} == learnt
+    where: dict[str, set[int]] = {}
+    for (text, _), own in zip(pairs, fold.tolist(), strict=True):
+        where.setdefault(text, set()).add(own)
+    assert all(len(found) == 1 for found in where.values()), "equal sequences are in one fold"
+    order = random.Random(seed).sample(range(len(pairs)), len(pairs))
+    again = deal(texts([pairs[k] for k in order]), count)
+    assert Counter(zip(map(tuple, pairs), fold.tolist(), strict=True)) == Counter(
+        zip([tuple(pairs[k]) for k in order], again.tolist(), strict=True)
+    ), "however the rows are sorted"
+
+
+@settings(max_examples=50, deadline=None)
+@given(sizes=st.lists(st.integers(2, 12), min_size=2, max_size=4), count=st.integers(2, 6))
+def test_labels_are_spread_evenly(sizes: list[int], count: int) -> None:
+    pairs = [(f"{c} {k}", str(c)) for c, size in enumerate(sizes) for k in range(size)]
+    fold = deal(texts(pairs), count)
+    assert NEVER not in fold
+    for c in range(len(sizes)):
+        own = [int(f) for (_, label), f in zip(pairs, fold, strict=True) if label == str(c)]
+        each = Counter(own)
+        assert max(each.values()) - min(each[f] for f in range(max(fold) + 1)) <= 1
+    everything = Counter(fold.tolist())
+    assert max(everything.values()) - min(everything.values()) <= len(sizes)
+
+
+def test_folds_are_for_few_and_can_be_asked_for_or_switched_off() -> None:
+    assert [folds.wanted(n, 0.1, None) for n in (10, 299, 300)] == [5, 5, 0]
+    assert folds.wanted(1000, 0.1, 3) == 3 and folds.wanted(10, 0.1, 0) == 0
+    assert folds.wanted(10, 0.0, None) == folds.wanted(10, 0.0, 4) == 0, "nothing is validated"
+
+
+def curves(path: Path, count: int = 16, extra: str = "") -> Path:
+    draw = np.random.default_rng(0)
+    rows = []
+    for k in range(count):
+        x = draw.normal(size=(int(draw.integers(4, 9)), 2)) + 3 * (k % 2)
+        rows.append(json.dumps({"x": x.round(3).tolist(), "y": "ab"[k % 2]}))
+    path.write_text("\n".join(rows) + extra, encoding="utf-8")
+    return path
+
+
+def job(data: Path, run: Path, **options: Any) -> Job:
+    own, how = parse("classify", SMALL | {"run": run} | options)
+    return prepare.new("classify", [str(data)], own, how, Clock(None), lambda line: None)
+
+
+def test_no_network_learns_from_its_fold_and_its_fold_is_scored_by_it_alone(
+    tmp_path: Path,
+) -> None:
+    made = job(curves(tmp_path / "a.jsonl"), tmp_path / "run", members=2)
+    dataset, model = made.dataset, made.model.eval()
+    assert isinstance(model, Classifier) and made.options.folds == 5 and len(model.members) == 10
+    assert dataset.trained == len(dataset.check) == 16
+    for epoch in range(3):
+        batches = made.task.epoch(dataset, made.options, 4, 1, epoch)
+        for k in range(len(batches)):
+            batch = batches[k]
+            read = len(batch.x) // 5
+            assert batch.parts == 5 and len(batch.x) == 5 * read == len(batch.y)
+        for fold, part in enumerate(batches.parts):
+            assert set(part.tolist()) == set(np.flatnonzero(dataset.training_folds != fold))
+            seen = np.concatenate(
+                [batches.orders[fold][k] for k in range(len(batches.orders[fold]))]
+            )
+            assert sorted(part[seen].tolist()) == part.tolist()
+    learnt, scored = zip(*dataset.cuts(), strict=True)
+    assert sorted(np.concatenate(scored).tolist()) == list(range(16))
+    assert all(not set(a) & set(b) for a, b in zip(learnt, scored, strict=True))
+
+    before = own_probabilities(model, dataset, "cpu")
+    spoilt = random.randrange(5)
+    assert model.kernels is not None
+    with torch.no_grad():
+        for m in (spoilt, spoilt + 5):
+            for parameter in model.members[m].parameters():
+                parameter.add_(torch.randn_like(parameter))
+        model.kernels.weights[spoilt] += 0.1
+    model.known = None
+    after = own_probabilities(model, dataset, "cpu")
+    own = dataset.folds == spoilt
+    assert (np.abs(after - before).max(1) > 1e-4).tolist() == own.tolist()
+
+
+def test_bags_are_counted_without_their_fold(tmp_path: Path) -> None:
+    rows = [f"{w} {v},{'ab'[k % 2]}" for k, (w, v) in enumerate(
+        (random.choice("pqrs") * 3, random.choice("tuvw") * 3) for _ in range(30))]  # fmt: skip
+    (tmp_path / "a.csv").write_text("text,label\n" + "\n".join(rows), encoding="utf-8")
+    made = job(tmp_path / "a.csv", tmp_path / "run", bag="pairs", embedding=2)
+    dataset = made.dataset
+    assert len(dataset.bags) == len(dataset.parts) + 1
+    for part, bag in zip([*dataset.parts, np.arange(30)], dataset.bags, strict=True):
+        assert bag.texts.tolist() == np.bincount(dataset.targets[part]).tolist()
+
+
+def test_what_cannot_be_dealt_is_told(tmp_path: Path) -> None:
+    data = curves(tmp_path / "a.jsonl")
+    lines: list[str] = []
+    alone = curves(tmp_path / "b.jsonl", extra='\n{"x": [[1, 2]], "y": "odd"}')
+    own, how = parse("classify", SMALL | {"run": tmp_path / "run", "folds": 40})
+    made = prepare.new("classify", [str(alone)], own, how, Clock(None), lines.append)
+    told = "\n".join(lines)
+    assert "17 sequences for training, 16 for validation in 16 folds" in told
+    assert "16 folds, not 40" in told
+    assert "1 sequence never scored: nothing else is labelled odd" in told
+    assert made.dataset.classes == ("a", "b", "odd")
+
+    with pytest.raises(UserError, match="folds 1: needs 0, or a value from 2"):
+        job(data, tmp_path / "other", folds=1)
+    with pytest.raises(UserError, match="needs 0 with --validation-data"):
+        job(data, tmp_path / "other", folds=3, validation_data=str(data))
+    few = tmp_path / "few.csv"
+    few.write_text("text,label\na,x\nb,y\n", encoding="utf-8")
+    with pytest.raises(UserError, match="2 sequences are too few to score a network by others"):
+        job(few, tmp_path / "other")
+    few.write_text("text,label\na,x\na,y\na,x\na,y\n", encoding="utf-8")
+    with pytest.raises(UserError, match="4 sequences are too few to score a network by others"):
+        job(few, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
