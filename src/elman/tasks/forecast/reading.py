@@ -87,7 +87,6 @@ def settle(
             look_back = esrnn.window(options.smoothing, horizon, kept - horizon)
         if options.segment:
             look_back = max(1, look_back // options.segment) * options.segment
-        told.append(f"look-back {look_back}")
     if options.seasonal and options.steps_ahead == "recursive" and horizon > season:
         raise UserError(
             f"--horizon {horizon}: --seasonal, one step after the other, reaches a season, {season}"
@@ -172,6 +171,8 @@ def _cut_up(
 def otherwise(panel: Panel, options: ForecastOptions) -> Panel:
     """The same parts of the same series, read as settled options say. UserError: as in `read`."""
     settings, _ = settle(panel.collection, options, panel.ends, panel.share)
+    if settings == panel.settings:
+        return panel
     return _cut_up(
         panel.name, panel.collection, options, settings, panel.ends, panel.share, panel.bad
     )
