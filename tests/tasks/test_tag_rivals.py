@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data.tags.sentence import Sentence
-from elman.tasks.tag.chain import Chain, features, shape, viterbi
+from elman.tasks.tag.chain import Chain, features, log_marginals, shape, viterbi
 from elman.tasks.tag.rivals import CHAIN, FREQUENT, GUESS, rivals, sample
 from elman.tasks.tag.scoring import scores_of, tally_of
 
@@ -29,6 +29,32 @@ def test_the_best_path_is_the_best_of_all(steps: int, labels: int, seed: int) ->
     found = viterbi(own, turns)
     best = max(itertools.product(range(labels), repeat=steps), key=worth)
     assert worth(tuple(found.tolist())) == pytest.approx(worth(best), abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_marginals_are_sums_over_all_paths(steps: int, labels: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    own, turns = draw.normal(size=(steps, labels)), draw.normal(size=(labels, labels))
+    wanted = np.zeros((steps, labels))
+    for path in itertools.product(range(labels), repeat=steps):
+        total = own[range(steps), path].sum()
+        total += sum(turns[a, b] for a, b in itertools.pairwise(path))
+        wanted[range(steps), path] += np.exp(total)
+    found = np.exp(log_marginals(own, turns))
+    assert np.abs(found - wanted / wanted.sum(1, keepdims=True)).max() < 1e-12
+
+
+def test_a_chain_is_taken_for_as_sure_as_it_is_right() -> None:
+    """Labels that are wrong one time in ten cost what that costs, and no more."""
+    draw, noisy = random.Random(0), []
+    for s in alternating(200, 1):
+        labels = [x if draw.random() < 0.9 else "BA"["AB".index(x)] for x in s.labels]
+        noisy.append(Sentence("here", [f"{x}{draw.randint(0, 9)}" for x in s.labels], labels))
+    found = rivals(noisy[:150], noisy[150:], ("A", "B"))
+    chain = next(r for r in found if r.name == CHAIN)
+    least = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert least - 0.1 < chain.scores["nats"] < 0.55
 
 
 def alternating(count: int, seed: int) -> list[Sentence]:

@@ -97,6 +97,10 @@ class Chain:
         best = self._best(self._numbered(tokens, new=False))
         return [self.labels[k] for k in best]
 
+    def scores(self, tokens: Sequence[str]) -> tuple[Floats, Floats]:
+        """What each label of each token scores by itself, [T, C], and each turn, [C, C]."""
+        return self._weights[self._numbered(tokens, new=False)].sum(1), self._turns
+
     def _numbered(self, tokens: Sequence[str], *, new: bool) -> Ints:
         """The numbers of the features of each token, [T, K]; -1 for one that is not known."""
         number = self._number
@@ -122,6 +126,25 @@ class Chain:
 
     def _best(self, seen: Ints) -> Ints:
         return viterbi(self._weights[seen].sum(1), self._turns)
+
+
+def log_marginals(own: Floats, turns: Floats) -> Floats:
+    """ln P of each label of each token, [T, C], where a sentence's labels have the probability
+    exp(their score) over that of all others (Lafferty, McCallum and Pereira 2001): forward and
+    backward."""
+    ahead, back = own.copy(), np.zeros_like(own)
+    for t in range(1, len(own)):
+        ahead[t] += _summed(ahead[t - 1][:, None] + turns, 0)
+    for t in range(len(own) - 2, -1, -1):
+        back[t] = _summed(turns + (own[t + 1] + back[t + 1])[None], 1)
+    both: Floats = ahead + back
+    return both - _summed(both, 1)[:, None]
+
+
+def _summed(logs: Floats, axis: int) -> Floats:
+    most = logs.max(axis, keepdims=True)
+    summed: Floats = np.log(np.exp(logs - most).sum(axis)) + most.squeeze(axis)
+    return summed
 
 
 def viterbi(own: Floats, turns: Floats) -> Ints:
