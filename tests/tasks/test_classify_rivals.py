@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from elman.tasks.classify import curve_rivals, neighbours
-from elman.tasks.classify.curve_rivals import candidates
+from elman.tasks.classify.curve_rivals import candidates, trusted
 from elman.tasks.classify.rivals import GUESS, Cut, Items, first_score, rivals
 
 Ints = NDArray[np.int64]
@@ -71,6 +71,28 @@ def test_alone_means_the_nearest_of_the_others_however_many_at_once(
 
 
 @settings(deadline=None)
+@given(st.integers(2, 4), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1))
+def test_trust_in_neighbours_is_how_often_they_were_right(
+    classes: int, drawn: list[tuple[int, int]]
+) -> None:
+    said, truth = (np.array([pair[k] % classes for pair in drawn]) for k in (0, 1))
+    each = trusted(said, truth, classes)(np.arange(classes)).chances
+    assert each.sum(1) == pytest.approx(np.ones(classes)) and (each > 0).all()
+    for c in range(classes):
+        own = truth[said == c]
+        for k in range(classes):
+            share = ((truth == k).sum() + 1 / classes) / (len(truth) + 1)
+            assert each[c, k] == pytest.approx(((own == k).sum() + share) / (len(own) + 1))
+    sets = np.eye(classes, dtype=np.int64)
+    several = trusted(sets[said], sets[truth], classes)
+    found = several(sets).chances
+    assert (found > 0).all() and (found < 1).all()
+    told = sets[said][:, 0] > 0
+    share = (sets[truth][:, 0].sum() + 0.5) / (len(truth) + 1)
+    assert found[0, 0] == pytest.approx((sets[truth][told, 0].sum() + share) / (told.sum() + 1))
+
+
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 30))
 def test_stretching_keeps_straight_lines(length: int, steps: int) -> None:
     line = np.stack([np.linspace(1, 3, length), np.linspace(0, -1, length)], 1)
@@ -110,6 +132,9 @@ def test_curves_are_told_by_their_neighbours_and_by_a_linear_model() -> None:
     assert found[-1].guess and not any(rival.guess for rival in found[:-1])
     for rival in found:
         assert rival.tally is not None and rival.tally.unit == "sequence"
+        assert rival.guess or list(rival.scores) == [
+            "accuracy", "macro_f1", "nats", "calibration_error"
+        ]  # fmt: skip
         first = rival.tally.score(rival.tally.sums.sum(0))
         assert first == pytest.approx(next(iter(rival.scores.values())))
 

@@ -34,11 +34,11 @@ LINEAR_WORK: Final = 60_000_000  # sequences times numbers times classes
 
 @dataclass(frozen=True)
 class Answer:
-    """What a simple model answers: classes [N], or labels [N, C]; and how sure it is, if it
-    tells."""
+    """What a simple model answers: classes [N], or labels [N, C]; and the probability of each
+    class, or of each label, [N, C]."""
 
     said: Ints
-    chances: Floats | None = None
+    chances: Floats
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def candidates(
     score of answers and truth.
     """
     steps = neighbours.common_steps([len(curve) for curve in curves], curves[0].shape[1])
-    found = [_straight(curves, targets, steps, asked, right)]
-    warped = _warped(curves, targets, steps, asked, right)
+    found = [_straight(curves, targets, classes, steps, asked, right)]
+    warped = _warped(curves, targets, classes, steps, asked, right)
     found += [] if warped is None else [warped]
     if len(curves) >= FEWEST:
         found.append(_linear(curves, targets, classes, steps, right))
@@ -105,32 +105,69 @@ def _best_scaled(
     for alone in (True, False):
         how = _prepared(rows, alone=alone)
         learnt = how.scaled(rows)
-        score = 0.0
-        if len(rows) > 1:
-            score = right(targets[neighbours.straight(learnt, learnt, alone=True)], targets)
-        tried.append((score, how, learnt))
+        tried.append((right(targets[_others(learnt, None)], targets), how, learnt))
     return max(tried, key=lambda each: each[0])
 
 
+@dataclass(frozen=True)
+class Trusted:
+    """How often what a neighbour is proves true: of each class the share of each other among those
+    whose neighbour is of it, with one more sequence that is like all; of several labels at once
+    the share of those that have a label, where the neighbour has it and where it has not."""
+
+    chances: Floats  # [C, C], or [2, C] without and with
+
+    def __call__(self, said: Ints) -> Answer:
+        if said.ndim == 2:
+            return Answer(said, np.where(said > 0, self.chances[1], self.chances[0]))
+        return Answer(said, self.chances[said])
+
+
+def trusted(said: Ints, targets: Ints, classes: int) -> Trusted:
+    """By what neighbours said of sequences that were left out, and the truth."""
+    if targets.ndim == 2:
+        share = (targets.sum(0) + 0.5) / (len(targets) + 1)
+        sides = []
+        for told in (said == 0, said > 0):
+            sides.append(((targets * told).sum(0) + share) / (told.sum(0) + 1))
+        return Trusted(np.stack(sides))
+    share = (np.bincount(targets, minlength=classes) + 1 / classes) / (len(targets) + 1)
+    both = np.bincount(said * classes + targets, minlength=classes**2).reshape(classes, classes)
+    return Trusted((both + share) / (both.sum(1, keepdims=True) + 1))
+
+
 def _straight(
-    curves: Curves, targets: Ints, steps: int, asked: int, right: Callable[[Ints, Ints], float]
-) -> Candidate:
+    curves: Curves, targets: Ints, classes: int, steps: int, asked: int,
+    right: Callable[[Ints, Ints], float],
+) -> Candidate:  # fmt: skip
     numbers = steps * curves[0].shape[1]
     most = PRODUCTS // (max(asked, 1) * numbers)
     taken = _evenly(len(curves), min(most, int((PRODUCTS / 4 / numbers) ** 0.5)))
     own, rows = targets[taken], neighbours.stretched([curves[k] for k in taken], steps)
     score, how, learnt = _best_scaled(rows, own, right)
+    trust = trusted(own[_others(learnt, None)], own, classes)
 
     def answer(curves: Curves) -> Answer:
-        return Answer(own[neighbours.straight(how(curves), learnt)])
+        return trust(own[neighbours.straight(how(curves), learnt)])
 
     name = f"the nearest sequence{_scaled(how)}{_sampled(len(taken), len(curves))}"
     return Candidate("nearest", name, score, answer)
 
 
+def _others(rows: Rows, width: int | None) -> Ints:
+    """The nearest of the other rows to each, warped within a band or not at all; itself, if it is
+    alone."""
+    if len(rows) == 1:
+        return np.zeros(1, dtype=np.int64)
+    if width is None:
+        return neighbours.straight(rows, rows, alone=True)
+    return neighbours.warped(rows, rows, width, alone=True)
+
+
 def _warped(
-    curves: Curves, targets: Ints, steps: int, asked: int, right: Callable[[Ints, Ints], float]
-) -> Candidate | None:
+    curves: Curves, targets: Ints, classes: int, steps: int, asked: int,
+    right: Callable[[Ints, Ints], float],
+) -> Candidate | None:  # fmt: skip
     """None where too few sequences could be looked at in seconds, or none warped."""
     wanted = min(len(curves), 10 * len(np.unique(targets, axis=0)))
     pairs = _pairs(steps, curves[0].shape[1])
@@ -143,16 +180,14 @@ def _warped(
     own, rows = targets[taken], neighbours.stretched([curves[k] for k in taken], steps)
     _, how, learnt = _best_scaled(rows, own, right)
     widths = sorted({max(1, round(band * steps)) for band in BANDS})
-    scores = {}
-    for width in widths:
-        scores[width] = 0.0
-        if len(taken) > 1:
-            found = neighbours.warped(learnt, learnt, width, alone=True)
-            scores[width] = right(own[found], own)
+    nearest = {width: own[_others(learnt, width)] for width in widths}
+    scores = {width: right(said, own) for width, said in nearest.items()}
     width = max(widths, key=lambda width: (scores[width], -width))
 
+    trust = trusted(nearest[width], own, classes)
+
     def answer(curves: Curves) -> Answer:
-        return Answer(own[neighbours.warped(how(curves), learnt, width)])
+        return trust(own[neighbours.warped(how(curves), learnt, width)])
 
     name = (
         f"the nearest sequence, time warped by up to {width / steps:.0%}{_scaled(how)}"

@@ -141,14 +141,9 @@ def _guess(targets: Ints, classes: int) -> Rival:
 def _joined(answers: Sequence[Answer], cuts: Sequence[Cut], targets: Ints) -> Answer:
     """The answers of all cuts, in the order of what is scored."""
     said = np.zeros_like(targets)
-    sure = all(answer.chances is not None for answer in answers)
-    chances = None
+    chances = np.zeros((len(targets), answers[0].chances.shape[1]))
     for cut, answer in zip(cuts, answers, strict=True):
-        said[cut.scored] = answer.said
-        if sure and answer.chances is not None:
-            if chances is None:
-                chances = np.zeros((len(targets), answer.chances.shape[1]))
-            chances[cut.scored] = answer.chances
+        said[cut.scored], chances[cut.scored] = answer.said, answer.chances
     return Answer(said, chances)
 
 
@@ -168,16 +163,15 @@ def tally(said: Ints, targets: Ints) -> Tally:
 
 
 def answered_scores(answer: Answer, targets: Ints) -> Scores:
-    """All scores; without probabilities those that need none."""
-    several = targets.ndim == 2
-    if answer.chances is not None:
-        if several:
-            return scores_of_several(answer.chances, answer.said > 0, targets)
-        return scores_of(answer.chances, targets)
-    if several:
-        scores = scores_of_several(answer.said.astype(np.float64), answer.said > 0, targets)
-        return {name: scores[name] for name in ("micro_f1", "macro_f1", "exact")}
-    classes = int(max(answer.said.max(), targets.max())) + 1
-    confusion = np.bincount(targets * classes + answer.said, minlength=classes**2)
-    accuracy, macro_f1 = metrics.from_confusion(confusion.reshape(classes, classes))
-    return {"accuracy": accuracy, "macro_f1": macro_f1}
+    """All scores of answers, which need not be what is likeliest: of the nearest sequence's class
+    another one may be said to come true more often."""
+    scores = scores_of(answer.chances, targets) if targets.ndim == 1 else scores_of_several(
+        answer.chances, answer.said > 0, targets
+    )  # fmt: skip
+    if targets.ndim == 1:
+        rows, classes = np.arange(len(targets)), answer.chances.shape[1]
+        confusion = np.bincount(targets * classes + answer.said, minlength=classes**2)
+        accuracy, macro_f1 = metrics.from_confusion(confusion.reshape(classes, classes))
+        error = metrics.calibration_error(answer.chances[rows, answer.said], answer.said == targets)
+        scores |= {"accuracy": accuracy, "macro_f1": macro_f1, "calibration_error": error}
+    return scores
