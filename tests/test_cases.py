@@ -112,7 +112,7 @@ def test_forecasts_go_on_in_the_data_s_own_writing(file: str, tmp_path: Path) ->
         assert ended.code == 0, ended.err
         head, first, second, *_ = csv.reader(io.StringIO(ended.out))
         forecast = head.index("forecast")
-        ids = len(head) - len(right.following.split(",")) - 1
+        ids = forecast - len(right.following.split(","))
         assert ",".join(first[ids:forecast]) == right.following
         assert "/".join(first[:ids]) == next(iter(right.series)) and second[:ids] == first[:ids]
         assert ended.out.count("\n") == 1 + 2 * len(right.series)
