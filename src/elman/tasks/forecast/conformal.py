@@ -25,6 +25,7 @@ LEVELS = (0.1, 0.5, 0.9)  # quantiles that are told where none are asked for
 MANY = 40  # stretches from which on each step, and each end of an interval, is on its own
 FEW = 10  # stretches up to which what was learnt from is looked at, too
 PRIOR = 2.0  # stretches by which what few tell is drawn to what is usual
+RECENT = 1 / 3  # of what was learnt from: long ago a short series told less, and errors were others
 WIDER = (1.0, 3.0)  # how much larger errors may be than where the network has learnt
 NONE = -3e38  # below all values
 PARTS = 3  # bounds by all of the calibration part, and by either half of it
@@ -145,6 +146,7 @@ class Bands(nn.Module):
         """`size`: the mean error of each series, drawn to that of all by its few stretches."""
         errors = learnt.errors(middle).mean(1)
         overall = max(float(errors.mean()), 1e-12)
+        self.size.fill_(overall)
         for number in np.unique(learnt.windows[:, 0]):
             rows = learnt.windows[:, 0] == number
             n = learnt.of(rows).stretches()
@@ -218,13 +220,13 @@ def rising(values: Floats) -> Floats:
     return np.repeat(means, counts)
 
 
-def later(windows: Ints) -> NDArray[np.bool_]:
-    """Which windows [N, 2] of each series stand in the second half of its origins."""
+def later(windows: Ints, share: float = 0.5) -> NDArray[np.bool_]:
+    """Which windows [N, 2] of each series stand in the last half, or share, of its origins."""
     found = np.zeros(len(windows), dtype=np.bool_)
     for number in np.unique(windows[:, 0]):
         rows = windows[:, 0] == number
         origins = windows[rows, 1]
-        found[rows] = origins > (origins.min() + origins.max()) / 2
+        found[rows] = origins > share * origins.min() + (1 - share) * origins.max()
     if found.all() or not found.any():  # a window a series: every second series
         found = windows[:, 0] % 2 == 1
     if found.all() or not found.any():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from elman.metrics import Loss
 from elman.tasks.forecast import model as networks
 from elman.tasks.forecast import naive
-from elman.tasks.forecast.conformal import NONE, Residuals, later, thinned
+from elman.tasks.forecast.conformal import NONE, RECENT, Residuals, later, thinned
 from elman.tasks.forecast.model import Network, Widths
 from elman.tasks.forecast.panel import Batch, Fitted, Panel
 
@@ -80,8 +80,7 @@ def calibrate(model: nn.Module, dataset: Panel, device: str) -> None:
     assert isinstance(model, Network)
     if model.bands is None:
         return
-    # Errors of long ago are not those to come: much less was known then, of a short series.
-    late = dataset.train[later(dataset.train)]
+    late = dataset.train[later(dataset.train, RECENT)]
     parts = (thinned(dataset.check, HELD), thinned(late, LEARNT))
     held, learnt = (_residuals(model, dataset, windows, device) for windows in parts)
     ends = np.zeros(len(dataset.lengths), dtype=np.int64)
