@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
 import os
 import random
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -313,3 +315,23 @@ def test_the_doctor_says_first_what_matters(tmp_path: Path) -> None:
     assert shared.startswith("23 of 23 sentences for validation stand in the training data")
     assert cut.startswith("2 sentences with more than 3 tokens")
     assert "span_f1 counts exact runs" in page.facts[-1]
+
+
+def test_the_query_of_the_training_data_is_asked_of_other_databases(tmp_path: Path) -> None:
+    draw = random.Random(5)
+    for name in ("a.db", "b.db"):
+        with contextlib.closing(sqlite3.connect(tmp_path / name)) as database, database:
+            database.execute("CREATE TABLE notes (id INTEGER, body TEXT)")
+            database.execute("CREATE TABLE said (sentence TEXT, word TEXT, kind TEXT)")
+            for k in range(80):
+                for word in draw.choices(WORDS, k=draw.randint(1, 5)):
+                    row = (f"s{k}", word, word[0].upper())
+                    database.execute("INSERT INTO said VALUES (?, ?, ?)", row)
+    query = "SELECT sentence, word AS token, kind AS label FROM said"
+    run = elman.train("tag", tmp_path / "a.db", run=tmp_path / "run", query=query, **SMALL)
+    other = elman.load(run.path).evaluate(tmp_path / "b.db")
+    assert other.scores["accuracy"] > 0
+    out = io.StringIO()
+    run.predict(tmp_path / "b.db", out=out)
+    first, *rows = out.getvalue().splitlines()
+    assert first == "sentence,token,label,predicted" and len(rows) >= 80

@@ -57,10 +57,19 @@ def digest(sentences: Sequence[Sentence]) -> str:
 def open_file(
     one: Source, roles: TagRoles, asked: TableOptions = NOTHING, *, labelled: bool
 ) -> Opened:
-    """UserError: no rows, or not these columns. Without `labelled` no labels are read."""
-    packed = one.path.suffix in PACKED
-    if (not packed and forms.form_of(one.path, one.shown)) or ENDINGS.get(ending(one)) == "json":
-        return _of_table(table.open_table(one, asked, lists=True), roles, labelled)
+    """UserError: no rows, or not these columns. Without `labelled` no labels are read.
+
+    The sheet, table or query of the training data is asked of a workbook or database once more.
+    """
+    form = None if one.path.suffix in PACKED else forms.form_of(one.path, one.shown)
+    if form in forms.SHEETS and asked.sheet is None:
+        asked = replace(asked, sheet=roles.sheet)
+    if form in forms.DATABASES and asked.table is None and asked.query is None:
+        asked = replace(asked, table=roles.table, query=roles.query)
+    if form or ENDINGS.get(ending(one)) == "json":
+        opened = _of_table(table.open_table(one, asked, lists=True), roles, labelled)
+        kept = replace(opened.roles, sheet=asked.sheet, table=asked.table, query=asked.query)
+        return replace(opened, roles=kept)
     encoding = asked.encoding or encoding_of(one, roles.encoding, instead=ENCODING).encoding
     lines = functools.partial(text_lines, one, encoding)
     first = next((line for line in lines() if speaks(line)), None)

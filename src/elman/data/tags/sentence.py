@@ -29,6 +29,9 @@ class TagRoles:
     sentence_column: str | None = None
     form: Form | None = None
     encoding: str = "utf-8"  # as it was found
+    sheet: str | None = None  # of a workbook, or table or query of a database, that were asked for
+    table: str | None = None
+    query: str | None = None
 
 
 class Sentence(NamedTuple):
