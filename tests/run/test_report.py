@@ -144,8 +144,10 @@ def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
 def test_a_report_can_be_written_again(text: Path, tmp_path: Path) -> None:
     run = elman.train("text", text, run=tmp_path / "run", epochs=1, hidden_size=3, sample=0)
     before = (run.path / "report.md").read_text(encoding="utf-8")
-    page = tasks.get("text").examine(prepare.read_again(prepare.trained(run.path)))
-    write_report(run.folder, page.lines(), [])
+    task, trained = tasks.get("text"), prepare.trained(run.path)
+    data = prepare.read_again(trained)
+    remarks = task.remarks(run.model, data, trained.options, "cpu", "", run.path)
+    write_report(run.folder, task.examine(data).lines(), remarks)
     assert (run.path / "report.md").read_text(encoding="utf-8") == before
 
 
