@@ -29,7 +29,7 @@ LOOKED_AT = 16  # sequences whose levels a filter is held against
 COUNTED = 20_000  # steps of which a level is the quantile
 STRETCHES = 10  # at most so many
 LEARNT = 3_000  # sequences that the linear model learns from at most
-LEARNT_STEPS = 1_000_000  # their steps together
+LEARNT_STEPS = 500_000  # their steps together
 AT_ONCE = 1 << 22  # values of filters at once
 
 
@@ -111,8 +111,10 @@ class Kernels(nn.Module):
         features = []
         for at, high, alive in self._filtered(x, lengths):
             count = alive.sum(1).clamp(min=1)[:, None]
+            high = high.masked_fill(~alive[:, None], -torch.inf)
+            above = torch.empty_like(high)  # 0 and 1: numbers are summed up faster than bits
             for level in self.levels[at].unbind(1):
-                above = (high > level[:, None]) & alive[:, None]
+                torch.gt(high, level[:, None], out=above)
                 features.append(above.sum(2) / count)
         return torch.cat(features, 1)
 

@@ -16,7 +16,7 @@ Vectors = NDArray[np.float32]
 Ask: TypeAlias = Callable[[Sequence[NDArray[Any]]], Floats]  # sequences → probabilities [N, C]
 
 SHARE = 0.1  # of the steps that are hidden at once
-PLACES = 40  # at most so many stretches are hidden, evenly spread
+PLACES = 30  # at most so many stretches are hidden, evenly spread
 
 
 def stretches(steps: int) -> list[tuple[int, int]]:
