@@ -110,6 +110,11 @@ def _autoregress(panel: Panel, windows: Ints) -> Floats:
     return made
 
 
+def season_and_regression(panel: Panel, windows: Ints) -> Floats:
+    """The mean of the last season and an autoregression, which err in ways of their own."""
+    return (seasonal(panel, windows) + autoregressed(panel, windows)) / 2
+
+
 def day_and_week(panel: Panel, windows: Ints) -> Floats:
     """The mean of the last day and the last week, each repeated."""
     return (seasonal(panel, windows) + weekly(panel, windows)) / 2
@@ -158,6 +163,10 @@ SIMPLE: Mapping[Beside, Simple] = {
     "theta": Simple("Theta", theta, _is_smoothed),
     "both": Simple("mean of exponential smoothing and Theta", smoothed_and_theta, _is_smoothed),
     "autoregression": Simple("linear autoregression", autoregressed, _is_regressed),
+    "season-and-regression": Simple(
+        "mean of the last season and a linear autoregression", season_and_regression,
+        lambda panel: _has_season(panel) and _is_regressed(panel),
+    ),
 }  # fmt: skip
 
 

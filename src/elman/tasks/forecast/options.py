@@ -15,7 +15,7 @@ Likelihood: TypeAlias = Literal["normal", "student", "negative-binomial", "tweed
 # As naive.py names them.
 Beside: TypeAlias = Literal[
     "last-value", "last-season", "last-week", "day-and-week", "drift", "mean", "smoothing", "theta",
-    "both", "autoregression",
+    "both", "autoregression", "season-and-regression",
 ]  # fmt: skip
 
 
@@ -65,8 +65,8 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         Width of what is learnt of each series by its name; 0 for nothing.
     beside
         Simple forecast that the network's is mixed with: last-value, last-season, last-week,
-        day-and-week, drift, mean, smoothing, theta, both of these, or autoregression; chosen in
-        back-tests if not given.
+        day-and-week, drift, mean, smoothing, theta, both of these, autoregression or
+        season-and-regression; chosen in back-tests if not given.
     share
         Share of the network in the mixture, from 0 to 1, which is the network alone; found in
         back-tests if not given.
