@@ -188,16 +188,31 @@ def test_what_is_learnt_of_ngrams_is_of_the_other_texts_alone_and_is_kept(
     assert len(bags_of) == (folds + 1 if folds else 1) and made.options.bag == "ngrams"
     for bag, part in zip(bags_of, made.dataset.parts, strict=False):
         texts = [made.dataset.train.texts[k] for k in part]
-        again = grams_bag.learn(texts, made.dataset.targets[part], 2)
-        assert again is not None and again.to_json() == bag.to_json()
+        anew = grams_bag.learn(texts, made.dataset.targets[part], 2)
+        assert anew is not None and anew.to_json() == bag.to_json()
+    # Each text is answered by what has not learnt from it, beside the networks and as a rival.
+    model, texts = made.model.eval(), made.dataset.check.texts
+    assert isinstance(model, Classifier) and model.mix is not None
+    model.mix.fill_(0.0)
+    fold = np.zeros(len(texts), int) if made.dataset.folds is None else made.dataset.folds
+    wanted = np.concatenate([
+        model.grams[k].chances([texts[n]]) for n, k in enumerate(fold.tolist())
+    ])  # fmt: skip
+    assert np.abs(own_probabilities(model, made.dataset, "cpu") - wanted).max() < 1e-9
+    rival = made.task.rivals(made.dataset, made.options, made.dataset)[0]
+    truth = made.dataset.targets[made.dataset.trained :]
+    assert rival.name == "a linear model on words and letters" and rival.tally is not None
+    assert np.array_equal(rival.tally.sums[:, 0], wanted.argmax(1) == truth)
+    assert rival.scores["nats"] == pytest.approx(-np.log(wanted[range(len(truth)), truth]).mean())
+
     run = elman.train("classify", data, run=tmp_path / "other", **SMALL | {"folds": folds})
     kept = elman.load(run.path)
     assert kept.evaluate().scores == pytest.approx(run.scores)
-    model = kept.model
-    assert isinstance(model, Classifier) and model.mix is not None
-    share = model.mix.item()
+    again = kept.model
+    assert isinstance(again, Classifier) and again.mix is not None
+    share = again.mix.item()
     other = kept.evaluate(reviews(tmp_path / "b.csv", seed=1))
-    assert model.mix.item() == share and other.scores["accuracy"] > 0.9, "other data chooses none"
+    assert again.mix.item() == share and other.scores["accuracy"] > 0.9, "other data chooses none"
     out = io.StringIO()
     kept.predict(tmp_path / "b.csv", out=out)
     said = [row["predicted"] for row in csv.DictReader(io.StringIO(out.getvalue()))]
