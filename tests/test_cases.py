@@ -160,7 +160,7 @@ OTHERS: dict[str, Seen] = {
                            "all rows as one sequence")),
     "engine_cycles": Seen("regress", ("engine_cycles.csv",),
                           ('sequences by "unit_nr"', 'in the order of "time_cycles"',
-                           "inputs s1; targets RUL", "7 sequences for training, 1 for")),
+                           "inputs s1; targets RUL", "8 sequences")),
     "booleans": Seen("regress", ("booleans.csv",), ("inputs valve", "True is 1, False is 0")),
     "gbk": Seen("classify", ("gbk.csv",), ("read as GB18030", 'column "标签"', 'column "评论"')),
     "multi": Seen("classify", ("multi.csv",),

@@ -383,3 +383,12 @@ def test_few_missing_inputs_are_filled_with_the_value_before_and_told(tmp_path: 
         with pytest.raises(UserError, match=told) as caught:
             trajectories.read([str(path)], columns, BadRows(skip=False))
         assert "line 5" in str(caught.value)
+
+
+def test_one_number_a_sequence_may_stand_in_an_array_without_a_second_axis(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(6, 4, 2))
+    for y in (x.sum((1, 2)), np.arange(6)):
+        np.savez(tmp_path / "a.npz", x=x, y=y)
+        found = trajectories.read([str(tmp_path / "a.npz")], Columns(), BadRows(skip=False))
+        assert not found.columns.every_step
+        assert [item.y.tolist() for item in found.items] == [[v] for v in y.tolist()]

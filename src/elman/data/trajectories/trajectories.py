@@ -514,8 +514,11 @@ def _of_arrays(one: Source, asked: TableOptions, known: Reading | None) -> Table
         told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         raise UserError(f"{one.shown}: arrays of unequal numbers of sequences: {told}")
 
+    # One number a sequence is a cell as tables hold them.
+    cells = [array.tolist() if array.ndim == 1 else array for array in arrays.values()]
+
     def blocks(bad: BadRows) -> Iterator[Block]:
-        yield Block(range(next(iter(counts.values()))), list(zip(*arrays.values(), strict=True)))
+        yield Block(range(next(iter(counts.values()))), list(zip(*cells, strict=True)))
 
     return table.of_content(one.shown, Content(tuple(arrays), blocks, "number"), asked, known)
 

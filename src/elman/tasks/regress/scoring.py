@@ -21,7 +21,7 @@ from elman.tasks.task import Scores
 AT_ONCE = 256  # sequences
 ONE_STEP = "one_step_"  # before the names of scores from the true values of the step before
 STEPS = 1 << 20  # of all sequences at once
-FEWEST, BLOCKS = 10, 20  # sequences below which their blocks are counted, and how many of these
+FEWEST, BLOCKS = 6, 20  # sequences below which their blocks are counted, and how many of these
 
 
 class Errors(NamedTuple):
