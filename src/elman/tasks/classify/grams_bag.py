@@ -52,10 +52,7 @@ class GramsBag:
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Log probabilities of the classes [N, C]; or the log odds of each label."""
-        return self._scores(ngrams.counted(texts))
-
-    def _scores(self, counts: Counts) -> Floats:
-        rows = ngrams.weighed(self.weighing, counts)
+        rows = ngrams.weighed(self.weighing, ngrams.counted(texts))
         found = self.model(SparseRows(rows))
         if self.naive is not None:
             found = found + self.naive(SparseRows(_words(rows, self.weighing)))

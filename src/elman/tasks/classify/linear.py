@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol
 
 import numpy as np
@@ -38,20 +39,28 @@ class SparseRows:
     """Rows most of whose numbers are zero."""
 
     def __init__(self, rows: Sparse) -> None:
-        self.columns, self.values = torch.from_numpy(rows.columns), torch.from_numpy(rows.values)
-        self.starts = torch.from_numpy(rows.starts)
-        order = np.argsort(rows.columns, kind="stable")
-        owner = np.repeat(np.arange(len(rows)), np.diff(rows.starts))
-        self.rows = torch.from_numpy(owner[order])
-        self.turned_values = torch.from_numpy(rows.values[order])
-        counts = np.bincount(rows.columns, minlength=rows.width)
-        self.turned_starts = torch.from_numpy(np.concatenate([[0], np.cumsum(counts)]))
+        self._sparse = rows
+        self._columns, self._starts = torch.from_numpy(rows.columns), torch.from_numpy(rows.starts)
+        self._values = torch.from_numpy(rows.values)
 
     def times(self, weights: Tensor) -> Tensor:
-        return _summed(self.columns, self.starts, self.values, weights)
+        return _summed(self._columns, self._starts, self._values, weights)
 
     def turned_times(self, errors: Tensor) -> Tensor:
-        return _summed(self.rows, self.turned_starts, self.turned_values, errors)
+        rows, starts, values = self._turned
+        return _summed(rows, starts, values, errors)
+
+    @cached_property
+    def _turned(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The same by columns."""
+        rows = self._sparse
+        order = np.argsort(rows.columns, kind="stable")
+        owner = np.repeat(np.arange(len(rows)), np.diff(rows.starts))
+        counts = np.bincount(rows.columns, minlength=rows.width)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        found = owner[order], starts, rows.values[order]
+        first, second, third = map(torch.from_numpy, found)
+        return first, second, third
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from elman.data.texts.vocabulary import CJK
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
 Codes = NDArray[np.uint32]
 
@@ -31,7 +30,7 @@ MOST: Final = 200_000  # n-grams kept, those in the most texts
 LONGEST: Final = 4_000  # letters read of a text
 TOGETHER: Final = 500_000  # letters hashed at once, so that memory is bounded
 
-SPACE, LETTER, SIGN = 0, 1, 2
+SPACE, LETTER, SIGN = 0, 1, 2  # between words, in a word, a word by itself
 _ALONE: Final = re.compile(f"[{CJK}]")  # letters that are words
 _PRIME: Final = np.uint64(0x9E3779B97F4A7C15)  # odd, so that its powers can be divided by
 _INVERSE: Final = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
@@ -49,13 +48,6 @@ class Sparse:
 
     def __len__(self) -> int:
         return len(self.starts) - 1
-
-    def pick(self, rows: Ints) -> Sparse:
-        """These rows, in this order."""
-        sizes = np.diff(self.starts)[rows]
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        places = np.repeat(self.starts[rows] - starts[:-1], sizes) + np.arange(starts[-1])
-        return Sparse(starts, self.columns[places], self.values[places], self.width)
 
 
 @dataclass(frozen=True)
@@ -97,11 +89,10 @@ def weighing(counts: Counts, most: int = MOST) -> Weighing:
 def weighed(weighing: Weighing, counts: Counts) -> Sparse:
     """Of each text its n-grams, 1 + ln(how often) times the rarity; those of words have length 1
     together, and those of letters."""
-    places = np.full(KEYS, -1, dtype=np.int32)
-    places[weighing.keys] = np.arange(len(weighing.keys), dtype=np.int32)
-    found = places[counts.keys]
-    known = found >= 0
-    rows, columns = counts.texts[known], found[known].astype(np.int64)
+    found = np.searchsorted(weighing.keys, counts.keys)
+    known = found < len(weighing.keys)
+    known[known] = weighing.keys[found[known]] == counts.keys[known]
+    rows, columns = counts.texts[known], found[known]
     values = (1 + np.log(counts.counts[known])) * weighing.rarity[columns]
     part = rows * KINDS + counts.keys[known] // BUCKETS
     length = np.sqrt(np.bincount(part, values.astype(np.float64) ** 2))
@@ -137,9 +128,9 @@ def _counted(texts: Sequence[str], start: int, stop: int) -> tuple[Ints, Ints, I
     kinds = _kinds(codes)
     codes = np.where(kinds == SPACE, np.uint32(ord(" ")), codes)
     at, keys = zip(*_grams(codes, kinds, owner), strict=True)
-    both = np.concatenate(at) * (KEYS) + np.concatenate(keys)
+    both = np.concatenate(at) * KEYS + np.concatenate(keys)
     both, counts = np.unique(both, return_counts=True)
-    return both // (KEYS), both % (KEYS), counts
+    return both // KEYS, both % KEYS, counts
 
 
 def _grams(codes: Codes, kinds: NDArray[np.int8], owner: Ints) -> Iterator[tuple[Ints, Ints]]:
