@@ -125,11 +125,11 @@ def test_smoothing_is_its_equations_value_by_value() -> None:
     assert np.allclose(made.ets[0], best[1], rtol=1e-10)
 
 
-def test_theta_is_the_mean_of_two_lines(tmp_path: Path) -> None:
+def test_theta_is_the_mean_of_two_lines() -> None:
     """Assimakopoulos and Nikolopoulos 2000: the mean of the regression line drawn on and of simple
     smoothing of the values bent away from it twice as far."""
     draw = np.random.default_rng(13)
-    n, H = 50, 4
+    n, H = 150, 4
     y = 0.3 * np.arange(n) + draw.normal(size=n).cumsum()
     made = smoothing.smoothed(y[None], 1, H, np.array([0]), np.array([n]))
     slope, start = np.polyfit(np.arange(n), y, 1)
@@ -141,8 +141,8 @@ def test_theta_is_the_mean_of_two_lines(tmp_path: Path) -> None:
         for value in bent:
             level += a * (value - level)
         found.append(0.5 * line[n:] + 0.5 * level)
-    # Of the smoothing constants one is taken; first states fade, alpha 1 not at all.
-    assert min(np.abs(made.theta[0] - other).max() for other in found) < 0.05 * np.ptp(y)
+    # Of the smoothing constants one is taken, which is large here: first states have faded.
+    assert min(np.abs(made.theta[0] - other).max() for other in found) < 1e-9 * np.ptp(y)
 
 
 def test_the_interval_covers_what_is_no_better_and_no_more(tmp_path: Path) -> None:
