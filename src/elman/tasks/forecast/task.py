@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,6 +90,7 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
     def plan(
         self, dataset: Panel, options: ForecastOptions, budget: Budget
     ) -> Plan[ForecastOptions]:
+        began = time.perf_counter()
         ways = plans.ways(dataset, options, budget.batch_size, budget.learning_rate)
         beside = options.beside or simple.chosen(dataset)
         chosen = choose(
@@ -104,6 +106,8 @@ class Forecast(Task[ForecastOptions, Panel, Batch]):
         past = len(there.collection.options.past_columns)
         model = make(settled, there.settings, widths_of(there.fitted, past))
         epoch = self.epoch(there, settled, way.batch_size, 0, 0)
+        if budget.seconds is not None:
+            budget = replace(budget, seconds=budget.seconds - (time.perf_counter() - began))
         expected = expectation(self, model, epoch, budget, passes)
         why = f"{plans.shown(way)}, {counted(count, 'window')}: {expected}; {told(chosen, there)}"
         return Plan(settled, way.batch_size, way.learning_rate, why, passes, there)
