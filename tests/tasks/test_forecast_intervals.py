@@ -40,8 +40,11 @@ def _residuals(
     S, H = len(sizes), len(made)
     windows = np.stack([np.repeat(np.arange(S), each), np.tile(H * np.arange(each), S)], 1)
     noise = draw.gamma(2, 1, (S * each, H)) - 1.5
-    came = sizes[windows[:, 0], None] * spread * noise
-    return Residuals(np.repeat(made[None], len(windows), 0), came, windows.astype(np.int64))
+    # Windows of which some change more than others, and are off by more.
+    unrest = draw.choice([0.5, 1.0, 1.5], len(windows))
+    came = (sizes[windows[:, 0]] * (0.8 * unrest + 0.2))[:, None] * spread * noise
+    made = np.repeat(made[None], len(windows), 0)
+    return Residuals(made, came, windows.astype(np.int64), unrest)
 
 
 @pytest.mark.parametrize("quantiles", [(), (0.05, 0.1, 0.5, 0.8, 0.9)])
@@ -51,22 +54,30 @@ def test_of_many_forecasts_every_step_and_end_holds_its_share(quantiles: tuple[f
     made = draw.normal(size=(H, max(1, len(quantiles))))
     made.sort(1)
     spread = np.arange(1, H + 1) / 2
-    bands = Bands(len(sizes), H, quantiles)
+    bands = Bands(len(sizes), H, 96, quantiles)
     which = np.arange(len(sizes))
     held, learnt = (_residuals(draw, sizes, n, made, spread) for n in (60, 40))
     bands.calibrate(held, learnt, which)
     other = _residuals(draw, sizes, 300, made, spread)
     none = np.zeros(len(other.windows), dtype=np.int64)
-    found = bands.around(other.made, other.windows[:, 0], none)
+    found = bands.around(other.made, other.windows[:, 0], other.unrest, none)
     for low, high in bands.ends:
         for end, share in ((low, bands.told[low]), (high, bands.told[high])):
             below = (other.came <= found[:, :, end]).mean(0)
             # 720 values calibrate a step, and 3,600 count.
             assert below == pytest.approx(np.full(H, share), abs=0.05), (low, high)
-    # A series that is new is thought of as one like the others.
-    new = bands.around(other.made[:1], np.array([-1]), none[:1])
-    width = bands.around(other.made, other.windows[:, 0], none)[:, :, -1] - other.made[:, :, -1]
-    assert width.min() <= (new - other.made[:1])[0, :, -1].min()
+            if not quantiles:  # so do those of quiet windows, and those of restless ones
+                for unrest in (0.5, 1.5):
+                    rows = other.unrest == unrest
+                    below = (other.came[rows] <= found[rows][:, :, end]).mean()
+                    assert below == pytest.approx(share, abs=0.05), unrest
+    # A series that is new is thought of as the mean of the others.
+    new = bands.around(other.made[:1], np.array([-1]), np.ones(1), none[:1])[0, :, -1]
+    width = [
+        bands.around(other.made[:1], which[k : k + 1], np.ones(1), none[:1])[0, :, -1] - new
+        for k in which
+    ]
+    assert (np.min(width, 0) < 0).all() and (np.max(width, 0) > 0).all()
 
 
 def test_of_few_forecasts_the_interval_holds_about_its_share() -> None:
@@ -77,20 +88,21 @@ def test_of_few_forecasts_the_interval_holds_about_its_share() -> None:
         last = np.repeat(y[origins - 1][:, None], H, 1)
         every = Residuals(
             last[:, :, None], np.stack([y[o : o + H] for o in origins]),
-            np.stack([0 * origins, origins], 1),
+            np.stack([0 * origins, origins], 1), np.ones(len(origins)),
         )  # fmt: skip
-        bands = Bands(1, H, ())
+        bands = Bands(1, H, 96, ())
         # Learnt until 74, calibrated until 92, and then what is yet to come.
         bands.calibrate(every.of((origins >= 75) & (origins <= 84)), every.of(origins <= 67),
                         np.zeros(1, dtype=np.int64))  # fmt: skip
-        (found,) = bands.around(every.made[-1:], np.zeros(1, dtype=np.int64), np.zeros(1, int))
+        none = np.zeros(1, dtype=np.int64)
+        (found,) = bands.around(every.made[-1:], none, np.ones(1), none)
         held_in.append((found[:, 0] <= every.came[-1]) & (every.came[-1] <= found[:, 2]))
         assert (np.diff(found[:, 2] - found[:, 0]) >= -1e-6).all()  # never narrower further ahead
     assert 0.72 <= np.mean(held_in) <= 0.9
 
 
 def test_no_lower_end_passes_zero_where_no_value_did() -> None:
-    bands = Bands(1, 1, ())
+    bands = Bands(1, 1, 96, ())
     made = np.array([[[-3.0, 1.0, 4.0]], [[-3.0, -2.0, 1.0]], [[0.5, 1.0, 2.0]]])
     assert np.array_equal(bands.not_below(made.copy()), made)
     bands.least.fill_(0.0)
@@ -192,7 +204,7 @@ def test_a_model_trained_on_everything_takes_over_what_it_cannot_measure(
     old, _ = checkpoint.read(run / "model.safetensors")
     new, _ = checkpoint.read(refit.place(run) / "model.safetensors")
     names = [name for name in old if name.startswith("bands.")]
-    assert len(names) == 4 and bool(new["bands.ready"].all())
+    assert len(names) == 5 and bool(new["bands.ready"].all())
     assert all(torch.equal(old[name], new[name]) for name in names)
     assert any(not torch.equal(old[name], new[name]) for name in old)
 

@@ -26,6 +26,8 @@ MANY = 40  # stretches from which on each step, and each end of an interval, is 
 FEW = 10  # stretches up to which what was learnt from is looked at, too
 PRIOR = 2.0  # stretches by which what few tell is drawn to what is usual
 RECENT = 1 / 3  # of what was learnt from: long ago a short series told less, and errors were others
+SETTLED = 24  # values by which the unrest of a window is drawn to the usual
+CHANGED = (0.25, 4.0)  # times the usual unrest
 WIDER = (1.0, 3.0)  # how much larger errors may be than where the network has learnt
 NONE = -3e38  # below all values
 PARTS = 3  # bounds by all of the calibration part, and by either half of it
@@ -49,10 +51,11 @@ class Residuals:
     made: Floats
     came: Floats
     windows: Ints  # [N, 2]
+    unrest: Floats  # [N]: how much the values that were read change from one to the next
 
     def of(self, rows: NDArray[np.bool_]) -> Residuals:
         """Those of some windows."""
-        return Residuals(self.made[rows], self.came[rows], self.windows[rows])
+        return Residuals(self.made[rows], self.came[rows], self.windows[rows], self.unrest[rows])
 
     def errors(self, middle: int) -> Floats:
         """How far the middle forecast was off, [N, H]."""
@@ -72,21 +75,26 @@ class Bands(nn.Module):
     """How far the ends of each interval lie from the quantiles of a network, or from its forecast.
 
     `moved` [3, H, K, 2] in sizes of errors, for K intervals: the lower end down, the upper one up.
-    `size` [S] is how far forecasts of each series are off, scaled as they are; `least` is what no
+    `size` [S] is how far forecasts of each series are off, scaled as they are, and `unrest` [S] how
+    much its windows change: of one that changes twice as much errors are thought to be twice as
+    large (locally weighted, Lei et al. 2018). `reads` is how many values it has. `least` is what no
     lower end passes, in the units of the data: 0 where no value lay below it, else as good as none.
     """
 
     moved: Tensor
     size: Tensor
+    unrest: Tensor
     least: Tensor
     ready: Tensor
 
-    def __init__(self, series: int, horizon: int, quantiles: Sequence[float]) -> None:
+    def __init__(self, series: int, horizon: int, reads: int, quantiles: Sequence[float]) -> None:
         super().__init__()
+        self.sure = reads / (reads + SETTLED)
         self.quantiles, self.told = tuple(quantiles), levels(quantiles)
         self.ends = pairs(self.told)
         self.register_buffer("moved", torch.zeros(PARTS, horizon, len(self.ends), 2))
         self.register_buffer("size", torch.ones(series))
+        self.register_buffer("unrest", torch.ones(series))
         self.register_buffer("least", torch.full((1,), NONE))
         self.register_buffer("ready", torch.zeros(1))
 
@@ -95,14 +103,15 @@ class Bands(nn.Module):
         """Whether `calibrate` has been called."""
         return bool(self.ready.item())
 
-    def around(self, made: Floats, which: Ints, part: Ints) -> Floats:
+    def around(self, made: Floats, which: Ints, unrest: Floats, part: Ints) -> Floats:
         """Scaled forecasts [N, H, Q] of series → all quantiles that are told, [N, H, Q'].
 
-        `which` [N] are the numbers of the series, -1 for new ones; `part` [N] says by which part
-        the bounds are: 0 all of it, 1 its first half, 2 its second.
+        `which` [N] are the numbers of the series, -1 for new ones, and `unrest` [N] that of the
+        windows; `part` [N] says by which part the bounds are: 0 all of it, 1 its first half, 2 its
+        second.
         """
         found = np.repeat(made, len(self.told), 2) if not self.quantiles else made.copy()
-        moved, sizes = self.moved.double().cpu().numpy()[part], self._sizes(which)
+        moved, sizes = self.moved.double().cpu().numpy()[part], self._sizes(which, unrest)
         for k, (low, high) in enumerate(self.ends):
             found[:, :, low] -= sizes * moved[:, :, k, 0]
             found[:, :, high] += sizes * moved[:, :, k, 1]
@@ -137,22 +146,31 @@ class Bands(nn.Module):
             self.moved[1:] = self.moved[0]
         self.ready.fill_(1.0)
 
-    def _sizes(self, which: Ints) -> Floats:
-        size = self.size.double().cpu().numpy()
-        found: Floats = np.where(which < 0, size.mean(), size[np.maximum(which, 0)])[:, None]
+    def _sizes(self, which: Ints, unrest: Floats) -> Floats:
+        """How far forecasts from each window are off, [N, 1]."""
+        size, usual = (
+            np.where(which < 0, each.mean(), each[np.maximum(which, 0)])
+            for each in (self.size.double().cpu().numpy(), self.unrest.double().cpu().numpy())
+        )
+        more = np.clip(unrest / np.maximum(usual, 1e-12), *CHANGED)
+        # Of a few values it tells little.
+        found: Floats = (size * (self.sure * more + 1 - self.sure))[:, None]
         return found
 
     def _measure(self, learnt: Residuals, which: Ints, middle: int) -> None:
-        """`size`: the mean error of each series, drawn to that of all by its few stretches."""
+        """`size`: the mean error of each series, drawn to that of all by its few stretches; and
+        `unrest`, the mean of its windows."""
         errors = learnt.errors(middle).mean(1)
         overall = max(float(errors.mean()), 1e-12)
         self.size.fill_(overall)
+        self.unrest.fill_(max(float(learnt.unrest.mean()), 1e-12))
         for number in np.unique(learnt.windows[:, 0]):
             rows = learnt.windows[:, 0] == number
             n = learnt.of(rows).stretches()
             own = float(errors[rows].mean())
             if which[number] >= 0:
                 self.size[which[number]] = (n * own + PRIOR * overall) / (n + PRIOR)
+                self.unrest[which[number]] = max(float(learnt.unrest[rows].mean()), 1e-12)
 
     def _move(
         self, part: int, held: Residuals, learnt: Residuals, which: Ints, middle: int
@@ -167,7 +185,7 @@ class Bands(nn.Module):
         for k, (low, high) in enumerate(self.ends):
             below, above = [], []
             for some, w in used:
-                scale = self._sizes(which[some.windows[:, 0]]) * growth / w
+                scale = self._sizes(which[some.windows[:, 0]], some.unrest) * growth / w
                 bottom, top = (low, high) if self.quantiles else (0, 0)
                 below.append((some.made[:, :, bottom] - some.came) / scale)
                 above.append((some.came - some.made[:, :, top]) / scale)
@@ -178,7 +196,8 @@ class Bands(nn.Module):
             self.moved[part, :, k] = torch.from_numpy(moved * growth[:, None]).to(self.moved)
 
     def _scaled(self, some: Residuals, which: Ints, middle: int) -> Floats:
-        found: Floats = some.errors(middle) / self._sizes(which[some.windows[:, 0]])
+        sizes = self._sizes(which[some.windows[:, 0]], some.unrest)
+        found: Floats = some.errors(middle) / sizes
         return found
 
     def _wider(self, held: Residuals, learnt: Residuals, which: Ints, middle: int) -> float:

@@ -46,7 +46,7 @@ def make(options: ForecastOptions, settings: Settings, widths: Widths) -> Networ
         if several
         else make_network(options, settings, widths)
     )
-    network.bands = Bands(widths.series, settings.horizon, network.quantiles)
+    network.bands = Bands(widths.series, settings.horizon, settings.look_back, network.quantiles)
     return network
 
 

@@ -65,7 +65,7 @@ def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> t
         loss = loss + Loss(float(total), count)
         scaled = made.scaled.double().cpu().numpy()
         if bands is not None:
-            scaled = bands.around(scaled, which[rows], part[rows])
+            scaled = bands.around(scaled, which[rows], _unrest(made.batch), part[rows])
         parts.append(dataset.unscaled(scaled, made.batch))
         if bands is not None:
             parts[-1] = bands.not_below(parts[-1])
@@ -91,13 +91,24 @@ def calibrate(model: nn.Module, dataset: Panel, device: str) -> None:
 
 
 def _residuals(model: Network, dataset: Panel, windows: Ints, device: str) -> Residuals:
-    made, came = [], []
+    made, came, unrest = [], [], []
     for _, one in _made(model, dataset, windows, device):
         made.append(one.scaled.double().cpu().numpy())
         came.append(one.batch.target.double().numpy())
+        unrest.append(_unrest(one.batch))
     if not made:
-        return Residuals(np.zeros((0, model.horizon, 1)), np.zeros((0, model.horizon)), windows)
-    return Residuals(np.concatenate(made), np.concatenate(came), windows)
+        none = np.zeros((0, model.horizon))
+        return Residuals(none[:, :, None], none, windows, np.zeros(0))
+    return Residuals(np.concatenate(made), np.concatenate(came), windows, np.concatenate(unrest))
+
+
+def _unrest(batch: Batch) -> Floats:
+    """How much the values of each window change from one to the next, [B], scaled."""
+    values = batch.values[:, :, 0].double()
+    if values.shape[1] < 2:
+        return np.ones(len(values))
+    found: Floats = values.diff(dim=1).abs().mean(1).numpy()
+    return found
 
 
 def _made(model: Network, dataset: Panel, windows: Ints, device: str) -> Iterator[tuple[int, Made]]:

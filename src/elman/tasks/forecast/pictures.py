@@ -16,6 +16,7 @@ from elman.tasks.forecast.scores import point
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 SHOWN = 6  # series
+DRAWN = 5  # forecasts by their errors: the network's, and the nearest of the others
 ROWS = 12  # steps ahead in the table
 
 
@@ -70,12 +71,14 @@ def draw(
         axes.axvline(-0.5, color="lightgray", lw=0.8)
     places[0].legend(frameon=False, fontsize=8)
     last = places[len(numbers)]
-    for name, values in errors.items():
-        last.plot(np.arange(1, len(values) + 1), values, label=name, lw=1.5)
+    near = sorted(errors, key=lambda name: (name != "network", float(errors[name].mean())))
+    for name in near[:DRAWN]:
+        steps = np.arange(1, len(errors[name]) + 1)
+        last.plot(steps, errors[name], label=name, lw=1.5)
     last.set_xlabel("steps ahead")
     last.set_ylabel("MASE")
     last.set_ylim(bottom=0)
-    last.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    last.legend(frameon=False, fontsize=8)
     for axes in places[len(numbers) + 1 :]:
         axes.remove()
     fresh = folder / ".forecast.new.png"
