@@ -70,13 +70,18 @@ def test_without_sacrebleu_exact_matches_are_left(monkeypatch: pytest.MonkeyPatc
 words = st.lists(st.sampled_from(["The", "the", "cat", "sat", "on", "a", "mat", "."]), max_size=9)
 
 
-@given(pairs=st.lists(st.tuples(words, words), min_size=1, max_size=5), lowercase=st.booleans())
+@given(
+    pairs=st.lists(st.tuples(words, words), min_size=1, max_size=5), lowercase=st.booleans(),
+    longer=st.booleans(),
+)  # fmt: skip
 @settings(max_examples=60, deadline=None)
 def test_counts_of_sentences_add_up_to_the_bleu_of_any_of_them(
-    pairs: list[tuple[list[str], list[str]]], lowercase: bool
+    pairs: list[tuple[list[str], list[str]]], lowercase: bool, longer: bool
 ) -> None:
     said, true = ([" ".join(side) for side in sides] for sides in zip(*pairs, strict=True))
     true = [f"{text} and so it was said to us" for text in true]  # long enough for BLEU to decide
+    if longer:
+        said = [f"{text} and so it was said to us by all of those who sat on it" for text in said]
     _, tally = scored(said, true, lowercase=lowercase)
     for some in (range(len(said)), range(0, len(said), 2)):
         expected = sacrebleu.corpus_bleu(
