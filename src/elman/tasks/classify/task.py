@@ -184,7 +184,8 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         return Plan(chosen, batch, settled.learning_rate, why, passes)
 
     def build(self, preprocessing: Mapping[str, Any], options: ClassifyOptions) -> Classifier:
-        needed = ["hidden_size", "embedding", "dropout", "weight_drop", "token_dropout", "pooling"]
+        needed = ["hidden_size", "embedding", "dropout", "weight_drop", "token_dropout", "pooling",
+                  "bidirectional"]  # fmt: skip
         if options.fronted:
             needed += ["convolution_width", "convolution_stride"]
         for name in needed:
