@@ -127,7 +127,7 @@ def settled(panel: Panel, options: ForecastOptions) -> ForecastOptions:
     how = panel.settings
     several = len(panel.lengths) > 1
     segment = options.segment or 0
-    hidden = options.hidden_size or ((128,) if segment else (48,) if options.smoothing else (64,))
+    hidden = options.hidden_size or ((128,) if segment else (32,) if options.smoothing else (64,))
     identity = options.identity
     if identity is None:
         identity = hidden[0] // 2 if segment and several else 0
@@ -137,7 +137,7 @@ def settled(panel: Panel, options: ForecastOptions) -> ForecastOptions:
     return replace(
         options,
         hidden_size=hidden,
-        dropout=given(options.dropout, 0.1),
+        dropout=given(options.dropout, 0.2 if options.smoothing else 0.1),
         weight_drop=options.weight_drop or 0.0,
         horizon=how.horizon,
         look_back=options.look_back or how.look_back,
