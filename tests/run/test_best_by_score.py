@@ -20,7 +20,7 @@ from elman.run.train import Progress
 from elman.tasks.task import Validation
 
 SMALL: dict[str, dict[str, Any]] = {
-    "classify": {"embedding": 8, "token_dropout": 0.0},
+    "classify": {"embedding": 8, "token_dropout": 0.0, "bag": "none"},
     "tag": {"embedding": 8, "characters": 0, "token_dropout": 0.0},
 }
 STEADY = {

@@ -28,7 +28,7 @@ GOLDEN = (5**0.5 + 1) / 2
 LOOKED_AT = 16  # sequences whose levels a filter is held against
 COUNTED = 20_000  # steps of which a level is the quantile
 STRETCHES = 10  # at most so many
-LEARNT = 3_000  # sequences that the linear model learns from at most
+LEARNT = 1_500  # sequences that the linear model learns from at most
 LEARNT_STEPS = 500_000  # their steps together
 AT_ONCE = 1 << 22  # values of filters at once
 
