@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import elman
+from elman import tasks
 from elman.errors import UserError
 from elman.options import make
 from elman.tasks.adapting import Adapting
@@ -177,4 +179,7 @@ def test_options_that_do_not_fit_are_refused(tmp_path: Any) -> None:
         bidirectional=True, sequence_length=4, threads=1,
     )  # fmt: skip
     with pytest.raises(UserError, match="--dynamic: not for a model that reads both ways"):
+        run.evaluate(dynamic=True)
+    run._trained = dataclasses.replace(run._trained, task=tasks.get("tag"))
+    with pytest.raises(UserError, match="--dynamic: for language models; the task is tag"):
         run.evaluate(dynamic=True)

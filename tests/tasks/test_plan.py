@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def shapes(draw: st.DrawFn) -> dict[str, Any]:
         "bidirectional": draw(st.one_of(st.just((False,)), ways)),
         "hidden_size": draw(st.one_of(st.none(), st.tuples(*[sizes] * layers))),
         "embedding": draw(st.one_of(st.none(), st.just(0), sizes, st.integers(1, 600))),
-        "tie_weights": draw(st.booleans()),
+        "tie_weights": draw(st.sampled_from([None, False, True])),
         "residual": draw(st.booleans()),
     }
 
@@ -108,6 +109,65 @@ def test_the_more_passes_the_more_is_dropped() -> None:
     for name in ("dropout", "weight_drop"):
         shares = [getattr(plan, name) for plan in plans]
         assert shares == sorted(shares) and shares[0] == 0 and shares[-1] > 0
+
+
+def settled_plan(
+    options: TextOptions,
+    *,
+    tokens: int,
+    seconds: float,
+    rate: float = 1e4,
+    batch: int | None = None,
+) -> Plan[TextOptions]:
+    budget = Budget(seconds, None, batch, None, "cpu")
+    return make_plan(tokens, 64, options, budget, lambda trial: 1e4)
+
+
+def test_few_tokens_are_seen_in_small_batches_so_that_there_are_many_updates() -> None:
+    plans = [settled_plan(TextOptions(), tokens=10**6, seconds=s) for s in (20, 400, 40_000)]
+    assert [plan.batch_size for plan in plans] == [8, 16, 32]
+    (chosen,) = {settled_plan(TextOptions(), tokens=10**6, seconds=20, batch=5).batch_size}
+    assert chosen == 5
+    windows = TextOptions(bidirectional=(True,))
+    assert settled_plan(windows, tokens=10**6, seconds=20).batch_size == 32
+
+
+def test_the_wider_a_layer_the_slower_it_learns() -> None:
+    rates = [
+        settled_plan(TextOptions(hidden_size=(width,)), tokens=10**6, seconds=60).learning_rate
+        for width in (32, 96, 256, 512, 2048)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == rates[1] > rates[2] > rates[3] > rates[4]
+    for upset in (TextOptions(num_layers=2), TextOptions(cell=("rnn",))):
+        calm = dataclasses.replace(upset, hidden_size=(64,))
+        assert settled_plan(calm, tokens=10**6, seconds=60).learning_rate < rates[0]
+
+
+def test_a_text_read_often_has_its_learning_rate_fall_before_the_end() -> None:
+    short = settled_plan(TextOptions(), tokens=20_000, seconds=180)
+    assert short.passes is not None and short.passes <= 100
+    assert settled_plan(TextOptions(), tokens=10**6, seconds=180).passes is None
+    budget = Budget(600, None, None, None, "cpu")
+    poems = make_plan(40_000, 3000, TextOptions(), budget, lambda trial: 1e4)
+    assert poems.passes is not None and poems.passes < short.passes
+
+
+@pytest.mark.parametrize(
+    ("given", "vocabulary", "tied"),
+    [
+        ({}, 64, False), ({}, 5000, True), ({"embedding": 100}, 5000, False),
+        ({"tie_weights": False}, 5000, False), ({"bidirectional": (True,)}, 5000, False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("minutes", [None, 1.0])
+def test_many_symbols_have_one_table_unasked(
+    given: dict[str, Any], vocabulary: int, tied: bool, minutes: float | None
+) -> None:
+    options = TextOptions(**given)
+    settled = planned(options, vocabulary=vocabulary, tokens=100_000, minutes=minutes)
+    assert settled.tie_weights is tied
+    assert not tied or settled.hidden_size == (settled.embedding,)
 
 
 def test_no_recurrent_weight_is_dropped_where_there_is_none() -> None:

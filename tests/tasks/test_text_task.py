@@ -272,6 +272,9 @@ STACKS: dict[str, dict[str, Any]] = {
     "minlstm": {"cell": "minlstm"},
     "learned": {"initial_state": "learned"},
     "tied": {"tie_weights": True, "embedding": 5},
+    "mixed": {"mix_ngram": True},
+    "mixed words": {"mix_ngram": True, "level": "words"},
+    "mixed windows": {"mix_ngram": True, "bidirectional": True},
     "residual": {"residual": True, "num_layers": 2, "layer_norm": True},
     "regularised": {
         "dropout": 0.2, "input_dropout": 0.2, "locked_dropout": True, "recurrent_dropout": 0.2,
@@ -441,6 +444,7 @@ def test_the_plan_leaves_what_the_user_has_chosen(text: Path) -> None:
         {
             "hidden_size": 7,
             "embedding": 3,
+            "tie_weights": False,
             "dropout": 0.25,
             "weight_drop": 0.5,
             "scored": 9,

@@ -32,7 +32,8 @@ class TextOptions(NetworkOptions):
     embedding
         Width of the token embedding; 0 for one-hot input.
     tie_weights
-        Use the embedding as output weights too; needs an embedding as wide as the last layer.
+        Use the embedding as output weights too; needs an embedding as wide as the last layer. Done
+        unasked where there are many symbols, and nothing is said of the embedding.
     sequence_length
         Tokens of one truncated back-propagation through time, or of one window.
     scored
@@ -51,7 +52,7 @@ class TextOptions(NetworkOptions):
     lowercase: bool = False
     strip_digits: bool = False
     embedding: int | None = None
-    tie_weights: bool = False
+    tie_weights: bool | None = None
     sequence_length: int = 64
     scored: int | None = None
     counted: int | None = None

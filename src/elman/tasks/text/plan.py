@@ -26,15 +26,23 @@ WIDTHS = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 12
 EPOCH_WIDTHS = ((20_000, 128), (200_000, 256), (math.inf, 512))  # where epochs, not minutes, count
 ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 # Passes over the text below which so much is dropped.
-DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (40, 0.4), (math.inf, 0.5))
-WEIGHT_DROP = ((6, 0.0), (12, 0.15), (math.inf, 0.3))
+DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (40, 0.3), (math.inf, 0.5))
+WEIGHT_DROP = ((6, 0.0), (40, 0.1), (math.inf, 0.3))
+FALL = 100  # passes after which the learning rate has fallen for the first time, at the latest
+FEW, FALL_OF_FEW = 50, 8  # tokens a symbol below which so many passes are learnt by heart
+TABLE = 0.5  # of the weights of a table of many symbols count for the size: each is seen rarely
 SCORED, SCORED_WINDOWS = 1_000_000, 20_000  # tokens; windows of a model that reads both ways
 COUNTED = 3_000_000  # tokens that the n-gram model learns from: 7 s, 200 MB
 SCORING_SHARE = 0.03  # of the time, for each validation
 SCORING_SPEED = 2  # tokens scored in the time in which one is trained on
 COUNTED_A_SECOND = 20_000  # of the time given: 2 to 4 % of it
-BATCH = 32
+# Streams read side by side, by the tokens seen in all: few tokens must bring many updates.
+BATCHES = ((2_000_000, 8), (8_000_000, 16), (math.inf, 32))
+BATCH = 32  # in which speed is measured, and windows are read
+SLOWER = {8: 0.8, 16: 0.93}  # tokens a second in smaller batches, against `BATCH`
 LEARNING_RATE = 4e-3
+RATE_UNITS, FASTEST = 2.0, 0.02  # one gated layer of H units learns at 2 / H, at most at 0.02
+GATED = ("lstm", "gru", "gru-reset-before")
 
 
 def make_plan(
@@ -48,23 +56,29 @@ def make_plan(
 
     `speed` measures how many tokens a second a plan trains; it is asked only where minutes count.
     """
-    batch = budget.batch_size or BATCH
-    rate = budget.learning_rate or LEARNING_RATE
-
+    if options.tie_weights is None:
+        many = vocabulary > ONE_HOT and options.embedding is None and not options.windowed
+        options = replace(options, tie_weights=many)
+    trial = Plan(options, budget.batch_size or BATCH, LEARNING_RATE, "")
     shapes = _shapes(options, vocabulary)
     scored, counted = SCORED_WINDOWS if options.windowed else SCORED, COUNTED
     if budget.seconds is None:
         assert budget.epochs is not None
         widest = next(w for limit, w in EPOCH_WIDTHS if tokens <= limit)
         shape = shapes[max((w for w in shapes if w <= widest), default=min(shapes))]
-        passes: float = budget.epochs
+        seen: float = budget.epochs * tokens
+        batch = budget.batch_size or _batch(shape, seen)
         why = f"{wording.counted(budget.epochs, 'pass', 'passes')} over the text"
     else:
-        shape, seen = _affordable(tokens, vocabulary, shapes, budget.seconds, batch, rate, speed)
-        passes = seen / tokens
+        shape, seen = _affordable(tokens, vocabulary, shapes, budget.seconds, trial, speed)
+        batch = budget.batch_size or _batch(shape, seen)
+        if budget.batch_size is None:
+            seen *= SLOWER.get(batch, 1.0)
         scored = min(scored, 1 + int(SCORING_SHARE * SCORING_SPEED * seen))
         counted = min(counted, 1 + int(COUNTED_A_SECOND * budget.seconds))
-        why = f"{budget.seconds:.0f} s are enough for about {passes:,.1f} passes"
+        why = f"{budget.seconds:.0f} s are enough for about {seen / tokens:,.1f} passes"
+    passes = seen / tokens
+    rate = budget.learning_rate or _rate(shape)
     weight_drop = options.weight_drop
     if weight_drop is None:
         recurrent = any(cells.get(name).recurrent for name in shape.cell)
@@ -86,7 +100,24 @@ def make_plan(
         + (f", weight drop {weight_drop:g}" if weight_drop else "")
         + f": {why}"
     )
-    return Plan(settled, batch, rate, why)
+    few = vocabulary > ONE_HOT and tokens < FEW * vocabulary
+    fall = FALL_OF_FEW if few else FALL
+    early = budget.seconds is not None and passes > 1.5 * fall
+    return Plan(settled, batch, rate, why, fall if early else None)
+
+
+def _batch(options: TextOptions, seen: float) -> int:
+    """Streams side by side for so many tokens in all; windows are many enough in any case."""
+    return BATCH if options.windowed else next(b for limit, b in BATCHES if seen < limit)
+
+
+def _rate(options: TextOptions) -> float:
+    """The highest learning rate: the narrower a gated layer, the faster it may learn (as in
+    arXiv:2203.03466); several layers, and other cells, are more easily upset."""
+    assert options.hidden_size
+    rate = min(RATE_UNITS / max(options.hidden_size), FASTEST)
+    calm = (options.num_layers or 1) == 1 and options.cell[0] in GATED
+    return rate if calm else min(rate, LEARNING_RATE)
 
 
 def weights(options: TextOptions, vocabulary: int) -> int:
@@ -137,6 +168,12 @@ def _fits(options: TextOptions, vocabulary: int) -> bool:
     return tied and (not options.residual or any(x == y for x, y in sizes))
 
 
+def _size(options: TextOptions, vocabulary: int) -> float:
+    """The weights that ask for tokens to learn from."""
+    table = _sizes(options, vocabulary)[-1][1] * vocabulary
+    return weights(options, vocabulary) - (table * (1 - TABLE) if vocabulary > ONE_HOT else 0)
+
+
 def _sizes(options: TextOptions, vocabulary: int) -> list[tuple[int, int]]:
     """How wide the input and the output of each layer are."""
     assert options.hidden_size and options.num_layers
@@ -153,17 +190,16 @@ def _affordable(
     vocabulary: int,
     shapes: Mapping[int, TextOptions],
     seconds: float,
-    batch: int,
-    rate: float,
+    trial: Plan[TextOptions],
     speed: Callable[[Plan[TextOptions]], float],
 ) -> tuple[TextOptions, float]:
     """The shape to take, and how many tokens it will see in the time."""
-    trial = shapes[min(shapes, key=lambda width: abs(width - 256))]
-    trial = replace(trial, dropout=trial.dropout or 0.0, weight_drop=trial.weight_drop or 0.0)
-    operations = speed(Plan(trial, batch, rate, "")) * 6 * weights(trial, vocabulary)  # a second
+    tried = shapes[min(shapes, key=lambda width: abs(width - 256))]
+    tried = replace(tried, dropout=tried.dropout or 0.0, weight_drop=tried.weight_drop or 0.0)
+    operations = speed(replace(trial, options=tried)) * 6 * weights(tried, vocabulary)  # a second
     work = operations * seconds * TRAINED
     most = min(math.sqrt(work / (6 * TOKENS_A_WEIGHT)), WEIGHTS_A_TOKEN * tokens)
-    fitting = [w for w, shape in shapes.items() if weights(shape, vocabulary) <= most]
+    fitting = [w for w, shape in shapes.items() if _size(shape, vocabulary) <= most]
     shape = shapes[max(fitting, default=min(shapes))]
     return shape, work / (6 * weights(shape, vocabulary))
 
