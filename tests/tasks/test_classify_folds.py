@@ -163,7 +163,7 @@ def test_what_cannot_be_dealt_is_told(tmp_path: Path) -> None:
     few.write_text("text,label\na,x\nb,y\n", encoding="utf-8")
     with pytest.raises(UserError, match="2 sequences are too few to score a network by others"):
         job(few, tmp_path / "other")
-    few.write_text("text,label\na,x\na,y\na,x\na,y\n", encoding="utf-8")
-    with pytest.raises(UserError, match="4 sequences are too few to score a network by others"):
+    few.write_text("text,label\nsame,x\nsame,y\nsame,x\nsame,y\n", encoding="utf-8")
+    with pytest.raises(UserError, match="all 4 sequences are alike; nothing to learn"):
         job(few, tmp_path / "other")
     assert not (tmp_path / "other").exists()

@@ -41,6 +41,14 @@ class Found:
         if self.channel is None or self.sequence is None:
             return ""
         alone, kept = f"{self.sequence:.0%}", f"{self.channel:.0%}"
+        if alone == kept:
+            what = "level and size are kept"
+            if self.scaling == "sequence":
+                what = "each sequence is scaled by itself"
+            return (
+                f"{what}: of fixed convolutions a linear model tells {kept} from the other "
+                "sequences either way, and so more surely"
+            )
         if self.scaling == "sequence":
             return (
                 f"each sequence is scaled by itself: of fixed convolutions a linear model then "
@@ -64,9 +72,9 @@ def by_itself(sequence: Vectors) -> Vectors:
 
 def find(sequences: Sequence[Vectors], targets: Ints, classes: int) -> Found:
     """The scaling under which more sequences are told from all others, by a linear model on fixed
-    convolutions; by channel if as many, for nothing is lost by it, and where every sequence is
-    scaled by itself already. `targets` are class numbers [N], or 0 and 1 [N, C] of several labels
-    at once."""
+    convolutions; if as many, that of the smaller error; by channel where every sequence is scaled
+    by itself already. `targets` are class numbers [N], or 0 and 1 [N, C] of several labels at
+    once."""
     length = max(1, sum(map(len, sequences)) // len(sequences))
     most = max(3, min(LOOKED_AT, STEPS // length))
     chosen = np.unique(np.linspace(0, len(sequences) - 1, most).astype(int))

@@ -102,6 +102,8 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
             classes = train.roles.label_columns or ()
         check_classes(name, train, classes)
         if validation and not len(check):
+            if fold is not None and len(whole) > 2 and len(set(whole.contents())) == 1:
+                raise UserError(f"{name}: all {len(whole)} sequences are alike; nothing to learn")
             raise UserError(
                 f"{name}: {len(whole)} sequences are too few to score a network by others than it "
                 "learns from; give more of each class, or --validation 0"
