@@ -25,7 +25,7 @@ from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.options import parse
 from elman.run.train import Job
-from elman.tasks.classify import kernels, ridge, scaling, stretches
+from elman.tasks.classify import kernels, planning, ridge, scaling, stretches
 from elman.tasks.classify.augmentation import Augmentation
 from elman.tasks.classify.kernels import Kernels, KernelScores, Shape, shape_of
 from elman.tasks.classify.model import Classifier
@@ -361,3 +361,29 @@ def test_options_that_do_not_fit_are_told(tmp_path: Path) -> None:
     plain = job(data, run, convolutions="0", kernels=0, members=1, folds=0)
     assert isinstance(plain.model, Classifier) and plain.model.kernels is None
     assert plain.model.members[0].front is None and plain.options.folds == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(seconds=st.floats(1, 1e4), passes=st.integers(1, 500), each=st.floats(1e-3, 100))
+def test_there_are_as_many_networks_as_the_time_has_room_for(
+    seconds: float, passes: int, each: float
+) -> None:
+    count = planning.members(seconds, passes, each)
+    assert 1 <= count <= planning.MOST_MEMBERS and planning.members(None, passes, each) == 1
+    assert count == 1 or count * passes * each <= seconds
+    assert count == planning.MOST_MEMBERS or (count + 1) * passes * each > seconds
+
+
+@pytest.mark.parametrize("steps", [7, 64, 65, 251, 1460, 1999])
+def test_long_sequences_are_brought_down_to_few_steps_and_short_ones_left(
+    steps: int, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(steps)
+    rows = [{"x": draw.normal(size=(steps, 1)).round(2).tolist(), "y": k % 2} for k in range(10)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    made = job(tmp_path / "a.jsonl", tmp_path / "run", convolutions=None, kernels=0, epochs=1)
+    strides = made.options.convolution_stride
+    left = steps
+    for stride in strides:
+        left = -(-left // stride)
+    assert len(strides) == 3 and left <= planning.STEPS and (left == steps or left > 25)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,11 +95,12 @@ def _front(options: ClassifyOptions, dataset: Labelled) -> ClassifyOptions:
                                                               for k in range(count))  # fmt: skip
     strides = _each(options.convolution_stride, count)
     if strides is None:
-        steps, found = float(np.median(dataset.lengths)), []
+        steps, found = int(np.median(dataset.lengths)), []
         for k in range(count):
             least = 2 if steps > STEPS else 1
-            found.append(max(least, int(steps / (STEPS * 2 ** (count - 1)))) if k == 0 else least)
-            steps /= found[-1]
+            first = math.ceil(steps / (STEPS * 2 ** (count - 1)))
+            found.append(least if k else max(least, first))
+            steps = math.ceil(steps / found[-1])
         strides = tuple(found)
     return replace(options, convolution_width=widths, convolution_stride=strides)
 
