@@ -17,7 +17,7 @@ from elman.estimators.estimator import Estimator
 from elman.estimators.series import TABLES, GiveBack, collection_of, form_of
 from elman.options import part
 from elman.tasks.forecast import reading
-from elman.tasks.forecast.options import Beside
+from elman.tasks.forecast.options import Beside, Likelihood
 from elman.tasks.forecast.panel import Panel
 from elman.tasks.forecast.scores import point, scores_of
 from elman.tasks.forecast.task import answers, forecasts
@@ -67,6 +67,8 @@ class Forecaster(Estimator):
     beside: Beside | None = None
     share: float | None = None
     members: int | None = None
+    smoothing: int | Sequence[int] | None = None
+    distribution: Likelihood | None = None
     loss: Literal["mse", "mae", "huber", "smape"] = "mae"
     cell: str | Sequence[str] = "lstm"
     hidden_size: int | Sequence[int] | None = None
