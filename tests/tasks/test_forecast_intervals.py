@@ -111,11 +111,11 @@ def test_no_lower_end_passes_zero_where_no_value_did() -> None:
 
 def test_bounds_are_order_statistics() -> None:
     draw = np.random.default_rng(5)
-    below, above_ = draw.normal(size=(99, 3)), draw.normal(size=(99, 3))
+    below, above_ = draw.normal(size=(100, 3)), draw.normal(size=(100, 3))
     found = bounds(below, above_, 0.1, 0.8, apart=True)
-    # Of 100 values the share asked for, the one yet to come among them.
-    assert np.array_equal(found[:, 0], np.sort(below, 0)[89])
-    assert np.array_equal(found[:, 1], np.sort(above_, 0)[79])
+    # Of 101 values the share asked for, the one yet to come among them.
+    assert np.array_equal(found[:, 0], np.sort(below, 0)[90])
+    assert np.array_equal(found[:, 1], np.sort(above_, 0)[80])
     both = bounds(below, above_, 0.1, 0.8, apart=False)
     outside = np.maximum(below, above_)
     assert len(np.unique(both)) == 1
