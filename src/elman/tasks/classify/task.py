@@ -174,12 +174,12 @@ class Classify(Task[ClassifyOptions, Labelled, Batch]):
         settled = planning.settle(dataset, options, budget.batch_size, budget.learning_rate)
         chosen, batch, passes = settled.options, settled.batch_size, settled.passes
         if chosen.members is None:
-            alone = replace(chosen, members=1)
-            each = epoch_seconds(
-                self, _model(dataset, alone), self.epoch(dataset, alone, batch, 0, 0), budget.device
-            )
-            count = planning.members(None if budget.epochs else budget.seconds, passes, each)
-            chosen = replace(chosen, members=count)
+            alone, count = replace(chosen, members=1), 1
+            if budget.epochs is None:
+                first = self.epoch(dataset, alone, batch, 0, 0)
+                each = epoch_seconds(self, _model(dataset, alone), first, budget.device)
+                count = planning.members(budget.seconds, passes, each)
+            chosen = replace(alone, members=count)
         epoch = self.epoch(dataset, chosen, batch, 0, 0)
         expected = expectation(self, _model(dataset, chosen), epoch, budget, passes)
         why = f"{planning.told(chosen)}: {expected}"
