@@ -56,6 +56,7 @@ def draw(curves: Sequence[Curve], folder: Path) -> bool:
             plain(curve.title), fontsize=9, color="black" if curve.right else "tab:red", loc="left"
         )
         panel.tick_params(labelsize=8)
+        panel.xaxis.get_major_locator().set_params(integer=True)
     for panel in panels.flat[len(curves) :]:
         panel.set_axis_off()
     for panel in panels[-1]:

@@ -49,7 +49,8 @@ def remarks(model: Classifier, dataset: Labelled, device: str, folder: Path) -> 
             lines += [
                 "![sequences with the stretches that decided](stretches.png)", "",
                 f"The ground is the darker the further the probability of the class that was read "
-                f"falls where {SHARE:.0%} of the steps around are replaced by a straight line.", "",
+                f"falls where {SHARE:.0%} of the steps around are replaced by a straight line. Of "
+                f"the values of a step {curve_pictures.CHANNELS} are drawn at most.", "",
             ]  # fmt: skip
     if pictures.draw(confusion, dataset.classes, chances.max(1), hit, folder):
         lines += ["![true classes by predicted ones, and calibration](confusion.png)", ""]
