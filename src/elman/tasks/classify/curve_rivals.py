@@ -24,12 +24,12 @@ Floats = NDArray[np.float64]
 Curves = Sequence[NDArray[Any]]
 
 BANDS: Final = (0.03, 0.1, 0.2)  # of the steps, tried for the warping
-PRODUCTS: Final = 30_000_000_000  # of numbers, spent on straight distances
+PRODUCTS: Final = 25_000_000_000  # of numbers, spent on straight distances
 CELLS: Final = 200_000_000  # of pairs of sequences of one channel, spent on warped ones
 FEWEST: Final = 50  # sequences from which a linear model is fitted
 FOLDS: Final = 4
 STRENGTHS: Final = (1.0, 16.0, 256.0)
-LINEAR_WORK: Final = 60_000_000  # sequences times numbers times classes
+LINEAR_WORK: Final = 40_000_000  # sequences times numbers times classes
 
 
 @dataclass(frozen=True)
