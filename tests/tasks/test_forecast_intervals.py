@@ -71,6 +71,11 @@ def test_of_many_forecasts_every_step_and_end_holds_its_share(quantiles: tuple[f
                     rows = other.unrest == unrest
                     below = (other.came[rows] <= found[rows][:, :, end]).mean()
                     assert below == pytest.approx(share, abs=0.05), unrest
+    # As much of every series lies within, however far it is off.
+    inside = ((found[:, :, 0] <= other.came) & (other.came <= found[:, :, -1])).mean(1)
+    each = np.array([inside[other.windows[:, 0] == k].mean() for k in which])
+    if not quantiles:
+        assert each == pytest.approx(np.full(len(which), 0.8), abs=0.15)
     # A series that is new is thought of as the mean of the others.
     new = bands.around(other.made[:1], np.array([-1]), np.ones(1), none[:1])[0, :, -1]
     width = [
