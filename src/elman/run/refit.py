@@ -12,6 +12,7 @@ from elman.run import checkpoint, folder, prepare
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
+from elman.wording import counted
 from elman.tasks.task import Calibrates, Task
 
 
@@ -40,7 +41,7 @@ def job_on_everything(run: RunFolder, say: Callable[[str], None]) -> Job | None:
         old.how, run=there.path, force=there.path.exists(), minutes=None, cycle=None,
         epochs=epochs, validation=0.0, patience=0, refit=False,
     )  # fmt: skip
-    say(f"once more on everything, {epochs} epochs: run folder {there.path}")
+    say(f"once more on everything, {counted(epochs, 'epoch')}: run folder {there.path}")
     return prepare.new(old.task.name, old.data, old.options, how, Clock(None), lambda line: None)
 
 

@@ -62,6 +62,8 @@ def course(
     lines: list[str] = []
     if verdict.first in SHARES and verdict.scores[verdict.first] == 1:
         return ["Every answer was right: only other data can tell more."]
+    if tables[tables["task"]].get("share") == 0:
+        return ["The network has no share in the answers: back-tests did not bear it out."]
     curve = [(r["step"], r["loss"]) for r in records if _is(r, "validation")]
     if len(curve) < 3:
         missing = "Too few validations" if curve else "No validation"
