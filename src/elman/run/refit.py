@@ -12,8 +12,8 @@ from elman.run import checkpoint, folder, prepare
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
-from elman.wording import counted
 from elman.tasks.task import Calibrates, Task
+from elman.wording import counted
 
 
 def place(run: Path) -> Path:
