@@ -22,7 +22,7 @@ class Ended:
     err: str
 
 
-def call(*arguments: str | Path, stdin: bytes = b"") -> Ended:
+def call(*arguments: str | Path | float, stdin: bytes = b"") -> Ended:
     """`elman ARGUMENTS`, run here; an exception that a user would see as a traceback comes out."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     code = 0
@@ -55,7 +55,7 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _as_command(arguments: tuple[str | Path, ...], stdin: bytes) -> Iterator[None]:
+def _as_command(arguments: tuple[str | Path | float, ...], stdin: bytes) -> Iterator[None]:
     old = sys.argv, sys.stdin
     sys.argv = ["elman", *map(str, arguments)]
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin))

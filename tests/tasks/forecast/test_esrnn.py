@@ -182,7 +182,7 @@ def test_a_new_series_is_smoothed_by_the_mean_shares(table: Path) -> None:
 def test_values_at_and_below_zero_are_smoothed_without_logarithms(tmp_path: Path) -> None:
     path = tmp_path / "y.csv"
     path.write_text("a,b\n" + "".join(f"{k % 4 - 2},{-3 - k % 4}\n" for k in range(80)))
-    data, network = _made(path)
+    data, _ = _made(path)
     network = make_network(
         replace(parse("forecast", SMALL | {"target": "a,b"})[0], smoothing=(4,)), data.settings,
         widths_of(data.fitted, 0),

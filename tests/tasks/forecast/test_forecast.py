@@ -19,7 +19,7 @@ import elman
 from elman.errors import UserError
 from elman.run.options import parse
 from elman.tasks import get
-from elman.tasks.forecast import naive, panel, pictures, reading
+from elman.tasks.forecast import conformal, naive, panel, pictures, reading
 from elman.tasks.forecast.model import Network, make_network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.panel import Inputs, Panel
@@ -416,7 +416,7 @@ def test_pictures_take_any_number_of_series_and_quantiles(table: Path, tmp_path:
     errors = {"network": by_step(data, data.check, made[:, :, 0])}
     assert pictures.draw(data, data.check, made, (), errors, tmp_path)
     assert (tmp_path / "forecast.png").stat().st_size > 10_000
-    assert pictures.pairs((0.1, 0.3, 0.5, 0.7, 0.9)) == [(0, 4), (1, 3)]
+    assert conformal.pairs((0.1, 0.3, 0.5, 0.7, 0.9)) == [(0, 4), (1, 3)]
 
 
 def test_words_that_are_not_used_are_warned_of(tmp_path: Path) -> None:

@@ -60,11 +60,12 @@ def test_simple_forecasts_are_right_where_they_ought_to_be(tmp_path: Path) -> No
     data = _panel(tmp_path / "n.csv", columns)
     y = data.values(data.check)
     of = [data.check[:, 0] == k for k in range(4)]
+    simple: dict[str, naive.Simple] = {str(k): v for k, v in naive.SIMPLE.items()}
     for name, right in (
         ("last-season", (0, 2)), ("drift", (1, 2)), ("last-value", (2,)), ("mean", (2,)),
         ("smoothing", (0, 1, 2, 3)),
     ):  # fmt: skip
-        made = naive.SIMPLE[name].make(data, data.check)
+        made = simple[name].make(data, data.check)
         for k in range(4):
             # Written with nine digits; the season's first states are found to as many.
             assert np.allclose(made[of[k]], y[of[k]], rtol=1e-4) == (k in right), (name, k)

@@ -99,7 +99,9 @@ def test_noise_is_worth_no_path_and_a_recursion_that_is_not_stable_stays_within_
     x = [draw.normal(size=(50, 2)) for _ in range(30)]
     noise = Sequences(x, [draw.normal(size=(50, 1)) for _ in x], np.zeros((30, 0)))
     assert not learnt(noise).worth_a_path
-    growing = Sequences(x, [1.2 ** np.arange(50)[:, None] / 9e3 for _ in x], np.zeros((30, 0)))
+    growing = Sequences(
+        x, [np.float64(1.2) ** np.arange(50.0)[:, None] / 9e3 for _ in x], np.zeros((30, 0))
+    )
     made = recursion.fit(growing, Order(1, 1, 0, 1e-8))
     long = Sequences([np.zeros((900, 2))], [], np.zeros((1, 0)))
     assert np.abs(made.told(long)[0]).max() <= made.farthest < 10

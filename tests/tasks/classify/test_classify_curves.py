@@ -23,12 +23,12 @@ from elman.data.batching import padded
 from elman.errors import UserError
 from elman.run import prepare
 from elman.run.clock import Clock
+from elman.run.job import Job
 from elman.run.options import parse
-from elman.run.train import Job
 from elman.tasks.classify import kernels, planning, ridge, scaling, stretches
 from elman.tasks.classify.augmentation import Augmentation
 from elman.tasks.classify.kernels import Kernels, KernelScores, Shape, shape_of
-from elman.tasks.classify.model import Classifier
+from elman.tasks.classify.model import Classifier, Member
 from elman.tasks.classify.scoring import MIXES, probabilities
 
 SMALL: dict[str, Any] = {
@@ -359,8 +359,10 @@ def test_options_that_do_not_fit_are_told(tmp_path: Path) -> None:
             job(tmp_path / "b.csv", run, **options)
     assert not run.exists()
     plain = job(data, run, convolutions="0", kernels=0, members=1, folds=0)
-    assert isinstance(plain.model, Classifier) and plain.model.kernels is None
-    assert plain.model.members[0].front is None and plain.options.folds == 0
+    assert isinstance(plain.model, Classifier) and plain.options.folds == 0
+    first = plain.model.members[0]
+    assert isinstance(first, Member) and first.front is None
+    assert plain.model.kernels is None
 
 
 @settings(max_examples=60, deadline=None)

@@ -20,10 +20,10 @@ from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import parse
 from elman.tasks.classify import scoring
+from elman.tasks.classify.batches import Batch
 from elman.tasks.classify.data import classes_of
 from elman.tasks.classify.model import SPREAD, Classifier, Member
 from elman.tasks.classify.scoring import probabilities
-from elman.tasks.classify.task import Batch
 
 SMALL: dict[str, Any] = {
     "hidden_size": 5, "embedding": 4, "epochs": 1, "batch_size": 8, "threads": 1, "dropout": 0.0,

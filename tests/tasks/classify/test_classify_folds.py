@@ -18,9 +18,10 @@ from elman.data.labelled.examples import Examples
 from elman.errors import UserError
 from elman.run import prepare
 from elman.run.clock import Clock
+from elman.run.job import Job
 from elman.run.options import parse
-from elman.run.train import Job
 from elman.tasks.classify import folds
+from elman.tasks.classify.batches import Batches
 from elman.tasks.classify.folds import NEVER, deal
 from elman.tasks.classify.model import Classifier
 from elman.tasks.classify.scoring import own_probabilities
@@ -104,6 +105,7 @@ def test_no_network_learns_from_its_fold_and_its_fold_is_scored_by_it_alone(
     assert dataset.trained == len(dataset.check) == 16
     for epoch in range(3):
         batches = made.task.epoch(dataset, made.options, 4, 1, epoch)
+        assert isinstance(batches, Batches)
         for k in range(len(batches)):
             batch = batches[k]
             read = len(batch.x) // 5
