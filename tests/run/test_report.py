@@ -163,8 +163,8 @@ def test_losses_that_do_not_compare_are_not_compared() -> None:
     [
         ("regress", {"feedback": True}, True),
         ("regress", {"feedback": False}, False),
-        ("forecast", {"steps_ahead": "recursive"}, True),
-        ("forecast", {"steps_ahead": "direct"}, False),
+        ("forecast", {"steps_ahead": "recursive", "share": 1.0}, True),
+        ("forecast", {"steps_ahead": "direct", "share": 1.0}, False),
     ],
 )
 def test_a_network_that_reads_its_own_values_has_losses_apart(

@@ -27,7 +27,7 @@ from elman.wording import counted
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 SHORTEST = 16  # values of a look-back that is guessed, where the series allows it
-MOST_SCORED = 20_000  # windows of the validation part, of which more are left out by a stride
+MOST_SCORED = 5_000  # windows of the validation part, of which more are left out by a stride
 
 
 def read(data: Sequence[str], options: ForecastOptions, share: float) -> Panel:
