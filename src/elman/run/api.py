@@ -96,6 +96,8 @@ def _completed(job: Job, listen: Listener) -> Run:
     final = job.task
     if isinstance(job.task, Decodes):  # as `evaluate` and `predict` search for answers
         final, job.clock.scorings = job.task.decoded(Decoding()), SEARCHED
+    if isinstance(job.task, Calibrates):
+        job.clock.scorings = SEARCHED
     log = Log(job.folder.path / folder.METRICS)
     for event in training(job):
         log.write(event)
