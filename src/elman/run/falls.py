@@ -32,8 +32,8 @@ def fallen(job: Job, at: Position, batches: int) -> float:
     clock = job.clock
     if job.how.epochs is not None or clock.seconds is None:
         return share_done(job, at, batches)
-    begun = clock.share_at(at.fall_seconds)
-    share = (clock.share - begun) / max(1 - begun, 1e-9)
+    begun, now = clock.share_at(at.fall_seconds), clock.share
+    share = (now - begun) / (1 - begun) if now < 1 else 1.0
     if at.fall:
         share = max(share, (at.epoch - at.fall_epoch + at.batch / batches) / at.fall)
     return min(1.0, share)
