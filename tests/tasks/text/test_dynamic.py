@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import Text
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,17 +26,6 @@ from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 
 few = settings(max_examples=8, deadline=None)
-
-
-class Text:
-    def __init__(self, ids: NDArray[np.int64]) -> None:
-        self.ids = ids
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def read(self, start: int, count: int) -> NDArray[np.int64]:
-        return self.ids[start : start + count]
 
 
 def model_of(symbols: int, seed: int, **more: Any) -> LanguageModel:

@@ -6,24 +6,13 @@ import importlib.util
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from in_memory import Text
 
 from elman.data.texts.vocabulary import Vocabulary, build
 from elman.tasks.text import likeness
 from elman.tasks.text.likeness import Likeness, bleu, self_bleu
 
 WORDS = ["the", "old", "king", "went", "home", "and", "saw", "a", "small", "dog", "there", "once"]
-
-
-class Text:
-    def __init__(self, ids: NDArray[np.int64]) -> None:
-        self.ids = ids
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def read(self, start: int, count: int) -> NDArray[np.int64]:
-        return self.ids[start : start + count]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import Text
 from numpy.typing import NDArray
 
 from elman.tasks.text import kneser_ney, ngram
@@ -12,19 +13,6 @@ from elman.tasks.text.kneser_ney import Discounts, KneserNey
 from elman.tasks.text.passages import Passages
 
 few = settings(max_examples=40, deadline=None)
-
-
-class Text:
-    """Ids in memory, read as a token file is."""
-
-    def __init__(self, ids: NDArray[np.int64]) -> None:
-        self.ids = ids
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def read(self, start: int, count: int) -> NDArray[np.int64]:
-        return self.ids[start : start + count]
 
 
 def discounts_of(counts: Counter[tuple[int, ...]], kind: int) -> list[float]:
