@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman import chance, metrics
-from elman.chance import Tally
 from elman.tasks.classify import curve_rivals, grams_bag
 from elman.tasks.classify.curve_rivals import Answer
 from elman.tasks.classify.grams_bag import GramsBag
-from elman.tasks.classify.scoring import scores_of, scores_of_several
+from elman.tasks.classify.scoring import scores_of, scores_of_several, tally_of
 from elman.tasks.classify.thresholds import best_set
 from elman.tasks.rivals import Rival, chosen_first
 from elman.tasks.task import Scores
@@ -77,7 +76,7 @@ def rivals(
         name = parts[0].name
         rightness[name] = float(np.mean([part.right for part in parts]))
         scores = answered_scores(answer, scored.targets)
-        found.append(Rival(name, scores, tally(answer.said, scored.targets)))
+        found.append(Rival(name, scores, tally_of(answer.said, scored.targets)))
     if not found:
         return []
     best = max(rightness, key=lambda name: rightness[name])
@@ -152,14 +151,6 @@ def first_score(said: Ints, targets: Ints) -> float:
     if targets.ndim == 1:
         return float((said == targets).mean())
     return float(2 * (said & targets).sum() / max(said.sum() + targets.sum(), 1))
-
-
-def tally(said: Ints, targets: Ints) -> Tally:
-    """Of the first score, by sequences."""
-    if targets.ndim == 1:
-        return chance.shares("sequence", said == targets, np.ones(len(targets)))
-    hits = 2.0 * (said & targets).sum(1)
-    return chance.shares("sequence", hits, (said.sum(1) + targets.sum(1)).astype(np.float64))
 
 
 def answered_scores(answer: Answer, targets: Ints) -> Scores:

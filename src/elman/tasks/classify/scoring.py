@@ -74,12 +74,12 @@ def validated(model: Classifier, dataset: Labelled, device: str) -> Validation:
         together = model.together(networks, beside)
     chances: Floats = model.chances(together).numpy()
     if model.threshold is None:
-        scores, tally = scores_of(chances, targets), tally_of(chances, targets)
+        scores, tally = scores_of(chances, targets), tally_of(chances.argmax(1), targets)
     else:
         if dataset.trained:
             model.threshold.fill_(best_threshold(chances, targets))
         told = model.answers(chances)
-        scores, tally = scores_of_several(chances, told, targets), tally_of_several(told, targets)
+        scores, tally = scores_of_several(chances, told, targets), tally_of(told, targets)
     loss = Loss(scores["nats"] * len(targets), len(targets))
     return Validation(loss, scores, by_score=dataset.folds is None, tally=tally)
 
@@ -200,15 +200,12 @@ def counted(confusion: Ints, classes: Sequence[str]) -> list[Counted]:
     return [Counted(*each) for each in zip(classes, there, said, hit, strict=True)]
 
 
-def tally_of(chances: Floats, targets: Ints) -> Tally:
-    """What the accuracy is counted from."""
-    hits = (chances.argmax(1) == targets).astype(np.float64)
-    return shares("sequence", hits, np.ones_like(hits))
-
-
-def tally_of_several(said: NDArray[np.bool_], targets: Ints) -> Tally:
-    """What the micro F1 of several labels at once is counted from."""
-    hits = 2.0 * (said & (targets > 0)).sum(1)
+def tally_of(said: Ints | NDArray[np.bool_], targets: Ints) -> Tally:
+    """What the first score is counted from: the accuracy of classes [N], or the micro F1 of several
+    labels at once [N, C]."""
+    if targets.ndim == 1:
+        return shares("sequence", (said == targets).astype(np.float64), np.ones(len(targets)))
+    hits = 2.0 * ((said > 0) & (targets > 0)).sum(1)
     return shares("sequence", hits, (said.sum(1) + targets.sum(1)).astype(np.float64))
 
 
