@@ -119,9 +119,9 @@ def _chosen(
 ) -> tuple[list[tuple[str, zipfile.ZipInfo]], list[str]]:
     """The members that are data, by name, and the names of those about it. UserError where one is
     not what data should be."""
-    names = _names(infos)
+    names = names_of(infos)
     members = sorted(
-        (name, k) for k, name in enumerate(names) if not infos[k].is_dir() and not _hidden(name)
+        (name, k) for k, name in enumerate(names) if not infos[k].is_dir() and not hidden(name)
     )
     for name, k in members:
         if told := _refused(name, infos[k]):
@@ -151,7 +151,7 @@ def _chosen(
     return [(name, infos[k]) for name, k in members], about
 
 
-def _names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
+def names_of(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
     """The names of all members, parted by /. Those not marked as UTF-8 are in the encoding of their
     maker."""
     raw = [info.filename.encode("cp437", errors="ignore") for info in infos]
@@ -167,7 +167,8 @@ def _names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
     return [name.replace("\\", "/") for name in names]
 
 
-def _hidden(name: str) -> bool:
+def hidden(name: str) -> bool:
+    """Whether a member is one that people do not see, or that a system left there."""
     return any(
         (part.startswith(".") and part != "..") or part in SYSTEMS
         for part in PurePosixPath(name).parts
@@ -180,8 +181,7 @@ def _is_about(name: str) -> bool:
 
 def _refused(name: str, info: zipfile.ZipInfo) -> str:
     """What is wrong with a member, if anything is."""
-    windows = PureWindowsPath(name)
-    if ".." in windows.parts or windows.drive or windows.root:
+    if climbs(name):
         return "is named as if it lay outside; give another archive"
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
@@ -191,6 +191,12 @@ def _refused(name: str, info: zipfile.ZipInfo) -> str:
     if PurePosixPath(name).suffix.lower() in NESTED:
         return "is an archive itself; unpack the outer one, and give its files"
     return ""
+
+
+def climbs(name: str) -> bool:
+    """Whether a member is named as if it lay outside of its archive."""
+    windows = PureWindowsPath(name)
+    return ".." in windows.parts or bool(windows.drive or windows.root)
 
 
 def _form(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Libraries that only some forms of tables need: one line where they are missing."""
+"""Libraries that only some forms of data need: one line where they are missing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from types import ModuleType
 
 from elman.errors import UserError
 
-EXTRA = "pip install 'elman[tables]'"
 
-
-def library(module: str, name: str, shown: str) -> ModuleType:
-    """A module of the extra. UserError, with how to install it, where it is missing."""
+def library(module: str, name: str, shown: str, extra: str = "tables") -> ModuleType:
+    """A module of an extra. UserError, with how to install it, where it is missing."""
     try:
         return importlib.import_module(module)
-    except ImportError:
-        raise UserError(f"{shown}: needs {name} to be read; {EXTRA}") from None
+    except (ImportError, OSError):  # OSError: a library beneath it is missing
+        raise UserError(f"{shown}: needs {name} to be read; pip install 'elman[{extra}]'") from None

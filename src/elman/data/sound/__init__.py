@@ -1,0 +1,1 @@
+"""Recordings: their samples, and where their transcripts, labels and speakers stand."""
