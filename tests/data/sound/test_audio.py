@@ -63,6 +63,27 @@ def test_a_stretch_is_a_cut_of_the_whole(form: str, subtype: str, tmp_path: Path
         assert np.abs(rest - whole.samples[begin:]).max() <= RESAMPLED
 
 
+@pytest.mark.parametrize(("form", "subtype"), LOSSLESS + LOSSY)
+def test_stretches_one_after_another_do_not_disturb_each_other(
+    form: str, subtype: str, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(11)
+    made = write(tmp_path, draw, form, subtype, least=20_000)
+    recording, lasts = Recording(made.path), len(made.frames) / made.rate
+    with audio.opened(recording) as sound:
+        assert sound.about == audio.about(recording)
+        for _ in range(6):
+            start, stop = (float(s) for s in np.sort(draw.uniform(0, lasts, 2)))
+            rate = int(draw.choice(RATES))
+            alone = audio.read(recording, start, stop, rate=rate).samples
+            again = sound.read(start, stop, rate=rate).samples
+            assert alone.shape == again.shape and np.abs(alone - again).max() <= FLOAT32
+        with pytest.raises(UserError, match="there is nothing"):
+            sound.read(lasts + 1)
+        error = np.abs(sound.read().samples - audio.read(recording).samples).max()
+        assert error <= (FLOAT32 if form == "MP3" else 0), "mpg123 rounds by where it is"
+
+
 @pytest.mark.parametrize(("form", "subtype"), [*LOSSLESS[1:2], *LOSSY[-4:], ("FLAC", "PCM_16")])
 def test_blocks_are_what_is_read(form: str, subtype: str, tmp_path: Path) -> None:
     draw = np.random.default_rng(6)

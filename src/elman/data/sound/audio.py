@@ -28,7 +28,8 @@ SLACK_S = 0.25  # by which a stretch may go on after the end: what tells of it w
 MARGIN = 512  # samples of the lower rate on each side, beyond which a resampler hears nothing
 
 __all__ = [
-    "About", "Sound", "about", "blocks", "holds_members", "members", "open_member", "read",
+    "About", "Opened", "Sound", "about", "blocks", "holds_members", "members", "open_member",
+    "opened", "read",
 ]  # fmt: skip
 
 
@@ -60,12 +61,47 @@ class Sound:
         return len(self.samples) / self.rate
 
 
+class Opened:
+    """A recording from which several stretches are read, one after another."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self.about = About(decoder.rate, decoder.channels, decoder.frames, decoder.form)
+
+    def read(
+        self, start: float = 0.0, stop: float | None = None, *, rate: int | None = None
+    ) -> Sound:
+        """A stretch, as `read` gives it."""
+        out = self.about.rate if rate is None else rate
+        pieces: list[Floats] = []
+        count = 0
+        for piece in _stretch(self._decoder, start, stop, out):
+            count += len(piece)
+            if count > MOST:
+                raise UserError(
+                    f"{self._decoder.shown}: {MOST / out / 3600:.1f} hours and more of it at "
+                    "once; give it in shorter stretches"
+                )
+            pieces.append(piece)
+        return Sound(np.concatenate(pieces), out)
+
+
+@contextmanager
+def opened(recording: Recording) -> Iterator[Opened]:
+    """A recording to be read in several stretches: it is unpacked and looked through once.
+
+    UserError as for `about`.
+    """
+    with _decoded(recording) as decoder:
+        yield Opened(decoder)
+
+
 def about(recording: Recording) -> About:
     """What the header tells, without decoding; only where it does not tell the length, all of it is
     decoded. UserError where it is no sound, is cut short as far as the header shows, or tells what
     makes no sense."""
-    with _opened(recording) as decoder:
-        return About(decoder.rate, decoder.channels, decoder.frames, decoder.form)
+    with opened(recording) as sound:
+        return sound.about
 
 
 def read(
@@ -78,19 +114,8 @@ def read(
     UserError as for `about`, where a sample in it is not a number, where it begins after the end,
     or ends more than `SLACK_S` after it, and where it is too long to be held.
     """
-    with _opened(recording) as decoder:
-        out = decoder.rate if rate is None else rate
-        pieces: list[Floats] = []
-        count = 0
-        for piece in _stretch(decoder, start, stop, out):
-            count += len(piece)
-            if count > MOST:
-                raise UserError(
-                    f"{decoder.shown}: {MOST / out / 3600:.1f} hours and more of it at once; "
-                    "give it in shorter stretches"
-                )
-            pieces.append(piece)
-        return Sound(np.concatenate(pieces), out)
+    with opened(recording) as sound:
+        return sound.read(start, stop, rate=rate)
 
 
 def blocks(
@@ -105,7 +130,7 @@ def blocks(
 
     UserError as for `read`, when the block is reached.
     """
-    with _opened(recording) as decoder:
+    with _decoded(recording) as decoder:
         out = decoder.rate if rate is None else rate
         size = max(1, _nearest(seconds * out))
         held = np.zeros(0, np.float32)
@@ -119,7 +144,7 @@ def blocks(
 
 
 @contextmanager
-def _opened(recording: Recording) -> Iterator[Decoder]:
+def _decoded(recording: Recording) -> Iterator[Decoder]:
     with open_member(recording) as stream:
         decoder = Decoder(stream, printable(recording.shown))
         try:

@@ -88,15 +88,15 @@ class Decoder:
             self._sound.close()
 
     def blocks(self, begin: int, end: int | None) -> Iterator[NDArray[np.float32]]:
-        """The frames from number `begin` up to `end`, or to the last one, [n, C] at a time; once.
+        """The frames from number `begin` up to `end`, or to the last one, [n, C] at a time.
 
-        UserError where there are fewer than the header told.
+        One such at a time; the next may begin anywhere. UserError where there are fewer than the
+        header told.
         """
         end = self.frames if end is None else min(end, self.frames)
         before = begin
-        if self._sound is None:
-            self._sound = self._open()
-        sound = self._sound
+        sound = self._open() if self._sound is None else self._sound
+        self._sound = sound if self._seeks else None
         if self._seeks:
             before = 0 if self._exact else BEFORE
             try:
