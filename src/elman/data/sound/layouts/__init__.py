@@ -1,0 +1,1 @@
+"""One file for each way in which recordings and their transcripts or labels lie together."""
