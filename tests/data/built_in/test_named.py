@@ -7,6 +7,7 @@ import hashlib
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from elman.data.built_in import named
+from elman.data.built_in.made_sound import archive
 from elman.data.built_in.named import NAMED, fetch, members
 from elman.data.source import read_bytes, resolve
 from elman.errors import UserError
@@ -93,6 +95,51 @@ def test_a_folder_that_cannot_be_made_is_told(
     monkeypatch.setenv("ELMAN_DATA", str(tmp_path / "file"))
     with pytest.raises(UserError, match="set ELMAN_DATA to another folder"):
         fetch("topics")
+
+
+def test_of_an_archive_the_recordings_are_kept_however_it_is_packed(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds = {"0_a_0.wav": b"RIFF one", "1_a_0.wav": b"RIFF two"}
+    kept = archive((f"recordings/{name}", data) for name, data in sounds.items())
+    entry = replace(NAMED["fsdd"], sha256=hashlib.sha256(kept).hexdigest())
+    monkeypatch.setitem(named.NAMED, "fsdd", entry)
+    assert entry.path is not None
+    file = tmp_path / "mirror" / entry.path
+    file.parent.mkdir(parents=True)
+
+    def pack(path: Path, changed: bytes) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("digits-26eb9aa/README.md", "of whoever packed it")
+            for name, data in reversed(sounds.items()):
+                packed.writestr(f"digits-26eb9aa/recordings/{name}", data + changed)
+
+    pack(file, b"!")
+    with pytest.raises(UserError, match=r"does not hold the recordings of fsdd.*put .* at .*\.zip"):
+        fetch("fsdd")
+    assert not list((tmp_path / "data").iterdir())
+    pack(file, b"")
+    path = fetch("fsdd")
+    assert path.name == "fsdd.zip" and path.read_bytes() == kept
+    file.unlink()
+    assert fetch("fsdd") == path, "the checked file serves without network"
+    pack(path, b"")
+    assert fetch("fsdd").read_bytes() == kept, "an archive that was put there by hand serves too"
+
+
+def test_sounds_that_were_made_are_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELMAN_DATA", str(tmp_path))
+    path = fetch("beeps")
+    assert path.name == "beeps.zip" and path.stat().st_size == NAMED["beeps"].size
+    when = path.stat().st_mtime_ns
+    monkeypatch.setattr(named, "MADE", {})
+    assert fetch("beeps") == path and path.stat().st_mtime_ns == when
+    monkeypatch.undo()
+    monkeypatch.setenv("ELMAN_DATA", str(tmp_path))
+    path.write_bytes(b"damaged")
+    assert fetch("beeps").stat().st_size == NAMED["beeps"].size
 
 
 def test_topics_is_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

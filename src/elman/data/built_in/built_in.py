@@ -100,6 +100,27 @@ def sunspots() -> bytes:
     return "\n".join(["year,sunspots", *rows]).encode() + b"\n"
 
 
+def morse() -> bytes:
+    """Morse code as sound made by code, with its text: a zip of WAV files and a table.
+
+    file_name,text,wpm,snr_db,pitch_hz
+    clips/0001.wav,CQ DE G4XYZ K,18.4,3.5,612
+    """
+    from elman.data.built_in.morse import morse
+
+    return morse()
+
+
+def beeps() -> bytes:
+    """Short sounds made by code, to be told apart: a zip with a folder a kind.
+
+    rising/0001.wav
+    """
+    from elman.data.built_in.beeps import beeps
+
+    return beeps()
+
+
 MADE: Mapping[str, Callable[[], bytes]] = {
     "topics": topics,
     "unicode": unicode,
@@ -107,4 +128,6 @@ MADE: Mapping[str, Callable[[], bytes]] = {
     "pendulum": pendulum,
     "sunspots": sunspots,
     "numbers": numbers,
+    "morse": morse,
+    "beeps": beeps,
 }

@@ -13,11 +13,15 @@ from elman.data.cache import cache_folder, replacing
 from elman.errors import UserError, unknown_name
 
 HOST = "https://raw.githubusercontent.com"
+ARCHIVES = "https://codeload.github.com"  # repositories at a commit, as zip
 
 
 @dataclass(frozen=True)
 class Named:
     """One known data set, one file. `path` is its address below the host; None means built in.
+
+    Of a set of recordings the archive of a repository is downloaded, and its WAV files alone are
+    kept, in a zip that is the same whoever packed the archive: so it has a checksum.
 
     Files that belong together have names that differ after a dot: `multi30k-val.de` and
     `multi30k-val.en`, in the order of the table, are `multi30k-val`.
@@ -29,13 +33,15 @@ class Named:
     licence: str
     sha256: str | None  # of the file as it is kept; None where it depends on the Python version
     path: str | None
+    sounds: bool = False  # a zip of WAV files, not a text
 
     @property
     def url(self) -> str | None:
         """Where it is downloaded from; `ELMAN_DATA_URL` replaces the host, for mirrors."""
         if self.path is None:
             return None
-        return f"{os.environ.get('ELMAN_DATA_URL', HOST).rstrip('/')}/{self.path}"
+        host = ARCHIVES if self.sounds else HOST
+        return f"{os.environ.get('ELMAN_DATA_URL', host).rstrip('/')}/{self.path}"
 
 
 def _multi30k(name: str, file: str, what: str, size: int, sha256: str) -> Named:
@@ -100,6 +106,42 @@ NAMED = {
             licence="Apache-2.0 (made by this package)",
             sha256="54a1d152648302b1598f71d68703a48ba92ba7252cc063519442d20e7548e1f2",
             path=None,
+        ),
+        Named(
+            name="morse",
+            summary="Morse code, sound made by code, 4 hours with noise: sound to transcribe",
+            size=229_605_206,
+            licence="Apache-2.0 (made by this package)",
+            sha256="01993072b7a64670c83fd7a4815e75e16d19ab9bfbe86f213b02bee31e4220f2",
+            path=None,
+            sounds=True,
+        ),
+        Named(
+            name="beeps",
+            summary="eight kinds of beeps, sound made by code, 480 clips: sound to classify",
+            size=8_831_274,
+            licence="Apache-2.0 (made by this package)",
+            sha256="45d18bfdb5deba112fb27368c266f944e079e84ae6f64ff78521aa72def3715d",
+            path=None,
+            sounds=True,
+        ),
+        Named(
+            name="fsdd",
+            summary="Free Spoken Digit Dataset: 3,000 digits by six speakers: sound to classify",
+            size=21_512_670,
+            licence="CC BY-SA 4.0",
+            sha256="6b42b4876f9fcc04a72f34084aee9db02640ed463c386c74657e5bb6b9812dfb",
+            path="Jakobovski/free-spoken-digit-dataset/zip/26eb9aaf76e81b692f806f9140c2d2777410d7a1",
+            sounds=True,
+        ),
+        Named(
+            name="yesno",
+            summary="60 times eight words, yes or no, told by the file's name, one speaker: sound",
+            size=5_893_542,
+            licence="none stated (of the repository: Apache-2.0)",
+            sha256="c4af018f71b2a1711ac53db88d5bca889a611e3c5020041288504125d146cc2d",
+            path="keighrim/kaldi-yesno-tutorial/zip/f4e2910de0d3b58f5f3b5cd10a8e57712c60b34a",
+            sounds=True,
         ),
         Named(
             name="tinyshakespeare",
@@ -198,21 +240,26 @@ def fetch(name: str) -> Path:
     entry = NAMED[name]
     if entry.url is None:
         return _built_in(entry)
-    path = data_folder() / f"{name}.txt{'.gz' if entry.url.endswith('.gz') else ''}"
+    ending = ".zip" if entry.sounds else ".txt.gz" if entry.url.endswith(".gz") else ".txt"
+    path = data_folder() / f"{name}{ending}"
     if _sha256(path) == entry.sha256:
         return path
     try:
         with replacing(path) as part:
-            _download(entry, entry.url, part, path)
+            if not (entry.sounds and _packed_anew(entry, path, part)):
+                _download(entry, entry.url, part, path)
     except OSError as error:
         raise _unwritable(error) from None
     return path
 
 
 def _built_in(entry: Named) -> Path:
+    # Texts differ between versions of Python; each version keeps its own file.
+    version = "" if entry.sounds else f"-{platform.python_version()}"
+    path = data_folder() / f"{entry.name}{version}{'.zip' if entry.sounds else '.txt'}"
+    if entry.sounds and _sha256(path) == entry.sha256:  # which took seconds to make
+        return path
     text = MADE[entry.name]()
-    # The text differs between versions of Python; each version keeps its own file.
-    path = data_folder() / f"{entry.name}-{platform.python_version()}.txt"
     if _sha256(path) != hashlib.sha256(text).hexdigest():
         try:
             with replacing(path) as part:
@@ -232,11 +279,27 @@ def _download(entry: Named, url: str, part: Path, path: Path) -> None:
             f"cannot download {entry.name} from {url} ({_reason(error)}); "
             f"no network? put the file at {path}, or train on a file of your own"
         ) from None
+    if entry.sounds and not _packed_anew(entry, part, part):
+        raise UserError(
+            f"the archive from {url} does not hold the recordings of {entry.name}, or other ones "
+            f"(their checksum is not the known one); put the right archive at {path}"
+        )
     if (found := _sha256(part)) != entry.sha256:
         raise UserError(
             f"{entry.name} from {url} has the sha256 {found}, not {entry.sha256}; "
             f"put the right file at {path}"
         )
+
+
+def _packed_anew(entry: Named, archive: Path, path: Path) -> bool:
+    """Whether `archive` holds the recordings of this set, which then are written to `path`."""
+    from elman.data.built_in.recordings import recordings
+
+    packed = recordings(archive, most=entry.size)
+    if packed is None or hashlib.sha256(packed).hexdigest() != entry.sha256:
+        return False
+    path.write_bytes(packed)
+    return True
 
 
 def _reason(error: OSError) -> str:
