@@ -72,9 +72,9 @@ def test_stretches_one_after_another_do_not_disturb_each_other(
     recording, lasts = Recording(made.path), len(made.frames) / made.rate
     with audio.opened(recording) as sound:
         assert sound.about == audio.about(recording)
-        for _ in range(6):
+        for _ in range(12):
             start, stop = (float(s) for s in np.sort(draw.uniform(0, lasts, 2)))
-            rate = int(draw.choice(RATES))
+            rate = int(draw.choice(RATES)) if draw.random() < 0.3 else None
             alone = audio.read(recording, start, stop, rate=rate).samples
             again = sound.read(start, stop, rate=rate).samples
             assert alone.shape == again.shape and np.abs(alone - again).max() <= FLOAT32
@@ -82,6 +82,33 @@ def test_stretches_one_after_another_do_not_disturb_each_other(
             sound.read(lasts + 1)
         error = np.abs(sound.read().samples - audio.read(recording).samples).max()
         assert error <= (FLOAT32 if form == "MP3" else 0), "mpg123 rounds by where it is"
+
+
+@pytest.mark.parametrize(("form", "subtype"), LOSSY[-3:])
+def test_any_place_of_what_depends_on_those_before(form: str, subtype: str, tmp_path: Path) -> None:
+    draw = np.random.default_rng(12)
+    made = write(tmp_path, draw, form, subtype, least=60_000, most=80_000)
+    with audio.opened(Recording(made.path)) as sound:
+        whole = sound.read().samples
+        least = np.array([0, 0, 0, len(whole) - 20_000]).repeat(8)
+        for begin in draw.integers(least, len(whole) - 100):
+            end = begin + 50
+            cut = sound.read(begin / made.rate, end / made.rate).samples
+            assert np.abs(cut - whole[begin:end]).max() <= (FLOAT32 if form == "MP3" else 0)
+
+
+def test_the_last_page_of_an_ogg_is_found_where_it_is(tmp_path: Path) -> None:
+    draw = np.random.default_rng(13)
+    path = tmp_path / "soft.ogg"
+    for _ in range(3):  # soft and even, so that a page holds more than what is decoded before
+        rate, length = int(draw.choice(RATES)), int(draw.integers(250_000, 300_000))
+        tone = np.sin(np.arange(length) * draw.uniform(0.05, 0.2)) * 0.3
+        soundfile.write(path, tone + draw.normal(0, 1e-3, length), rate, format="OGG")
+        with audio.opened(Recording(path)) as sound:
+            whole = sound.read().samples
+            for begin in draw.integers(length - 60_000, length - 100, 20):
+                cut = sound.read(begin / rate, (begin + 50) / rate).samples
+                assert np.array_equal(cut, whole[begin : begin + 50])
 
 
 @pytest.mark.parametrize(("form", "subtype"), [*LOSSLESS[1:2], *LOSSY[-4:], ("FLAC", "PCM_16")])

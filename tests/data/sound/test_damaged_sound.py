@@ -123,6 +123,24 @@ def test_a_header_that_tells_more_than_there_is(size: int, tmp_path: Path) -> No
         audio.about(Recording(path))
 
 
+def test_one_byte_too_few_is_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "cut.wav"
+    path.write_bytes(wav_bytes(bytes(900))[:-1])
+    assert "cut short: its header tells 900 bytes of samples, and there are 899" in refusal(path)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_without_its_last_page_is_cut_short(subtype: str, tmp_path: Path) -> None:
+    draw = np.random.default_rng(3)
+    data = packed(noise(draw, 60_000, 1), 16_000, "OGG", subtype)
+    pages = [at for at in range(len(data)) if data[at : at + 5] == b"OggS\0"]
+    path = tmp_path / "cut.ogg"
+    for at in [*pages[2:], *draw.integers(pages[2], len(data), 20)]:
+        path.write_bytes(data[:at])
+        assert "cut short" in refusal(path)
+    assert len(pages) > 4
+
+
 def test_nothing_is_set_aside_for_what_a_header_tells(tmp_path: Path) -> None:
     draw = np.random.default_rng(9)
     flac = bytearray(packed(noise(draw, 3_000, 1), 16_000, "FLAC", "PCM_16"))

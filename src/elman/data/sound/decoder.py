@@ -58,9 +58,10 @@ class Decoder:
         self._form = _form(start, shown)
         size = self._stream.seek(0, os.SEEK_END)
         self._noisy = self._form == "MP3"  # its library writes to standard error
+        last_page = _last_page(self._stream, size) if self._form == "OGG" else 0
         if self._form == "WAV":
             self._read_header(size)
-        elif not _whole(self._form, start, size, self._stream):
+        elif last_page is None or not _whole(self._form, start, size):
             raise UserError(f"{shown}: cut short; make it or download it again")
         sound = self._open()
         self.rate, self.channels = int(sound.samplerate), int(sound.channels)
@@ -68,6 +69,8 @@ class Decoder:
         if not self.form:
             raise _no_sound(shown, start)
         checked_form(shown, self.rate, self.channels)
+        # Within the last page libvorbis finds a place that is wrong by what was cut off at its end.
+        self._found = last_page if sound.subtype == "VORBIS" else None
         self._seeks = bool(sound.seekable())
         frames = int(sound.frames)
         if frames == 2**63 - 1:  # not told, as in a FLAC that came through a pipe
@@ -94,17 +97,16 @@ class Decoder:
         header told.
         """
         end = self.frames if end is None else min(end, self.frames)
-        before = begin
+        at = 0
         sound = self._open() if self._sound is None else self._sound
         self._sound = sound if self._seeks else None
         if self._seeks:
-            before = 0 if self._exact else BEFORE
+            at = self._start(begin)
             try:
                 with self._quiet():
-                    sound.seek(max(0, begin - before))
+                    sound.seek(at)
             except BROKEN:
                 raise UserError(f"{self.shown}: {LOST}") from None
-        at = max(0, begin - before)
         for frames in self._decoded(sound):
             wanted = frames[max(0, begin - at) : end - at]
             at += len(frames)
@@ -119,11 +121,12 @@ class Decoder:
                 f"after {at / self.rate:.3f} s: {LOST}"
             )
 
-    @property
-    def _exact(self) -> bool:
-        """Whether decoding may begin at any frame. A frame of OGG and MP3 depends on those before,
-        and libsndfile begins too late for it."""
-        return self.form not in ("OGG", "MP3")
+    def _start(self, begin: int) -> int:
+        """The frame with which to begin, so that `begin` is right. A frame of OGG and MP3 depends
+        on those before it, and libsndfile begins too late for it."""
+        if self.form not in ("OGG", "MP3"):
+            return begin
+        return max(0, (begin if self._found is None else min(begin, self._found)) - BEFORE)
 
     def _open(self) -> Any:
         self._stream.seek(0)
@@ -192,10 +195,8 @@ def _no_sound(shown: str, start: bytes) -> UserError:
     )
 
 
-def _whole(form: str, start: bytes, size: int, stream: _View) -> bool:
+def _whole(form: str, start: bytes, size: int) -> bool:
     """Whether a file is as long as it tells, as far as it tells."""
-    if form == "OGG":
-        return _ends(stream, size)
     if form == "AIFF" and len(start) >= 8:
         return int(struct.unpack(">I", start[4:8])[0]) + 8 <= size + 1
     if form == "AU" and len(start) >= 12:
@@ -212,18 +213,22 @@ def _whole(form: str, start: bytes, size: int, stream: _View) -> bool:
     return True
 
 
-def _ends(stream: _View, size: int) -> bool:
-    """Whether an OGG has its last page, which is marked as that."""
+def _last_page(stream: _View, size: int) -> int | None:
+    """The frame that the last page of an OGG begins with; None where there is no page that is
+    marked as the last."""
     stream.seek(max(0, size - 2 * PAGE))
     tail = stream.read(2 * PAGE)
-    at = tail.rfind(b"OggS\0")
-    while at >= 0:
-        table = tail[at + 27 : at + 27 + tail[at + 26]] if at + 27 <= len(tail) else b""
-        there = len(tail) - at - 27 - len(table)
-        if table and tail[at + 5] & 4 and len(table) == tail[at + 26] and sum(table) <= there:
-            return True
-        at = tail.rfind(b"OggS\0", 0, at)
-    return False
+    before, found = 0, None
+    at = tail.find(b"OggS\0")
+    while 0 <= at <= len(tail) - 27:
+        table = tail[at + 27 : at + 27 + tail[at + 26]]
+        end = at + 27 + len(table) + sum(table)
+        if len(table) == tail[at + 26] and end <= len(tail):
+            if tail[at + 5] & 4:
+                found = before
+            before = max(0, struct.unpack("<q", tail[at + 6 : at + 14])[0])
+        at = tail.find(b"OggS\0", at + 1)
+    return found
 
 
 class _View:
