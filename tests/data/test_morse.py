@@ -177,7 +177,7 @@ def test_the_set_is_an_archive_with_a_table(clips: list[Made]) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         rows = list(csv.DictReader(archive.read("metadata.csv").decode().splitlines()))
         assert [row["text"] for row in rows] == [clip.text for clip in clips[:7]]
-        assert archive.namelist() == ["metadata.csv", *(row["file_name"] for row in rows)]
+        assert archive.namelist() == [*(row["file_name"] for row in rows), "metadata.csv"]
         for row, clip in zip(rows, clips, strict=False):
             with wave.open(io.BytesIO(archive.read(row["file_name"]))) as sound:
                 assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -75,14 +75,18 @@ def morse() -> bytes:
     return packed(made(CLIPS, SEED))
 
 
-def packed(clips: Iterator[Made]) -> bytes:
-    """Clips as a zip: `metadata.csv`, and the files that it names."""
+def packed(clips: Iterable[Made]) -> bytes:
+    """Clips as a zip: the recordings, made while it is written, and `metadata.csv` at its end."""
     rows: list[tuple[str, ...]] = []
-    files = []
-    for k, clip in enumerate(clips):
-        files.append((f"clips/{k + 1:04d}.wav", wav(clip.samples)))
-        rows.append(row(files[-1][0], clip))
-    return archive([("metadata.csv", table(rows)), *files])
+
+    def members() -> Iterator[tuple[str, bytes]]:
+        for k, clip in enumerate(clips):
+            name = f"clips/{k + 1:04d}.wav"
+            rows.append(row(name, clip))
+            yield name, wav(clip.samples)
+        yield "metadata.csv", table(rows)
+
+    return archive(members())
 
 
 def row(name: str, clip: Made) -> tuple[str, ...]:

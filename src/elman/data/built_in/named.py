@@ -112,7 +112,7 @@ NAMED = {
             summary="Morse code, sound made by code, 4 hours with noise: sound to transcribe",
             size=229_605_206,
             licence="Apache-2.0 (made by this package)",
-            sha256="01993072b7a64670c83fd7a4815e75e16d19ab9bfbe86f213b02bee31e4220f2",
+            sha256="75cc97789a92c4452ce3136142475c91cd8a31c0180b7a9cf940fb114a088f6b",
             path=None,
             sounds=True,
         ),
