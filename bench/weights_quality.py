@@ -20,7 +20,7 @@ import elman
 from elman.data import source
 from elman.data.texts.vocabulary import from_json
 from elman.kernels.stream import STORAGES, Storage
-from elman.tasks.text import streaming
+from elman.tasks.text.writing import streaming
 
 
 class Quality(NamedTuple):

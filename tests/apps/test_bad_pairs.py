@@ -199,7 +199,7 @@ def test_copies_need_attention(tmp_path: Path) -> None:
 
 def test_other_models_take_no_options_of_writing(trained: Path) -> None:
     ended = call("evaluate", trained / "run", "--beam", "3")
-    check_told(ended, "--beam: for models that write sentences; the task is text")
+    check_told(ended, "--beam: of no use here; the task is text")
 
 
 # ---- Damaged runs --------------------------------------------------------------------------

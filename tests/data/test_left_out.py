@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from elman.data import pairs
 from elman.data.labelled import files as labelled_files
 from elman.data.labelled.roles import LabelRoles
-from elman.data.pairs import PairRoles
+from elman.data.pairs import reading as pairs
+from elman.data.pairs.roles import PairRoles
 from elman.data.tables.content import BadRows
 from elman.data.tags import reading as tags
 from elman.data.tags.sentence import TagRoles

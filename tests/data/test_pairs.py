@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 
 from elman.data import doctor, source
 from elman.data.labelled.tables import reader
-from elman.data.pairs import PairRoles, Pairs, open_sources, read, split
+from elman.data.pairs.pairs import Pairs
+from elman.data.pairs.reading import open_sources, read
+from elman.data.pairs.roles import PairRoles
+from elman.data.pairs.split import split
 from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions
 from elman.data.tables.table import NOTHING

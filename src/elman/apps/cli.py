@@ -26,7 +26,7 @@ from cyclopts import (
 from elman import __version__, cells, tasks
 from elman.apps import writing
 from elman.apps.console import Console, Passing, warn
-from elman.apps.flags import flags, given, number, whole
+from elman.apps.flags import flags, flags_of, given, number, whole
 from elman.apps.output import print_scores, print_table, tell_left_out
 from elman.bench.options import BenchOptions
 from elman.data.built_in.named import NAMED
@@ -36,7 +36,6 @@ from elman.errors import ElmanError, UserError
 from elman.options import make, read_toml, shown
 from elman.run.options import TrainOptions, by_own_name, parse
 from elman.tasks.adapting import Adapting
-from elman.tasks.decoding import Decoding
 
 if TYPE_CHECKING:
     from elman.run.clock import Clock
@@ -276,15 +275,24 @@ def predict(
     tell_left_out(bad)
 
 
-for _command in (evaluate, predict):
-    _command.__annotations__["decoding"] = (
-        flags(Decoding, Group("For models that write sentences", sort_key=4)) | None
-    )
-
-
 evaluate.__annotations__["adapting"] = (
-    flags(Adapting, Group("For language models", sort_key=5)) | None
+    flags(Adapting, Group("For language models", sort_key=9)) | None
 )
+
+
+@functools.cache
+def _add_decoding() -> None:
+    """Puts the options by which answers are searched for below the commands that search."""
+    kinds = {name: tasks.search_of(name) for name in tasks.names()}
+    found = flags_of(
+        [
+            (kind, Group(f"For runs of {name}", sort_key=4))
+            for name, kind in kinds.items()
+            if kind is not None
+        ]
+    )
+    for command in (evaluate, predict):
+        command.__annotations__["decoding"] = found | None
 
 
 @app.command(sort_key=5)
@@ -392,6 +400,8 @@ def main() -> None:
     try:
         if sys.argv[1:2] == ["train"]:
             _add_tasks()
+        if sys.argv[1:2] in (["evaluate"], ["predict"]):
+            _add_decoding()
         app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # so that a pipe that broke is told here
     except CycloptsError as error:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Annotated, Any, TypeVar
 
 from cyclopts import Group, Parameter, Token
@@ -20,17 +20,19 @@ T = TypeVar("T", int, float)
 LIST = "A,B,..."  # how the value of a list is shown
 
 
-def flags(kind: type[Any], panel: Group) -> type[Any]:
+def flags(kind: type[Any], panel: Group, without: Container[str] = ()) -> type[Any]:
     """A dataclass for cyclopts with the fields of `kind`, each None unless the user gives it.
 
     So whatever was given can be told from defaults, and laid over a configuration file. In the
-    help the flags stand in `panel`. Switches are off by default and have no --no- form: what a
-    file has turned on, --switch=false turns off.
+    help the flags stand in `panel`; fields named in `without` have none. Switches are off by
+    default and have no --no- form: what a file has turned on, --switch=false turns off.
     """
     hints = typing.get_type_hints(kind)
     texts = {n: text for base in reversed(kind.__mro__) for n, text in _texts(base).items()}
     fields: list[tuple[str, Any, Any]] = []
     for field in dataclasses.fields(kind):
+        if field.name in without:
+            continue
         default = _shown(field.default)
         text = texts[field.name] + (f" [default: {default}]" if default else "")
         flag_type = _flag_type(hints[field.name])
@@ -51,6 +53,22 @@ def flags(kind: type[Any], panel: Group) -> type[Any]:
     made = dataclasses.make_dataclass(f"{kind.__name__}Flags", fields, frozen=True, namespace=named)
     made.__module__ = __name__  # else it counts as one of Python's own types, without fields
     return Parameter(name="*")(made)
+
+
+def flags_of(kinds: Sequence[tuple[type[Any], Group]]) -> type[Any]:
+    """One such dataclass for several classes, each in its panel; a field that several have stands
+    with the first."""
+    made: list[type[Any]] = []
+    known = set[str]()
+    for kind, panel in kinds:
+        made.append(flags(kind, panel, known))
+        known |= {field.name for field in dataclasses.fields(kind)}
+    named = {"made_from": kinds[0][0]}
+    found = dataclasses.make_dataclass(
+        "Flags", [], bases=tuple(reversed(made)), frozen=True, namespace=named
+    )
+    found.__module__ = __name__
+    return Parameter(name="*")(found)
 
 
 @functools.cache

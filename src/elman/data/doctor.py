@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.data.labelled.examples import Examples
-from elman.data.pairs import Pairs
+from elman.data.pairs.pairs import Pairs
 from elman.data.texts.scripts import main_script, scripts
 from elman.wording import counted
 

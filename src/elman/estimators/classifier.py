@@ -17,9 +17,9 @@ from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.sequences import arrays_of, rows_of, texts_of
 from elman.estimators.targets import read_targets
+from elman.tasks.classify import reading
 from elman.tasks.classify.model import Classifier
-from elman.tasks.classify.scoring import probabilities
-from elman.tasks.classify.task import TASK
+from elman.tasks.classify.scores import probabilities
 
 
 @final
@@ -94,7 +94,7 @@ class SequenceClassifier(Estimator):
         )
         bad = BadRows(skip=False, advice="give more of it, or validation=0")
         job = self._train(
-            "classify", lambda own: TASK.dataset("X", examples, None, own, self.validation, bad)
+            "classify", lambda own: reading.dataset("X", examples, None, own, self.validation, bad)
         )
         dataset = job.dataset
         self._encoder, self._device = dataset.encoder, job.device

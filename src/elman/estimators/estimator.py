@@ -18,7 +18,6 @@ from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import parse
 from elman.run.train import train
-from elman.tasks.task import Calibrates
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -78,7 +77,7 @@ class Estimator(ABC):
             for _ in train(job):
                 pass
             self.model_ = prepare.load_model(prepare.trained(job.folder.path), job.device)
-        if isinstance(job.task, Calibrates):
+        if job.task.calibrate is not None:
             job.task.calibrate(self.model_, job.dataset, job.options, job.device)
         assert how.epochs is not None
         self.n_iter_ = how.epochs

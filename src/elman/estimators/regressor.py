@@ -16,10 +16,10 @@ from elman.data.trajectories.trajectories import LARGEST, Trajectories, Trajecto
 from elman.errors import UserError
 from elman.estimators.estimator import Estimator
 from elman.estimators.sequences import Values, arrays_of, rows_of
-from elman.tasks.regress.data import Encoded, Floats, encoded
+from elman.tasks.regress.data import Encoded, Floats
 from elman.tasks.regress.model import Regressor
-from elman.tasks.regress.scoring import errors, tell
-from elman.tasks.regress.task import TASK
+from elman.tasks.regress.reading import encoded, in_memory
+from elman.tasks.regress.scores import errors, tell
 
 Told: TypeAlias = NDArray[np.float64] | list[NDArray[np.float64]]
 
@@ -80,7 +80,7 @@ class SequenceRegressor(Estimator):
         items = trajectories.fitting(items, every_step=self.every_step_, bad=bad)
         job = self._train(
             "regress",
-            lambda own: TASK.dataset(
+            lambda own: in_memory(
                 "X", Trajectories(items, columns), None, own, self.validation, bad
             ),
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from elman import tasks
 from elman.data import handed
 from elman.data.handed import Data
 from elman.run import checkpoint, folder, prepare, refit
@@ -19,9 +20,7 @@ from elman.run.train import Progress
 from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
 from elman.run.verdict import Verdict, judged, to_record
-from elman.tasks.decoding import Decoding
 from elman.tasks.rivals import Rival
-from elman.tasks.task import Calibrates, Decodes, Keeps, losses_apart, scored
 
 __all__ = ["Evaluation", "Run", "complete", "load", "resume", "train"]
 
@@ -86,24 +85,24 @@ def complete(job: Job, listen: Listener, say: Callable[[str], None] = silent) ->
 def _completed(job: Job, listen: Listener) -> Run:
     """Train a job to its end, then score it, report it, and give its `Run`."""
     rivals: list[Rival] = []
-    dataset = scored(job.task, job.dataset)
+    dataset = job.task.scored(job.dataset)
     is_scored = bool(job.how.validation) or dataset is not job.dataset
     if is_scored:
         rivals = job.task.rivals(dataset, job.options, job.dataset)
-    if isinstance(job.task, Keeps):
-        job.task.keep(job.dataset, job.options, job.folder.path)
-        job.task.restore(job.model, job.options, job.folder.path)
+    job.task.keep(job.dataset, job.options, job.folder.path)
+    job.task.restore(job.model, job.options, job.folder.path)
     final = job.task
-    if isinstance(job.task, Decodes):  # as `evaluate` and `predict` search for answers
-        final, job.clock.scorings = job.task.decoded(Decoding()), SEARCHED
-    if isinstance(job.task, Calibrates):
+    searching = tasks.search_of(job.task.name)
+    if searching is not None and job.task.decoded is not None:  # as `evaluate` and `predict` do
+        final, job.clock.scorings = job.task.decoded(searching()), SEARCHED
+    if job.task.calibrate is not None:
         job.clock.scorings = SEARCHED
     log = Log(job.folder.path / folder.METRICS)
     for event in training(job):
         log.write(event)
         listen(event)
     run = load(job.folder.path, device=job.device)
-    if isinstance(job.task, Calibrates):
+    if job.task.calibrate is not None:
         job.task.calibrate(run.model, job.dataset, job.options, job.device)
         _, header = checkpoint.read(job.folder.weights)
         checkpoint.write(job.folder.weights, checkpoint.weights_of(run.model), header)
@@ -127,6 +126,6 @@ def _completed(job: Job, listen: Listener) -> Run:
         job.folder,
         job.task.examine(job.dataset).lines(),
         remarks,
-        losses_apart(job.task, job.options),
+        job.task.losses_apart(job.options),
     )
     return run

@@ -20,7 +20,7 @@ from elman.run.folder import RunFolder
 from elman.run.job import Job
 from elman.run.options import TrainOptions, check_refit
 from elman.tasks import naming
-from elman.tasks.task import Budget, Keeps, Starts, Task
+from elman.tasks.task import Budget, Task
 
 Say = Callable[[str], None]
 ROUNDED = 1e-6  # share up to which two numbers that were fitted count as equal
@@ -79,7 +79,7 @@ def new(
     if how.cycle is None and how.epochs is None:
         settled = dataclasses.replace(settled, cycle=plan.passes)
     torch.manual_seed(how.seed)
-    preprocessing = task.preprocessing(dataset)
+    preprocessing = dataset.preprocessing()
     model = _started(task, preprocessing, plan.options, dataset).to(device)
     stored, copies = naming.stored(data)
     tables = {
@@ -131,8 +131,7 @@ def _started(
 ) -> nn.Module:
     """A new model as training finds it."""
     model = task.build(preprocessing, options)
-    if isinstance(task, Starts):
-        task.start(model, preprocessing, options, dataset)
+    task.start(model, preprocessing, options, dataset)
     return model
 
 
@@ -152,7 +151,7 @@ def _check_longer(run: RunFolder, epochs: int | None, minutes: float | None) -> 
 def read_again(run: Trained) -> Any:
     """The data that a run was trained on. Raises UserError where it has changed since."""
     dataset = run.task.read(run.data, run.options, run.how.validation)
-    if not _alike(run.task.preprocessing(dataset), run.preprocessing):
+    if not _alike(dataset.preprocessing(), run.preprocessing):
         told = ", ".join(run.data)
         raise UserError(f"{run.folder.path}: the data has changed since the run began: {told}")
     return dataset
@@ -201,8 +200,7 @@ def load_model(run: Trained, device: str) -> nn.Module:
     checkpoint.check_weights(outline, tensors, run.folder.weights)
     model = run.task.build(run.preprocessing, run.options)
     checkpoint.load_weights(model, tensors, run.folder.weights)
-    if isinstance(run.task, Keeps):
-        run.task.restore(model, run.options, run.folder.path)
+    run.task.restore(model, run.options, run.folder.path)
     return model.to(device).eval()
 
 

@@ -12,7 +12,7 @@ from elman.run import checkpoint, folder, prepare
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
-from elman.tasks.task import Calibrates, Task
+from elman.tasks.task import Task
 from elman.wording import counted
 
 
@@ -48,7 +48,7 @@ def job_on_everything(run: RunFolder, say: Callable[[str], None]) -> Job | None:
 def keep_calibration(run: RunFolder, refit: RunFolder, task: Task[Any, Any, Any]) -> None:
     """Gives the model that was trained on everything, which has nothing to be calibrated by, what
     the run that it repeats was calibrated to."""
-    if not isinstance(task, Calibrates):
+    if task.calibrate is None:
         return
     old, _ = checkpoint.read(run.weights)
     new, header = checkpoint.read(refit.weights)

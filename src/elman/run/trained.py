@@ -9,7 +9,7 @@ from typing import Any, TextIO, get_args
 
 from torch import nn
 
-from elman import decode
+from elman import decode, tasks
 from elman.data import handed
 from elman.data.handed import Data
 from elman.data.tables.content import BadRows
@@ -20,18 +20,7 @@ from elman.run.folder import RunFolder
 from elman.run.report import advice
 from elman.run.verdict import Verdict, judged
 from elman.tasks.adapting import Adapting
-from elman.tasks.decoding import Decoding
-from elman.tasks.task import (
-    Adapts,
-    Cursor,
-    Decodes,
-    Predicts,
-    Task,
-    Writer,
-    Writes,
-    losses_apart,
-    scored,
-)
+from elman.tasks.task import Cursor, Task, Writer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +85,7 @@ class Run:
     @property
     def advice(self) -> list[str]:
         """The sentences of `verdict`, one thought in each."""
-        return advice(self.folder, losses_apart(self._trained.task, self._trained.options))
+        return advice(self.folder, self._trained.task.losses_apart(self._trained.options))
 
     @property
     def scores(self) -> dict[str, float]:
@@ -114,13 +103,13 @@ class Run:
         Other data is scored without rivals where the training data is no longer there; its
         rows that cannot be read raise UserError or, with `skip_bad_rows`, are left out and counted
         in `left_out`. `how`: beam, length_penalty and the other options of
-        `elman.tasks.decoding`, for a model that writes sentences; dynamic and dynamic_rate of
+        the task's decoding, where answers are searched for; dynamic and dynamic_rate of
         `elman.tasks.adapting`, for a language model.
         """
         own = {field.name for field in dataclasses.fields(Adapting)}
         adapting = make(Adapting, {name: how[name] for name in how.keys() & own})
         run, task = self._trained, self._decoding({n: v for n, v in how.items() if n not in own})
-        if adapting.dynamic and not isinstance(task, Adapts):
+        if adapting.dynamic and task.adapted is None:
             raise UserError(f"--dynamic: for language models; the task is {self.task}")
         bad = BadRows(skip_bad_rows)
         names = handed.items(data)
@@ -135,12 +124,12 @@ class Run:
             found = task.validate(self.model, other, run.options, self.device)
             why = f"nothing to compare with, as {error}"
             return Evaluation(Verdict(found.scores, {}), found.counted, bad, why)
-        dataset = scored(task, training) if other is None else other
+        dataset = task.scored(training) if other is None else other
         if dataset is training and not run.how.validation:
             raise UserError(f"{self.path}: kept nothing for validation; name other data")
         found = task.validate(self.model, dataset, run.options, self.device)
         scores = found.scores
-        if adapting.dynamic and isinstance(task, Adapts):
+        if adapting.dynamic and task.adapted is not None:
             scores = scores | task.adapted(
                 self.model, dataset, run.options, training, self.device, adapting
             )
@@ -157,7 +146,7 @@ class Run:
         raises UserError. `decoding` as in `evaluate`.
         """
         run, task = self._trained, self._decoding(decoding)
-        if not isinstance(task, Predicts):
+        if task.predict is None:
             raise UserError(f"{self.path}: the task {self.task} does not predict")
         task.predict(
             self.model, run.preprocessing, run.options, self.device,
@@ -224,15 +213,16 @@ class Run:
     def _decoding(self, values: Mapping[str, Any]) -> Task[Any, Any, Any]:
         """The task by these options of decoding. UserError where it has none."""
         task = self._trained.task
-        if isinstance(task, Decodes):
-            return task.decoded(make(Decoding, values))
+        kind = tasks.search_of(self.task)
+        known = () if kind is None else tuple(field.name for field in dataclasses.fields(kind))
         for name in values:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag}: for models that write sentences; the task is {self.task}")
-        return task
+            if name not in known:
+                flag = "--" + name.replace("_", "-")
+                raise UserError(f"{flag}: of no use here; the task is {self.task}")
+        return task if kind is None or task.decoded is None else task.decoded(make(kind, values))
 
     def _writer(self) -> Writer:
         run = self._trained
-        if not isinstance(run.task, Writes):
+        if run.task.writer is None:
             raise UserError(f"{self.path}: the task {self.task} does not write")
         return run.task.writer(self.model, run.preprocessing, run.options, self.device)

@@ -32,6 +32,14 @@ def options(name: str) -> type[Any]:
     return kind
 
 
+def search_of(name: str) -> type[Any] | None:
+    """The options by which a task's answers are searched for: DECODING in its options.py, loaded
+    without PyTorch; None where there is no search."""
+    module = importlib.import_module(f"{__name__}.{_known(name)}.options")
+    kind: type[Any] | None = getattr(module, "DECODING", None)
+    return kind
+
+
 def _known(name: str) -> str:
     if name not in names():
         raise unknown_name("task", name, names())

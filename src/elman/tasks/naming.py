@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 from elman.data import source
@@ -12,11 +12,6 @@ from elman.wording import counted
 def shown(data: Sequence[str]) -> str:
     """What messages call these items of data: the first, and how many more."""
     return data[0] + (f" and {len(data) - 1} more" if len(data) > 1 else "")
-
-
-def lasting(path: Path | None) -> Path | None:
-    """The same file, wherever the run is read again."""
-    return path if path is None or str(path).startswith("name:") else path.absolute()
 
 
 def stem(data: Sequence[str], otherwise: str) -> str:
@@ -40,6 +35,8 @@ def stored(data: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
     return names, copies
 
 
-def trained_on(seen: int, scored: int, what: str) -> str:
-    """A warning that so many of what is scored were trained on; empty where none were."""
-    return f"{seen:,} of {counted(scored, what)} were trained on" if seen else ""
+def trained_on(known: Iterable[Hashable], scored: Iterable[Hashable], what: str) -> str:
+    """A warning that some of what is scored was trained on, by content; empty where nothing was."""
+    learnt, there = set(known), list(scored)
+    seen = sum(content in learnt for content in there)
+    return f"{seen:,} of {counted(len(there), what)} were trained on" if seen else ""

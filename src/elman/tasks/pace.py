@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from elman.tasks.task import Budget, Epoch, Task
+from elman.tasks.task import Budget, Carry, Epoch
 from elman.wording import counted, minutes
+
+Batch = TypeVar("Batch")
+LossOf: TypeAlias = Callable[[nn.Module, Batch, Carry, str], tuple[Tensor, int, Carry]]
 
 TRIED = 12  # batches at most
 SECONDS = 1.0
 SPARE = 1.2  # the update, and machines that are busier later on
 
 
-def epoch_seconds(
-    task: Task[Any, Any, Any], model: nn.Module, epoch: Epoch[Any], device: str
-) -> float:
+def epoch_seconds(loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], device: str) -> float:
     """How long one epoch takes, by a few of its batches; the model's gradients are cleared."""
     model.to(device).train()
     steps, began, first = 0, time.perf_counter(), 0.0
     for k in range(min(len(epoch), TRIED)):
-        total, _, _ = task.loss(model, epoch[k], None, device)
+        total, _, _ = loss(model, epoch[k], None, device)
         torch.autograd.backward(total)
         model.zero_grad()
         if k == 0:  # in which memory is asked for and kernels are chosen
@@ -37,13 +39,13 @@ def epoch_seconds(
 
 
 def expectation(
-    task: Task[Any, Any, Any], model: nn.Module, epoch: Epoch[Any], budget: Budget, passes: int
+    loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], budget: Budget, passes: int
 ) -> str:
     """What is to be expected of a training, in words; `passes` as in `Plan`."""
     if budget.epochs is not None:
         return counted(budget.epochs, "epoch")
     assert budget.seconds is not None
-    each = epoch_seconds(task, model, epoch, budget.device)
+    each = epoch_seconds(loss, model, epoch, budget.device)
     fitting = budget.seconds / each
     if fitting < passes:
         return f"about {counted(max(1, round(fitting)), 'epoch')} in the time there is"

@@ -85,13 +85,25 @@ def _of_lines(roles: LabelRoles) -> LabelRoles:
 
 def alike(found: Sequence[Rows]) -> Sequence[Rows]:
     """The same tables. UserError: they cannot be answered as one."""
-    first = found[0].table
-    for other in (rows.table for rows in found):
+    check_alike([rows.table for rows in found])
+    return found
+
+
+def check_alike(found: Sequence[Table]) -> None:
+    """UserError: tables that cannot be answered as one."""
+    first = found[0]
+    for other in found:
         if (other.form, other.columns) != (first.form, first.columns):
             raise UserError(
                 f"{other.shown}: has other columns than {first.shown}; give one after the other"
             )
-    return found
+
+
+def check_new(columns: Sequence[str], opened: Table) -> None:
+    """UserError: a table that has one of these columns already."""
+    for name in columns:
+        if name in opened.columns:
+            raise UserError(f'{opened.shown}: has a column "{name}" already; rename it')
 
 
 def _stream(roles: LabelRoles, *, texts: bool) -> Rows:
@@ -118,9 +130,7 @@ def answer_rows(tables: Sequence[Rows], answers: Answers, out: TextIO, bad: BadR
     UserError: such columns exist.
     """
     first = tables[0].table
-    for name in answers.columns:
-        if name in first.columns:
-            raise UserError(f'{first.shown}: has a column "{name}" already; rename it')
+    check_new(answers.columns, first)
     contents = [reader(rows.table, rows.roles) for rows in tables]
     blank = dict.fromkeys(answers.columns, "")
     writer = Writer.of(out, first, answers.columns)

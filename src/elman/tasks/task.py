@@ -1,21 +1,11 @@
-"""What a task is: everything about a kind of sequence problem that the training loop asks for."""
+"""What a task is: a table of functions, all that the rest asks of a kind of sequence problem."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import (
-    Any,
-    ClassVar,
-    Generic,
-    Protocol,
-    TextIO,
-    TypeAlias,
-    TypeVar,
-    runtime_checkable,
-)
+from typing import Any, Generic, Protocol, TextIO, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
@@ -26,17 +16,25 @@ from elman.data.tables.content import BadRows
 from elman.metrics import Loss
 from elman.metrics import Scores as Scores
 from elman.tasks.adapting import Adapting
-from elman.tasks.decoding import Decoding
 from elman.tasks.rivals import Rival
 
+
+class Dataset(Protocol):
+    """What `read` gives, whatever else it holds."""
+
+    def preprocessing(self) -> dict[str, Any]:
+        """What turns raw input into tensors and back, as plain values."""
+
+
 Options = TypeVar("Options")
-Data = TypeVar("Data")  # what `read` gives
+Data = TypeVar("Data", bound=Dataset)
 Batch = TypeVar("Batch")
 One = TypeVar("One", covariant=True)  # one batch
 
 State: TypeAlias = list[tuple[Tensor, ...]]  # one entry a layer
 Carry: TypeAlias = State | None  # handed from one batch to the next
 Cursor: TypeAlias = decode.Cursor[State]  # a place in a text
+Kept: TypeAlias = Mapping[str, Any]  # what `preprocessing` gave, read back
 
 
 class Epoch(Protocol[One]):
@@ -97,83 +95,6 @@ class Plan(Generic[Options]):
     dataset: Any = None
 
 
-class Task(ABC, Generic[Options, Data, Batch]):
-    """A kind of sequence problem. One subclass a folder of `tasks/`: `TASK` in task.py."""
-
-    name: ClassVar[str]
-    built_in: ClassVar[tuple[str, ...]]  # data used where none is given
-
-    @abstractmethod
-    def read(self, data: Sequence[str], options: Options, validation: float) -> Data:
-        """The data set, read and checked. Raises UserError for anything wrong with it."""
-
-    @abstractmethod
-    def unseen(self, data: Sequence[str], preprocessing: Mapping[str, Any], bad: BadRows) -> Data:
-        """Other data for a trained model: all is validation, but for what `bad` leaves out."""
-
-    @abstractmethod
-    def preprocessing(self, dataset: Data) -> dict[str, Any]:
-        """What turns raw input into tensors and back, as plain values."""
-
-    @abstractmethod
-    def examine(self, dataset: Data) -> Page:
-        """What the data doctor says of the data set, for the user."""
-
-    @abstractmethod
-    def plan(self, dataset: Data, options: Options, budget: Budget) -> Plan[Options]:
-        """The options with every choice made that the user left open."""
-
-    @abstractmethod
-    def build(self, preprocessing: Mapping[str, Any], options: Options) -> nn.Module:
-        """A new model, initialised from PyTorch's global generator."""
-
-    @abstractmethod
-    def epoch(
-        self, dataset: Data, options: Options, batch_size: int, seed: int, epoch: int
-    ) -> Epoch[Batch]:
-        """The training batches of one epoch; the same for the same arguments."""
-
-    @abstractmethod
-    def loss(
-        self, model: nn.Module, batch: Batch, carry: Carry, device: str
-    ) -> tuple[Tensor, int, Carry]:
-        """The summed loss of a batch, how many predictions it sums, and the state to carry on."""
-
-    @abstractmethod
-    def validate(
-        self, model: nn.Module, dataset: Data, options: Options, device: str
-    ) -> Validation:
-        """Loss and scores over the validation part of the data."""
-
-    @abstractmethod
-    def rivals(self, dataset: Data, options: Options, training: Data) -> list[Rival]:
-        """The simple things to beat, scored on the same validation part, in seconds all together.
-
-        They learn from the training part of `training`, which may be the same data set. The first
-        is the one that the training part chose, without a look at what is scored.
-        """
-
-    def overlap(self, dataset: Data, training: Data) -> str:
-        """A warning where some of what is scored was trained on; empty where nothing was."""
-        return ""
-
-    @abstractmethod
-    def sample(
-        self, model: nn.Module, dataset: Data, options: Options, length: int, seed: int, device: str
-    ) -> str:
-        """A sample of what the model makes, for people to look at; empty where there is none."""
-
-    @abstractmethod
-    def remarks(
-        self, model: nn.Module, dataset: Data, options: Options, device: str, sample: str,
-        folder: Path,
-    ) -> list[str]:  # fmt: skip
-        """What else a report should say of the model, the data and the last sample.
-
-        Each is a line of Markdown; pictures that they show are drawn into `folder`.
-        """
-
-
 class Writer(Protocol):
     """A trained model that writes."""
 
@@ -192,102 +113,157 @@ class Writer(Protocol):
         """The symbols of a text that the model does not know."""
 
 
-@runtime_checkable
-class Writes(Protocol):
-    """What a task has, beyond `Task`, whose models write."""
-
-    def writer(
-        self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any, device: str
-    ) -> Writer: ...
+def no_warning(dataset: Any, training: Any) -> str:
+    """Nothing that is scored was trained on."""
+    return ""
 
 
-@runtime_checkable
-class Predicts(Protocol):
-    """What a task has, beyond `Task`, whose models answer row by row."""
-
-    def predict(
-        self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any, device: str,
-        data: Sequence[str], out: TextIO, bad: BadRows,
-    ) -> None:  # fmt: skip
-        """One row written to `out` for each row of `data`, in its own form where it is a table.
-
-        `-` is read as a stream. UserError as in `read`, for what is not left out by `bad`.
-        """
+def no_sample(
+    model: nn.Module, dataset: Any, options: Any, length: int, seed: int, device: str
+) -> str:
+    """Nothing to look at."""
+    return ""
 
 
-@runtime_checkable
-class Starts(Protocol):
-    """What a task has, beyond `Task`, whose models may start from weights that are not trained."""
-
-    def start(
-        self, model: nn.Module, preprocessing: Mapping[str, Any], options: Any, dataset: Any
-    ) -> None:
-        """Puts them into a new model, one that no checkpoint will be loaded into."""
+def no_remarks(
+    model: nn.Module, dataset: Any, options: Any, device: str, sample: str, folder: Path
+) -> list[str]:
+    """Nothing more to say."""
+    return []
 
 
-@runtime_checkable
-class HoldsOut(Protocol):
-    """What a task has, beyond `Task`, that can keep a part of the data from every choice."""
-
-    def held_out(self, dataset: Any) -> Any | None:
-        """The data set with the part held out in place of its validation part; None without one."""
+def no_start(model: nn.Module, kept: Kept, options: Any, dataset: Any) -> None:
+    """Weights start at random."""
 
 
-@runtime_checkable
-class Decodes(Protocol):
-    """What a task has, beyond `Task`, whose models answer with sentences that are searched for."""
-
-    def decoded(self, how: Decoding) -> Task[Any, Any, Any]:
-        """The task, so that it validates and predicts by this decoding."""
+def nothing_held_out(dataset: Any) -> None:
+    """The validation part is what final scores are of."""
 
 
-@runtime_checkable
-class Adapts(Protocol):
-    """What a task has, beyond `Task`, whose models can go on learning while they are scored."""
-
-    def adapted(
-        self, model: nn.Module, dataset: Any, options: Any, training: Any, device: str,
-        how: Adapting,
-    ) -> Scores:  # fmt: skip
-        """The further scores of a copy of the model that adapts; the model stays as it is."""
+def losses_alike(options: Any) -> str:
+    """The losses of training and validation are of the same kind."""
+    return ""
 
 
-@runtime_checkable
-class Keeps(Protocol):
-    """What a task has, beyond `Task`, whose runs keep more than weights."""
-
-    def keep(self, dataset: Any, options: Any, folder: Path) -> None:
-        """Writes it into the run folder before training, unless it is there already."""
-
-    def restore(self, model: nn.Module, options: Any, folder: Path) -> None:
-        """Gives it to a model of the run. UserError where it is missing or damaged."""
+def nothing_kept(dataset: Any, options: Any, folder: Path) -> None:
+    """The run folder holds weights alone."""
 
 
-@runtime_checkable
-class Calibrates(Protocol):
-    """What a task has, beyond `Task`, whose models say how sure they are."""
-
-    calibration: ClassVar[str]
-    """What the names of the tensors begin with that are set by it, and by nothing else."""
-
-    def calibrate(self, model: nn.Module, dataset: Any, options: Any, device: str) -> None:
-        """Sets them in a trained model, by the validation part where there is one."""
+def nothing_restored(model: nn.Module, options: Any, folder: Path) -> None:
+    """Weights are all that a model needs."""
 
 
-@runtime_checkable
-class TrainsOtherwise(Protocol):
-    """What a task has, beyond `Task`, whose training loss may not be of what is validated."""
+@dataclass(frozen=True)
+class Task(Generic[Options, Data, Batch]):
+    """A kind of sequence problem, as a table of what it does: `TASK` in the task.py of its folder.
 
-    def losses_apart(self, options: Any) -> str:
-        """Why training and validation loss do not compare; empty where they do."""
+    What has a default is for some tasks only; None is what a task cannot do. Functions are given
+    `kept`, the preprocessing of a trained model, and raise UserError for damage in it, and for
+    whatever is wrong with the user's data.
+    """
 
+    name: str
 
-def losses_apart(task: Task[Any, Any, Any], options: Any) -> str:
-    """Why the losses of training and validation do not compare; empty where they do."""
-    return task.losses_apart(options) if isinstance(task, TrainsOtherwise) else ""
+    built_in: tuple[str, ...]
+    """The data that is used where none is given."""
 
+    # ---- The data
 
-def scored(task: Task[Any, Data, Any], dataset: Data) -> Data:
-    """The data set whose validation part the final scores of a run are of."""
-    found: Data | None = task.held_out(dataset) if isinstance(task, HoldsOut) else None
-    return dataset if found is None else found
+    read: Callable[[Sequence[str], Options, float], Data]
+    """`(data, options, validation)`: the data set, read and checked; so much of it validates."""
+
+    unseen: Callable[[Sequence[str], Kept, BadRows], Data]
+    """`(data, kept, bad)`: other data for a trained model; all is validation, but for what `bad`
+    leaves out."""
+
+    examine: Callable[[Data], Page]
+    """What the data doctor says of it, for the user."""
+
+    # ---- The training
+
+    plan: Callable[[Data, Options, Budget], Plan[Options]]
+    """The options with every choice made that the user left open."""
+
+    build: Callable[[Kept, Options], nn.Module]
+    """A new model, initialised from PyTorch's global generator."""
+
+    epoch: Callable[[Data, Options, int, int, int], Epoch[Batch]]
+    """`(dataset, options, batch_size, seed, epoch)`: the training batches of one epoch, the same
+    for the same arguments."""
+
+    loss: Callable[[nn.Module, Batch, Carry, str], tuple[Tensor, int, Carry]]
+    """`(model, batch, carry, device)`: the summed loss of a batch, how many predictions it sums,
+    and the state to carry on."""
+
+    # ---- The scores
+
+    validate: Callable[[nn.Module, Data, Options, str], Validation]
+    """`(model, dataset, options, device)`: loss and scores over the validation part."""
+
+    rivals: Callable[[Data, Options, Data], list[Rival]]
+    """`(dataset, options, training)`: the simple things to beat, scored on the same part, in
+    seconds all together. They learn from the training part of `training`, which may be the same
+    data set. The first is the one that the training part chose, without a look at what is scored.
+    """
+
+    overlap: Callable[[Data, Data], str] = no_warning
+    """`(dataset, training)`: a warning where some of what is scored was trained on."""
+
+    held_out: Callable[[Data], Data | None] = nothing_held_out
+    """The data set with a part that is kept from every choice in place of its validation part."""
+
+    losses_apart: Callable[[Options], str] = losses_alike
+    """Why training and validation loss do not compare; empty where they do."""
+
+    # ---- The report
+
+    sample: Callable[[nn.Module, Data, Options, int, int, str], str] = no_sample
+    """`(model, dataset, options, length, seed, device)`: some of what the model makes."""
+
+    remarks: Callable[[nn.Module, Data, Options, str, str, Path], list[str]] = no_remarks
+    """`(model, dataset, options, device, sample, folder)`: what else a report should say, lines of
+    Markdown; pictures that they show are drawn into `folder`."""
+
+    # ---- A trained model at work
+
+    predict: (
+        Callable[[nn.Module, Kept, Options, str, Sequence[str], TextIO, BadRows], None] | None
+    ) = None
+    """`(model, kept, options, device, data, out, bad)`: one row written to `out` for each row of
+    `data`, in its own form where it is a table; `-` is read as a stream."""
+
+    writer: Callable[[nn.Module, Kept, Options, str], Writer] | None = None
+    """`(model, kept, options, device)`: the model as one that writes."""
+
+    decoded: Callable[[Any], Task[Options, Data, Batch]] | None = None
+    """`(how)`: the task, so that it validates and predicts by `DECODING` of its options.py, those
+    options of `elman evaluate` and `elman predict` by which answers are searched for."""
+
+    adapted: Callable[[nn.Module, Data, Options, Data, str, Adapting], Scores] | None = None
+    """`(model, dataset, options, training, device, how)`: further scores, of a copy of the model
+    that goes on learning while it is scored."""
+
+    # ---- What a run keeps beside trained weights
+
+    start: Callable[[nn.Module, Kept, Options, Data], None] = no_start
+    """`(model, kept, options, dataset)`: puts weights that are not trained into a new model, one
+    that no checkpoint will be loaded into."""
+
+    calibrate: Callable[[nn.Module, Data, Options, str], None] | None = None
+    """`(model, dataset, options, device)`: sets in a trained model how sure it is, by the
+    validation part where there is one."""
+
+    calibration: str = ""
+    """What the names of the tensors begin with that `calibrate` sets, and nothing else."""
+
+    keep: Callable[[Data, Options, Path], None] = nothing_kept
+    """`(dataset, options, folder)`: writes what is no weight into the run folder before training,
+    unless it is there already."""
+
+    restore: Callable[[nn.Module, Options, Path], None] = nothing_restored
+    """`(model, options, folder)`: gives it to a model of the run."""
+
+    def scored(self, dataset: Data) -> Data:
+        """The data set whose validation part the final scores of a run are of."""
+        found = self.held_out(dataset)
+        return dataset if found is None else found

@@ -25,11 +25,11 @@ import elman
 from elman.errors import UserError
 from elman.run import prepare
 from elman.run.clock import Clock
-from elman.tasks.classify import bag as bags
-from elman.tasks.classify import grams_bag
-from elman.tasks.classify.bag import Bag, BagScores, Kind
 from elman.tasks.classify.model import Classifier
-from elman.tasks.classify.scoring import own_probabilities, probabilities
+from elman.tasks.classify.scores import own_probabilities, probabilities
+from elman.tasks.classify.words import bag as bags
+from elman.tasks.classify.words import grams_bag
+from elman.tasks.classify.words.bag import Bag, BagScores, Kind
 
 S, C = 6, 3  # symbols and classes
 KINDS: tuple[Kind, ...] = ("tokens", "pairs")
@@ -144,7 +144,7 @@ def test_what_is_counted_is_of_the_training_part_alone_and_is_kept(tmp_path: Pat
 )  # fmt: skip
 def test_damaged_counts_are_told(change: Mapping[str, Any], tmp_path: Path) -> None:
     made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", folds=0, bag="pairs")
-    kept = made.task.preprocessing(made.dataset)
+    kept = made.dataset.preprocessing()
     with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
         made.task.build(kept | {"bag": [kept["bag"][0] | change]}, made.options)
     with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
@@ -224,7 +224,7 @@ def test_what_is_learnt_of_ngrams_is_of_the_other_texts_alone_and_is_kept(
 
 def test_damaged_ngrams_are_told(tmp_path: Path) -> None:
     made = job(reviews(tmp_path / "a.csv"), tmp_path / "run", folds=0)
-    kept = made.task.preprocessing(made.dataset)
+    kept = made.dataset.preprocessing()
     for change in ({"keys": [2, 1]}, {"weights": None}, {"kind": 7}, {"several": True}):
         with pytest.raises(UserError, match=r"preprocessing\.json: damaged"):
             made.task.build(kept | {"bag": [kept["bag"][0] | change]}, made.options)

@@ -25,11 +25,12 @@ from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import parse
-from elman.tasks.classify import kernels, planning, ridge, scaling, stretches
-from elman.tasks.classify.augmentation import Augmentation
-from elman.tasks.classify.kernels import Kernels, KernelScores, Shape, shape_of
+from elman.tasks.classify import plan
+from elman.tasks.classify.curves import kernels, ridge, scaling, stretches
+from elman.tasks.classify.curves.augmentation import Augmentation
+from elman.tasks.classify.curves.kernels import Kernels, KernelScores, Shape, shape_of
 from elman.tasks.classify.model import Classifier, Member
-from elman.tasks.classify.scoring import MIXES, probabilities
+from elman.tasks.classify.scores import MIXES, probabilities
 
 SMALL: dict[str, Any] = {
     "hidden_size": 3, "convolutions": "4,3", "kernels": 400, "epochs": 2, "threads": 1,
@@ -370,10 +371,10 @@ def test_options_that_do_not_fit_are_told(tmp_path: Path) -> None:
 def test_there_are_as_many_networks_as_the_time_has_room_for(
     seconds: float, passes: int, each: float
 ) -> None:
-    count = planning.members(seconds, passes, each)
-    assert 1 <= count <= planning.MOST_MEMBERS and planning.members(None, passes, each) == 1
+    count = plan.members(seconds, passes, each)
+    assert 1 <= count <= plan.MOST_MEMBERS and plan.members(None, passes, each) == 1
     assert count == 1 or count * passes * each <= seconds
-    assert count == planning.MOST_MEMBERS or (count + 1) * passes * each > seconds
+    assert count == plan.MOST_MEMBERS or (count + 1) * passes * each > seconds
 
 
 @pytest.mark.parametrize("steps", [7, 64, 65, 251, 1460, 1999])
@@ -388,4 +389,4 @@ def test_long_sequences_are_brought_down_to_few_steps_and_short_ones_left(
     left = steps
     for stride in strides:
         left = -(-left // stride)
-    assert len(strides) == 3 and left <= planning.STEPS and (left == steps or left > 25)
+    assert len(strides) == 3 and left <= plan.STEPS and (left == steps or left > 25)

@@ -4,81 +4,23 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from elman.data.labelled.examples import Examples
 from elman.errors import UserError
 from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import parse
-from elman.tasks.classify import folds
-from elman.tasks.classify.batches import Batches
-from elman.tasks.classify.folds import NEVER, deal
 from elman.tasks.classify.model import Classifier
-from elman.tasks.classify.scoring import own_probabilities
+from elman.tasks.classify.scores import own_probabilities
+from elman.tasks.classify.training import Batches
 
 SMALL: dict[str, Any] = {"hidden_size": 3, "epochs": 1, "threads": 1, "batch_size": 4}
-
-
-def texts(pairs: list[tuple[str, str]]) -> Examples:
-    return Examples(
-        texts=[text for text, _ in pairs], labels=[label for _, label in pairs],
-        where=[str(k) for k in range(len(pairs))],
-    )  # fmt: skip
-
-
-PAIRS = st.lists(st.tuples(st.sampled_from("abcdefghijkl"), st.sampled_from("xyz")), min_size=1)
-
-
-@settings(max_examples=100, deadline=None)
-@given(pairs=PAIRS, count=st.integers(2, 6), seed=st.integers(0, 9))
-def test_what_is_scored_can_be_learnt_from_the_other_folds(
-    pairs: list[tuple[str, str]], count: int, seed: int
-) -> None:
-    fold = deal(texts(pairs), count)
-    used = sorted(set(fold.tolist()) - {NEVER})
-    assert used == list(range(len(used))) and len(used) != 1 and len(used) <= count
-    for k in used:
-        learnt = {label for (_, label), own in zip(pairs, fold, strict=True) if own != k}
-        assert {label for _, label in pairs} == learnt
-    where: dict[str, set[int]] = {}
-    for (text, _), own in zip(pairs, fold.tolist(), strict=True):
-        where.setdefault(text, set()).add(own)
-    assert all(len(found) == 1 for found in where.values()), "equal sequences are in one fold"
-    order = random.Random(seed).sample(range(len(pairs)), len(pairs))
-    again = deal(texts([pairs[k] for k in order]), count)
-    assert Counter(zip(map(tuple, pairs), fold.tolist(), strict=True)) == Counter(
-        zip([tuple(pairs[k]) for k in order], again.tolist(), strict=True)
-    ), "however the rows are sorted"
-
-
-@settings(max_examples=50, deadline=None)
-@given(sizes=st.lists(st.integers(2, 12), min_size=2, max_size=4), count=st.integers(2, 6))
-def test_labels_are_spread_evenly(sizes: list[int], count: int) -> None:
-    pairs = [(f"{c} {k}", str(c)) for c, size in enumerate(sizes) for k in range(size)]
-    fold = deal(texts(pairs), count)
-    assert NEVER not in fold
-    for c in range(len(sizes)):
-        own = [int(f) for (_, label), f in zip(pairs, fold, strict=True) if label == str(c)]
-        each = Counter(own)
-        assert max(each.values()) - min(each[f] for f in range(max(fold) + 1)) <= 1
-    everything = Counter(fold.tolist())
-    assert max(everything.values()) - min(everything.values()) <= len(sizes)
-
-
-def test_folds_are_for_few_and_can_be_asked_for_or_switched_off() -> None:
-    assert [folds.wanted(n, 0.1, None) for n in (10, 299, 300)] == [5, 5, 0]
-    assert folds.wanted(1000, 0.1, 3) == 3 and folds.wanted(10, 0.1, 0) == 0
-    assert folds.wanted(10, 0.0, None) == folds.wanted(10, 0.0, 4) == 0, "nothing is validated"
 
 
 def curves(path: Path, count: int = 16, extra: str = "") -> Path:

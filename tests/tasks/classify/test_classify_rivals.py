@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from elman.tasks.classify import curve_rivals, neighbours
-from elman.tasks.classify.curve_rivals import candidates, trusted
-from elman.tasks.classify.rivals import GUESS, Cut, Items, first_score, rivals
+from elman.tasks.classify.curves import neighbours
+from elman.tasks.classify.curves import rivals as curve_rivals
+from elman.tasks.classify.curves.rivals import candidates, trusted
+from elman.tasks.classify.rivals import GUESS, Cut, Items, first_score, learnt
 
 Ints = NDArray[np.int64]
 SIZES = st.tuples(
@@ -123,7 +124,7 @@ def whole(training: Items, scored: Items) -> list[Cut]:
 
 def test_curves_are_told_by_their_neighbours_and_by_a_linear_model() -> None:
     training, scored = Items(*waves(60, 0)), Items(*waves(30, 1))
-    found = rivals(training, scored, whole(training, scored), ("a", "b"))
+    found = learnt(training, scored, whole(training, scored), ("a", "b"))
     kinds = [rival.name.split(",")[0] for rival in found]
     assert {*kinds} == {
         "the nearest sequence", "a linear model on the steps", 'always "a"', GUESS
@@ -151,9 +152,9 @@ def test_what_is_scored_does_not_choose_the_first(kind: str) -> None:
     make = texts if kind == "texts" else (lambda n, seed: Items(*waves(n, seed, 3)))
     training, scored = make(60, 0), make(30, 1)
     names = ("a", "b", "c")
-    found = rivals(training, scored, whole(training, scored), names)
+    found = learnt(training, scored, whole(training, scored), names)
     turned = Items(scored.sequences, (scored.targets + 1) % 3)
-    other = rivals(training, turned, whole(training, turned), names)
+    other = learnt(training, turned, whole(training, turned), names)
     assert [r.name for r in other] == [r.name for r in found]
     assert found[0].scores["accuracy"] > 0.9 > 0.1 > other[0].scores["accuracy"]
 
@@ -170,13 +171,13 @@ def test_each_fold_is_answered_by_what_learnt_from_the_others(kind: str) -> None
     items = Items(items.sequences, (items.targets + (fold == 1)) % 3)
     cuts = [Cut(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
     names = ("a", "b", "c")
-    by_folds = {kind_of(r.name): r for r in rivals(items, items, cuts, names) if not r.guess}
+    by_folds = {kind_of(r.name): r for r in learnt(items, items, cuts, names) if not r.guess}
     first = "a linear model on words and letters" if kind == "texts" else "the nearest sequence"
     tally = by_folds[first].tally
     assert tally is not None and tally.sums[10:20, 0].sum() <= 2
     for cut in cuts:
         part = items.pick(cut.scored)
-        alone = rivals(items, part, [Cut(cut.learnt, np.arange(10))], names)
+        alone = learnt(items, part, [Cut(cut.learnt, np.arange(10))], names)
         for rival in alone[:-1]:
             own = by_folds.get(kind_of(rival.name))
             if own is not None and own.tally is not None and rival.tally is not None:
@@ -186,7 +187,7 @@ def test_each_fold_is_answered_by_what_learnt_from_the_others(kind: str) -> None
 def test_several_labels_at_once_have_rivals_of_their_own() -> None:
     items = texts(60, 0)
     sets = np.stack([items.targets == 0, items.targets <= 1, items.targets >= 0], 1).astype(int)
-    found = rivals(
+    found = learnt(
         Items(items.sequences[:40], sets[:40]), Items(items.sequences[40:], sets[40:]),
         [Cut(np.arange(40), np.arange(20))], ("a", "b", "c"),
     )  # fmt: skip
@@ -195,7 +196,7 @@ def test_several_labels_at_once_have_rivals_of_their_own() -> None:
     assert next(iter(found[0].scores)) == "micro_f1" and found[0].scores["micro_f1"] > 0.95
     curves, y = waves(60, 0, 3)
     sets = np.stack([y == 0, y <= 1], 1).astype(int)
-    of_curves = rivals(Items(curves[:40], sets[:40]), Items(curves[40:], sets[40:]),
+    of_curves = learnt(Items(curves[:40], sets[:40]), Items(curves[40:], sets[40:]),
                        [Cut(np.arange(40), np.arange(20))], ("a", "b"))  # fmt: skip
     assert of_curves[0].scores["micro_f1"] > 0.8
     for rival in [*found, *of_curves]:
@@ -214,7 +215,7 @@ def test_several_labels_at_once_have_rivals_of_their_own() -> None:
 )
 def test_curves_without_shape_have_rivals_too(curves: Sequence[NDArray[Any]]) -> None:
     items = Items(curves, np.arange(8) % 2)
-    found = rivals(items, items, whole(items, items), ("a", "b"))
+    found = learnt(items, items, whole(items, items), ("a", "b"))
     assert len(found) >= 3
     assert all(np.isfinite(score) for rival in found for score in rival.scores.values())
 

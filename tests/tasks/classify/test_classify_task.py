@@ -19,11 +19,11 @@ from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import parse
-from elman.tasks.classify import scoring
-from elman.tasks.classify.batches import Batch
-from elman.tasks.classify.data import classes_of
+from elman.tasks.classify import scores
 from elman.tasks.classify.model import SPREAD, Classifier, Member
-from elman.tasks.classify.scoring import probabilities
+from elman.tasks.classify.reading import classes_of
+from elman.tasks.classify.scores import probabilities
+from elman.tasks.classify.training import Batch
 
 SMALL: dict[str, Any] = {
     "hidden_size": 5, "embedding": 4, "epochs": 1, "batch_size": 8, "threads": 1, "dropout": 0.0,
@@ -77,7 +77,7 @@ def test_probabilities_do_not_depend_on_who_is_scored_beside(
         for x, text in zip(inputs, texts, strict=True)
     ])  # fmt: skip
     assert np.abs(alone - together).max() < 1e-6
-    monkeypatch.setattr(scoring, "SCORED_STEPS", 20)  # whatever fits memory at once
+    monkeypatch.setattr(scores, "SCORED_STEPS", 20)  # whatever fits memory at once
     turned = probabilities(model, inputs[::-1], "cpu", texts=texts[::-1])[::-1]
     assert np.abs(turned - together).max() < 1e-6
 

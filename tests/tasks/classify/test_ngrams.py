@@ -20,9 +20,10 @@ from sklearn.pipeline import FeatureUnion
 from sklearn.svm import LinearSVC
 
 from elman.data.built_in.built_in import unicode
-from elman.tasks.classify import grams_bag, linear, ngrams
-from elman.tasks.classify.bag import Bag
-from elman.tasks.classify.linear import DenseRows, SparseRows
+from elman.tasks.classify import linear
+from elman.tasks.classify.linear import DenseRows, Sparse, SparseRows
+from elman.tasks.classify.words import grams_bag, ngrams
+from elman.tasks.classify.words.bag import Bag
 
 TEXTS = st.lists(st.text("ab1 _'.\n愛é́", max_size=20), min_size=1, max_size=8)
 
@@ -110,7 +111,7 @@ def test_sparse_rows_are_multiplied_like_dense_ones(n: int, f: int, c: int, seed
     dense = (draw.random((n, f)) * (draw.random((n, f)) < 0.5)).astype(np.float32)
     rows, columns = np.nonzero(dense)
     starts = np.searchsorted(rows, np.arange(n + 1))
-    sparse = SparseRows(ngrams.Sparse(starts, columns, dense[rows, columns], f))
+    sparse = SparseRows(Sparse(starts, columns, dense[rows, columns], f))
     whole = DenseRows(torch.from_numpy(dense))
     weights, errors = torch.randn(f, c), torch.randn(n, c)
     assert (sparse.times(weights) - whole.times(weights)).abs().max() < 1e-5

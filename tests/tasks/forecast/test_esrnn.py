@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.run.options import parse
-from elman.tasks.forecast import esrnn, reading
-from elman.tasks.forecast.esrnn import SmoothedNetwork, beginning, smoothed
-from elman.tasks.forecast.mixture import forecasts, widths_of
-from elman.tasks.forecast.model import make_network
-from elman.tasks.forecast.panel import Panel
+from elman.tasks.forecast import reading
+from elman.tasks.forecast.data import Panel
+from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.model import make_network, widths_of
+from elman.tasks.forecast.networks import seasons
+from elman.tasks.forecast.networks.esrnn import SmoothedNetwork, ahead, beginning, smoothed
+from elman.tasks.forecast.training import drawn
 
 SMALL: dict[str, Any] = {
     "hidden_size": 5, "look_back": 24, "horizon": 7, "season": 4, "smoothing": "4,6",
@@ -70,7 +72,7 @@ def test_a_level_and_seasons_that_never_change_are_found_at_once() -> None:
 
 def test_the_season_ahead_is_the_last_one_known_and_comes_again() -> None:
     season = torch.arange(20.0)[None]  # of 15 steps and a season of 5
-    found = esrnn.ahead(season, 13, 2, 12)
+    found = ahead(season, 13, 2, 12)
     assert found[0, 0].tolist() == [14, 15, 16, 17, 18] * 2 + [14, 15]
     assert found[0, 1].tolist() == [15, 16, 17, 18, 19] * 2 + [15, 16]
 
@@ -192,17 +194,17 @@ def test_values_at_and_below_zero_are_smoothed_without_logarithms(tmp_path: Path
 
 
 def test_seasons_that_do_not_fit_are_left_out() -> None:
-    assert esrnn.usual(24, 600) == (24, 168) and esrnn.usual(24, 500) == (24,)
-    assert esrnn.usual(12, 90) == (12,) and esrnn.usual(12, 40) == esrnn.usual(1, 90) == (1,)
-    assert esrnn.fitting((24, 168), 200) == (24,) and esrnn.fitting((1,), 200) == ()
+    assert seasons.usual(24, 600) == (24, 168) and seasons.usual(24, 500) == (24,)
+    assert seasons.usual(12, 90) == (12,) and seasons.usual(12, 40) == seasons.usual(1, 90) == (1,)
+    assert seasons.fitting((24, 168), 200) == (24,) and seasons.fitting((1,), 200) == ()
 
 
 def test_an_epoch_draws_windows_of_every_series() -> None:
     counts = [1, 15, 100]
     parts = [np.stack([np.full(n, k), np.arange(n)], 1) for k, n in enumerate(counts)]
     windows: NDArray[np.int64] = np.concatenate(parts).astype(np.int64)
-    chosen = esrnn.drawn(windows, 40, np.random.default_rng(1))
+    chosen = drawn(windows, 40, np.random.default_rng(1))
     assert np.bincount(windows[chosen, 0]).tolist() == [1, 1, 5]
     assert len(set(chosen.tolist())) == 7
-    again = esrnn.drawn(windows, 40, np.random.default_rng(2))
+    again = drawn(windows, 40, np.random.default_rng(2))
     assert chosen.tolist() != again.tolist()

@@ -19,12 +19,16 @@ import elman
 from elman.errors import UserError
 from elman.run.options import parse
 from elman.tasks import get
-from elman.tasks.forecast import conformal, naive, panel, pictures, reading
-from elman.tasks.forecast.model import Network, make_network
+from elman.tasks.forecast import pictures, reading
+from elman.tasks.forecast.data import Batch, Inputs, Panel
+from elman.tasks.forecast.intervals import conformal
+from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.model import make_network, widths_of
+from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import ForecastOptions
-from elman.tasks.forecast.panel import Inputs, Panel
 from elman.tasks.forecast.scores import by_step, mape_by_step, mase_scales, scores_of
-from elman.tasks.forecast.task import TASK, Forecast, forecasts, widths_of
+from elman.tasks.forecast.simple import naive
+from elman.tasks.forecast.task import TASK
 
 SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
 
@@ -145,7 +149,7 @@ def test_recursive_forecasts_are_steps_repeated(table: Path) -> None:
     kind: dict[str, Any] = {"steps_ahead": "recursive", "target": "a,b"}
     data = _read(table, **kind)
     network = _network(data, **kind).double()
-    batch = panel.Batch(*(p.double() if p.is_floating_point() else p
+    batch = Batch(*(p.double() if p.is_floating_point() else p
                           for p in data.batch(data.check)))  # fmt: skip
     inputs, L = batch.inputs, data.settings.look_back
     made = network(inputs)
@@ -499,5 +503,5 @@ def test_short_series_are_left_out_if_asked(tmp_path: Path) -> None:
         _read(path)
     data = _read(path, skip_bad_rows=True)
     assert data.fitted.names == ("long",) and data.bad.count == 1
-    assert isinstance(get("forecast"), Forecast)
+    assert get("forecast") is TASK
     assert "1 row or series left out" in " ".join(TASK.examine(data).warnings)

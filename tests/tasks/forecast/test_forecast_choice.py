@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 
 import elman
 from elman.run.options import parse
-from elman.tasks.forecast import choice, naive, plan, reading, rivals, trial
-from elman.tasks.forecast.autoregression import autoregressed
-from elman.tasks.forecast.members import Members, make
-from elman.tasks.forecast.mixture import forecasts, widths_of
-from elman.tasks.forecast.model import Network
+from elman.tasks.forecast import reading, rivals
+from elman.tasks.forecast.data import Panel
+from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.model import Members, make, widths_of
+from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import ForecastOptions
-from elman.tasks.forecast.panel import Panel
+from elman.tasks.forecast.scores import scaled_errors
+from elman.tasks.forecast.simple import naive
+from elman.tasks.forecast.simple.autoregression import autoregressed
 from elman.tasks.forecast.task import TASK
+from elman.tasks.forecast.trials import choice, trial, ways
 
 Floats = NDArray[np.float64]
 SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
@@ -42,7 +45,7 @@ def _read(path: Path, held: float = 0.2, **options: Any) -> tuple[Panel, Forecas
 
 def _network(data: Panel, own: ForecastOptions) -> Network:
     torch.manual_seed(1)
-    settled = plan.settled(data, own)
+    settled = ways.settled(data, own)
     return make(settled, data.settings, widths_of(data.fitted, 0)).eval()
 
 
@@ -100,7 +103,7 @@ def test_the_share_is_none_unless_the_gain_is_sure(tmp_path: Path) -> None:
     for error, shares in ((0.0, {1.0}), (0.3, {0.75, 1.0}), (5.0, {0.0})):
         share, means = _share(data, windows, y + error * noise, simple)
         assert share in shares and means[(0.0, *trial.SHARES).index(share)] == means.min()
-        other = rivals.scaled_errors(data, windows, simple).mean()
+        other = scaled_errors(data, windows, simple).mean()
         assert means[0] == pytest.approx(other)
     few = windows[:3]
     slight = 0.1 * data.values(few) + 0.9 * simple[:3]
@@ -123,7 +126,7 @@ def test_shares_are_seldom_found_where_nothing_is_known(tmp_path: Path) -> None:
 def test_of_short_series_there_are_several_back_tests(tmp_path: Path) -> None:
     draw = np.random.default_rng(10)
     data, own = _read(_file(tmp_path / "a.csv", draw.normal(size=(125, 1))))
-    (way, *_) = plan.ways(data, own, None, None)
+    (way, *_) = ways.ways(data, own, None, None)
     folds = trial.trial_of(data, way, 0, CPU).folds
     ends = [int(fold.panel.lengths[0]) for fold in folds]
     assert ends == [100, 80, 64]  # a fifth of 125 is for validation
@@ -138,17 +141,17 @@ def test_back_tests_see_the_training_part_alone(tmp_path: Path) -> None:
     later = columns.copy()
     later[80:] *= 7  # the validation part, a fifth of 100, and the test part
     other, _ = _read(_file(tmp_path / "b.csv", later), test_from="100")
-    settled = replace(plan.settled(data, own), log=True, seasonal=True)
+    settled = replace(ways.settled(data, own), log=True, seasonal=True)
     first, second = (reading.back_test(one, settled, 0.3, 9) for one in (data, other))
     assert first.lengths.tolist() == [79, 79] and first.test is None
     assert np.array_equal(first.raw, second.raw, equal_nan=True)
     assert int(first.train[:, 1].max()) + 4 <= int(first.check[:, 1].min())
     found = [rivals.chosen(one) for one in (data, other)]
     assert found[0] == found[1]
-    ways = [plan.ways(one, own, None, None) for one in (data, other)]
-    assert [way.told for way in ways[0]] == [way.told for way in ways[1]]
+    both = [ways.ways(one, own, None, None) for one in (data, other)]
+    assert [way.told for way in both[0]] == [way.told for way in both[1]]
     chosen = [
-        choice.choose(one, ways[0], None, found[0], trial.Allowance(None, 200), CPU)
+        choice.choose(one, both[0], None, found[0], trial.Allowance(None, 200), CPU)
         for one in (data, other)
     ]
     assert chosen[0] == chosen[1] and chosen[0].tried == 1
@@ -159,16 +162,16 @@ def test_what_the_user_fixed_stays_fixed(tmp_path: Path) -> None:
     path = _file(tmp_path / "a.csv", np.exp(0.05 * draw.normal(size=(200, 1)).cumsum(0)))
     fixed: dict[str, Any] = {"log": False, "seasonal": False, "segment": 0, "scaling": "series"}
     data, own = _read(path, **fixed)
-    (way,) = plan.ways(data, own, None, None)
+    (way,) = ways.ways(data, own, None, None)
     assert all(getattr(way.options, name) == value for name, value in fixed.items())
     data, own = _read(path)
-    found = plan.ways(data, own, 9, 0.01)
+    found = ways.ways(data, own, 9, 0.01)
     assert len(found) >= 5 and len({way.told for way in found}) == len(found)
     assert {way.options.look_back for way in found} == {7}
     assert {(way.batch_size, way.learning_rate) for way in found} == {(9, 0.01)}
     # Values near 0, or below, are no cause for logarithms.
     data, own = _read(_file(path, draw.normal(size=(200, 1))))
-    assert not any(way.options.log for way in plan.ways(data, own, None, None))
+    assert not any(way.options.log for way in ways.ways(data, own, None, None))
 
 
 def test_a_network_that_knows_more_gets_its_share_and_one_of_noise_none(tmp_path: Path) -> None:

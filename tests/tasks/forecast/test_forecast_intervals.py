@@ -18,12 +18,26 @@ import elman
 from elman.run import checkpoint, refit
 from elman.run.options import parse
 from elman.tasks.forecast import reading
-from elman.tasks.forecast.conformal import Bands, Residuals, bounds, later, rising, thinned
-from elman.tasks.forecast.distributions import DISTRIBUTIONS, Normal, above, student_quantile
-from elman.tasks.forecast.members import make
-from elman.tasks.forecast.mixture import calibrate, forecasts, widths_of
-from elman.tasks.forecast.model import Network, Recursive
-from elman.tasks.forecast.panel import Panel
+from elman.tasks.forecast.data import Panel
+from elman.tasks.forecast.intervals.conformal import (
+    Bands,
+    Residuals,
+    bounds,
+    later,
+    rising,
+    thinned,
+)
+from elman.tasks.forecast.intervals.distributions import (
+    DISTRIBUTIONS,
+    Normal,
+    above,
+    student_quantile,
+)
+from elman.tasks.forecast.mixture import calibrate, forecasts
+from elman.tasks.forecast.model import make, widths_of
+from elman.tasks.forecast.networks.network import Network
+from elman.tasks.forecast.networks.recursive import Recursive
+from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.scores import coverage, point
 
 Floats = NDArray[np.float64]
@@ -167,13 +181,13 @@ def _made(path: Path, **options: Any) -> tuple[Panel, Network]:
 
 def test_no_part_is_scored_by_bounds_that_saw_it(table: Path) -> None:
     data, network = _made(table)
-    calibrate(network, data, "cpu")
+    calibrate(network, data, ForecastOptions(), "cpu")
     late = later(data.check)
     before, _ = forecasts(network, data, data.check, "cpu")
     # Values that came in the late half move the bounds of the early one, and not their own.
     last = data.starts + data.lengths - 1
     data.z[last], data.raw[last] = data.z[last] + 500, data.raw[last] + 500
-    calibrate(network, data, "cpu")
+    calibrate(network, data, ForecastOptions(), "cpu")
     reads_it = np.isin(data.check[:, 1], data.lengths)  # none does
     after, _ = forecasts(network, data, data.check, "cpu")
     assert not reads_it.any()

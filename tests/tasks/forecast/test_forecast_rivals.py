@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from elman import chance
 from elman.run.options import parse
 from elman.run.verdict import judged
-from elman.tasks.forecast import naive, reading, rivals, smoothing
+from elman.tasks.forecast import reading, rivals
+from elman.tasks.forecast.data import Panel
 from elman.tasks.forecast.options import ForecastOptions
-from elman.tasks.forecast.panel import Panel
-from elman.tasks.forecast.scores import scores_of
+from elman.tasks.forecast.scores import scores_of, tally_of
+from elman.tasks.forecast.simple import naive, smoothing
 
 Floats = NDArray[np.float64]
 SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
@@ -44,7 +45,7 @@ def test_the_first_rival_is_the_best_simple_forecast_of_the_training_part(tmp_pa
         y[160:] = y[100:140][::-1]
         data = _panel(tmp_path / "y.csv", y, season=4)
         assert rivals.chosen(data) == name or (name == "mean" and rivals.chosen(data) in SMOOTH)
-        first, *_ = rivals.rivals(data, (), data)
+        first, *_ = rivals.rivals(data, ForecastOptions(), data)
         assert first.name == naive.told(rivals.chosen(data), data)
         data = _panel(tmp_path / "y.csv", y, season=1)
         assert "last-season" not in naive.suited(data)
@@ -156,11 +157,11 @@ def test_the_interval_covers_what_is_no_better_and_no_more(tmp_path: Path) -> No
         # Errors of one origin are those of the next, as its values are: only some are new.
         new = draw.normal(size=(2, 2, -(-apart // 4) + 1, y.shape[1])).repeat(4, 2)
         first, second = (e[:, :apart].reshape(y.shape) for e in new)
-        far, near = (rivals.tally(data, data.check, y + e) for e in (first, second))
+        far, near = (tally_of(data, data.check, y + e) for e in (first, second))
         found = chance.interval(near, far)
         assert found is not None
         claimed += found[1] < 0
-        found = chance.interval(rivals.tally(data, data.check, y + 0.5 * second), far)
+        found = chance.interval(tally_of(data, data.check, y + 0.5 * second), far)
         assert found is not None
         better += found[1] < 0
     assert claimed <= 4 and better == 60
@@ -175,7 +176,7 @@ def test_the_tally_gives_the_first_score(tmp_path: Path) -> None:
         (np.full((60, 1), 3.0), "time block"),  # never moves: smape
     ):
         data = _panel(tmp_path / "n.csv", columns)
-        for rival in rivals.rivals(data, (), data):
+        for rival in rivals.rivals(data, ForecastOptions(), data):
             assert rival.tally is not None and rival.tally.unit == unit
             score = rival.tally.score(rival.tally.sums.sum(0))
             assert float(score) == pytest.approx(next(iter(rival.scores.values())))
@@ -186,8 +187,8 @@ def test_too_few_units_tell_nothing(tmp_path: Path, kind: str) -> None:
     draw = np.random.default_rng(9)
     columns = draw.normal(size=(40, 1)) if kind == "few values" else draw.normal(size=(40, 9))
     data = _panel(tmp_path / "n.csv", columns)
-    others = rivals.rivals(data, (), data)
+    others = rivals.rivals(data, ForecastOptions(), data)
     y = data.values(data.check)
-    perfect = rivals.tally(data, data.check, y)
+    perfect = tally_of(data, data.check, y)
     scores = scores_of(data, data.check, y[:, :, None])
     assert judged(scores, perfect, others).gained is (kind == "many series")

@@ -18,10 +18,11 @@ import elman
 from elman import cells
 from elman.options import make
 from elman.run.trained import Run
-from elman.tasks.regress.data import Encoded, Encoder, Scale, batch_of
+from elman.tasks.regress.data import Encoded, Encoder, Scale
 from elman.tasks.regress.model import Member, Regressor
 from elman.tasks.regress.options import RegressOptions
-from elman.tasks.regress.scoring import errors, tell
+from elman.tasks.regress.scores import errors, tell
+from elman.tasks.regress.training import batch_of
 
 ROUNDING = 1e-10  # of sums in float64 in another order
 SETTLED = {"dropout": 0.0, "weight_drop": 0.0}

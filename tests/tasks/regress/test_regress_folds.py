@@ -17,11 +17,13 @@ import elman
 from elman.options import make
 from elman.run import prepare
 from elman.tasks.regress.advice import next_try
-from elman.tasks.regress.data import Measured, batch_of
+from elman.tasks.regress.data import Measured, Scale
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.options import RegressOptions
-from elman.tasks.regress.scoring import tally_of, tell
-from elman.tasks.regress.task import TASK, _members
+from elman.tasks.regress.plan import members_for
+from elman.tasks.regress.scores import tally_of, tell
+from elman.tasks.regress.task import TASK
+from elman.tasks.regress.training import batch_of
 from elman.tasks.rivals import Rival
 
 SETTLED = {"dropout": 0.0, "weight_drop": 0.0, "initial_state": "zero", "hidden_size": (5,)}
@@ -53,7 +55,7 @@ def read(path: Path, validation: float = 0.1, **options: Any) -> tuple[Measured,
     dataset = TASK.read([str(path)], own, validation)
     settled = replace(
         own, folds=dataset.folds, linear=bool(dataset.encoder.linear),
-        members=_members(own.members, dataset.folds),
+        members=members_for(own.members, dataset.folds),
     )  # fmt: skip
     return dataset, settled
 
@@ -103,7 +105,7 @@ def test_the_linear_answer_to_a_fold_has_not_seen_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "elman.tasks.regress.data.drawn", lambda digests, folds: np.arange(len(digests)) % folds
+        "elman.tasks.regress.reading.drawn", lambda digests, folds: np.arange(len(digests)) % folds
     )
     path, n, fold = written(tmp_path / "a.npz", 15), 8, 3
     raw = []
@@ -249,7 +251,7 @@ def test_where_nothing_can_be_gained_the_verdict_says_so(tmp_path: Path, kind: s
 
 
 def test_a_tally_gives_the_score_of_all_and_blocks_where_sequences_are_few() -> None:
-    dataset_scale = elman.tasks.regress.data.Scale(np.array([1.0]), np.array([3.0]))
+    dataset_scale = Scale(np.array([1.0]), np.array([3.0]))
     draw = np.random.default_rng(0)
     for sequences, unit, units in ((12, "sequence", 12), (3, "block", 21)):
         true: list[NDArray[np.float32]] = [

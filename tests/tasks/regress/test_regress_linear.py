@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from elman.tasks.regress import features, linear, recursion
-from elman.tasks.regress.recursion import Order, Sequences
+from elman.tasks.regress.linear import answer, features, recursion
+from elman.tasks.regress.linear.recursion import Order, Sequences
 
 Values = NDArray[np.float64]
 
@@ -40,9 +40,9 @@ def drawn_system(seed: int, *, states: int, inputs: int, outputs: int, noise: fl
     return Sequences(x, y, known)
 
 
-def learnt(data: Sequences, *, near: bool = False, ahead: int = 0) -> linear.Learnt:
+def learnt(data: Sequences, *, near: bool = False, ahead: int = 0) -> answer.Learnt:
     names = [bytes([k]) for k in range(len(data.x))]
-    return linear.learn(data, names, every_step=True, ahead=ahead, near=near)
+    return answer.learn(data, names, every_step=True, ahead=ahead, near=near)
 
 
 def error(told: list[Values], true: Any) -> float:
@@ -58,7 +58,7 @@ def test_a_linear_system_is_told_exactly_from_its_first_state(
     made = learnt(data.pick(range(18)), near=True)
     unseen = data.pick(range(18, 24))
     assert made.share < EXACT and made.near is not None
-    assert error(linear.told(made.free, unseen), unseen.y) < EXACT
+    assert error(answer.told(made.free, unseen), unseen.y) < EXACT
     assert error(made.near.one_step(unseen), unseen.y) < EXACT
 
 
@@ -90,7 +90,7 @@ def test_inputs_ahead_are_read_where_the_layers_read_both_ways_alone() -> None:
     inside = [v[:-2] for v in y]  # what comes after the end is not known
     for ahead, most in ((4, 0.1), (0, 2.0)):
         made = learnt(data, ahead=ahead)
-        found = error([v[:-2] for v in linear.told(made.free, data)], inside)
+        found = error([v[:-2] for v in answer.told(made.free, data)], inside)
         assert (found < 0.1) == (ahead == 4) and found < most
 
 
@@ -124,11 +124,11 @@ def test_few_and_short_sequences_are_learnt_from_too(lengths: list[int]) -> None
     x = [draw.normal(size=(T, 2)) for T in lengths]
     data = Sequences(x, [v[:, :1] for v in x], np.zeros((len(x), 0)))
     made = learnt(data, near=True)
-    assert all(np.isfinite(v).all() for v in linear.told(made.free, data))
+    assert all(np.isfinite(v).all() for v in answer.told(made.free, data))
     one = Sequences(x, [v[-1] for v in x], data.known)
     names = [bytes([k]) for k in range(len(x))]
-    made = linear.learn(one, names, every_step=False, ahead=0, near=False)
-    assert all(v.shape == (2,) and np.isfinite(v).all() for v in linear.told(made.free, one))
+    made = answer.learn(one, names, every_step=False, ahead=0, near=False)
+    assert all(v.shape == (2,) and np.isfinite(v).all() for v in answer.told(made.free, one))
 
 
 # ---- One value a sequence ------------------------------------------------------------------
@@ -148,9 +148,9 @@ def test_what_is_linear_in_the_features_is_told_exactly(
     data = Sequences(x, list(y), known)
     names = [bytes([k]) for k in range(60)]
     part = data.pick(range(60))
-    made = linear.learn(part, names, every_step=False, ahead=0, near=False)
+    made = answer.learn(part, names, every_step=False, ahead=0, near=False)
     unseen = data.pick(range(60, 80))
-    gaps = np.array(linear.told(made.free, unseen)) - y[60:]
+    gaps = np.array(answer.told(made.free, unseen)) - y[60:]
     assert np.abs(gaps).max() < 1e-2 * y.std() and made.worth_a_path
 
 
@@ -184,26 +184,26 @@ def test_weights_are_those_of_scikit_learns_ridge() -> None:
 # ---- Kept with a model ---------------------------------------------------------------------
 
 
-def both() -> list[tuple[linear.Linear, Sequences]]:
+def both() -> list[tuple[answer.Linear, Sequences]]:
     data = drawn_system(5, states=2, inputs=2, outputs=3)
     one = Sequences(data.x, [v[-1] for v in data.y], data.known)
     names = [bytes([k]) for k in range(len(data.x))]
-    ends = linear.learn(one, names, every_step=False, ahead=0, near=False)
+    ends = answer.learn(one, names, every_step=False, ahead=0, near=False)
     return [(learnt(data).free, data), (ends.free, one)]
 
 
 def test_what_was_learnt_is_read_back_as_it_was_and_refused_where_it_does_not_fit() -> None:
     for made, data in both():
         plain = made.to_json()
-        again = linear.from_json(plain)
-        linear.check(again, 2, 3, 2)
-        for a, b in zip(linear.told(made, data), linear.told(again, data), strict=True):
+        again = answer.from_json(plain)
+        answer.check(again, 2, 3, 2)
+        for a, b in zip(answer.told(made, data), answer.told(again, data), strict=True):
             assert np.array_equal(a, b)
         for sizes in ((1, 3, 2), (2, 2, 2), (2, 3, 1)):
             with pytest.raises(ValueError, match="other sequences"):
-                linear.check(again, *sizes)
+                answer.check(again, *sizes)
         for key in plain:
             wrongs: list[Any] = [None, "x", [[float("nan")]], {}]
             for wrong in wrongs:
                 with pytest.raises((ValueError, KeyError, TypeError, IndexError)):
-                    linear.check(linear.from_json(plain | {key: wrong}), 2, 3, 2)
+                    answer.check(answer.from_json(plain | {key: wrong}), 2, 3, 2)

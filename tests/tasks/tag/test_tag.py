@@ -27,12 +27,15 @@ from elman.data.tags import reading as tagged
 from elman.data.tags.sentence import Sentence, TagRoles
 from elman.errors import UserError
 from elman.tasks import prediction
+from elman.tasks.tag.answering import answered
 from elman.tasks.tag.baseline import MostFrequent
-from elman.tasks.tag.data import make_encoder, split
+from elman.tasks.tag.data import make_encoder
 from elman.tasks.tag.model import Tagger
 from elman.tasks.tag.options import TagOptions
+from elman.tasks.tag.reading import split
 from elman.tasks.tag.rivals import CHAIN, FREQUENT, GUESS
-from elman.tasks.tag.task import TASK, Batch, answered
+from elman.tasks.tag.task import TASK
+from elman.tasks.tag.training import Batch
 
 SMALL: dict[str, Any] = {"hidden_size": 5, "embedding": 4, "epochs": 1, "sample": 0, "threads": 1}
 WORDS = ("a", "ab", "b", "cab", "dab", "Ebb", "fee", "a-very-long-word-with-more-letters-than-read")

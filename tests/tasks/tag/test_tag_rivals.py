@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from elman.data.tags.sentence import Sentence
 from elman.tasks.tag.chain import Chain, features, log_marginals, shape, viterbi
-from elman.tasks.tag.rivals import CHAIN, FREQUENT, GUESS, rivals, sample
-from elman.tasks.tag.scoring import scores_of, tally_of
+from elman.tasks.tag.rivals import CHAIN, FREQUENT, GUESS, learnt, sample
+from elman.tasks.tag.scores import scores_of, tally_of
 
 
 @settings(max_examples=60, deadline=None)
@@ -51,7 +51,7 @@ def test_a_chain_is_taken_for_as_sure_as_it_is_right() -> None:
     for s in alternating(200, 1):
         labels = [x if draw.random() < 0.9 else "BA"["AB".index(x)] for x in s.labels]
         noisy.append(Sentence("here", [f"{x}{draw.randint(0, 9)}" for x in s.labels], labels))
-    found = rivals(noisy[:150], noisy[150:], ("A", "B"))
+    found = learnt(noisy[:150], noisy[150:], ("A", "B"))
     chain = next(r for r in found if r.name == CHAIN)
     least = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
     assert least - 0.1 < chain.scores["nats"] < 0.55
@@ -95,12 +95,12 @@ def test_what_is_seen_of_a_token_is_told_apart() -> None:
 
 def test_the_training_part_alone_chooses_the_first_rival() -> None:
     train, check = alternating(100, 0), alternating(20, 1)
-    found = rivals(train, check, ("A", "B"))
+    found = learnt(train, check, ("A", "B"))
     assert [r.name for r in found] == [CHAIN, FREQUENT, GUESS]
     assert [r.guess for r in found] == [False, False, True]
     turned = [Sentence(s.where, s.tokens, ["B" if x == "A" else "A" for x in s.labels])
               for s in check]  # fmt: skip
-    other = rivals(train, turned, ("A", "B"))
+    other = learnt(train, turned, ("A", "B"))
     assert [r.name for r in other] == [CHAIN, FREQUENT, GUESS]
     assert other[0].scores["accuracy"] == pytest.approx(1 - found[0].scores["accuracy"])
     assert found[0].scores["accuracy"] > 0.97
@@ -118,7 +118,7 @@ def test_first_scores_are_those_of_the_tally(labels: tuple[str, ...]) -> None:
     first = next(iter(scores_of(drawn, said, labels).values()))
     assert tally.score(tally.sums.sum(0)) == pytest.approx(first)
     assert len(tally.sums) == len(drawn) and tally.unit == "sentence"
-    for rival in rivals(drawn, drawn[:30], labels)[:2]:
+    for rival in learnt(drawn, drawn[:30], labels)[:2]:
         assert rival.tally is not None
         counted = rival.tally.score(rival.tally.sums.sum(0))
         assert counted == pytest.approx(next(iter(rival.scores.values())))
@@ -136,6 +136,6 @@ def test_samples_are_spread_over_all_sentences_and_told() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_sentences_have_rivals_too(count: int) -> None:
     train = alternating(count, 4)
-    found = rivals(train, train, ("A", "B"))
+    found = learnt(train, train, ("A", "B"))
     assert {r.name for r in found} == {CHAIN, FREQUENT, GUESS}
     assert all(score >= 0 for r in found for score in r.scores.values())

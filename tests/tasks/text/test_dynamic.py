@@ -20,7 +20,7 @@ from elman import tasks
 from elman.errors import UserError
 from elman.options import make
 from elman.tasks.adapting import Adapting
-from elman.tasks.text import dynamic, scoring
+from elman.tasks.text import costs, dynamic
 from elman.tasks.text.dynamic import Pace
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
@@ -42,7 +42,7 @@ def pace_of(model: LanguageModel, rate: float = 100.0) -> Pace:
 
 def nats(model: LanguageModel, ids: NDArray[np.int64], first: int, stop: int, pace: Pace) -> Any:
     blocks = dynamic.scored(model, Text(ids), first, stop, "cpu", pace)
-    return scoring.in_order(blocks, first, stop).nats
+    return costs.in_order(blocks, first, stop).nats
 
 
 @few
@@ -135,8 +135,8 @@ def test_the_shortest_training_text_has_sizes(stop: int) -> None:
 def test_without_a_rate_nothing_is_learnt() -> None:
     ids = np.random.default_rng(0).integers(0, 5, 120)
     model = model_of(5, 3).eval()
-    blocks = scoring.carried(model, Text(ids), 5, 120, "cpu", 1)
-    expected = scoring.in_order(blocks, 5, 120).nats
+    blocks = costs.carried(model, Text(ids), 5, 120, "cpu", 1)
+    expected = costs.in_order(blocks, 5, 120).nats
     assert nats(model, ids, 5, 120, pace_of(model, rate=0.0)) == pytest.approx(expected, rel=1e-9)
 
 

@@ -9,8 +9,8 @@ import pytest
 from in_memory import Text
 
 from elman.data.texts.vocabulary import Vocabulary, build
-from elman.tasks.text import likeness
-from elman.tasks.text.likeness import Likeness, bleu, self_bleu
+from elman.tasks.text.writing import likeness
+from elman.tasks.text.writing.likeness import Likeness, bleu, self_bleu
 
 WORDS = ["the", "old", "king", "went", "home", "and", "saw", "a", "small", "dog", "there", "once"]
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from elman.tasks.text import memorisation as module
-from elman.tasks.text.memorisation import Memorisation, memorisation
+from elman.tasks.text.writing import memorisation as module
+from elman.tasks.text.writing.memorisation import Memorisation, memorisation
 
 
 class Text:

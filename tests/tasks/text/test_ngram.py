@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from in_memory import Text
 from numpy.typing import NDArray
 
-from elman.tasks.text import kneser_ney, ngram
-from elman.tasks.text.kneser_ney import Discounts, KneserNey
+from elman.tasks.text.ngrams import kneser_ney, ngram
+from elman.tasks.text.ngrams.kneser_ney import Discounts, KneserNey
 from elman.tasks.text.passages import Passages
 
 few = settings(max_examples=40, deadline=None)

@@ -28,12 +28,13 @@ from elman.metrics import Loss
 from elman.options import make
 from elman.run import place
 from elman.tasks.task import Budget, State
-from elman.tasks.text import scoring
-from elman.tasks.text.data import TextData, scored, scores_of
+from elman.tasks.text import costs
+from elman.tasks.text.data import TextData
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
+from elman.tasks.text.scores import scored, scores_of
 from elman.tasks.text.task import TASK
-from elman.tasks.text.writer import Writer, stepper
+from elman.tasks.text.writing.writer import Writer, stepper
 
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "dogs", "run", "狗", "。")
 SMALL: dict[str, Any] = {
@@ -79,8 +80,8 @@ def _model(symbols: int, seed: int, **options: Any) -> LanguageModel:
     return model
 
 
-def _loss(blocks: Iterator[scoring.Costs], corpus: Corpus) -> Loss:
-    return scoring.summed(blocks, 1, len(corpus.ids)).loss
+def _loss(blocks: Iterator[costs.Costs], corpus: Corpus) -> Loss:
+    return costs.summed(blocks, 1, len(corpus.ids)).loss
 
 
 def _token_by_token(model: LanguageModel, ids: list[int], first: int) -> list[float]:
@@ -105,12 +106,12 @@ def test_the_score_is_that_of_reading_token_by_token(
 ) -> None:
     # All of it fits into what a stream reads ahead of what it scores: no stream is cold.
     stop = first + count
-    assert stop <= scoring.WARMUP
+    assert stop <= costs.WARMUP
     corpus = _corpus(text)
     model = _model(corpus.vocabulary.size, seed, cell=cell)
     expected = _token_by_token(model, corpus.ids.read(0, stop).tolist(), first)
-    blocks = scoring.carried(model, corpus.ids, first, stop, "cpu", streams)
-    found = scoring.in_order(blocks, first, stop)
+    blocks = costs.carried(model, corpus.ids, first, stop, "cpu", streams)
+    found = costs.in_order(blocks, first, stop)
     assert found.nats == pytest.approx(expected, rel=1e-9)  # float64, summed otherwise
     assert (found.least <= found.nats).all()
 
@@ -122,8 +123,8 @@ def test_the_number_of_scoring_streams_changes_the_score_by_less_than_a_thousand
     corpus = _corpus(text)
     model = _model(corpus.vocabulary.size, 3, cell=cell)
     losses = [
-        _loss(scoring.carried(model, corpus.ids, 1, len(corpus.ids), "cpu", streams), corpus)
-        for streams in (1, 2, 5, scoring.STREAMS, 64)
+        _loss(costs.carried(model, corpus.ids, 1, len(corpus.ids), "cpu", streams), corpus)
+        for streams in (1, 2, 5, costs.STREAMS, 64)
     ]
     assert {loss.count for loss in losses} == {len(corpus.ids) - 1}
     for loss in losses[1:]:
@@ -137,7 +138,7 @@ def test_a_model_that_reads_both_ways_sees_its_window_and_nothing_else(
 ) -> None:
     corpus = _corpus(text)
     model = _model(corpus.vocabulary.size, 1, bidirectional=True, sequence_length=steps)
-    loss = _loss(scoring.windowed(model, corpus.ids, first, first + count, "cpu", steps), corpus)
+    loss = _loss(costs.windowed(model, corpus.ids, first, first + count, "cpu", steps), corpus)
     ids = torch.from_numpy(corpus.ids.read(0, first + count))
     total = 0.0
     with torch.no_grad():
@@ -528,7 +529,7 @@ def test_a_run_reads_other_texts_as_its_own(tmp_path: Path) -> None:
     facts = TASK.examine(data).facts
     assert facts[:2] == ("read as GB18030", "the text is the column 评论")
     assert data.corpus.characters == 40 * 10 - 1
-    kept = TASK.preprocessing(data)
+    kept = data.preprocessing()
     other = tmp_path / "other.csv"
     other.write_bytes("评论\n好\n".encode("gb18030"))  # too short to tell
     unseen = TASK.unseen([str(other)], kept, BadRows(skip=False))

@@ -12,13 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.pairs import Pairs
+from elman.data.pairs.pairs import Pairs
 from elman.data.tables.content import BadRows
 from elman.data.texts.vocabulary import Words
 from elman.errors import UserError
 from elman.tasks.translate.data import (
     Encoder,
-    batch,
     encode,
     encoder_from_json,
     guessed,
@@ -27,6 +26,7 @@ from elman.tasks.translate.data import (
 from elman.tasks.translate.options import Level, TranslateOptions
 from elman.tasks.translate.scores import scored
 from elman.tasks.translate.task import TASK
+from elman.tasks.translate.training import batch
 
 SOURCES = ["The cat sat on the mat.", "The dog sat.", "A cat and a dog saw the mat.", "It is I."]
 TARGETS = ["猫坐在垫子上。", "狗坐着。", "猫和狗看见了垫子。", "是我。"]
@@ -235,6 +235,6 @@ def test_a_cap_of_the_validation_part_is_told(
     file.write_text("en\tde\n" + lines, encoding="utf-8")
     told = "about 5 pairs are kept for validation, not 0.2 of all"
     for most, capped in ((5, True), (50, False)):
-        monkeypatch.setattr("elman.tasks.translate.task.MOST_HELD", most)
+        monkeypatch.setattr("elman.tasks.translate.reading.MOST_HELD", most)
         page = TASK.examine(TASK.read([str(file)], TranslateOptions(), 0.2))
         assert any(fact.startswith(told) for fact in page.facts) == capped

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from elman.data.pairs import Pairs
+from elman.data.pairs.pairs import Pairs
 from elman.data.tables.content import BadRows
 from elman.tasks.translate.data import Paired, encode, make_encoder
-from elman.tasks.translate.remarks import LISTED, WORST, remarks
+from elman.tasks.translate.page import LISTED, WORST, remarks_on
 from elman.tasks.translate.writing import Translation
 
 TEXTS = [f"a{k} b{k % 5} c{k % 7} and so on" for k in range(60)]
@@ -34,7 +34,7 @@ def told(data: Paired, wrong: Sequence[int], folder: Path) -> list[str]:
         said = ["nothing like it" if k in wrong else data.truth(k) for k in chosen]
         return [Translation(text, 0.0, (), None) for text in said]
 
-    return remarks(data, translated, folder, lowercase=False)
+    return remarks_on(data, translated, folder, lowercase=False)
 
 
 @pytest.mark.parametrize("wrong", [[], [33], list(range(20, 60))])

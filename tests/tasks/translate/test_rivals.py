@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.pairs import Pairs
+from elman.data.pairs.pairs import Pairs
 from elman.tasks.translate import rivals as module
 from elman.tasks.translate.data import Paired, encode
 from elman.tasks.translate.options import TranslateOptions
@@ -81,7 +81,7 @@ def test_of_large_data_a_part_is_compared(monkeypatch: pytest.MonkeyPatch, tmp_p
     # Whoever is asked for is known, in one of the places that are compared: so it is found.
     asked = dataset.train.pick(range(0, dataset.trained, 3))
     same = encode("t", dataset.train, asked, dataset.encoder, None, dataset.bad)
-    found = {rival.name: rival.scores for rival in rivals(same, dataset, lowercase=False)}
+    found = {rival.name: rival.scores for rival in rivals(same, TranslateOptions(), dataset)}
     assert found[f"{SIMILAR} of {len(asked)} known ones"]["exact"] > 0.9
 
 
@@ -100,6 +100,6 @@ def test_the_first_rival_is_chosen_by_the_training_part_alone(name: str, tmp_pat
     copies = Pairs(data.check.sources, data.check.sources, data.check.where)
     scored = encode("t", data.train, copies, data.encoder, None, data.bad)
     for dataset in (data, scored):
-        found = rivals(dataset, data, lowercase=False)
+        found = rivals(dataset, TranslateOptions(), data)
         assert found[0].name == name and len(found) == 3
     assert {rival.name: rival.scores["exact"] for rival in found}[SOURCE] == 1

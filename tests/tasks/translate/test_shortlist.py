@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data.batching import Buckets
-from elman.data.pairs import Pairs
+from elman.data.pairs.pairs import Pairs
 from elman.data.tables.content import BadRows
 from elman.tasks.translate import shortlist as module
-from elman.tasks.translate.data import Batches, encode, make_encoder
+from elman.tasks.translate.data import encode, make_encoder
+from elman.tasks.translate.model import build
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.shortlist import Shortlist, cross_entropy, shortlist, wanted
 from elman.tasks.translate.task import TASK
+from elman.tasks.translate.training import Batches
 
 EXACT = 1e-9  # float64, but for the weights of what was drawn, which are whole here
 
@@ -91,7 +93,7 @@ def test_batches_score_their_targets_among_a_list_and_the_loss_knows_it(
         hidden_size=(5,), embedding=4, dropout=0.0, weight_drop=0.0, token_dropout=0.0,
         attention="multiplicative", label_smoothing=0.1, shortlist=8,
     )  # fmt: skip
-    model = TASK.build(data.preprocessing(), options).double().train()
+    model = build(data.preprocessing(), options).double().train()
     symbols = encoder.target.size + 1
     epoch = TASK.epoch(data, options, 4, 1, 0)
     x = epoch[0]

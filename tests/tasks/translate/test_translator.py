@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from elman.data.batching import padded
-from elman.tasks.translate.data import Batch
 from elman.tasks.translate.model import Attention, Translator, Written
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.task import TASK
+from elman.tasks.translate.training import Batch
 
 SYMBOLS = (9, 7)
 EXACT = 1e-11  # float64: sums of some hundred terms of order 1 in another order

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from elman.errors import UserError
-from elman.tasks.decoding import Decoding
 from elman.tasks.translate.data import Encoder, make_encoder
+from elman.tasks.translate.decoding import Decoding
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.predict import answered

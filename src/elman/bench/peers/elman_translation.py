@@ -13,10 +13,9 @@ from elman.bench.sentences import BEAM, EMBEDDING, SOURCE, TARGET, Ids, sentence
 from elman.bench.work import Work
 from elman.data.batching import padded
 from elman.search import Search, search
-from elman.tasks.translate.data import Batch
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
-from elman.tasks.translate.task import TASK
+from elman.tasks.translate.training import Batch, loss
 
 COMPARED = ("encoder.weight_hh_l0", "decoder.weight_ih_l0", "readout.weight")  # their gradients
 
@@ -49,7 +48,7 @@ def training(work: Work) -> Prepared:
     def once() -> Sequence[Tensor]:
         losses = []
         for each in batches:
-            total, count, _ = TASK.loss(model, each, None, "cpu")
+            total, count, _ = loss(model, each, None, "cpu")
             gradients = torch.autograd.grad(
                 total / count, list(weights.values()), allow_unused=True
             )

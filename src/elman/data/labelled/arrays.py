@@ -8,28 +8,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.labelled import images
+from elman.data import npz
 from elman.data.labelled.examples import Examples
 from elman.data.labelled.roles import LabelRoles
 from elman.data.labelled.several import Several
+from elman.data.pictures import idx, images
 from elman.data.source import Source
 from elman.errors import UserError
 
 
 def read_idx(one: Source, roles: LabelRoles, *, labelled: bool) -> Examples:
     """Images, their labels in the file beside them. UserError: no such files."""
-    pictures = images.read_idx(one)
+    pictures = idx.read_idx(one)
     if pictures.ndim != 3:
         raise UserError(
             f"{one.shown}: labels, not images; give the file of images, its labels beside it"
         )
-    beside = images.labels_beside(one)
+    beside = idx.labels_beside(one)
     if beside is None or not beside.path.is_file():
         if labelled:
             looked = f"looked for {beside.shown}" if beside else 'its name must hold "images"'
             raise UserError(f"{one.shown}: no labels beside it; {looked}")
         return of_arrays(one, pictures, [], roles)
-    labels = images.read_idx(beside)
+    labels = idx.read_idx(beside)
     if labels.ndim != 1:
         raise UserError(f"{beside.shown}: images, not labels")
     return of_arrays(one, pictures, [str(value) for value in labels], roles)
@@ -37,7 +38,7 @@ def read_idx(one: Source, roles: LabelRoles, *, labelled: bool) -> Examples:
 
 def read_npz(one: Source, roles: LabelRoles, *, labelled: bool) -> Examples:
     """The arrays x and y; y [N, K] of 0 and 1 are several labels at once. UserError: none such."""
-    x, y = images.read_npz(one)
+    x, y = npz.read(one)
     if y is None:
         if labelled:
             raise UserError(f"{one.shown}: holds no labels; name their array y")

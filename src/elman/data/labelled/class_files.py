@@ -19,12 +19,12 @@ from elman.data import source
 from elman.data.archives import printable
 from elman.data.encodings.encodings import Unreadable, found
 from elman.data.labelled import arrays as labelled_arrays
-from elman.data.labelled import images
 from elman.data.labelled.examples import Examples
-from elman.data.labelled.images import Bytes
 from elman.data.labelled.roles import LabelRoles, Wanted
 from elman.data.labelled.several import Labels, Several
 from elman.data.labelled.tables import MARKED, checked
+from elman.data.pictures import images
+from elman.data.pictures.images import Bytes
 from elman.data.source import Source
 from elman.data.tables import table
 from elman.data.tables.arriving import ENCODING

@@ -20,10 +20,11 @@ from typing import NamedTuple
 from elman.data import source
 from elman.data.forms import forms
 from elman.data.labelled import arrays as labelled_arrays
-from elman.data.labelled import class_files, images
+from elman.data.labelled import class_files
 from elman.data.labelled.examples import Examples, joined
 from elman.data.labelled.roles import ALL, LabelRoles, Wanted
 from elman.data.labelled.tables import read_table
+from elman.data.pictures import idx, images
 from elman.data.source import Source
 from elman.data.tables import table
 from elman.data.tables.content import BadRows
@@ -104,7 +105,7 @@ def kind_of(one: Source) -> str:
         return "marked"
     if kind == source.COPIED:
         return "table"
-    return "idx" if images.is_idx(one) else "lines"
+    return "idx" if idx.is_idx(one) else "lines"
 
 
 def _items(data: Sequence[str], *, lines: bool) -> Iterator[tuple[str, list[Source]]]:

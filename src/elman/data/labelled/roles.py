@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args
 
 from elman.data.labelled import several
-from elman.data.labelled.images import Scan
 from elman.data.labelled.looks import ALONE, IDS, LABELS, first_rows, looks_of, plain
 from elman.data.labelled.several import Several
+from elman.data.pictures.images import Scan
 from elman.data.tables.options import TableOptions
 from elman.data.tables.reading import Reading, reading_from_json
 from elman.data.tables.table import Table

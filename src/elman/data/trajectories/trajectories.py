@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data import source
-from elman.data.labelled import images
+from elman.data import npz, source
 from elman.data.source import Source
 from elman.data.tables import table
 from elman.data.tables.content import BadRows, Block, Content
@@ -503,7 +502,7 @@ def _together(parts: Iterable[Values]) -> Values:
 
 def _of_arrays(one: Source, asked: TableOptions, known: Reading | None) -> Table:
     """The arrays of an .npz as a table of one sequence a row."""
-    arrays = images.read_arrays(one, (*INPUTS, *TARGETS, *STATES, *STATICS), INPUTS)
+    arrays = npz.read_arrays(one, (*INPUTS, *TARGETS, *STATES, *STATICS), INPUTS)
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu" or array.ndim < 1:
             raise UserError(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +15,14 @@ from elman.data.tables.content import BadRows
 from elman.data.texts import vocabulary
 from elman.data.texts.vocabulary import Vocabulary
 from elman.errors import UserError
-from elman.tasks.classify import bag as bags
-from elman.tasks.classify import grams_bag, kernels, scaling
-from elman.tasks.classify.bag import Bag, Kind
-from elman.tasks.classify.grams_bag import GramsBag
-from elman.tasks.classify.options import ClassifyOptions, Scaling
+from elman.tasks.classify.curves import kernels, scaling
+from elman.tasks.classify.options import Scaling
+from elman.tasks.classify.words.bag import Bag
+from elman.tasks.classify.words.grams_bag import GramsBag
 
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
 SPACED = 0.1  # share of spaces from which a text is one of words
-FEATURES = 5_000  # of fixed convolutions
-WEIGHTS = 20_000_000  # of the linear models on them, all together
 
 
 @dataclass(frozen=True)
@@ -123,16 +119,6 @@ def make_encoder(
     return Encoder(None, mean, scale, inputs, longest, scaled)
 
 
-def check_widths(examples: Examples) -> None:
-    """UserError unless all vectors are equally wide."""
-    for vectors, where in zip(examples.vectors, examples.where, strict=False):  # none of texts
-        if vectors.shape[1] != examples.vectors[0].shape[1]:
-            raise UserError(
-                f"{where}: steps of {vectors.shape[1]} values, where the first sequence has "
-                f"{examples.vectors[0].shape[1]}"
-            )
-
-
 @dataclass(frozen=True)
 class Labelled:
     """A data set: training and validation part, each encoded, and how that was done.
@@ -199,86 +185,10 @@ class Labelled:
         }
 
 
-def counted(
-    dataset: Labelled, kind: Kind | Literal["none", "ngrams"] | None
-) -> tuple[Bag, ...] | tuple[GramsBag, ...]:
-    """What the training texts hold, class by class; nothing where it is not to be counted."""
-    known = dataset.encoder.vocabulary
-    if known is None:
-        if kind not in (None, "none"):
-            raise UserError(f"--bag {kind}: needs texts; {dataset.name} has vectors")
-        return ()
-    if kind == "none":
-        return ()
-    parts, classes = with_all(dataset), len(dataset.classes)
-    if kind in ("tokens", "pairs"):
-        made = [
-            bags.count(
-                [dataset.inputs[k] for k in part], dataset.targets[part], classes, known.size, kind
-            )
-            for part in parts
-        ]
-        there = [bag for bag in made if bag is not None]
-        return tuple(there) if len(there) == len(made) else ()
-    texts = dataset.train.texts
-    learnt = [
-        grams_bag.learn([texts[k] for k in part], dataset.targets[part], classes) for part in parts
-    ]
-    found = [bag for bag in learnt if bag is not None]
-    return tuple(found) if len(found) == len(learnt) else ()
-
-
 def with_all(dataset: Labelled) -> list[Ints]:
     """The training sequences of each fold and, at the end, all of them; these alone without."""
     parts = dataset.parts
     return [*parts, np.arange(dataset.trained)] if len(parts) > 1 else parts
-
-
-def shape_of_kernels(dataset: Labelled, options: ClassifyOptions) -> kernels.Shape | None:
-    """Which fixed convolutions read these sequences; None where none do."""
-    if dataset.encoder.vocabulary is not None:
-        if options.kernels:
-            raise UserError(f"--kernels {options.kernels}: needs numbers; {dataset.name} has texts")
-        return None
-    chosen = options.kernels
-    if chosen is None:
-        chosen = 0 if dataset.encoder.pictured or options.class_weights else FEATURES
-    if not chosen:
-        return None
-    models = len(with_all(dataset)) * len(dataset.classes)
-    steps = int(np.median(dataset.lengths))
-    return kernels.shape_of(dataset.encoder.inputs, steps, min(chosen, WEIGHTS // models))
-
-
-def classes_of(labels: Sequence[str]) -> tuple[str, ...]:
-    """The different labels, numbers in the order of their values."""
-
-    def order(label: str) -> tuple[bool, float, str]:
-        number = label.removeprefix("-").replace(".", "", 1).isdecimal()
-        return not number, float(label) if number else 0.0, label
-
-    return tuple(sorted(set(labels), key=order))
-
-
-def check_classes(name: str, train: Examples, classes: Sequence[str]) -> None:
-    """UserError where there is nothing to learn."""
-    if train.roles.several is None:
-        if len(classes) < 2:
-            told = f'one class only, "{classes[0]}"' if classes else "no class left"
-            raise UserError(f"{name}: {told}; nothing to learn")
-    elif len({frozenset(labels) for labels in train.each}) < 2:
-        told = train.labels[0] if train.labels and train.labels[0] else "none"
-        raise UserError(f'{name}: the same labels everywhere, "{told}"; nothing to learn')
-
-
-def without_single(read: Examples, bad: BadRows) -> Examples:
-    """The same without sequences that are alone in their class: learnt, they could not be scored,
-    and scored, they would not have been learnt."""
-    counts = Counter(read.labels)
-    single = [k for k, label in enumerate(read.labels) if counts[label] == 1]
-    for k in single:
-        bad.add(read.where[k], f'the only sequence of the class "{read.labels[k]}"')
-    return read.pick([k for k in range(len(read)) if k not in set(single)]) if single else read
 
 
 def numbers(examples: Examples, classes: Sequence[str], *, several: bool) -> Ints:

@@ -16,8 +16,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.tasks.classify.ngrams import Sparse
-
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -33,6 +31,20 @@ class Rows(Protocol):
 
     def turned_times(self, errors: Tensor) -> Tensor:
         """[N, C] → [F, C]"""
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """N rows of numbers, most of them zero: row n has `values[starts[n]:starts[n + 1]]` in
+    `columns` of the same places."""
+
+    starts: Ints  # [N + 1]
+    columns: Ints  # [Z]
+    values: NDArray[np.float32]  # [Z]
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
 
 
 class SparseRows:

@@ -11,12 +11,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elman.data.texts import vectors
+from elman.data.texts.vocabulary import Words
 from elman.layers.convolution import Convolutions
-from elman.tasks.classify.bag import Bag, BagScores
-from elman.tasks.classify.grams_bag import GramsBag
-from elman.tasks.classify.kernels import KernelScores, Shape
+from elman.tasks.classify.beside import kept_beside
+from elman.tasks.classify.curves.kernels import KernelScores, Shape
+from elman.tasks.classify.data import Labelled, with_all
 from elman.tasks.classify.options import ClassifyOptions
+from elman.tasks.classify.reading import settled
+from elman.tasks.classify.words.bag import Bag, BagScores
+from elman.tasks.classify.words.grams_bag import GramsBag
 from elman.tasks.reader import Pool, Reader
+from elman.tasks.settling import check_settled
+from elman.tasks.task import Kept
 
 # Rare words are hardly moved by training: where they start large, they are noise to the end.
 SPREAD = 0.1
@@ -82,7 +89,7 @@ class Classifier(nn.Module):
     they trained on their common answer, the networks would hardly learn: counts alone explain the
     very texts that were counted. Beside `bags` both sides count alike; beside `grams` and `kernels`
     the networks have the share `mix`, a tensor that is kept with the weights. What `grams` say is
-    said of texts, not of tokens, so it is no part of `forward`: `scoring` puts both together.
+    said of texts, not of tokens, so it is no part of `forward`: `scores` puts both together.
 
     With `folds` there are so many networks for each of these, network m for fold m % folds, and
     a bag or linear model for each fold and one of everything. What belongs to a fold has learnt
@@ -179,3 +186,47 @@ class Classifier(nn.Module):
         assert self.threshold is not None
         told: NDArray[np.bool_] = chances >= float(self.threshold)
         return told
+
+
+def build(kept: Kept, options: ClassifyOptions) -> Classifier:
+    check_settled(
+        options, "hidden_size", "embedding", "dropout", "weight_drop", "token_dropout", "pooling",
+        "bidirectional",
+    )  # fmt: skip
+    if options.fronted:
+        check_settled(options, "convolution_width", "convolution_stride")
+    classes, encoder, roles = settled(kept)
+    several = roles.several is not None
+    beside = kept_beside(kept, options, encoder, len(classes), several=several)
+    return Classifier(
+        options, len(classes), encoder.inputs, encoder.vocabulary.size if encoder.vocabulary else 0,
+        beside.bags, several=several, kernels=beside.kernels, grams=beside.grams,
+    )  # fmt: skip
+
+
+def networks_alone(dataset: Labelled, options: ClassifyOptions) -> Classifier:
+    """A new model of the networks without what answers beside them, by which time is measured."""
+    known = dataset.encoder.vocabulary
+    return Classifier(
+        options, len(dataset.classes), dataset.encoder.inputs, known.size if known else 0,
+        several=dataset.several,
+    )  # fmt: skip
+
+
+def start(model: nn.Module, kept: Kept, options: ClassifyOptions, dataset: Labelled) -> None:
+    """Word vectors in the place of the embedding's random start, where their file has them, and
+    what is solved rather than trained."""
+    assert isinstance(model, Classifier)
+    if model.kernels is not None:
+        trained = dataset.trained
+        model.kernels.fit(dataset.inputs[:trained], dataset.targets[:trained], with_all(dataset))
+    if options.vectors is None:
+        return
+    known = settled(kept)[1].vocabulary
+    assert isinstance(known, Words)  # by the plan
+    values, found = vectors.read_vectors(options.vectors, known.symbols)
+    for member in model.members:
+        assert isinstance(member, Member) and member.reader.embedding is not None
+        with torch.no_grad():
+            weight = member.reader.embedding.weight
+            weight[torch.from_numpy(found)] = torch.from_numpy(values[found])

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman import chance, metrics
-from elman.tasks.classify import curve_rivals, grams_bag
-from elman.tasks.classify.curve_rivals import Answer
-from elman.tasks.classify.grams_bag import GramsBag
-from elman.tasks.classify.scoring import scores_of, scores_of_several, tally_of
+from elman.tasks.classify.curves.rivals import Answer, candidates
+from elman.tasks.classify.data import Labelled
+from elman.tasks.classify.options import ClassifyOptions
+from elman.tasks.classify.scores import scores_of, scores_of_several, tally_of
 from elman.tasks.classify.thresholds import best_set
+from elman.tasks.classify.words import grams_bag
+from elman.tasks.classify.words.grams_bag import GramsBag
 from elman.tasks.rivals import Rival, chosen_first
 from elman.tasks.task import Scores
 
@@ -58,7 +60,24 @@ class _Told:
     answer: Answer
 
 
-def rivals(
+def rivals(dataset: Labelled, options: ClassifyOptions, training: Labelled) -> list[Rival]:
+    trained = training.trained
+    parts = [(np.arange(trained), np.arange(len(dataset.check)))]
+    known = [bag for bag in training.bags if isinstance(bag, GramsBag)]
+    if dataset is training:
+        parts = dataset.cuts()
+    else:
+        known = known[-1:]
+    cuts = [Cut(*part, known[k] if known else None) for k, part in enumerate(parts)]
+    return learnt(
+        Items(training.train.texts or training.train.vectors, training.targets[:trained]),
+        Items(dataset.check.texts or dataset.check.vectors, dataset.targets[dataset.trained :]),
+        cuts,
+        dataset.classes,
+    )
+
+
+def learnt(
     training: Items, scored: Items, cuts: Sequence[Cut], classes: Sequence[str]
 ) -> list[Rival]:
     """All rivals, scored on `scored`, each part of it by what learnt from its own cut; first the
@@ -85,16 +104,14 @@ def rivals(
 
 
 def _of_cut(training: Items, scored: Items, cut: Cut, classes: Sequence[str]) -> list[_Told]:
-    learnt, asked = training.pick(cut.learnt), scored.pick(cut.scored)
-    found = [_always(learnt.targets, len(asked.targets), classes, training.targets)]
+    own, asked = training.pick(cut.learnt), scored.pick(cut.scored)
+    found = [_always(own.targets, len(asked.targets), classes, training.targets)]
     if not len(asked.targets):
         return found
     if isinstance(asked.sequences[0], str):
-        bag = cut.bag or grams_bag.learn(learnt.sequences, learnt.targets, len(classes))
+        bag = cut.bag or grams_bag.learn(own.sequences, own.targets, len(classes))
         return found if bag is None else [*found, _grams(bag, asked.sequences)]
-    for c in curve_rivals.candidates(
-        learnt.sequences, learnt.targets, len(classes), len(asked.targets), first_score
-    ):
+    for c in candidates(own.sequences, own.targets, len(classes), len(asked.targets), first_score):
         found.append(_Told(c.kind, c.name, c.right, c.answer(asked.sequences)))
     return found
 

@@ -11,23 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.metrics import Loss
-from elman.tasks.forecast import model as networks
-from elman.tasks.forecast import naive
-from elman.tasks.forecast.conformal import NONE, RECENT, Residuals, later, thinned
-from elman.tasks.forecast.model import Network, Widths
-from elman.tasks.forecast.panel import Batch, Fitted, Panel
+from elman.tasks.forecast.data import Batch, Panel
+from elman.tasks.forecast.intervals.conformal import NONE, RECENT, Residuals, later, thinned
+from elman.tasks.forecast.networks import output
+from elman.tasks.forecast.networks.network import Network
+from elman.tasks.forecast.options import ForecastOptions
+from elman.tasks.forecast.simple import naive
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SCORED = 1024  # windows at once, where none is trained on
 HELD, LEARNT = 8000, 2000  # windows of either part that intervals are calibrated by
-
-
-def widths_of(fitted: Fitted, past: int) -> Widths:
-    """How many numbers a network reads of each kind."""
-    static = len(fitted.static.mean) + sum(map(len, fitted.words))
-    return Widths(past, len(fitted.known.mean), static, len(fitted.names))
 
 
 class Made(NamedTuple):
@@ -58,10 +53,10 @@ def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> t
         rows = slice(start, start + len(made.scaled))
         there = Batch(*(one.to(device) for one in made.batch))
         if model.paths:
-            total, count = networks.pinball(model.quantiles, made.put_out, there.target)
+            total, count = output.pinball(model.quantiles, made.put_out, there.target)
         else:
             judged = made.scaled if model.distribution is None else made.put_out
-            total, count = networks.loss(model, there, judged, there.target)
+            total, count = output.loss(model, there, judged, there.target)
         loss = loss + Loss(float(total), count)
         scaled = made.scaled.double().cpu().numpy()
         if bands is not None:
@@ -74,7 +69,7 @@ def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> t
     return np.sort(np.concatenate(parts), 2), loss
 
 
-def calibrate(model: nn.Module, dataset: Panel, device: str) -> None:
+def calibrate(model: nn.Module, dataset: Panel, options: ForecastOptions, device: str) -> None:
     """Let the model's intervals hold as much as they say: by the validation part, or without one
     by the training part, of which forecasts are nearer than they will be."""
     assert isinstance(model, Network)
@@ -122,7 +117,7 @@ def _made(model: Network, dataset: Panel, windows: Ints, device: str) -> Iterato
             some = windows[start : start + many]
             batch = dataset.batch(some)
             put_out = model(Batch(*(part.to(device) for part in batch)).inputs)
-            made = networks.told(model, batch, put_out)
+            made = output.told(model, batch, put_out)
             beside = None if simple is None else simple[start : start + many]
             if beside is not None:
                 made = made.sort(2).values

@@ -12,7 +12,7 @@ from elman.options import require, require_files, require_range
 from elman.tasks.networks import NetworkOptions
 
 Likelihood: TypeAlias = Literal["normal", "student", "negative-binomial", "tweedie"]
-# As naive.py names them.
+# As simple/naive.py names them.
 Beside: TypeAlias = Literal[
     "last-value", "last-season", "last-week", "day-and-week", "drift", "mean", "smoothing", "theta",
     "both", "autoregression", "season-and-regression",

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.tasks.forecast.conformal import levels, pairs
-from elman.tasks.forecast.panel import Panel
+from elman.tasks.forecast.data import Panel
+from elman.tasks.forecast.intervals.conformal import levels, pairs
 from elman.tasks.forecast.scores import point
 
 Floats = NDArray[np.float64]

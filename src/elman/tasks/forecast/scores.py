@@ -6,13 +6,31 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from elman.tasks.forecast.conformal import levels, pairs
-from elman.tasks.forecast.panel import Panel
-from elman.tasks.task import Scores
+from elman import chance
+from elman.chance import Tally
+from elman.metrics import Scores
+from elman.tasks.forecast.data import Panel
+from elman.tasks.forecast.intervals.conformal import levels, pairs
+from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.networks.network import Network
+from elman.tasks.forecast.options import ForecastOptions
+from elman.tasks.forecast.units import units_of
+from elman.tasks.task import Validation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+def validate(model: nn.Module, dataset: Panel, options: ForecastOptions, device: str) -> Validation:
+    windows = dataset.check
+    made, loss = forecasts(model, dataset, windows, device)
+    scores = scores_of(dataset, windows, made, options.quantiles)
+    if isinstance(model, Network) and model.bands is not None and model.bands.calibrated:
+        scores |= coverage(dataset, windows, made, options.quantiles)
+    tally = tally_of(dataset, windows, point(made, options.quantiles))
+    return Validation(loss, scores, tally=tally)
 
 
 def scores_of(panel: Panel, windows: Ints, made: Floats, quantiles: Sequence[float] = ()) -> Scores:
@@ -69,6 +87,28 @@ def coverage(panel: Panel, windows: Ints, made: Floats, quantiles: Sequence[floa
     return found
 
 
+def tally_of(panel: Panel, windows: Ints, made: Floats) -> Tally:
+    """The first of `scores_of`, from the errors of forecasts [N, H] by units."""
+    y, H = panel.values(windows), panel.settings.horizon
+    errors = np.abs(y - made)
+    scale = mase_scales(panel, windows)[windows[:, 0]]
+    if (fair := scale > 0).any():
+        parts = errors.sum(1) / np.where(fair, scale, 1.0)
+        counts = np.where(fair, float(H), 0.0)
+    else:
+        both = np.abs(y) + np.abs(made)
+        parts = (200 * errors / np.where(both > 0, both, 1)).sum(1)
+        counts = np.full(len(windows), float(H))
+        fair = np.ones(len(windows), dtype=bool)
+    unit, of = units_of(panel, windows)
+    of = np.unique(of[fair], return_inverse=True)[1]
+    return chance.shares(
+        unit,
+        np.bincount(of, parts[fair]).astype(np.float64),
+        np.bincount(of, counts[fair]).astype(np.float64),
+    )
+
+
 def mase_scales(panel: Panel, windows: Ints) -> Floats:
     """The mean absolute difference from the season before, of each series; 0 where it never moves.
 
@@ -82,6 +122,17 @@ def mase_scales(panel: Panel, windows: Ints) -> Floats:
         if origin > 1:
             scales[number] = np.abs(y[season:] - y[:-season]).mean()
     return scales
+
+
+def scaled_errors(panel: Panel, windows: Ints, made: Floats) -> Floats:
+    """Mean absolute error of forecasts [N, H] by window, in the scales of MASE, [N]; where no
+    series moves, by the size of the values."""
+    y = panel.values(windows)
+    scale = mase_scales(panel, windows)[windows[:, 0]]
+    if not (scale > 0).any():
+        return np.asarray(np.abs(y - made).mean(1) / np.maximum(np.abs(y).mean(1), 1e-12))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(scale > 0, np.abs(y - made).mean(1) / scale, np.nan))
 
 
 def spreads(panel: Panel) -> Floats:

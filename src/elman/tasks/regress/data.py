@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from elman.data.batching import padded
 from elman.data.tables.content import BadRows
 from elman.data.trajectories.roles import Columns
-from elman.data.trajectories.trajectories import Trajectories, Trajectory, cut, target_names
+from elman.data.trajectories.trajectories import Trajectories, Trajectory, target_names
 from elman.errors import UserError
-from elman.options import make
-from elman.tasks.folds import drawn
-from elman.tasks.regress import linear
-from elman.tasks.regress.linear import Learnt, Linear
-from elman.tasks.regress.options import RegressOptions
-from elman.tasks.regress.recursion import Sequences
+from elman.tasks.regress.linear import answer
+from elman.tasks.regress.linear.answer import Learnt, Linear
+from elman.tasks.regress.linear.recursion import Sequences
 
 Values = NDArray[np.float64]
 Floats = NDArray[np.float32]
 STILL = 1e-12  # of the largest value: a deviation below counts as none
 NOTHING: Floats = np.zeros((0, 0), np.float32)
-AHEAD = 8  # inputs ahead that linear answers read beside layers that read both ways
-LEAST_LEFT = 1e-3  # deviations: what is left over is scaled by no less
 
 
 @dataclass(frozen=True)
@@ -117,7 +109,7 @@ class Encoder:
         if not self.linear or not items:
             return list(items)
         data = self.sequences(items, targets=False)
-        each = [linear.told(one, data) for one in self.linear]
+        each = [answer.told(one, data) for one in self.linear]
         told = [np.array(parts, dtype=np.float32) for parts in zip(*each, strict=True)]
         return [item._replace(linear=own) for item, own in zip(items, told, strict=True)]
 
@@ -161,9 +153,9 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
         if knows and knows not in known:
             raise ValueError(f"it knows {knows[:40]!r}")
         width = len(known[knows].mean) if knows else 0
-        answers = tuple(linear.from_json(one) for one in data["linear"])
+        answers = tuple(answer.from_json(one) for one in data["linear"])
         for one in answers:
-            linear.check(one, len(scales[0].mean), len(scales[1].mean), width)
+            answer.check(one, len(scales[0].mean), len(scales[1].mean), width)
         left = np.array(data["left"], dtype=np.float64).reshape(-1, len(scales[1].mean))
         if len(left) != len(answers) or not np.isfinite(left).all() or (left <= 0).any():
             raise ValueError("what linear answers leave over is not scaled")
@@ -221,127 +213,3 @@ class Measured:
             "encoder": self.encoder.to_json(),
             "sha256": [self.train.digest(), self.check.digest()],
         }
-
-
-def encoded(encoder: Encoder, items: Sequence[Trajectory], *, targets: bool = True
-            ) -> list[Encoded]:  # fmt: skip
-    """All of them. UserError: one that does not fit the encoder."""
-    found = []
-    for item in items:
-        try:
-            found.append(encoder.encode(item, targets=targets))
-        except ValueError as error:
-            raise UserError(f"{item.where}: {error}") from None
-    return encoder.with_linear(found)
-
-
-def measured(
-    name: str, train: Trajectories, check: Trajectories, encoder: Encoder, bad: BadRows
-) -> Measured:
-    """A data set of other sequences for a trained model."""
-    inputs = encoded(encoder, (*train.items, *check.items))
-    return Measured(name, train, check, inputs, encoder, bad)
-
-
-def learning(
-    name: str, train: Trajectories, check: Trajectories, options: RegressOptions, bad: BadRows,
-) -> Measured:  # fmt: skip
-    """A data set to learn from, with the best linear answers to its training part.
-
-    With folds, as many as `options` say, all sequences are for both parts, and there is a linear
-    answer to the others of each fold. Parts of one sequence, cut, are in one fold.
-    """
-    folds = options.folds or 0
-    columns = train.columns
-    knows = {"given": "state", "encoded": "static"}.get(options.initial_state or "", "")
-    encoder = Encoder.of(train.items, every_step=bool(columns.every_step), knows=knows)
-    inputs, digests = encoded(encoder, train.items), [item.digest() for item in train.items]
-    inside = np.full(len(inputs), -1)
-    if folds:
-        whole = [item.digest() for item in check.items]
-        pieces = [len(cut([item], options.cut)) if options.cut else 1 for item in check.items]
-        inside = np.repeat(drawn(whole, folds), pieces)
-    parts = (
-        [np.flatnonzero(inside != k) for k in range(folds)] if folds else [np.arange(len(inputs))]
-    )
-    learnt = tuple(
-        linear.learn(
-            encoder.sequences([inputs[n] for n in part]), [digests[n] for n in part],
-            every_step=encoder.every_step, ahead=AHEAD if any(options.bidirectional) else 0,
-            near=options.feedback,
-        )
-        for part in parts
-    )  # fmt: skip
-    wanted = options.linear
-    if wanted is None:
-        wanted = sum(one.worth_a_path for one in learnt) > len(learnt) / 2
-    if wanted:
-        encoder = replace(encoder, linear=tuple(one.free for one in learnt))
-        inputs = encoder.with_linear(inputs)
-        encoder = replace(encoder, left=_left(inputs, parts))
-    if folds:
-        inputs = [item._replace(fold=int(k)) for item, k in zip(inputs, inside, strict=True)]
-        return Measured(name, train, train, [*inputs, *inputs], encoder, bad, folds, learnt)
-    inputs += encoded(encoder, check.items)
-    return Measured(name, train, check, inputs, encoder, bad, 0, learnt)
-
-
-def _left(inputs: Sequence[Encoded], parts: Sequence[NDArray[np.int64]]) -> Values:
-    """The root of the mean square of what each linear answer leaves over in its part, [L, O]."""
-    rows = []
-    for k, part in enumerate(parts):
-        gaps = np.concatenate([np.atleast_2d(inputs[n].y - inputs[n].linear[k]) for n in part])
-        rows.append(np.sqrt((gaps.astype(np.float64) ** 2).mean(0)))
-    left: Values = np.maximum(np.stack(rows), LEAST_LEFT)
-    return left
-
-
-def columns_from_json(data: Any) -> Columns:
-    """The columns that a trained model reads. UserError where they are damaged."""
-    if not isinstance(data, dict):
-        raise UserError("preprocessing.json: damaged (no columns in it)")
-    where = "preprocessing.json"
-    columns = make(Columns, {k: v for k, v in data.items() if v is not None}, where=where)
-    for name in ("sequence_column", "input_columns", "target"):  # never guessed from other data
-        if getattr(columns, name) is None:
-            raise UserError(f"{where}: damaged (no {name} in it)")
-    return columns
-
-
-class Batch(NamedTuple):
-    """Padded sequences, and which error is made small."""
-
-    x: Tensor  # [B, T, I]
-    lengths: Tensor  # [B]
-    known: Tensor  # [B, S], at the start
-    y: Tensor  # [B, T, O] or [B, O]
-    linear: Tensor  # [L, B, T, O] or [L, B, O]
-    folds: Tensor  # [B], -1 where there are none
-    loss: str
-
-    def with_past(self) -> Tensor:
-        """The inputs beside the true targets of the step before, [B, T, I + O]; before the first
-        step stands their mean, 0."""
-        past = torch.zeros_like(self.y)
-        past[:, 1:] = self.y[:, :-1]
-        return torch.cat([self.x, past], -1)
-
-
-def batch_of(items: Sequence[Encoded], options: RegressOptions) -> Batch:
-    """These sequences side by side; `known` is the static part where the start is encoded."""
-    x, lengths = padded([item.x for item in items])
-    static = options.initial_state == "encoded"
-    known = np.stack([item.static if static else item.state for item in items])
-    y = _beside([item.y for item in items])
-    answers = len(items[0].linear)
-    each = [_beside([item.linear[k] for item in items]) for k in range(answers)]
-    told = torch.stack(each) if each else torch.zeros(0)
-    folds = torch.tensor([item.fold for item in items])
-    return Batch(x, lengths, torch.from_numpy(known), y, told, folds, options.loss)
-
-
-def _beside(values: Sequence[Floats]) -> Tensor:
-    """Values [T, O] as [B, T, O], or [O] as [B, O]."""
-    if values[0].ndim == 2:
-        return padded(values)[0]
-    return torch.from_numpy(np.stack(values))

@@ -13,7 +13,9 @@ from elman.layers.recurrent import Recurrent
 from elman.tasks.reader import Pool, Reader
 from elman.tasks.regress.data import Encoder, Scale
 from elman.tasks.regress.options import RegressOptions
-from elman.tasks.task import State
+from elman.tasks.regress.reading import encoder_of
+from elman.tasks.settling import check_settled
+from elman.tasks.task import Kept, State
 
 ENCODED = 64  # units between static columns and the first state
 SMALL = 0.1  # of the usual weights: a network beside a linear answer begins close to it
@@ -185,3 +187,8 @@ class Regressor(nn.Module):
         shares = self.asked(folds).to(each.dtype)
         shares = shares / shares.sum(0)
         return (shares.view(*shares.shape, *[1] * (each.dim() - 2)) * each).sum(0)
+
+
+def build(kept: Kept, options: RegressOptions) -> Regressor:
+    check_settled(options, "hidden_size", "dropout", "weight_drop", "initial_state")
+    return Regressor(options, encoder_of(kept))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.tasks.regress.scoring import Errors
+from elman.tasks.regress.scores import Errors
 
 SEQUENCES, TARGETS = 4, 4  # at most, in the picture
 LISTED = 30  # targets in the table

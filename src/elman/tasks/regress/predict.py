@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from elman.data.tables import table
 from elman.data.tables.arriving import Arriving
@@ -21,11 +22,13 @@ from elman.data.trajectories import trajectories
 from elman.data.trajectories.columns import has_lists
 from elman.data.trajectories.roles import Columns
 from elman.data.trajectories.trajectories import Trajectory
-from elman.errors import UserError
+from elman.tasks import prediction
 from elman.tasks.regress.data import Encoded, Encoder
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.options import RegressOptions
-from elman.tasks.regress.scoring import AT_ONCE, tell
+from elman.tasks.regress.reading import settled
+from elman.tasks.regress.scores import AT_ONCE, tell
+from elman.tasks.task import Kept
 
 ARRAYS = "number"  # what the sequences of an .npz are counted by
 STEPS = 20_000  # held at once, and one sequence more
@@ -38,6 +41,15 @@ class Held(NamedTuple):
     rows: list[Row]
     order: NDArray[np.int64]
     encoded: Encoded
+
+
+def predict(
+    model: nn.Module, kept: Kept, options: RegressOptions, device: str, data: Sequence[str],
+    out: TextIO, bad: BadRows,
+) -> None:  # fmt: skip
+    columns, encoder, reading = settled(kept)
+    answering = Answering(cast(Regressor, model), encoder, columns, reading, options, device)
+    answering.write(data, out, bad)
 
 
 @dataclass(frozen=True)
@@ -77,19 +89,12 @@ class Answering:
                 self._write_steps(one, writer, bad)
             return
         writer = self._writer(found[0], out)
-        for one in found:
-            if (one.form, one.columns) != (found[0].form, found[0].columns):
-                raise UserError(
-                    f"{one.shown}: has other columns than {found[0].shown}; give one after the "
-                    "other"
-                )
+        prediction.check_alike(found)
         for one in found:
             self._write_rows(one, writer, out, bad, None)
 
     def _writer(self, opened: Table, out: TextIO) -> Writer:
-        for name in self.answers:
-            if name in opened.columns:
-                raise UserError(f'{opened.shown}: has a column "{name}" already; rename it')
+        prediction.check_new(self.answers, opened)
         return Writer(
             out, opened.form, (*opened.columns, *self.answers), header=opened.header,
             dialect=opened.dialect, head=opened.head,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from elman.tasks.regress.data import Encoded, Floats, Measured
-from elman.tasks.regress.linear import told as told_linearly
-from elman.tasks.regress.scoring import ONE_STEP, errors, tally_of
+from elman.tasks.regress.linear.answer import told as told_linearly
+from elman.tasks.regress.options import RegressOptions
+from elman.tasks.regress.scores import ONE_STEP, errors, tally_of
 from elman.tasks.rivals import Rival
 
 MEAN = "always the mean of the training part"
@@ -16,13 +17,13 @@ SHOWN = 5  # names of inputs
 NEAR = 0.99  # of the error of a plainer rival: a linear answer above it is not chosen
 
 
-def rivals(dataset: Measured, training: Measured, *, feedback: bool) -> list[Rival]:
+def rivals(dataset: Measured, options: RegressOptions, training: Measured) -> list[Rival]:
     """All of them on the validation part of `dataset`, the one first that `training` chose.
 
     With feedback they are scored as the network is: freely, from what is known at the start, and,
     with the prefix of those scores, for one step from the true values before.
     """
-    held = dataset.held
+    held, feedback = dataset.held, options.feedback
     found = [
         (1.0, _rival(MEAN, dataset, _means(dataset, training), _means(dataset, training), feedback))
     ]

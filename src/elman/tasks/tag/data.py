@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elman.data.batching import padded
 from elman.data.tables.content import BadRows
@@ -18,11 +19,25 @@ from elman.data.tags.sentence import Sentence, TagRoles
 from elman.data.texts import vocabulary
 from elman.data.texts.vocabulary import UNKNOWN, Characters, Words
 from elman.errors import UserError
-from elman.tasks.tag.model import Inputs
 
 Ints = NDArray[np.int64]
 RARE = 2  # a token or a letter that comes less often is read as <unk>, which so is learnt
 LETTERS = 30  # read of a token; of a longer one its beginning and its end
+
+
+class Inputs(NamedTuple):
+    """Sentences side by side. W different tokens are in them, each spelt once."""
+
+    tokens: Tensor  # [B, T] int64, ids
+    lengths: Tensor  # [B], on the CPU
+    places: Tensor  # [B, T], which of the W each token is
+    letters: Tensor  # [W, L] int64, ids
+    sizes: Tensor  # [W], letters of each, on the CPU
+
+    def to(self, device: str) -> Inputs:
+        """The same for a model on that device."""
+        tokens, places, letters = (x.to(device) for x in (self.tokens, self.places, self.letters))
+        return Inputs(tokens, self.lengths, places, letters, self.sizes)
 
 
 @dataclass(frozen=True)
@@ -149,18 +164,6 @@ class Tagged:
             "reading": asdict(self.roles),
             "sha256": [reading.digest(self.train), reading.digest(self.check)],
         }
-
-
-def split(sentences: list[Sentence], share: float) -> tuple[list[Sentence], list[Sentence]]:
-    """For training and for validation: `share` of them, at the end, one at least if any.
-
-    Those with a label that stands nowhere else stay in training.
-    """
-    count = len(sentences) - (max(1, round(share * len(sentences))) if share else 0)
-    train, held = sentences[:count], sentences[count:]
-    known = {label for sentence in train for label in sentence.labels}
-    rare = [s for s in held if not known.issuperset(s.labels)]
-    return train + rare, [s for s in held if known.issuperset(s.labels)]
 
 
 def numbers(sentences: Sequence[Sentence], labels: Sequence[str]) -> list[Ints]:

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.tasks.networks import NetworkOptions
 from elman.tasks.reader import Pool, Reader
+from elman.tasks.settling import check_settled
+from elman.tasks.tag.data import Inputs
 from elman.tasks.tag.options import TagOptions
-
-
-class Inputs(NamedTuple):
-    """Sentences side by side. W different tokens are in them, each spelt once."""
-
-    tokens: Tensor  # [B, T] int64, ids
-    lengths: Tensor  # [B], on the CPU
-    places: Tensor  # [B, T], which of the W each token is
-    letters: Tensor  # [W, L] int64, ids
-    sizes: Tensor  # [W], letters of each, on the CPU
-
-    def to(self, device: str) -> Inputs:
-        """The same for a model on that device."""
-        tokens, places, letters = (x.to(device) for x in (self.tokens, self.places, self.letters))
-        return Inputs(tokens, self.lengths, places, letters, self.sizes)
+from elman.tasks.tag.reading import settled
+from elman.tasks.task import Kept
 
 
 class Tagger(nn.Module):
@@ -67,3 +54,12 @@ class Tagger(nn.Module):
         y, real = self.reader(vectors, x.lengths)
         scores: Tensor = self.output(F.dropout(y[real], self.dropout, self.training))
         return scores
+
+
+def build(kept: Kept, options: TagOptions) -> Tagger:
+    check_settled(
+        options, "hidden_size", "embedding", "characters", "dropout", "weight_drop",
+        "token_dropout",
+    )  # fmt: skip
+    labels, encoder, _ = settled(kept)
+    return Tagger(options, len(labels), encoder.words.size, encoder.letters.size)

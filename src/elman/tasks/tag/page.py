@@ -1,23 +1,30 @@
-"""The data doctor's page on sentences, and what a tagger got wrong."""
+"""What people read of a tagger: the data doctor's page, and what it got wrong."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from torch import nn
 
 from elman.data.doctor import Page
 from elman.data.tags.sentence import Sentence
+from elman.tasks import labelling
+from elman.tasks.tag import spans
+from elman.tasks.tag.answering import answered
 from elman.tasks.tag.data import Tagged
-from elman.tasks.tag.spans import prefixed
+from elman.tasks.tag.options import TagOptions
+from elman.tasks.tag.scores import tokens_by_label
 from elman.wording import counted
 
 LISTED = 12  # labels in a line
 PAIRS = 8  # labels taken for one another
 RARE = 10  # tokens below which a label is hardly learnt
 AROUND = 6  # tokens shown on either side of a mistake
+WORST = 8  # confident mistakes shown
 
 
 def examine(data: Tagged) -> Page:
@@ -73,9 +80,37 @@ def examine(data: Tagged) -> Page:
 
 def spans_told(labels: Sequence[str]) -> str:
     """What a span is with these labels."""
-    if prefixed(labels):
+    if spans.prefixed(labels):
         return "exact spans by the prefixes of the labels (B-, I-, …)"
     return "exact runs of one label other than O, as the labels have no prefixes (B-, I-, …)"
+
+
+def remarks(
+    model: nn.Module, dataset: Tagged, options: TagOptions, device: str, sample: str, folder: Path
+) -> list[str]:
+    """Each label's scores, and what was got wrong."""
+    if not dataset.check:
+        return []
+    held = range(dataset.trained, len(dataset.targets))
+    answers = answered(model, dataset.encoded, held, device)
+    said = [[dataset.labels[k] for k in a.best] for a in answers]
+    true = [s.labels for s in dataset.check]
+    if spans.prefixed(dataset.labels):
+        lines = labelling.table(spans.count(true, said, by_prefix=True).each(), "label", "spans")
+    else:
+        lines = labelling.table(tokens_by_label(true, said).each(), "label", "tokens")
+    lines += ["", *confused(true, said)]
+    known = np.concatenate([dataset.encoded.ids[dataset.encoded.tokens[k]] > 0 for k in held])
+    hit = np.concatenate([answers[k - held.start].best == dataset.targets[k] for k in held])
+    if not known.all():
+        right = f"{hit[~known].mean():.1%} of {(~known).sum():,} unknown tokens"
+        if known.any():
+            right += f" and {hit[known].mean():.1%} of the others"
+        lines += [f"Right are the labels of {right}.", ""]
+    worst = sorted(mistakes(dataset.check, said, [a.confidence for a in answers]))
+    if worst:
+        lines += ["Mistakes made with most confidence, one of a sentence:", ""]
+    return lines + [mistake.told() for mistake in reversed(worst[-WORST:])]
 
 
 def confused(true: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> list[str]:

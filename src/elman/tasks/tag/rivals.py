@@ -15,7 +15,9 @@ from elman.metrics import Loss
 from elman.tasks.rivals import Rival, chosen_first
 from elman.tasks.tag.baseline import MostFrequent
 from elman.tasks.tag.chain import Chain, log_marginals
-from elman.tasks.tag.scoring import scores_of, tally_of
+from elman.tasks.tag.data import Tagged
+from elman.tasks.tag.options import TagOptions
+from elman.tasks.tag.scores import scores_of, tally_of
 
 FREQUENT: Final = "the most frequent label of each token"
 CHAIN: Final = "a linear chain of tokens and their endings"
@@ -35,7 +37,11 @@ class Tags(Protocol):
     def answer(self, tokens: Sequence[str]) -> list[str]: ...
 
 
-def rivals(
+def rivals(dataset: Tagged, options: TagOptions, training: Tagged) -> list[Rival]:
+    return learnt(training.train, dataset.check, dataset.labels)
+
+
+def learnt(
     train: Sequence[Sentence], check: Sequence[Sentence], labels: Sequence[str]
 ) -> list[Rival]:
     """Both, learnt from `train` and scored on `check`; first the one that was better on a part of
@@ -70,8 +76,8 @@ def _judged(taken: Sequence[Sentence], labels: Sequence[str]) -> _Judged:
     count = len(part) - max(1, round(HELD * len(part)))
     if count < 1:
         return _Judged(False, 1.0)
-    learnt, held = part[:count], part[count:]
-    chain, frequent = Chain(learnt, labels, JUDGED_PASSES), MostFrequent(learnt, tuple(labels))
+    known, held = part[:count], part[count:]
+    chain, frequent = Chain(known, labels, JUDGED_PASSES), MostFrequent(known, tuple(labels))
     first, second = (
         next(iter(scores_of(held, said(model, held), labels).values()))
         for model in (chain, frequent)

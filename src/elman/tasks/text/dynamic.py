@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from elman.data.batching import Tokens
 from elman.tasks.task import State
-from elman.tasks.text.scoring import WARMUP, Costs, costs
+from elman.tasks.text.costs import WARMUP, Costs, costs
 
 SEGMENT = 20  # tokens learnt from at once
 RATE = 2e-4  # of a step, at --dynamic-rate 1

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from elman.errors import UserError
 from elman.layers.regularize import locked_dropout
 from elman.tasks.reader import recurrent
-from elman.tasks.task import State
-from elman.tasks.text.kneser_ney import KneserNey
-from elman.tasks.text.mixing import Gate
+from elman.tasks.settling import check_settled
+from elman.tasks.task import Kept, State
+from elman.tasks.text.ngrams.kneser_ney import KneserNey
+from elman.tasks.text.ngrams.mixing import Gate
 from elman.tasks.text.options import TextOptions
+from elman.tasks.text.reading import vocabulary_of
 
 
 class LanguageModel(nn.Module):
@@ -31,7 +33,7 @@ class LanguageModel(nn.Module):
 
     def __init__(self, vocabulary_size: int, options: TextOptions) -> None:
         super().__init__()
-        assert options.embedding is not None and options.dropout is not None  # by the task's plan
+        assert options.embedding is not None and options.dropout is not None  # by the plan
         self.vocabulary_size = vocabulary_size
         self.windowed = options.windowed
         self.both_ways = options.bidirectional[-1]
@@ -80,6 +82,11 @@ class LanguageModel(nn.Module):
         if self.locked and x.dim() == 3:
             return locked_dropout(x, p, training=self.training)
         return F.dropout(x, p, self.training)
+
+
+def build(kept: Kept, options: TextOptions) -> LanguageModel:
+    check_settled(options, "hidden_size", "embedding", "dropout", "weight_drop")
+    return LanguageModel(vocabulary_of(kept).size, options)
 
 
 def _ends(y: Tensor, both: bool) -> Tensor:

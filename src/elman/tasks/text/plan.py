@@ -8,14 +8,23 @@ P = sqrt(C / (6 TOKENS_A_WEIGHT)). The constants were found on Tiny Shakespeare:
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import torch
+
 from elman import cells, wording
 from elman.errors import UserError
+from elman.tasks.settling import settle
 from elman.tasks.task import Budget, Plan
+from elman.tasks.text.data import TextData
+from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
+from elman.tasks.text.rivals import COUNTED
+from elman.tasks.text.scores import SCORED, SCORED_WINDOWS
+from elman.tasks.text.training import epoch, loss
 
 V = TypeVar("V")
 
@@ -31,8 +40,6 @@ WEIGHT_DROP = ((6, 0.0), (40, 0.1), (math.inf, 0.3))
 FALL = 100  # passes after which the learning rate has fallen for the first time, at the latest
 FEW, FALL_OF_FEW = 50, 8  # tokens a symbol below which so many passes are learnt by heart
 TABLE = 0.5  # of the weights of a table of many symbols count for the size: each is seen rarely
-SCORED, SCORED_WINDOWS = 1_000_000, 20_000  # tokens; windows of a model that reads both ways
-COUNTED = 3_000_000  # tokens that the n-gram model learns from: 7 s, 200 MB
 SCORING_SHARE = 0.03  # of the time, for each validation
 SCORING_SPEED = 2  # tokens scored in the time in which one is trained on
 COUNTED_A_SECOND = 20_000  # of the time given: 2 to 4 % of it
@@ -43,6 +50,38 @@ SLOWER = {8: 0.8, 16: 0.93}  # tokens a second in smaller batches, against `BATC
 LEARNING_RATE = 4e-3
 RATE_UNITS, FASTEST = 2.0, 0.02  # one gated layer of H units learns at 2 / H, at most at 0.02
 GATED = ("lstm", "gru", "gru-reset-before")
+
+
+def plan(dataset: TextData, options: TextOptions, budget: Budget) -> Plan[TextOptions]:
+    for name in options.cell:
+        cells.get(name)
+    if options.windowed and options.sequence_length >= dataset.cut:
+        raise UserError(
+            f"--sequence-length {options.sequence_length}: the training part has only "
+            f"{dataset.cut:,} tokens; give a value below that"
+        )
+
+    def speed(candidate: Plan[TextOptions]) -> float:
+        return _speed(dataset, candidate, budget.device)
+
+    return make_plan(dataset.cut, dataset.vocabulary.size, options, budget, speed)
+
+
+def _speed(dataset: TextData, tried: Plan[TextOptions], device: str) -> float:
+    """Tokens trained in a second with such a plan: the best of two steps after a first."""
+    model = LanguageModel(dataset.vocabulary.size, tried.options).to(device).train()
+    first = epoch(dataset, tried.options, tried.batch_size, 0, 0)
+    best = 0.0
+    for k in range(3):
+        began = time.perf_counter()
+        total, count, _ = loss(model, first[k % len(first)], None, device)
+        torch.autograd.backward(total)
+        if device != "cpu":
+            torch.accelerator.synchronize()
+        if k:
+            best = max(best, count / (time.perf_counter() - began))
+        model.zero_grad()
+    return best
 
 
 def make_plan(
@@ -79,17 +118,12 @@ def make_plan(
         why = f"{budget.seconds:.0f} s are enough for about {seen / tokens:,.1f} passes"
     passes = seen / tokens
     rate = budget.learning_rate or _rate(shape)
-    weight_drop = options.weight_drop
-    if weight_drop is None:
-        recurrent = any(cells.get(name).recurrent for name in shape.cell)
-        weight_drop = _share(WEIGHT_DROP, passes) if recurrent else 0.0
-    settled = replace(
-        shape,
-        dropout=_share(DROPOUT, passes) if options.dropout is None else options.dropout,
-        weight_drop=weight_drop,
-        scored=options.scored or scored,
-        counted=options.counted or counted,
-    )
+    recurrent = any(cells.get(name).recurrent for name in shape.cell)
+    settled = settle(
+        shape, dropout=_share(DROPOUT, passes),
+        weight_drop=_share(WEIGHT_DROP, passes) if recurrent else 0.0, scored=scored,
+        counted=counted,
+    )  # fmt: skip
     assert settled.hidden_size
     layers = settled.num_layers or 1
     units = ", ".join(str(h) for h in settled.hidden_size)
@@ -97,7 +131,7 @@ def make_plan(
         f"{'/'.join(settled.cell)} of {units} units"
         + (f" in {layers} layers" if layers > 1 else "")
         + f", {weights(settled, vocabulary):,} weights, dropout {settled.dropout:g}"
-        + (f", weight drop {weight_drop:g}" if weight_drop else "")
+        + (f", weight drop {settled.weight_drop:g}" if settled.weight_drop else "")
         + f": {why}"
     )
     few = vocabulary > ONE_HOT and tokens < FEW * vocabulary

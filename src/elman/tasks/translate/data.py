@@ -7,15 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from elman.data.batching import Buckets, padded
-from elman.data.pairs import PairRoles, Pairs, roles_from_json
+from elman.data.pairs.pairs import Pairs
 from elman.data.tables.content import BadRows
 from elman.data.texts import vocabulary
 from elman.data.texts.scripts import main_script, scripts
@@ -24,7 +21,7 @@ from elman.data.texts.vocabulary import UNKNOWN, WORD, Characters, Vocabulary, W
 from elman.errors import UserError
 from elman.options import given
 from elman.tasks.translate.options import Level
-from elman.tasks.translate.shortlist import Among, Shortlist, shortlist
+from elman.tasks.translate.shortlist import Shortlist, shortlist
 
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
@@ -243,45 +240,6 @@ class Paired:
         )
 
 
-class Batch(NamedTuple):
-    """Pairs side by side: tokens of the source, those before each of the target's, and these."""
-
-    source: Tensor  # [B, S] int64
-    source_lengths: Tensor  # [B]
-    before: Tensor  # [B, T] int64, begins with the end's id
-    target_lengths: Tensor  # [B]
-    target: Tensor  # [N] int64, sentence after sentence
-    among: Among | None = None  # the tokens that they are scored among; None for all
-
-
-def batch(dataset: Paired, chosen: Sequence[int]) -> Batch:
-    """These pairs."""
-    source, source_lengths = padded([dataset.sources[k] for k in chosen])
-    targets = [dataset.targets[k] for k in chosen]
-    before, target_lengths = padded([np.append(ids[-1:], ids[:-1]) for ids in targets])
-    target = torch.from_numpy(np.concatenate(targets))
-    return Batch(source, source_lengths, before, target_lengths, target)
-
-
-@dataclass(frozen=True)
-class Batches:
-    """The training batches of one epoch. `seed` draws what targets are scored among."""
-
-    dataset: Paired
-    order: Buckets
-    short: Shortlist | None
-    seed: int
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, k: int) -> Batch:
-        made = batch(self.dataset, self.order[k].tolist())
-        if self.short is None:
-            return made
-        return made._replace(among=self.short.among(made.target.numpy(), (self.seed, k)))
-
-
 def encode(
     name: str, train: Pairs, check: Pairs, encoder: Encoder, written: int | None, bad: BadRows
 ) -> Paired:
@@ -305,18 +263,3 @@ def encode(
         raise UserError(f"{name}: no pair is left")
     written = written or max(map(len, targets))
     return Paired(name, train, check, sources, targets, encoder, written, bad)
-
-
-def settled(preprocessing: Mapping[str, Any]) -> tuple[Encoder, PairRoles, int]:
-    """Encoder, reading and longest translation of a model. UserError where they are damaged."""
-    encoder, reading = preprocessing.get("encoder"), preprocessing.get("reading")
-    written = preprocessing.get("written")
-    if (
-        not isinstance(encoder, dict)
-        or not isinstance(reading, dict)
-        or not isinstance(written, int)
-        or not 1 <= written <= 1 << 20
-    ):
-        raise UserError("preprocessing.json: damaged (no encoder, reading or length in it)")
-    made = roles_from_json(reading)
-    return encoder_from_json(encoder), made, written

@@ -16,8 +16,10 @@ from elman.layers.regularize import dropout, locked_dropout
 from elman.options import given
 from elman.search import Step
 from elman.tasks.reader import recurrent
-from elman.tasks.task import State
+from elman.tasks.settling import check_settled
+from elman.tasks.task import Kept, State
 from elman.tasks.translate.options import Scoring, TranslateOptions
+from elman.tasks.translate.reading import settled
 
 TOGETHER = 1 << 24  # numbers of additive attention at once, [B, T, S, A]: 64 MiB
 
@@ -336,3 +338,13 @@ def decoding(options: TranslateOptions) -> TranslateOptions:
         num_layers=max(depths) if depths else options.num_layers,
         decoder_cell=None, decoder_hidden_size=None,
     )  # fmt: skip
+
+
+def build(kept: Kept, options: TranslateOptions) -> Translator:
+    check_settled(
+        options, "hidden_size", "embedding", "dropout", "weight_drop", "token_dropout",
+        "label_smoothing", *(["attention"] if options.context == "attention" else []),
+    )  # fmt: skip
+    encoder, _, _ = settled(kept)
+    source, target = encoder.source, encoder.target
+    return Translator(options, (source.size, target.size), (source.unknown, target.unknown))

@@ -10,6 +10,7 @@ from elman import cells
 from elman.data.tables.options import TableOptions
 from elman.options import require, require_files, require_range
 from elman.tasks.networks import NetworkOptions
+from elman.tasks.translate.decoding import Decoding
 
 Level: TypeAlias = Literal["words", "characters", "bytes", "bpe"]
 Context: TypeAlias = Literal["first", "each", "attention"]
@@ -136,3 +137,6 @@ class TranslateOptions(NetworkOptions, TableOptions):
         require(self, "input_feeding", not (self.input_feeding and masks), fits)
         require_files(self, ("validation_data",))
         self.check()
+
+
+DECODING = Decoding

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from elman.options import given
-from elman.tasks import naming
 from elman.tasks.pace import epoch_seconds, expectation
-from elman.tasks.task import Budget, Plan, Task
+from elman.tasks.settling import settle
+from elman.tasks.task import Budget, Plan
+from elman.tasks.translate.data import Paired
+from elman.tasks.translate.model import build
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.shortlist import wanted
-
-if TYPE_CHECKING:
-    from elman.tasks.translate.data import Paired
+from elman.tasks.translate.training import epoch, loss
 
 
 class Size(NamedTuple):
@@ -49,28 +46,15 @@ def dropout(units: int, seen: float) -> float:
     return round(float(np.clip(0.025 * seen * units / 256, 0.05, 0.3)), 2)
 
 
-def plan(
-    task: Task[TranslateOptions, Paired, Any], dataset: Paired, options: TranslateOptions,
-    budget: Budget,
-) -> Plan[TranslateOptions]:  # fmt: skip
-    """The options with every choice made that the user left open."""
+def plan(dataset: Paired, options: TranslateOptions, budget: Budget) -> Plan[TranslateOptions]:
     words = dataset.encoder.target.level != "characters"
     tokens = sum(map(len, dataset.targets[: dataset.trained]))
     wants = passes(tokens)
-    rest = replace(
-        options,
-        attention=(
-            options.attention or ("multiplicative" if words else "additive")
-            if options.context == "attention"
-            else None
-        ),
-        weight_drop=given(options.weight_drop, 0.0),
-        shortlist=given(options.shortlist, wanted(dataset.encoder.target.size + 1)),
-        label_smoothing=given(options.label_smoothing, 0.1 if words else 0.0),
-        validation_data=None
-        if options.validation_data is None
-        else tuple(Path(naming.lasting(path) or "") for path in options.validation_data),
-    )
+    scoring = "multiplicative" if words else "additive"
+    rest = settle(
+        options, attention=scoring if options.context == "attention" else None, weight_drop=0.0,
+        shortlist=wanted(dataset.encoder.target.size + 1), label_smoothing=0.1 if words else 0.0,
+    )  # fmt: skip
 
     def together(one: TranslateOptions) -> int:
         """Pairs in a batch; a larger network reads more at once for what a step costs it."""
@@ -81,16 +65,13 @@ def plan(
         )
 
     def sized(one: Size, seen: float) -> TranslateOptions:
-        own = options.hidden_size is None
         units = options.hidden_size or (one.encoder,)
-        return replace(
-            rest,
-            hidden_size=units,
-            decoder_hidden_size=options.decoder_hidden_size or ((one.decoder,) if own else None),
-            embedding=options.embedding or one.embedding,
-            dropout=given(options.dropout, dropout(max(units), seen) if words else 0.1),
-            token_dropout=given(options.token_dropout, 0.05 if words and seen > WANTED else 0.0),
-        )
+        return settle(
+            rest, hidden_size=units,
+            decoder_hidden_size=(one.decoder,) if options.hidden_size is None else None,
+            embedding=one.embedding, dropout=dropout(max(units), seen) if words else 0.1,
+            token_dropout=0.05 if words and seen > WANTED else 0.0,
+        )  # fmt: skip
 
     seen = float(budget.epochs or wants)
     sizes = [one for one in (WORDS if words else LETTERS) if tokens >= one.tokens]
@@ -98,11 +79,11 @@ def plan(
         sizes = [next((s for s in sizes if s.encoder <= max(options.hidden_size)), sizes[-1])]
     for one in sizes:  # the largest for which there is time
         chosen = sized(one, seen)
-        model = task.build(dataset.preprocessing(), chosen)
-        epoch = task.epoch(dataset, chosen, together(chosen), 0, 0)
+        model = build(dataset.preprocessing(), chosen)
+        first = epoch(dataset, chosen, together(chosen), 0, 0)
         if budget.seconds is None:
             break
-        fitting = budget.seconds / epoch_seconds(task, model, epoch, budget.device)
+        fitting = budget.seconds / epoch_seconds(loss, model, first, budget.device)
         chosen = sized(one, min(fitting, seen))
         if fitting >= (WANTED if words else 2 * WANTED):
             break
@@ -117,6 +98,6 @@ def plan(
     why = (
         f"{'/'.join(chosen.cell)} of {', '.join(map(str, chosen.hidden_size))} units, "
         f"{how[chosen.context]}, dropout {chosen.dropout:g}: "
-        + expectation(task, model, epoch, budget, wants)
+        + expectation(loss, model, first, budget, wants)
     )
     return Plan(chosen, together(chosen), rate, why, wants)

@@ -9,9 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from elman.data import pairs, source
+from torch import nn
+
+from elman.data import source
 from elman.data.labelled.roles import LabelRoles
-from elman.data.pairs import PairRoles
+from elman.data.pairs.lines import lines_of
+from elman.data.pairs.reading import open_sources
+from elman.data.pairs.roles import PairRoles
 from elman.data.tables import table
 from elman.data.tables.arriving import Arriving
 from elman.data.tables.content import BadRows
@@ -20,7 +24,12 @@ from elman.data.tables.table import Table
 from elman.errors import UserError
 from elman.tasks import prediction
 from elman.tasks.prediction import Answer
+from elman.tasks.task import Kept
 from elman.tasks.translate.data import Ints
+from elman.tasks.translate.decoding import Decoding
+from elman.tasks.translate.model import Translator
+from elman.tasks.translate.options import TranslateOptions
+from elman.tasks.translate.reading import settled
 from elman.tasks.translate.writing import Translating, Translation
 
 STANDARD_INPUT = "standard input"
@@ -28,8 +37,9 @@ EMPTY: list[Translation] = []
 
 
 def predict(
-    translate: Translating, roles: PairRoles, data: Sequence[str], out: TextIO, bad: BadRows
-) -> None:
+    decoding: Decoding, model: nn.Module, kept: Kept, options: TranslateOptions, device: str,
+    data: Sequence[str], out: TextIO, bad: BadRows,
+) -> None:  # fmt: skip
     """A line of text gives a line, an empty one an empty one; a table as `prediction` has it.
 
     With several translations asked for, a line of text gives as many: its number, the score, the
@@ -37,17 +47,19 @@ def predict(
     empty line. Standard input is a table where it begins as one and the model learnt from one, else
     lines; a text of it in another script is counted among the bad rows, but ends nothing.
     """
+    encoder, roles, written = settled(kept)
+    assert isinstance(model, Translator)
+    translate = Translating(model, encoder, written, decoding, device)
     if list(data) == ["-"]:
         _stream(translate, roles, out, bad)
         return
     sources = source.resolve(data)
-    found = [prediction.Rows(*pairs.open_sources(one, roles)) for one in sources]
+    found = [prediction.Rows(*open_sources(one, roles)) for one in sources]
     if prediction.alike(found)[0].table.form != "lines":
         prediction.answer_rows(found, Answering(translate), out, bad)
         return
     for one in sources:
-        lines = pairs.lines_of(one, roles)
-        _filter(translate, one.shown, lines, None, out, bad)
+        _filter(translate, one.shown, lines_of(one, roles), None, out, bad)
 
 
 def _stream(translate: Translating, roles: PairRoles, out: TextIO, bad: BadRows) -> None:

@@ -12,6 +12,7 @@ from elman import metrics
 from elman.metrics import Scores
 from elman.tasks.rivals import Rival, chosen_first
 from elman.tasks.translate.data import Paired
+from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.scores import Scored, scored
 from elman.tasks.translate.similar import MOST_TOKENS, Index
 
@@ -25,11 +26,8 @@ SOURCE = "the source itself"
 FREQUENT = "the most frequent target"
 
 
-def rivals(dataset: Paired, training: Paired, *, lowercase: bool) -> list[Rival]:
-    """The rivals of a translator, as `Task.rivals` has them.
-
-    Which stands first is chosen on pairs for training, held back from the others.
-    """
+def rivals(dataset: Paired, options: TranslateOptions, training: Paired) -> list[Rival]:
+    """Which stands first is chosen on pairs for training, held back from the others."""
     n = training.trained
     every = -(-n // MOST_KNOWN)
     known = range(0, n, every)
@@ -46,7 +44,9 @@ def rivals(dataset: Paired, training: Paired, *, lowercase: bool) -> list[Rival]
             FREQUENT: [often] * len(asked),
         }
         true = [whose.truth(k) for k in asked]
-        return {who: scored(texts, true, lowercase=lowercase) for who, texts in said.items()}
+        return {
+            who: scored(texts, true, lowercase=options.lowercase) for who, texts in said.items()
+        }
 
     held = range(0, n, max(HELD_BACK, -(-n // MOST_ASKED)))
     tried = answered(training, held, _kin(training, held, known))

@@ -9,20 +9,56 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from elman import metrics
 from elman.chance import Tally, shares
+from elman.data.batching import Buckets
 from elman.data.texts.vocabulary import CJK
-from elman.tasks.task import Scores
+from elman.metrics import Loss, Scores
+from elman.tasks.task import Validation
+from elman.tasks.translate.data import Paired
+from elman.tasks.translate.decoding import Decoding
+from elman.tasks.translate.options import TranslateOptions
+from elman.tasks.translate.training import batch, loss
+from elman.tasks.translate.writing import translated
 
 Floats = NDArray[np.float64]
 
+SCORED = 64  # pairs at once, where none is trained on
 INSTALL = "BLEU and chrF need sacrebleu: pip install 'elman[metrics]'"
 UNIT = "sentence"
 FEW = 4  # words of a target on average below which BLEU, made of runs of four, says little
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _KANA = re.compile("[\u3040-\u30ff]")
 _CJK = re.compile(f"[{CJK}]")
+
+
+def validate(
+    decoding: Decoding, model: nn.Module, dataset: Paired, options: TranslateOptions, device: str
+) -> Validation:
+    held = range(dataset.trained, len(dataset.sources))
+    found = _loss(model, dataset, held, device)
+    best = translated(decoding, model, dataset, held, device)
+    said = [translations[0].text for translations in best]
+    scores, tally = scored(said, dataset.check.targets, lowercase=options.lowercase)
+    nats = {"nats": found.mean, "perplexity": metrics.perplexity(found.mean)}
+    counted = signatures(dataset.check.targets, lowercase=options.lowercase)
+    return Validation(found, scores | nats, True, "; ".join(counted), tally)
+
+
+def _loss(model: nn.Module, dataset: Paired, chosen: Sequence[int], device: str) -> Loss:
+    order = Buckets(dataset.lengths(chosen), SCORED, seed=None)
+    summed = Loss(0.0, 0)
+    with torch.no_grad():
+        for k in range(len(order)):
+            total, count, _ = loss(
+                model, batch(dataset, [chosen[place] for place in order[k]]), None, device
+            )
+            summed += Loss(float(total), count)
+    return summed
 
 
 class Scored(NamedTuple):

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.data.batching import padded
 from elman.data.texts.vocabulary import BPE, CJK, Characters, Vocabulary, Words
 from elman.errors import UserError
 from elman.options import given
 from elman.search import Hypothesis, search
-from elman.tasks.decoding import Decoding
-from elman.tasks.translate.data import Encoder, Ints
+from elman.tasks.translate.data import Encoder, Ints, Paired
+from elman.tasks.translate.decoding import Decoding
 from elman.tasks.translate.model import Translator
 
 HYPOTHESES = 320  # side by side
@@ -119,6 +119,17 @@ class Translating:
                 ways = [f" {text}"] if which == "require" else [text, f" {text}"]
             phrases += [tuple(target.encode(way).tolist()) for way in ways]
         return [phrase for phrase in phrases if phrase]
+
+
+def translated(
+    decoding: Decoding, model: nn.Module, dataset: Paired, chosen: Sequence[int], device: str, *,
+    attention: bool = False,
+) -> list[list[Translation]]:  # fmt: skip
+    """Of each of these pairs the best translations of its source, best first."""
+    assert isinstance(model, Translator)
+    translate = Translating(model, dataset.encoder, dataset.written, decoding, device)
+    texts = [dataset.source(k) for k in chosen]
+    return translate(texts, [dataset.sources[k] for k in chosen], keep_attention=attention)
 
 
 def _symbols(source: Vocabulary, text: str) -> list[str]:

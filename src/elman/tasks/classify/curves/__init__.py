@@ -1,0 +1,1 @@
+"""Sequences of numbers: fixed convolutions with a linear model, scaling, neighbours, pictures."""

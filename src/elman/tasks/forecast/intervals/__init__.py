@@ -1,0 +1,1 @@
+"""How sure forecasts are: distributions that are learnt, intervals that are calibrated."""

@@ -1,0 +1,117 @@
+"""What people read of a forecaster: the data doctor's page, and how its forecasts went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from elman.data.doctor import Page
+from elman.tasks.forecast import pictures
+from elman.tasks.forecast.data import Panel
+from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.options import ForecastOptions
+from elman.tasks.forecast.reading import held_out
+from elman.tasks.forecast.scores import by_step, coverage, mape_by_step, point
+from elman.tasks.forecast.simple import naive
+from elman.wording import counted
+
+
+def examine(dataset: Panel) -> Page:
+    """What the data doctor says of series."""
+    found, how = dataset.collection, dataset.settings
+    warnings, facts = [*found.warnings], [*found.facts]
+    if dataset.bad.count:
+        first = "; ".join(dataset.bad.first[:3])
+        warnings.append(
+            f"{counted(dataset.bad.count, 'row or series', 'rows or series')} left out, such as "
+            f"{first}"
+        )
+    series = found.series
+    values = sum(len(one) for one in series)
+    if found.filled:
+        (warnings if found.filled > 0.05 * values else facts).append(found.gaps)
+    still = [one.name for one in series if not np.ptp(one.y)]
+    if still:
+        warnings.append(f"series that never change: {_some(still)}")
+    contents: dict[bytes, str] = {}
+    twins = [o.name for o in series if contents.setdefault(o.y.tobytes(), o.name) != o.name]
+    if twins:
+        warnings.append(f"series that repeat others: {_some(twins)}")
+    lengths = sorted(len(one) for one in series)
+    if lengths[0] < lengths[-1]:
+        middle = lengths[len(lengths) // 2]
+        facts.append(f"lengths: {lengths[0]:,} to {lengths[-1]:,}, half up to {middle:,}")
+    low = min(float(one.y.min()) for one in series)
+    if low == 0:
+        facts.append("some values are 0: MAPE leaves them out")
+    if dataset.scales.spread.max() > 100 * dataset.scales.spread.min():
+        facts.append("some series vary over 100 times as much as others: MAE and RMSE see those")
+    if found.options.future_columns:
+        reach = min(len(one.places) - len(one) for one in series)
+        names = ", ".join(found.options.future_columns)
+        facts.append(f"{names}: known for {counted(reach, 'step')} after the last value")
+    if found.grid is not None:
+        first, last = series[0].places[0], series[0].places[len(series[0]) - 1]
+        span = f"{found.grid.text(int(first))} to {found.grid.text(int(last))}"
+        facts.append(f'"{series[0].name}" goes from {span}')
+    facts.append(
+        f"season {how.season}, horizon {how.horizon}"
+        + (f"; read of the times: {', '.join(how.calendar)}" if how.calendar else "")
+    )
+    test = "" if dataset.test is None else f", {len(dataset.test):,} for testing"
+    headline = (
+        f"{dataset.name}: {len(series):,} series, {counted(values, 'value')}; "
+        f"{counted(len(dataset.train), 'window')} for training, {len(dataset.check):,} for "
+        f"validation{test}"
+    )
+    return Page(headline, tuple(warnings), tuple(facts))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+
+
+def remarks(
+    model: nn.Module, dataset: Panel, options: ForecastOptions, device: str, sample: str,
+    folder: Path,
+) -> list[str]:  # fmt: skip
+    """Errors by steps ahead, and how much the intervals held."""
+    scored = held_out(dataset) or dataset
+    windows = scored.check
+    if not len(windows):
+        return []
+    made, _ = forecasts(model, scored, windows, device)
+    middle = point(made, options.quantiles)
+    errors = {"network": by_step(scored, windows, middle)}
+    for name, one in naive.suited(scored).items():
+        errors[name.replace("-", " ")] = by_step(scored, windows, one.make(scored, windows))
+    part = "test" if scored is not dataset else "validation"
+    lines = [
+        f"Forecasts from {counted(len(windows), 'origin')} in the {part} part. MASE by steps "
+        "ahead:", "",
+        *pictures.step_table(errors, mape_by_step(scored, windows, middle)), "",
+    ]  # fmt: skip
+    if pictures.draw(scored, windows, made, options.quantiles, errors, folder):
+        lines += ["![forecasts, and error by steps ahead](forecast.png)", ""]
+    held = coverage(scored, windows, made, options.quantiles)
+    for score, inside in held.items():
+        wanted, count = score.removeprefix("coverage_"), windows.shape[0] * made.shape[1]
+        lines.append(
+            f"- The {wanted} % interval held {inside:.1%} of {counted(count, 'value')}, of "
+            f"{counted(len(np.unique(windows[:, 0])), 'series')}; {calibrated_by(dataset)}."
+        )
+    if pictures.draw_intervals(scored, windows, made, options.quantiles, folder):
+        lines += ["", "![how much the intervals held](intervals.png)", ""]
+    return lines
+
+
+def calibrated_by(dataset: Panel) -> str:
+    """What the intervals are calibrated by, in words."""
+    if not len(dataset.check):
+        return "calibrated by what was trained on: it may be too narrow"
+    if dataset.test is None:
+        return "the intervals of each half of this part are calibrated by the other half"
+    return "calibrated by the validation part"

@@ -1,0 +1,1 @@
+"""The best linear answer to what a regressor is asked: its form, its fit, what it tells."""

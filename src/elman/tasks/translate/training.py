@@ -1,0 +1,90 @@
+"""Pairs side by side, and what a batch of them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.data.batching import Buckets, padded
+from elman.tasks.task import Carry, Epoch
+from elman.tasks.translate.data import Paired
+from elman.tasks.translate.model import Translator
+from elman.tasks.translate.options import TranslateOptions
+from elman.tasks.translate.shortlist import Among, Shortlist, cross_entropy
+
+
+class Batch(NamedTuple):
+    """Pairs side by side: tokens of the source, those before each of the target's, and these."""
+
+    source: Tensor  # [B, S] int64
+    source_lengths: Tensor  # [B]
+    before: Tensor  # [B, T] int64, begins with the end's id
+    target_lengths: Tensor  # [B]
+    target: Tensor  # [N] int64, sentence after sentence
+    among: Among | None = None  # the tokens that they are scored among; None for all
+
+
+def batch(dataset: Paired, chosen: Sequence[int]) -> Batch:
+    """These pairs."""
+    source, source_lengths = padded([dataset.sources[k] for k in chosen])
+    targets = [dataset.targets[k] for k in chosen]
+    before, target_lengths = padded([np.append(ids[-1:], ids[:-1]) for ids in targets])
+    target = torch.from_numpy(np.concatenate(targets))
+    return Batch(source, source_lengths, before, target_lengths, target)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training batches of one epoch. `seed` draws what targets are scored among."""
+
+    dataset: Paired
+    order: Buckets
+    short: Shortlist | None
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, k: int) -> Batch:
+        made = batch(self.dataset, self.order[k].tolist())
+        if self.short is None:
+            return made
+        return made._replace(among=self.short.among(made.target.numpy(), (self.seed, k)))
+
+
+def epoch(
+    dataset: Paired, options: TranslateOptions, batch_size: int, seed: int, epoch: int
+) -> Epoch[Batch]:
+    draw = int(np.random.default_rng((seed, epoch)).integers(2**62))
+    lengths = dataset.lengths(range(dataset.trained))
+    order = Buckets(lengths, batch_size, seed=draw, tokens=dataset.tokens)
+    return Batches(dataset, order, dataset.shortlist(options.shortlist or 0), draw)
+
+
+def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
+    assert isinstance(model, Translator)
+    smoothing = model.how.label_smoothing or 0.0 if model.training else 0.0
+    source = model.encode(batch.source.to(device), batch.source_lengths)
+    before, lengths, among = batch.before.to(device), batch.target_lengths, batch.among
+    if among is None:
+        scores = model(source, before, lengths)
+        total = F.cross_entropy(
+            scores, batch.target.to(device), reduction="sum", label_smoothing=smoothing
+        )
+    else:
+        among = Among(*(part.to(device) for part in among))
+        scores = model(source, before, lengths, among.ids)
+        total = cross_entropy(scores, among, model.output.out_features, smoothing)
+    return total, len(batch.target), None
+
+
+def losses_apart(options: TranslateOptions) -> str:
+    if options.scheduled_sampling:
+        return "training guesses its inputs"
+    return "training smooths its labels" if options.label_smoothing else ""
