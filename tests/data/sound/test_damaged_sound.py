@@ -13,6 +13,7 @@ from written import LOSSLESS, LOSSY, OPUS_RATES, noise, packed, wav_bytes
 
 from elman.data.sound import audio
 from elman.data.sound.clips import Recording
+from elman.data.sound.decoder import _View
 from elman.errors import UserError
 
 FORMS = LOSSLESS + LOSSY
@@ -153,6 +154,9 @@ def test_nothing_is_set_aside_for_what_a_header_tells(tmp_path: Path) -> None:
         for data in (flac, ogg):
             path = tmp_path / "lies"
             path.write_bytes(data)
+            if data is flac and told == 2**35:
+                with pytest.raises(UserError, match="more than .* bytes can hold"):
+                    audio.about(Recording(path))
             tracemalloc.start()
             assert heard(path) is None or data is ogg, "the sum of its page is wrong"
             peak = tracemalloc.get_traced_memory()[1]
@@ -212,6 +216,20 @@ def test_what_is_no_sound(data: bytes, told: str, tmp_path: Path) -> None:
     path = tmp_path / "named as if it were.wav"
     path.write_bytes(data)
     assert told in refusal(path)
+
+
+def test_no_place_that_a_file_asks_for_is_an_error(tmp_path: Path) -> None:
+    draw = np.random.default_rng(11)
+    (tmp_path / "file").write_bytes(bytes(1_000))
+    with (tmp_path / "file").open("rb") as stream:
+        view = _View(stream)
+        for offset in [0, 1, 999, 10**3, *(int(1.1**k) for k in range(459)), 2**63 - 1]:
+            for sign, whence in ((1, 0), (-1, 0), (1, 1), (-1, 1), (1, 2), (-1, 2)):
+                start = view.seek(int(draw.integers(1_000)))
+                base = (0, start, 1_000)[whence]
+                expected = min(max(base + sign * offset, 0), 1_000)
+                assert view.seek(sign * offset, whence) == expected == view.tell()
+                assert len(view.read(5)) == min(5, 1_000 - expected)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Decoder:
         self._stream = _View(stream)
         start = self._stream.read(1024)
         self._form = _form(start, shown)
-        size = self._stream.seek(0, os.SEEK_END)
+        size = self._stream.size
         self._noisy = self._form == "MP3"  # its library writes to standard error
         last_page = _last_page(self._stream, size) if self._form == "OGG" else 0
         if self._form == "WAV":
@@ -236,15 +236,15 @@ class _View:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self.size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
         self.patch: tuple[int, bytes] | None = None  # bytes read as others, and where
         self.failed = ""
         self.name = ""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._stream.tell()}
-        if whence == os.SEEK_END:
-            base[whence] = self._stream.seek(0, os.SEEK_END)
-        return self._stream.seek(min(max(0, base[whence] + offset), 2**62))
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._stream.tell(), os.SEEK_END: self.size}[whence]
+        return self._stream.seek(min(max(0, base + offset), self.size))
 
     def tell(self) -> int:
         return self._stream.tell()
