@@ -14,9 +14,11 @@ from corpora import (
     RATE,
     WITHOUT_SPEAKERS,
     Said,
+    common_voice,
     draw_corpus,
     hugging_face,
     kaldi,
+    lhotse,
     ljspeech,
     nemo,
     seen,
@@ -31,6 +33,7 @@ from corpora import (
 from elman.data.sound import audio, lengths, reading
 from elman.data.sound.clips import Clip, Recording
 from elman.data.sound.cut import cut
+from elman.data.sound.layouts import tables
 from elman.data.sound.options import CutOptions, SoundOptions
 from elman.data.sound.reading import Clips, SoundReading
 from elman.data.tables.content import BadRows
@@ -104,6 +107,7 @@ def test_a_table_by_itself_is_its_folder(tmp_path: Path) -> None:
     said = draw_corpus(seed=8)
     for write_set, name in (
         (hugging_face, "metadata.csv"), (ljspeech, "metadata.csv"), (nemo, "manifest.json"),
+        (common_voice, "validated.tsv"), (lhotse, "cuts.json"),
     ):  # fmt: skip
         folder = tmp_path / write_set.__name__
         write_set(folder, said)
@@ -121,6 +125,30 @@ def test_kaldi_counts_paths_from_a_folder_above_or_from_here(
     (tmp_path / "set" / "data").rename(tmp_path / "far" / "off" / "from" / "it" / "data")
     monkeypatch.chdir(tmp_path / "set")
     assert what(read(tmp_path / "far").items) == whole
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/home/else/set/{}", "C:\\Users\\me\\set\\{}", "$data_root/{}", "../gone/{}", "file:///x/{}"],
+)
+def test_paths_of_another_machine_count_by_their_ends(path: str, tmp_path: Path) -> None:
+    rows = [("path", "text")]
+    for k in range(4):
+        for folder in ("one", "two"):
+            write_wav(tmp_path / "set" / folder / f"{k}.wav", 20)
+            rows.append((path.format(f"{folder}/{k}.wav"), f"{k} of {folder}"))
+    write_rows(tmp_path / "set" / "m.csv", rows)
+    for data in (tmp_path / "set", tmp_path / "set" / "m.csv"):
+        found = {(c.recording.path.parent.name, c.recording.stem, c.text) for c in read(data).items}
+        assert found == {(f, str(k), f"{k} of {f}") for f in ("one", "two") for k in range(4)}
+
+
+def test_a_name_that_two_recordings_have_is_none_of_them(tmp_path: Path) -> None:
+    for name in ("one/a.wav", "two/a.wav", "two/b.wav", "c.wav"):
+        write_wav(tmp_path / "set" / name, 20)
+    write_rows(tmp_path / "set" / "m.csv", [("id", "text"), ("c", "x"), ("b", "x"), ("a", "x")])
+    assert 'line 4: no recording "a"' in refused(tmp_path / "set")
+    assert {c.recording.stem for c in read(tmp_path / "set", skip=True).items} == {"b", "c"}
 
 
 def stretches(seed: int) -> list[tuple[float, float, str]]:
@@ -342,6 +370,11 @@ def test_what_is_asked_for_makes_labels_of_transcripts_and_transcripts_of_labels
     assert {(c.text, c.label) for c in spoken.items} == {("yes", None), ("no", None)}
     labelled = read(tmp_path / "t", asked={"mode": "classify"})
     assert {(c.text, c.label) for c in labelled.items} == {(None, "yes"), (None, "no")}
+    for folder in "ft":
+        data, known = [str(tmp_path / folder)], labelled.reading
+        later = reading.read(data, BadRows(skip=False), known=known)
+        assert later.reading.mode == "classify"
+        assert what(later.items) == what(read(tmp_path / folder, asked={"mode": "classify"}).items)
 
 
 def test_parts_that_the_data_has_are_kept(tmp_path: Path) -> None:
@@ -396,7 +429,7 @@ def test_the_shared_sets_are_read_as_their_page_says() -> None:
     assert "track 2: no recording" in refused(SHARED / "read_speech_clips.zip")
 
 
-def test_a_run_of_two_sets_is_both(tmp_path: Path) -> None:
+def test_a_run_of_two_sets_is_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = draw_corpus(seed=12)
     half = len(said) // 2
     nemo(tmp_path / "a", said[:half])
@@ -405,6 +438,8 @@ def test_a_run_of_two_sets_is_both(tmp_path: Path) -> None:
     both = read(tmp_path / "a", tmp_path / "b")
     assert what(both.items) == what(read(tmp_path / "all").items)
     assert "the same clip as" in refused(tmp_path / "a", tmp_path / "a")
+    monkeypatch.chdir(tmp_path)
+    assert "the same clip as" in refused(tmp_path / "a", Path("a"))
 
 
 def test_said_again_elsewhere_is_another_clip(tmp_path: Path) -> None:
@@ -470,3 +505,38 @@ def test_folders_of_parts_are_no_classes(tmp_path: Path) -> None:
     assert {c.recording.stem for c in clips.items if c.part == "test"} == {
         f"{k % 2}_{'ab'[k // 6]}_{k}" for k in range(0, 12, 3)
     }
+
+
+def test_slices_are_whole_though_their_table_tells_where_they_were_cut_out(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [("slice_file_name", "start", "end", "classID", "class")]
+    for k in range(4):
+        write_wav(tmp_path / "fold1" / f"{k}.wav", 50)
+        rows.append((f"{k}.wav", 7 * k + 3, 7 * k + 5, k % 2, ("dog", "siren")[k % 2]))
+    write_rows(tmp_path / "UrbanSound8K.csv", rows)
+    assert [(c.start, c.stop, c.label) for c in read(tmp_path).items] == [
+        (0.0, None, ("dog", "siren")[k % 2]) for k in range(4)
+    ]
+
+
+def test_parts_count_only_where_every_clip_has_one(tmp_path: Path) -> None:
+    for k in range(6):
+        write_wav(tmp_path / ("train", "test")[k % 2] / ("yes", "no")[k // 3] / f"{k}.wav", 20)
+    assert {c.part for c in read(tmp_path).items} == {"train", "test"}
+    write_wav(tmp_path / "more" / "yes" / "9.wav", 20)
+    assert {c.part for c in read(tmp_path).items} == {""}
+
+
+def test_a_table_is_found_among_many_texts(tmp_path: Path) -> None:
+    said = draw_corpus(seed=14)
+    hugging_face(tmp_path, [replace(s, name=f"z{s.name}") for s in said])
+    for k in range(tables.MOST + 10):
+        write(tmp_path / "notes" / f"{k}.txt", "a,b\nc,d\n")
+    assert len(read(tmp_path)) == len(said)
+
+
+def test_an_empty_column_gives_way_to_one_that_is_filled(tmp_path: Path) -> None:
+    for k in range(3):
+        write_wav(tmp_path / f"{k}.wav", 20)
+    rows = [("path", "text", "sentence"), *((f"{k}.wav", "", f"words {k}") for k in range(3))]
+    write_rows(tmp_path / "m.csv", rows)
+    assert [c.text for c in read(tmp_path).items] == [f"words {k}" for k in range(3)]

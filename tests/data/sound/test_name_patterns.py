@@ -120,6 +120,16 @@ def test_nothing_is_guessed_of_other_names(names: list[str]) -> None:
     assert guessed(names) == (None, ())
 
 
+def test_names_of_many_symbols_are_no_transcripts() -> None:
+    draw = random.Random(3)
+    for symbols, guess in ((10, "{text}"), (11, None)):
+        letters = "abcdefghijk"[:symbols]
+        columns = [draw.sample(letters, symbols) for _ in range(5)]
+        names = ["_".join(parts) + ".wav" for parts in zip(*columns, strict=True)]
+        found = guessed(names).pattern
+        assert (found and found.written) == guess
+
+
 def test_a_folder_a_class_with_the_speakers_in_the_names(tmp_path: Path) -> None:
     words, people = ["yes", "no", "up"], ["0a7c", "ff01"]
     for word, who, k in itertools.product(words, people, range(2)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -21,16 +20,13 @@ def checked(clips: Sequence[Clip], bad: BadRows) -> Iterator[Clip]:
 
     The header of each recording is read once, which takes a fifth of a millisecond and more. So a
     clip that is a whole recording is left to its decoding, and where there are more than `MOST`
-    recordings, one of which nothing but a length is told, as NeMo writes it, is too.
+    recordings, one of which a length is told alone, as NeMo writes it, is too.
     """
-    stretches = [clip for clip in clips if clip.start != 0 or clip.stop is not None]
-    times = Counter(clip.recording for clip in stretches)
-    many = len(times) > MOST
+    told = {clip.recording for clip in clips if clip.start != 0 or clip.stop is not None}
+    many = len(told) > MOST
     seconds: dict[Recording, float | UserError] = {}
     for clip in clips:
-        told = clip.start != 0 or clip.stop is not None
-        alone = many and clip.start == 0 and times[clip.recording] == 1
-        if not told or (alone and clip.stop is not None and clip.stop > 0):
+        if clip.start == 0 and (clip.stop is None or (many and clip.stop > 0)):
             yield clip
             continue
         if clip.recording not in seconds:

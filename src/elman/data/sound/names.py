@@ -64,10 +64,7 @@ class NamePattern:
     def read(self, name: str) -> dict[str, str] | None:
         """The fields in a name, parted by /; None where it does not fit."""
         folders = name.split("/")[:-1]
-        above = self.written.count("/")
-        if above > len(folders):
-            return None
-        kept = folders[len(folders) - above :]
+        kept = folders[max(0, len(folders) - self.written.count("/")) :]
         found = self._reads.fullmatch("/".join([*kept, stem(name)]))
         if found is None:
             return None

@@ -223,12 +223,12 @@ def _for(mode: Mode, clips: Sequence[Clip], bad: BadRows) -> tuple[list[Clip], l
     if mode == "transcribe":
         if labels and not texts:
             clips = [replace(clip, text=clip.label) for clip in clips]
-            facts.append("labels taken as transcripts, as --mode transcribe asks for")
+            facts.append("transcripts: the labels, as there are no others")
         clips = [replace(clip, label=None) for clip in clips]
     else:
         if texts and not labels:
             clips = [replace(clip, label=clip.text) for clip in clips]
-            facts.append("transcripts taken as labels, as --mode classify asks for")
+            facts.append("labels: the transcripts, as there are no others")
         clips = [replace(clip, text=None) for clip in clips]
     kept = []
     for clip in clips:

@@ -66,13 +66,8 @@ class Tree:
         return tuple(name for name in self.names if is_sound(name))
 
     @cached_property
-    def stems(self) -> frozenset[str]:
-        """The names of recordings without their endings, the folders before them."""
-        return frozenset(posixpath.splitext(name)[0] for name in self.sounds)
-
-    @cached_property
     def bare_stems(self) -> frozenset[str]:
-        """The same without the folders: what ids are."""
+        """The names of recordings without folders and endings: what ids are."""
         return frozenset(map(stem, self.sounds))
 
     @cached_property

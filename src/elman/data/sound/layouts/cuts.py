@@ -40,7 +40,7 @@ def read(tree: Tree, bad: BadRows, wanted: bool) -> Found | None:
     texts = {
         name: text
         for name in tree.names
-        if name.lower().endswith(ENDINGS) and posixpath.splitext(name)[0] not in tree.stems
+        if _may_be(tree, name)
         if (text := _text(tree, name)) is not None
     }
     if not texts:
@@ -55,6 +55,12 @@ def read(tree: Tree, bad: BadRows, wanted: bool) -> Found | None:
     facts = [f"transcripts from the cuts of {names}"]
     facts += ["mixed cuts: each track read as a recording of its own"] if mixed else []
     return Found("lhotse cuts", clips, facts)
+
+
+def _may_be(tree: Tree, name: str) -> bool:
+    """Whether a file may be such a manifest, and tells of no single recording by its name."""
+    own = posixpath.basename(posixpath.splitext(name)[0])
+    return name.lower().endswith(ENDINGS) and own not in tree.bare_stems
 
 
 def _text(tree: Tree, name: str) -> str | None:

@@ -49,9 +49,10 @@ def read(
     What is wrong with files that look like tables is added to `refused`.
     UserError: a table that was named itself and is none, or a column asked for that none has.
     """
-    names = [name for name in tree.names if _may_be_table(tree, name)][:MOST]
+    names = [name for name in tree.names if _may_be_table(tree, name)]
+    names.sort(key=lambda name: (name.endswith(".txt"), name.count("/")))  # the likeliest first
     opened: list[_Opened] = []
-    for name in names:
+    for name in names[:MOST]:
         try:
             one = _opened(tree, name, asked, tables, known)
         except UserError as error:
@@ -73,11 +74,12 @@ def read(
 
 
 def _may_be_table(tree: Tree, name: str) -> bool:
-    """Whether a file may be a table, and no transcript of the recording beside it."""
-    base = name.lower().removesuffix(".gz").removesuffix(".zst")
-    if not base.endswith(ENDINGS):
+    """Whether a file may be a table, and tells of no single recording by its name."""
+    base = name.removesuffix(".gz").removesuffix(".zst")
+    if not base.lower().endswith(ENDINGS):
         return False
-    return not tree.whole or posixpath.splitext(name)[0] not in tree.stems
+    own = posixpath.basename(posixpath.splitext(base)[0])
+    return not tree.whole or own not in tree.bare_stems
 
 
 def _asked(asked: SoundOptions) -> bool:
