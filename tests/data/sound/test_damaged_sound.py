@@ -155,7 +155,7 @@ def test_nothing_is_set_aside_for_what_a_header_tells(tmp_path: Path) -> None:
             path = tmp_path / "lies"
             path.write_bytes(data)
             if data is flac and told == 2**35:
-                with pytest.raises(UserError, match="more than .* bytes can hold"):
+                with pytest.raises(UserError, match=r"more than .* bytes can hold"):
                     audio.about(Recording(path))
             tracemalloc.start()
             assert heard(path) is None or data is ogg, "the sum of its page is wrong"
