@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
@@ -75,6 +75,22 @@ def test_each_clip_is_in_one_part_whatever_the_order(
         for c in clips
     ]  # in an archive, below a folder of another name
     assert cut(moved, how).validation.tolist() == found.validation.tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_names_of_folders_tell_recordings_apart_wherever_they_lie(seed: int) -> None:
+    draw = random.Random(seed)
+    places = [f"{draw.choice('xyz')}/{k}/sound.wav" for k in range(40)]
+    held = []
+    for root, archive in ((Path("/data/set"), ""), (Path("a.zip"), "in/set/")):
+        recordings = (
+            Recording(root, archive + place) if archive else Recording(root / place)
+            for place in draw.sample(places, len(places))
+        )  # fmt: skip
+        clips = [Clip("", recording, label="same") for recording in recordings]
+        chosen = names(clips, cut(clips, CutOptions(validation=0.3)).validation)
+        held.append({PurePath(c.recording.member or c.recording.path).parts[-2] for c in chosen})
+    assert held[0] == held[1] and len(held[0]) == 12
 
 
 @FEW
