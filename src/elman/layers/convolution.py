@@ -92,6 +92,38 @@ class Convolutions(nn.Module):
                 y = y * alive
         return y.transpose(1, 2), lengths
 
+    def listen(
+        self, x: Tensor, heard: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The steps y [t', F] of one sequence that are complete with these steps x [t, I] of it,
+        and the inputs of each layer [k, I] that are still wanted; with None none came before.
+
+        Steps of all calls, one after the other, are those of the whole. ValueError: it looks ahead,
+        it learns, or a stride is wider than its filter.
+        """
+        if not self.causal or self.training:
+            raise ValueError("only a causal front that does not learn can be listened with")
+        kept = []
+        for k, (convolution, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            assert isinstance(convolution, nn.Conv1d)
+            width, stride = convolution.kernel_size[0], convolution.stride[0]
+            if stride > width:
+                raise ValueError(f"a stride of {stride} is wider than a filter of {width}")
+            before = x.new_zeros(width - 1, x.shape[1]) if heard is None else heard[k].to(x)
+            x = torch.cat([before, x])
+            steps = max(0, (len(x) - width) // stride + 1)
+            kept.append(x[steps * stride :].clone())
+            if not steps:
+                x = x.new_zeros(0, convolution.out_channels)
+                continue
+            y = convolution(x[: (steps - 1) * stride + width].T[None])  # [1, F, steps]
+            if isinstance(norm, MaskedNorm):
+                y = norm(y, None)
+            else:
+                y = norm(y.transpose(1, 2)).transpose(1, 2)
+            x = F.relu(y)[0].T
+        return x, kept
+
 
 @final
 class MaskedNorm(nn.Module):

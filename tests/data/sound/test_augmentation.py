@@ -20,11 +20,12 @@ from elman.data.sound.augmentation import (
     room,
     stretch,
     with_noise,
+    with_pauses,
 )
 from elman.errors import UserError
 
 RATE, RATES = 8000, (8000, 16_000)
-AS_IT_IS = Augmentation(speed=(1, 1), gain_db=(0, 0), noise_share=0, room_share=0)
+AS_IT_IS = Augmentation(speed=(1, 1), pause_share=0, gain_db=(0, 0), noise_share=0, room_share=0)
 
 
 def wave(seed: int, samples: int) -> Wave:
@@ -51,9 +52,27 @@ def test_the_same_generator_makes_the_same_wave(seed: int, samples: int) -> None
     assert np.array_equal(augmentation(given, RATE, again, noises), second)
     assert np.array_equal(given, kept), "what came is left as it was"
     assert first.dtype == np.float32 and np.isfinite(first).all()
-    assert round(samples / 1.1) <= len(first) <= round(samples / 0.9)
+    most = round(2 * augmentation.pause_seconds[1] * RATE)
+    assert round(samples / 1.1) <= len(first) <= round(samples / 0.9) + most
     assert samples < 1000 or not np.array_equal(first, second)
     assert np.array_equal(AS_IT_IS(given, RATE, draw), given)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    samples=st.integers(0, 5000), before=st.integers(0, 3000), after=st.integers(0, 3000),
+    level=st.floats(1e-4, 0.1),
+)  # fmt: skip
+def test_pauses_are_as_loud_as_what_is_quiet_in_the_wave(
+    samples: int, before: int, after: int, level: float
+) -> None:
+    given = wave(7, samples) * np.float32(10 * level)
+    paused = with_pauses(given, before, after, np.random.default_rng(1))
+    assert len(paused) == before + samples + after and paused.dtype == np.float32
+    assert np.array_equal(paused[before : before + samples], given)
+    ends = np.concatenate([paused[:before], paused[before + samples :]])
+    if samples > 1000 and len(ends) > 1000:
+        assert 0.5 * level < math.sqrt(power(ends)) < 1.1 * level
 
 
 @settings(deadline=None, max_examples=40)
@@ -163,7 +182,8 @@ def test_noises_of_ones_own_are_heard() -> None:
     "changed",
     [
         {"speed": (1.1, 0.9)}, {"speed": (0.1, 1)}, {"speed": (1, 9)}, {"gain_db": (1, 0)},
-        {"noise_share": 1.5}, {"room_share": -0.1}, {"snr_db": (3, 1)}, {"room_seconds": (0, 1)},
+        {"noise_share": 1.5}, {"pause_share": 2}, {"pause_seconds": (-1, 1)},
+         {"room_share": -0.1}, {"snr_db": (3, 1)}, {"room_seconds": (0, 1)},
         {"snr_db": (math.nan, 1)}, {"room_share": math.nan},
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
-"""Waves made otherwise while a network is trained: faster, louder, noisier, in another room.
+"""Waves made otherwise while a network is trained: faster, louder, noisier, in another room, with
+pauses around them.
 
-    wave ─ speed ─ room ─ noise ─ gain ─ wave
+    wave ─ speed ─ pauses ─ room ─ noise ─ gain ─ wave
 
 A wave is float32 [S] in [-1, 1]. All is drawn from the generator that is handed in: whoever goes on
 with its state goes on with the same sounds.
@@ -25,6 +26,7 @@ Draw: TypeAlias = np.random.Generator
 MAINS_HZ: Final = (50.0, 60.0)
 HARMONICS: Final = 8  # of a hum
 VOICES: Final = 6  # in a babble
+QUIET: Final = 200  # samples over which it is seen how loud a part is
 SYLLABLES_HZ: Final = 4.0  # how fast a voice grows and fades
 SLOWEST, FASTEST = 0.5, 2.0  # speeds that are still the same words
 
@@ -37,6 +39,8 @@ class Augmentation:
     """
 
     speed: tuple[float, float] = (0.9, 1.1)  # Ko et al. 2015, "Audio augmentation for speech …"
+    pause_share: float = 0.5  # of waves that get pauses at both ends
+    pause_seconds: tuple[float, float] = (0.0, 0.4)  # of each
     gain_db: tuple[float, float] = (-6.0, 6.0)
     noise_share: float = 0.5  # of waves that get noise
     snr_db: tuple[float, float] = (5.0, 30.0)
@@ -44,21 +48,28 @@ class Augmentation:
     room_seconds: tuple[float, float] = (0.1, 0.6)  # until an echo has fallen by 60 dB
 
     def __post_init__(self) -> None:
-        for low, high in (self.speed, self.gain_db, self.snr_db, self.room_seconds):
+        for low, high in (
+            self.speed, self.pause_seconds, self.gain_db, self.snr_db, self.room_seconds
+        ):  # fmt: skip
             if not low <= high:
                 raise UserError(f"a range goes from the lower to the higher, got {low:g} {high:g}")
-        for share in (self.noise_share, self.room_share):
+        for share in (self.pause_share, self.noise_share, self.room_share):
             if not 0 <= share <= 1:
                 raise UserError(f"a share goes from 0 to 1, got {share:g}")
         if not SLOWEST <= self.speed[0] <= self.speed[1] <= FASTEST:
             raise UserError(f"a speed goes from {SLOWEST:g} to {FASTEST:g}, got {self.speed}")
+        if self.pause_seconds[0] < 0:
+            raise UserError(f"a pause lasts no time or some, got {self.pause_seconds[0]:g} s")
         if self.room_seconds[0] <= 0:
             raise UserError(f"an echo lasts some time, got {self.room_seconds[0]:g} s")
 
     def __call__(self, wave: Wave, rate: int, draw: Draw, noises: Sequence[Wave] = ()) -> Wave:
-        """Another wave, as long as the speed makes it; `noises` at the same rate, of which one is
-        taken as often as one of the five made ones."""
+        """Another wave, as long as speed and pauses make it; `noises` at the same rate, of which one
+        is taken as often as one of the five made ones."""
         wave = faster(wave, draw.uniform(*self.speed))
+        if draw.random() < self.pause_share:
+            before, after = (round(rate * draw.uniform(*self.pause_seconds)) for _ in range(2))
+            wave = with_pauses(wave, before, after, draw)
         if draw.random() < self.room_share:
             wave = convolved(wave, room(draw, rate, draw.uniform(*self.room_seconds)))
         if draw.random() < self.noise_share:
@@ -80,6 +91,18 @@ def faster(wave: Wave, speed: float) -> Wave:
     samples = max(1, round(len(wave) / speed))
     found: Wave = soxr.resample(wave, speed, 1.0)[:samples]
     return np.pad(found, (0, samples - len(found)))
+
+
+def with_pauses(wave: Wave, before: int, after: int, draw: Draw) -> Wave:
+    """With so many samples before and after it, of white noise as loud as its own quietest parts:
+    a network is not to learn where clips were cut."""
+    width = min(len(wave), QUIET)
+    if not width:
+        return np.zeros(before + after, dtype=np.float32)
+    frames = wave[: len(wave) // width * width].reshape(-1, width)
+    level = math.sqrt(float(np.quantile(np.square(frames, dtype=np.float64).mean(1), 0.05)))
+    noise = white(draw, before + after, 0) * np.float32(level)
+    return np.concatenate([noise[:before], wave, noise[before:]])
 
 
 def louder(wave: Wave, gain_db: float) -> Wave:

@@ -1,0 +1,1 @@
+"""Hear a recording: write what is said, or name its class."""

@@ -1,0 +1,132 @@
+"""The network that hears: mel spectrum, convolutions, recurrent layers, symbols at each step or a
+class at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.layers.convolution import Convolutions
+from elman.layers.sound import Moments, Normaliser, spec_augment
+from elman.tasks.reader import Pool, Reader
+from elman.tasks.settling import check_settled
+from elman.tasks.speech.data import Encoder, SpeechData, encoder_from_json, moments
+from elman.tasks.speech.options import SpeechOptions
+from elman.tasks.task import Kept
+
+MEASURED = 2_000  # clips, evenly spread, by which the spectrum's mean and spread are told
+
+
+@final
+class Recogniser(nn.Module):
+    """Samples → `LogMel` → normalised → `Convolutions` → `Reader` → linear, at each step that is
+    left, or after pooling once a clip.
+
+    `transcripts` are those that were trained on; `restore` gives them.
+    """
+
+    def __init__(self, options: SpeechOptions, encoder: Encoder) -> None:
+        super().__init__()
+        hearing = encoder.hearing
+        self.hearing, self.mode = hearing, encoder.mode
+        self.features = hearing.features()
+        width = self.features.output_size
+        self.normaliser = Normaliser(width, by_clip=hearing.normalise != "training")
+        self.front: Convolutions | None = None
+        if options.fronted:
+            assert options.convolutions is not None
+            count = len(options.convolutions)
+            widths, strides = (
+                value * count if len(value) == 1 else value
+                for value in (options.convolution_width or (), options.convolution_stride or ())
+            )
+            self.front = Convolutions(
+                width, options.convolutions, widths, strides, norm=options.convolution_norm,
+                causal=options.causal,
+            )  # fmt: skip
+            width = self.front.output_size
+        self.reader = Reader(options, width)
+        width = self.reader.output_size
+        self.pool: Pool | None = None
+        if self.mode == "classify":
+            assert options.pooling is not None  # by the plan
+            self.pool = Pool(options.pooling, width, both_ways=self.reader.both_ways)
+        assert options.dropout is not None
+        self.dropout = options.dropout
+        self.output = nn.Linear(width, encoder.outputs)
+        self.transcripts: tuple[str, ...] = ()
+
+    @property
+    def stride(self) -> int:
+        """Frames that one step stands for."""
+        found = 1
+        for stride in self.front.strides if self.front is not None else ():
+            found *= stride
+        return found
+
+    @property
+    def step_seconds(self) -> float:
+        """How long one step is."""
+        return self.hearing.seconds(self.stride)
+
+    def steps(
+        self, waves: Tensor, lengths: Tensor, moments: Sequence[Moments] | None = None,
+        draw: np.random.Generator | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """→ outputs [B, T', F] of the recurrent layers, which are no padding [B, T'], lengths."""
+        x, lengths = self.features(waves, lengths)
+        x = self.normaliser(x, lengths, moments)
+        if draw is not None:
+            x = spec_augment(x, lengths, draw)
+        if self.front is not None:
+            x, lengths = self.front(x, lengths)
+            x = F.dropout(x, self.dropout, self.training)
+        y, alive = self.reader(x, lengths)
+        return y, alive, lengths
+
+    def forward(
+        self, waves: Tensor, lengths: Tensor, moments: Sequence[Moments] | None = None,
+        draw: np.random.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """`waves` float32 [B, S], `lengths` [B] on the CPU; `moments` of each clip's speaker, where
+        clips are normalised by these; with `draw` the spectrum is masked.
+
+        → log probabilities of symbols [B, T', V], and how many steps each has; or scores of classes
+        [B, C], and the steps that were read.
+        """
+        y, alive, lengths = self.steps(waves, lengths, moments, draw)
+        if self.pool is not None:
+            y = self.pool(y, alive)
+        scores: Tensor = self.output(F.dropout(y, self.dropout, self.training))
+        return (scores if self.pool is not None else scores.log_softmax(-1)), lengths
+
+
+def start(model: nn.Module, kept: Kept, options: SpeechOptions, dataset: SpeechData) -> None:
+    """Mean and spread of the training part's spectrum."""
+    model, part = recogniser(model), dataset.train
+    if dataset.encoder.hearing.normalise != "training":
+        return
+    chosen = np.unique(np.linspace(0, len(part) - 1, min(MEASURED, len(part))).astype(int))
+    first, *others = (moments(dataset, part, k) for k in chosen.tolist())
+    model.normaliser.set(sum(others, start=first))
+
+
+def build(kept: Kept, options: SpeechOptions) -> Recogniser:
+    needed = ["hidden_size", "dropout", "weight_drop", "bidirectional", "convolutions"]
+    if options.fronted:
+        needed += ["convolution_width", "convolution_stride"]
+    encoder = encoder_from_json(kept.get("encoder"))
+    if encoder.mode == "classify":
+        needed.append("pooling")
+    check_settled(options, *needed)
+    return Recogniser(options, encoder)
+
+
+def recogniser(model: Any) -> Recogniser:
+    """The same model. A run of `speech` has no other."""
+    assert isinstance(model, Recogniser)
+    return model

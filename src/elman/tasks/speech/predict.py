@@ -1,0 +1,89 @@
+"""Recordings, each with what was heard in it; and what is heard while somebody speaks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from torch import nn
+
+from elman.data.sound import audio
+from elman.data.sound import reading as sounds
+from elman.data.sound.clips import Clip
+from elman.data.sound.stream import incoming
+from elman.data.tables.content import BadRows
+from elman.data.tables.writer import Writer
+from elman.errors import UserError
+from elman.tasks.speech.decoding import SpeechDecoding
+from elman.tasks.speech.hearing import Listener
+from elman.tasks.speech.model import Recogniser, recogniser
+from elman.tasks.speech.options import SpeechOptions
+from elman.tasks.speech.reading import settled
+from elman.tasks.speech.scores import transcribing
+from elman.tasks.speech.transcription import named, transcripts
+from elman.tasks.speech.writing import Transcribing
+from elman.tasks.task import Kept
+
+BLOCK = 10.0  # seconds of a recording that are held at once
+
+
+def predict(
+    decoding: SpeechDecoding, model: nn.Module, kept: Kept, options: SpeechOptions, device: str,
+    data: Sequence[str], out: TextIO, bad: BadRows,
+) -> None:  # fmt: skip
+    """A row of CSV for each clip: where it stands, what was heard, how sure that is, and of a
+    transcript each word with its times in seconds. Of standard input, WAV or raw samples of 16
+    bits, the text alone, as it is heard."""
+    encoder, known = settled(kept)
+    network = recogniser(model).cpu()
+    write = transcribing(network, encoder, decoding)
+    if list(data) == ["-"]:
+        _listen(network, write, out)
+        return
+    spoken = encoder.mode == "transcribe"
+    columns = ("where", "transcript" if spoken else "label", "confidence")
+    writer = Writer(out, "csv", (*columns, "words") if spoken else columns, header=True)
+    for clip in sounds.read(data, bad, known=known, wanted=False).items:
+        try:
+            rows = list(_rows(network, write, clip))
+        except UserError as error:
+            bad.add(clip.where, str(error).removeprefix(f"{clip.where}: "))
+            continue
+        for row in rows:
+            writer.write(row)
+        out.flush()
+
+
+def _rows(model: Recogniser, write: Transcribing, clip: Clip) -> Iterator[dict[str, object]]:
+    rate = write.encoder.hearing.rate
+    waves = audio.blocks(clip.recording, BLOCK, rate, start=clip.start, stop=clip.stop)
+    if model.mode == "classify":
+        label, sure = named(model, write.encoder, waves, write.decoding.threshold)
+        yield {"where": clip.where, "label": label, "confidence": f"{sure:.4g}"}
+        return
+    for found in transcripts(model, write, waves):
+        times = [
+            [word.text, round(word.start, 3), round(word.stop, 3), round(word.confidence, 4)]
+            for word in found.words
+        ]
+        yield {
+            "where": clip.where,
+            "transcript": found.text,
+            "confidence": f"{found.confidence:.4g}",
+            "words": json.dumps(times, ensure_ascii=False),
+        }
+
+
+def _listen(model: Recogniser, write: Transcribing, out: TextIO) -> None:
+    """What is heard of standard input, written as soon as it is certain."""
+    listener, decoder = Listener(model, write), write.encoder.decoder()
+    rate = write.encoder.hearing.rate
+    print(f"hearing, {listener.delay:.2g} s behind", file=sys.stderr)
+    for samples in incoming(sys.stdin.buffer, write.decoding.raw_rate, rate):
+        if told := decoder(listener.hear(samples).symbols):
+            out.write(told)
+            out.flush()
+    out.write(decoder(listener.end().symbols) + "\n")
+    out.flush()

@@ -1,0 +1,102 @@
+"""Clips side by side, changed a little each time, and what a batch of them costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elman.data.batching import Buckets, padded
+from elman.data.sound.augmentation import Augmentation
+from elman.layers.sound import Moments
+from elman.tasks.speech.data import BLANK, Floats, Part, SpeechData
+from elman.tasks.speech.model import recogniser
+from elman.tasks.speech.options import SpeechOptions
+from elman.tasks.task import Carry, Epoch
+
+PLAIN = 300  # batches before clips are changed
+
+
+class Batch(NamedTuple):
+    """Clips side by side, and what is to be told of them, clip after clip."""
+
+    waves: Tensor  # [B, S] float32
+    lengths: Tensor  # [B]
+    targets: Tensor  # [N] int64: symbols of all transcripts, or a label each
+    target_lengths: Tensor  # [B] int64
+    moments: tuple[Moments, ...] | None  # of each clip's speaker
+    seed: int | None  # of the masks over the spectrum; None for no masks
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training batches of one epoch; `seed` draws how clips are changed, by their number."""
+
+    dataset: SpeechData
+    order: Buckets
+    augmentation: Augmentation | None
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, k: int) -> Batch:
+        chosen, part = self.order[k].tolist(), self.dataset.train
+        waves = [self.dataset.wave(part, n) for n in chosen]
+        if self.augmentation is not None:
+            rate = self.dataset.encoder.hearing.rate
+            waves = [
+                self.augmentation(
+                    wave, rate, np.random.default_rng((self.seed, n)), self.dataset.noises
+                )
+                for wave, n in zip(waves, chosen, strict=True)
+            ]
+        masked = None if self.augmentation is None else self.seed + k
+        return together(waves, part.pick(chosen), masked)
+
+
+def together(waves: list[Floats], part: Part, seed: int | None = None) -> Batch:
+    """The clips of a part, as these samples, side by side."""
+    x, lengths = padded(waves)
+    targets = torch.from_numpy(np.concatenate([*part.targets, np.empty(0, dtype=np.int64)]))
+    sizes = torch.tensor([len(target) for target in part.targets], dtype=torch.int64)
+    return Batch(x, lengths, targets, sizes, part.moments, seed)
+
+
+def batch(dataset: SpeechData, part: Part, chosen: list[int]) -> Batch:
+    """Clips of a part as they are."""
+    return together([dataset.wave(part, n) for n in chosen], part.pick(chosen))
+
+
+def epoch(
+    dataset: SpeechData, options: SpeechOptions, batch_size: int, seed: int, epoch: int
+) -> Epoch[Batch]:
+    draw = int(np.random.default_rng((seed, epoch)).integers(2**62))
+    lengths = dataset.lengths(dataset.train)
+    order = Buckets(lengths, batch_size, seed=draw, tokens=lengths)
+    # Where a transcript lies in its clip is found sooner while clips are as they are.
+    early = epoch * len(order) < PLAIN
+    changed = Augmentation() if options.augment and not early else None
+    return Batches(dataset, order, changed, draw)
+
+
+def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
+    model = recogniser(model)
+    draw = None if batch.seed is None else np.random.default_rng(batch.seed)
+    scores, lengths = model(batch.waves.to(device), batch.lengths, batch.moments, draw)
+    targets = batch.targets.to(device)
+    if model.mode == "classify":
+        return F.cross_entropy(scores, targets, reduction="sum"), len(targets), None
+    total = F.ctc_loss(
+        scores.transpose(0, 1), targets, lengths, batch.target_lengths, blank=BLANK,
+        reduction="sum", zero_infinity=True,
+    )  # fmt: skip
+    return total, max(1, len(targets)), None
+
+
+def losses_apart(options: SpeechOptions) -> str:
+    return "training changes and masks the clips" if options.augment else ""

@@ -1,0 +1,63 @@
+"""What is heard in one recording, however long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+
+from elman.tasks.speech.data import Encoder, Floats
+from elman.tasks.speech.hearing import heard, looks_ahead
+from elman.tasks.speech.long import pieces
+from elman.tasks.speech.model import Recogniser
+from elman.tasks.speech.writing import Transcribing, Transcript
+
+UNKNOWN = "unknown"  # told of a clip where no class is sure enough
+
+
+def transcripts(
+    model: Recogniser, write: Transcribing, waves: Iterable[Floats]
+) -> list[Transcript]:
+    """The transcripts of a recording that comes as samples in pieces, the best first; one at least.
+
+    A network that never looks ahead hears it as a stream; others read it in pieces of half a
+    minute, cut where it is quiet, of which only the best transcript is told if there are several.
+    """
+    if write.decoding.n_best == 1 and not looks_ahead(model):
+        return [heard(model, write, waves)]
+    parts: list[list[Transcript]] = []
+    for begin, wave in pieces(waves, model.hearing.rate):
+        with torch.no_grad():
+            log_p, _ = model(torch.from_numpy(wave)[None], torch.tensor([len(wave)]))
+        parts.append(write(log_p[0].double().numpy(), begin))
+    return parts[0] if len(parts) == 1 else [_joined([part[0] for part in parts])]
+
+
+def named(
+    model: Recogniser, encoder: Encoder, waves: Iterable[Floats], threshold: float | None = None
+) -> tuple[str, float]:
+    """The class of a recording, and how probable it is, in [0, 1]; "unknown" where that is below
+    the threshold."""
+    total, scores = 0, torch.zeros(len(encoder.labels), dtype=torch.float64)
+    for _, wave in pieces(waves, model.hearing.rate):
+        with torch.no_grad():
+            own, _ = model(torch.from_numpy(wave)[None], torch.tensor([len(wave)]))
+        weight = max(1, len(wave))
+        scores += weight * own[0].double().log_softmax(-1)
+        total += weight
+    chances = (scores / total).softmax(-1).numpy()
+    best = int(np.argmax(chances))
+    sure = float(chances[best])
+    label = UNKNOWN if threshold is not None and sure < threshold else encoder.labels[best]
+    return label, sure
+
+
+def _joined(parts: list[Transcript]) -> Transcript:
+    said = [part for part in parts if part.text]
+    if not said:
+        return parts[0]
+    words = tuple(word for part in said for word in part.words)
+    count = sum(len(part.text) for part in said)
+    sure = sum(len(part.text) * np.log(max(part.confidence, 1e-9)) for part in said) / count
+    return Transcript(" ".join(part.text for part in said), float(np.exp(sure)), words)
