@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from written import LOSSLESS, LOSSY, OPUS_RATES, noise, packed, wav_bytes
+from written import LOSSLESS, LOSSY, OPUS_RATES, noise, packed, seeded, wav_bytes
 
 from elman.data.sound import audio
 from elman.data.sound.clips import Recording
@@ -51,7 +51,7 @@ def example(draw: np.random.Generator, form: str, subtype: str, least: int = 1) 
 def test_cut_at_any_byte(
     form: str, subtype: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    draw = np.random.default_rng(1)
+    draw = seeded(1, form, subtype)
     path = tmp_path / f"cut.{form.lower()}"
     for _ in range(3):
         data = example(draw, form, subtype, least=4_000)
@@ -71,7 +71,7 @@ def test_cut_at_any_byte(
 def test_any_damage(
     form: str, subtype: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    draw = np.random.default_rng(2)
+    draw = seeded(2, form, subtype)
     path = tmp_path / "damaged.wav"
     for _ in range(5):
         data = example(draw, form, subtype)

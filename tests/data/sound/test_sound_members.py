@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import multiprocessing
+import os
 import tarfile
 import tempfile
 import zipfile
@@ -181,6 +182,30 @@ def test_damaged_archives_are_refused_or_read(writer: str, tmp_path: Path) -> No
                 audio.read(Recording(path, name))
         except UserError as error:
             assert str(path) in str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("writer", ["tar", "gnu"])
+def test_a_tar_that_ends_or_breaks_between_members_is_refused(writer: str, tmp_path: Path) -> None:
+    archive = WRITERS[writer](tmp_path, {f"{k}.wav": b"1" * 700 for k in range(4)})
+    data = archive.read_bytes()
+    for at in range(0, 4 * (512 + 1024) + 1, 512):
+        archive.write_bytes(data[:at])
+        refusal(archive)
+    for k in range(4):
+        damaged = bytearray(data)
+        damaged[k * (512 + 1024) + 1] ^= 1  # in its name, so that the sum of its header is wrong
+        archive.write_bytes(damaged)
+        refusal(archive)
+
+
+def test_a_copy_is_removed_by_its_owner_alone(tmp_path: Path) -> None:
+    path = WRITERS["gz"](tmp_path, {"a.wav": b"1"})
+    audio.members(path)
+    (copy,) = (tmp_path / "copies").iterdir()
+    members._removed(copy, os.getpid() + 1)
+    assert copy.exists(), "a process that began as a copy of the owner ends"
+    members._removed(copy, os.getpid())
+    assert not copy.exists()
 
 
 @pytest.mark.parametrize("ending", [".zip", ".tar", ".tar.gz", ".tgz"])

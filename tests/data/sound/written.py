@@ -37,6 +37,11 @@ class Written:
     subtype: str
 
 
+def seeded(seed: int, *names: str) -> np.random.Generator:
+    """A generator of its own for each case of a test."""
+    return np.random.default_rng([seed, *"".join(names).encode()])
+
+
 def noise(draw: np.random.Generator, length: int, channels: int) -> NDArray[np.float64]:
     """Soft noise with steps in it, [T, C]: whatever is shifted by one sample is not alike."""
     return draw.uniform(-0.4, 0.4, (length, channels))
