@@ -235,3 +235,13 @@ def test_what_cannot_be_cut_is_one_line(how: CutOptions, told: str) -> None:
 def test_nothing_is_held_back_where_nothing_is_asked() -> None:
     clips = draw_clips(5, speakers=6)
     assert cut(clips, CutOptions(validation=0)).train.tolist() == list(range(len(clips)))
+
+
+def test_a_share_of_less_than_a_clip_is_one() -> None:
+    for speakers in (0, 8):
+        clips = draw_clips(6, speakers=speakers, count=30)
+        found = cut(clips, CutOptions(validation=0.001))
+        held = {c.speaker for c in names(clips, found.validation)}
+        assert len(found.validation) == 1 if not speakers else len(held) == 1
+    alone = cut(clips[:1], CutOptions())
+    assert len(alone.train) == 1 and not len(alone.validation)
