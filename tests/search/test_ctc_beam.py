@@ -337,6 +337,16 @@ def test_a_symbol_that_never_ends_does_not_grow() -> None:
     assert joined(beam.take(), beam.best()[0]).symbols == (1,)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_what_stays_in_a_stream_has_a_path_through_the_frames_that_are_kept(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    log_p = some_frames(draw, 12, int(draw.integers(2, 4)), holes=draw.choice([0, 0.3]))
+    beam = PrefixBeam(beam=10, threshold=-math.inf, lag=3)
+    for row in log_p:
+        beam.feed(row[None])
+        assert all(one.frames for one in beam.best(10) if one.symbols)
+
+
 def test_it_says_what_is_wrong() -> None:
     for wrong in [{"beam": 0}, {"most": 0}, {"lag": 0}, {"weight": -1.0}]:
         with pytest.raises(ValueError, match="at least"):

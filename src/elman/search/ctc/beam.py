@@ -53,7 +53,7 @@ class PrefixBeam:
         self,
         *,
         beam: int | None = 16,
-        threshold: float = -7.0,
+        threshold: float = -5.0,
         most: int | None = 40,
         model: LanguageModel[Any] | None = None,
         weight: float = 1.0,

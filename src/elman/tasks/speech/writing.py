@@ -73,5 +73,11 @@ class Transcribing:
         """What symbols say, from `begin` seconds on."""
         text = self.encoder.text(spoken.symbols)
         sure = np.maximum(np.array(spoken.confidences), 1e-9)
-        words = ctc.words(spoken, self.encoder.shown, self.step_seconds, begin)
+        words = ctc.words(spoken, self._piece, self.step_seconds, begin)
         return Transcript(text, float(np.exp(np.log(sure).mean())) if len(sure) else 1.0, (*words,))
+
+    def _piece(self, symbol: int) -> str:
+        """The text of a symbol, with the space that parts it from what stands before it."""
+        vocabulary = self.encoder.vocabulary
+        whole = vocabulary is not None and vocabulary.level == "words"
+        return " " * whole + self.encoder.shown(symbol)
