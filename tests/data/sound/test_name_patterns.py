@@ -185,3 +185,10 @@ def test_a_guess_of_training_holds_for_later_data(tmp_path: Path) -> None:
     known = read(tmp_path / "train").reading
     later = reading.read([str(tmp_path / "later")], BadRows(skip=False), known=known)
     assert [(c.label, c.speaker) for c in later.items] == [("3", "new")]
+    write_wav(tmp_path / "later" / "from my microphone.wav", 20)
+    for pattern in (None, "{label}_{speaker}_{index}", "{speaker}_*"):
+        bare = reading.read(
+            [str(tmp_path / "later")], BadRows(skip=False), SoundOptions(name_pattern=pattern),
+            known=known, wanted=False,
+        )  # fmt: skip
+        assert {c.recording.stem for c in bare.items} == {"3_new_0", "from my microphone"}

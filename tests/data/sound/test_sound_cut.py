@@ -184,10 +184,10 @@ def test_what_is_named_is_that_part(seed: int) -> None:
     assert {c.speaker for c in names(clips, found.test)} == {"s1"}
     assert {c.speaker for c in names(clips, found.validation)} == {"s2", "s3"}
     assert {c.speaker for c in names(clips, found.train)} == {"s0", "s4", "s5", "s6"}
-    files = cut(clips, CutOptions(test_files=("*[05].wav",), validation_files=("x/*[12].wav",)))
+    files = cut(clips, CutOptions(test_files=("*[05].wav",), validation_files=("x/*[!05].wav",)))
     assert names(clips, files.test) == {c for c in clips if c.recording.stem[-1] in "05"}
     assert names(clips, files.validation) == {
-        c for c in clips if c.recording.stem[-1] in "12" and c.recording.path.parent.name == "x"
+        c for c in clips if c.recording.stem[-1] not in "05" and c.recording.path.parent.name == "x"
     }
     assert whole(found, len(clips)) and whole(files, len(clips))
     assert any("of its" in fact and "also in training" in fact for fact in files.facts)

@@ -90,7 +90,7 @@ def read(
     """The clips that all items of data hold: folders, zips, tars, tables, recordings, globs, names.
 
     `written` is how tables are; `known` is what was understood of the training data. Without
-    `wanted`, as for prediction, clips need no transcript and no label.
+    `wanted`, as for prediction, clips need no transcript and no label, and their names say nothing.
     UserError: no such data; no transcripts; a bad row, unless `bad` leaves them out.
     """
     pattern = None if asked.name_pattern is None else NamePattern(asked.name_pattern)
@@ -160,7 +160,7 @@ def _found(
     written: TableOptions, known: SoundReading | None, wanted: bool,
 ) -> Found:  # fmt: skip
     """The clips of one tree, by the first layout that fits it."""
-    if pattern is not None and {"label", "text"} & set(pattern.told):
+    if wanted and pattern is not None and {"label", "text"} & set(pattern.told):
         return folders.by_pattern(one, pattern, bad)
     columns = NO_COLUMNS if known is None else known.columns
     refused: list[UserError] = []
@@ -171,10 +171,10 @@ def _found(
         or id_lines.read(one, bad, wanted)
         or beside.read(one, bad, wanted)
     )
-    if found is None and one.sounds:
+    if found is None and one.sounds and wanted:
         if known is not None and known.name_pattern and known.layout == "name pattern":
             found = folders.by_pattern(one, NamePattern(known.name_pattern), bad)
-        elif wanted:
+        else:
             found = folders.read(one, bad)
             if found is not None:
                 found = replace(found, facts=[*found.facts, *(f"not used: {e}" for e in refused)])
@@ -192,7 +192,9 @@ def _found(
             ".mp3, …"
         )
     found = replace(found, clips=parts.of_lists(one, found.clips))
-    return found if pattern is None else _with_speakers(one, found, pattern, bad)
+    if pattern is None or not wanted:
+        return found
+    return _with_speakers(one, found, pattern, bad)
 
 
 def _with_speakers(one: Tree, found: Found, pattern: NamePattern, bad: BadRows) -> Found:
