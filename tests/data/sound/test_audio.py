@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import tracemalloc
@@ -185,6 +186,32 @@ def test_a_flac_that_does_not_tell_its_length_is_read_by_what_it_holds(tmp_path:
     assert audio.about(Recording(path)).frames == 150_000
     assert np.array_equal(audio.read(Recording(path)).samples, known)
     assert np.array_equal(audio.read(Recording(path), 5.0, 6.0).samples, known[80_000:96_000])
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\1\0\0" + bytes(1 << 14)])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_an_mp3_is_read_whole_or_not_at_all(tag: bytes, rate: int, tmp_path: Path) -> None:
+    draw = np.random.default_rng(14)
+    path = tmp_path / "untold.mp3"
+    # Loud, then soft, so that the bytes of its first frames say nothing of the rest.
+    frames = noise(draw, 120_000, 1) * np.repeat([1.0, 1e-4], 60_000)[:, None]
+    for mode, mark in (("VARIABLE", b"Xing"), ("CONSTANT", b"Info")):
+        out = io.BytesIO()
+        soundfile.write(out, frames, rate, format="MP3", bitrate_mode=mode, compression_level=0.5)
+        told = audio.read(_stored(path, tag + out.getvalue())).samples
+        assert len(told) == 120_000 and mark in out.getvalue()
+        recording = _stored(path, tag + out.getvalue().replace(mark, bytes(4), 1))
+        if mode == "VARIABLE":
+            with pytest.raises(UserError, match="does not tell its length"):
+                audio.about(recording)
+        else:
+            length = len(audio.read(recording).samples)
+            assert length >= 120_000 and abs(audio.about(recording).frames - length) <= 2 * 1152
+
+
+def _stored(path: Path, data: bytes) -> Recording:
+    path.write_bytes(data)
+    return Recording(path)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from elman.data.forms.extras import library
 from elman.data.sound import wav
 from elman.data.sound.mono import CHANNELS, checked_form
+from elman.data.sound.mp3 import length_is_known, tags_end
 from elman.errors import UserError
 
 BLOCK = 1 << 16  # samples of all channels, decoded at once
@@ -63,6 +64,8 @@ class Decoder:
             self._read_header(size)
         elif last_page is None or not _whole(self._form, start, size):
             raise UserError(f"{shown}: cut short; make it or download it again")
+        if self._form == "MP3":
+            self._read_tags()
         sound = self._open()
         self.rate, self.channels = int(sound.samplerate), int(sound.channels)
         self.form = FORMS.get(sound.format, "")
@@ -157,6 +160,16 @@ class Decoder:
     def _quiet(self) -> Any:
         return _silence() if self._noisy else nullcontext()
 
+    def _read_tags(self) -> None:
+        """Passes over what is no frame of an MP3, which libsndfile takes for some of its length."""
+        view = self._stream
+        view.begin_at(tags_end(view.seek, view.read))
+        if not length_is_known(view.seek, view.read):
+            raise UserError(
+                f"{self.shown}: an MP3 of changing bit rate that does not tell its length; write "
+                "it again: ffmpeg -i it -c copy again.mp3"
+            )
+
     def _read_header(self, size: int) -> None:
         """What a WAV tells of its own length, which libsndfile passes over."""
         self._stream.seek(0)
@@ -236,6 +249,7 @@ class _View:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._at = 0
         self.size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
         self.patch: tuple[int, bytes] | None = None  # bytes read as others, and where
@@ -243,11 +257,16 @@ class _View:
         self.name = ""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._stream.tell(), os.SEEK_END: self.size}[whence]
-        return self._stream.seek(min(max(0, base + offset), self.size))
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self.size}[whence]
+        return self._stream.seek(self._at + min(max(0, base + offset), self.size)) - self._at
+
+    def begin_at(self, at: int) -> None:
+        """Leaves out the first bytes, where there are more."""
+        if at < self.size:
+            self._at, self.size = at, self.size - at
 
     def tell(self) -> int:
-        return self._stream.tell()
+        return self._stream.tell() - self._at
 
     def read(self, size: int) -> bytes:
         at = self._stream.tell()
