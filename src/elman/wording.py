@@ -1,6 +1,8 @@
-"""Numbers as people write them: 1 row, 1,234 rows, 4:05 minutes."""
+"""Numbers and lists as people write them: 1 row, 1,234 rows, 4:05 minutes; a, b, …"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -11,6 +13,15 @@ def counted(count: int, one: str, many: str = "") -> str:
     """
     ends = "" if one.endswith("s") else "es" if one.endswith(("tch", "sh", "x")) else "s"
     return f"{count:,} {one if count == 1 else many or one + ends}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Names after commas, at most so many of them.
+
+    >>> listed(["a", "b"], 2), listed(["a", "b", "c"], 2)
+    ('a, b', 'a, b, …')
+    """
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def readable(number: float) -> str:

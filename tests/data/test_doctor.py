@@ -8,6 +8,7 @@ import numpy as np
 
 from elman.data import doctor
 from elman.data.labelled.examples import Examples
+from elman.data.tables.content import BadRows
 
 
 def page(
@@ -57,11 +58,21 @@ def test_inputs_that_never_change_and_rows_left_out_are_told() -> None:
     rows = np.random.default_rng(0).normal(size=(30, 5, 3)).astype(np.float32)
     rows[..., 1] = 7
     train = Examples(vectors=list(rows), labels=["a", "b"] * 15)
-    found = doctor.labelled(
-        "it", train, Examples(), [5] * 30, 9, left_out=["it, line 3: empty"], left_out_count=1
-    )
+    bad = BadRows(skip=True)
+    bad.add("it, line 3", "empty")
+    found = doctor.labelled("it", train, Examples(), [5] * 30, 9, left_out=bad.told("row"))
     assert "1 of 3 inputs never change" in found.facts
     assert found.warnings == ("1 row left out, such as it, line 3: empty",)
+
+
+def test_a_warning_shows_the_first_of_what_was_left_out_and_counts_all() -> None:
+    bad = BadRows(skip=True)
+    assert bad.told("row or series", "rows or series") == []
+    for k in range(9):
+        bad.add(f"it, line {k + 1}", "empty")
+    first = "it, line 1: empty; it, line 2: empty; it, line 3: empty"
+    told = bad.told("row or series", "rows or series")
+    assert told == [f"9 rows or series left out, such as {first}"]
 
 
 LINE = "a line of some length, number {}"

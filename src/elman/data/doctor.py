@@ -12,7 +12,7 @@ import numpy as np
 from elman.data.labelled.examples import Examples
 from elman.data.pairs.pairs import Pairs
 from elman.data.texts.scripts import main_script, scripts
-from elman.wording import counted
+from elman.wording import counted, listed
 
 READ = 5_000_000  # characters of a text that the doctor reads, from its start
 LINE = 20  # characters from which a line that comes again is no chance
@@ -90,30 +90,23 @@ def prose(headline: str, blocks: Iterable[str], validation: float) -> Page:
 
 def labelled(
     name: str, train: Examples, check: Examples, lengths: Sequence[int], longest: int,
-    known: Sequence[str] = (), left_out: Sequence[str] = (), left_out_count: int = 0,
+    known: Sequence[str] = (), left_out: Sequence[str] = (),
 ) -> Page:  # fmt: skip
     """A page on labelled sequences; `lengths` are those of all, in steps as the network counts.
 
-    `known` are the classes, of which some may never occur.
+    `known` are the classes, of which some may never occur; `left_out` is what `BadRows.told` says.
     """
     each = [*train.each, *check.each]
     counts = Counter(label for labels in each for label in labels)
     classes = counts.most_common()
     several = train.roles.several is not None
-    warnings, facts = [], [*train.facts]
-    if left_out_count:
-        warnings.append(
-            f"{counted(left_out_count, 'row')} left out, such as {'; '.join(left_out[:3])}"
-        )
+    warnings, facts = [*left_out], [*train.facts]
     contents = train.contents()
     kinds: dict[bytes, set[str]] = {}
     for content, label in zip(contents, train.labels, strict=True):
         kinds.setdefault(content, set()).add(label)
     if shared := sum(content in kinds for content in check.contents()):
-        warnings.append(
-            f"{shared:,} of {len(check):,} sequences for validation stand in the training data "
-            "too: the scores flatter"
-        )
+        warnings.append(flattered(shared, len(check), "sequences"))
     if torn := sum(len(labels) > 1 for labels in kinds.values()):
         warnings.append(
             f"{counted(torn, 'sequence comes', 'sequences come')} with different labels"
@@ -126,10 +119,12 @@ def labelled(
     if rare:
         warnings.append(f"classes with fewer than {RARE} sequences: {', '.join(rare[:SHOWN])}")
     if never := [label for label in known if label not in counts]:
-        warnings.append(f"labels that never occur: {_listed(never)}")
+        warnings.append(f"labels that never occur: {listed(never, SHOWN)}")
     learnt = {label for labels in train.each for label in labels}
     if unlearnt := [label for label in counts if len(check) and label not in learnt]:
-        warnings.append(f"labels for validation alone, none to learn from: {_listed(unlearnt)}")
+        warnings.append(
+            f"labels for validation alone, none to learn from: {listed(unlearnt, SHOWN)}"
+        )
     if several:
         sizes = [len(labels) for labels in each]
         facts.append(
@@ -153,9 +148,8 @@ def labelled(
         if spread[0] < spread[3]
         else f"every sequence has {counted(spread[0], 'step')}"
     )
-    told = ", ".join(f"{label} {count / len(each):.1%}" for label, count in classes[:SHOWN])
-    kind = "labels" if several else "classes"
-    facts.append(f"{kind}: {told}" + (", …" if len(classes) > SHOWN else ""))
+    told = listed([f"{label} {count / len(each):.1%}" for label, count in classes], SHOWN)
+    facts.append(f"{'labels' if several else 'classes'}: {told}")
     if train.vectors:
         constant = int((np.ptp(np.concatenate(train.vectors[:5000]), axis=0) == 0).sum())
         if constant:
@@ -171,28 +165,24 @@ def labelled(
     return Page(headline, tuple(warnings), tuple(facts))
 
 
-def _listed(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:SHOWN]) + (", …" if len(labels) > SHOWN else "")
+def flattered(shared: int, scored: int, what: str) -> str:
+    """The warning that so many of what is scored were trained on."""
+    return (
+        f"{shared:,} of {scored:,} {what} for validation stand in the training data too: the "
+        "scores flatter"
+    )
 
 
 def paired(
     name: str, train: Pairs, check: Pairs, source_lengths: Sequence[int],
     target_lengths: Sequence[int], unit: str = "tokens", left_out: Sequence[str] = (),
-    left_out_count: int = 0,
 ) -> Page:  # fmt: skip
-    """A page on pairs of texts; lengths are those of all, in `unit`."""
-    warnings, facts = [], [*train.facts]
-    if left_out_count:
-        warnings.append(
-            f"{counted(left_out_count, 'pair')} left out, such as {'; '.join(left_out[:3])}"
-        )
+    """A page on pairs of texts; lengths are those of all, in `unit`, and `left_out` as above."""
+    warnings, facts = [*left_out], [*train.facts]
     sources, targets = [*train.sources, *check.sources], [*train.targets, *check.targets]
     known, known_sources = set(train.contents()), set(train.sources)
     if shared := sum(content in known for content in check.contents()):
-        warnings.append(
-            f"{shared:,} of {len(check):,} pairs for validation stand in the training data too: "
-            "the scores flatter"
-        )
+        warnings.append(flattered(shared, len(check), "pairs"))
     if (again := sum(text in known_sources for text in check.sources)) > shared:
         facts.append(f"{again:,} of {len(check):,} sources for validation are sources in training")
     if repeated := len(train) - len(known):

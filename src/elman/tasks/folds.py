@@ -13,7 +13,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.wording import counted
+from elman.wording import counted, listed
 
 Ints = NDArray[np.int64]
 Labels = Sequence[tuple[str, ...]]  # of each sequence
@@ -115,7 +115,7 @@ def told(each: Labels, fold: Ints, asked: int | None, share: float) -> list[str]
     if left:
         alone = [each[k] for k in np.flatnonzero(fold == NEVER).tolist()]
         labels = sorted({label for labels in alone for label in labels})
-        shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
+        shown = listed(labels, 5)
         lines.append(
             f"{counted(left, 'sequence')} never scored: nothing else is labelled {shown}, which "
             "every network has to learn"

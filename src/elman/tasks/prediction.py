@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +15,7 @@ from elman.data.labelled.roles import LabelRoles, Wanted, settle
 from elman.data.labelled.tables import reader
 from elman.data.source import Source
 from elman.data.tables import table
-from elman.data.tables.arriving import ENCODING, Arriving
+from elman.data.tables.arriving import ENCODING, STANDARD_INPUT, Arriving, standard_input
 from elman.data.tables.content import BadRows
 from elman.data.tables.delimited import split_lines
 from elman.data.tables.table import Row, Table
@@ -107,8 +106,7 @@ def check_new(columns: Sequence[str], opened: Table) -> None:
 
 
 def _stream(roles: LabelRoles, *, texts: bool) -> Rows:
-    shown = "standard input"
-    arriving = Arriving(shown, sys.stdin.buffer, expected=roles.encoding)
+    shown, arriving = STANDARD_INPUT, standard_input(expected=roles.encoding)
     if roles.of_table:
         opened = table.open_stream(shown, arriving, known=roles.table, blanks=True)
         lacking = [n for n in roles.text_columns or () if n not in opened.columns]

@@ -25,8 +25,9 @@ import elman
 from elman.errors import UserError
 from elman.run import prepare
 from elman.run.clock import Clock
+from elman.tasks.classes import scores_of_several
 from elman.tasks.classify.model import Classifier
-from elman.tasks.classify.scores import probabilities, scores_of_several
+from elman.tasks.classify.scores import probabilities
 from elman.tasks.classify.thresholds import THRESHOLDS, best_set, best_threshold
 from elman.tasks.classify.words import bag as bags
 from elman.tasks.classify.words.bag import BagScores, Kind

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from elman.metrics import Scores
-from elman.tasks.translate.scores import INSTALL, scored, short, signatures, tokenizer
+from elman.tasks.bleu import tokenizer
+from elman.tasks.translate.scores import INSTALL, scored, short, signatures
 
 ENGLISH = ["The cat sat on the mat.", "The dog saw it, too.", "It isn't I who was there."]
 GERMAN = ["Die Katze saß auf der Matte.", "Auch der Hund sah es.", "Ich war es nicht."]

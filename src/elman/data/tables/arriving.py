@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import sys
 from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -11,6 +12,7 @@ from elman.data.source import stream_text
 from elman.data.tables.delimited import line_blocks
 
 ENCODING = "the right --encoding"
+STANDARD_INPUT = "standard input"
 
 
 class Arriving(Iterator[str]):
@@ -34,3 +36,8 @@ class Arriving(Iterator[str]):
             return not self._ready and not select.select([self._stream], [], [], 0)[0]
         except (OSError, ValueError):  # no file of the system's
             return False
+
+
+def standard_input(encoding: str | None = None, expected: str = "") -> Arriving:
+    """The lines of standard input, in this encoding, or in the one that they have."""
+    return Arriving(STANDARD_INPUT, sys.stdin.buffer, encoding, expected)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from elman.errors import UserError
+from elman.wording import counted
 
 AT_ONCE = 8_192  # records of a block, or about as many
+SHOWN = 3  # of what was left out, in a warning
 SKIP = "give --skip-bad-rows to leave such rows out"
 
 
@@ -32,6 +34,14 @@ class BadRows:
         self.count += 1
         if len(self.first) < 5:
             self.first.append(told)
+
+    def told(self, one: str, many: str = "") -> list[str]:
+        """The warning that so many were left out, with the first of them; none where none were."""
+        if not self.count:
+            return []
+        return [
+            f"{counted(self.count, one, many)} left out, such as {'; '.join(self.first[:SHOWN])}"
+        ]
 
     def nothing_left(self, told: str) -> UserError:
         """The error where nothing could be read, with what is wrong with the first left out."""

@@ -18,7 +18,7 @@ from elman.data.time_series.frequency import usual
 from elman.data.time_series.grid import DAY, HOUR
 from elman.data.time_series.observations import Floats, Ints, Observations, shown
 from elman.data.time_series.options import Duplicates
-from elman.wording import counted
+from elman.wording import counted, listed
 
 MONTHS_APART = 150  # days from one change of the clocks to the next, at least
 BY = {"sum": "added up", "mean": "averaged", "last": "the last of them taken"}
@@ -55,7 +55,7 @@ def in_order(
         return made, (*facts, f"{again} at times that come again: {BY[how]}")
     if back <= len(hours) * len(rows.names):
         facts = ()  # the clocks went back, the rows did not
-    days = ", ".join(dates.text(hour) for hour in hours[:4]) + (", …" if len(hours) > 4 else "")
+    days = listed([dates.text(hour) for hour in hours], 4)
     averaged = f"hours that come twice, as the clocks are put back, are averaged: {days}"
     return made, (*facts, averaged)
 

@@ -19,6 +19,7 @@ from elman.tasks.classify.curves import kernels, scaling
 from elman.tasks.classify.options import Scaling
 from elman.tasks.classify.words.bag import Bag
 from elman.tasks.classify.words.grams_bag import GramsBag
+from elman.wording import listed
 
 Ints = NDArray[np.int64]
 RARE = 2  # a word that comes less often is read as <unk>, which so is learnt
@@ -201,7 +202,7 @@ def numbers(examples: Examples, classes: Sequence[str], *, several: bool) -> Int
     for labels, where in zip(each, examples.where, strict=True):
         for label in labels:
             if label not in index:
-                known = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
+                known = listed(classes, 10)
                 raise UserError(f'{where}: label "{label}" is not in the training data ({known})')
     if not several:
         return np.array([index[label] for (label,) in each], dtype=np.int64)

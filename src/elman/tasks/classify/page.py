@@ -16,23 +16,14 @@ from elman.data.doctor import Page
 from elman.data.labelled.examples import Examples
 from elman.data.texts import segmentation
 from elman.data.texts.vocabulary import Words
-from elman.tasks import labelling
-from elman.tasks.classify import pictures
+from elman.tasks import confusion, labelling
+from elman.tasks.classes import Floats, Ints, confusion_of, counted, counted_each, mistakes
 from elman.tasks.classify.curves import pictures as curve_pictures
 from elman.tasks.classify.curves.stretches import SHARE, weights
 from elman.tasks.classify.data import Labelled
 from elman.tasks.classify.model import Classifier
 from elman.tasks.classify.options import ClassifyOptions
-from elman.tasks.classify.scores import (
-    Floats,
-    Ints,
-    confusion_of,
-    counted,
-    counted_each,
-    own_probabilities,
-    probabilities,
-    scores_of_side,
-)
+from elman.tasks.classify.scores import own_probabilities, probabilities, scores_of_side
 
 WORST = 5  # mistakes shown
 RIGHT = 4  # classes of which a sequence is drawn
@@ -47,7 +38,7 @@ def examine(dataset: Labelled) -> Page:
     full = [len(v) for v in (*dataset.train.vectors, *check.vectors)]
     page = doctor.labelled(
         dataset.name, dataset.train, check, full or lengths, dataset.encoder.longest,
-        dataset.classes, dataset.bad.first, dataset.bad.count,
+        dataset.classes, dataset.bad.told("row"),
     )  # fmt: skip
     if dataset.folds is not None:
         counts = f"{len(dataset.folds):,} for validation in {len(dataset.parts)} folds"
@@ -76,8 +67,8 @@ def remarks(
     sides = _sides(model, dataset, device)
     if model.threshold is not None:
         return [*sides, *_of_several(model, float(model.threshold), dataset, chances, targets)]
-    confusion = confusion_of(chances, targets)
-    table = labelling.table(counted(confusion, dataset.classes), "class", "sequences")
+    counts = confusion_of(chances, targets)
+    table = labelling.table(counted(counts, dataset.classes), "class", "sequences")
     lines = [*sides, *table, ""]
     hit = chances.argmax(1) == targets
     if dataset.check.vectors and not dataset.encoder.pictured:
@@ -89,11 +80,10 @@ def remarks(
                 f"falls where {SHARE:.0%} of the steps around are replaced by a straight line. Of "
                 f"the values of a step {curve_pictures.CHANNELS} are drawn at most.", "",
             ]  # fmt: skip
-    if pictures.draw(confusion, dataset.classes, chances.max(1), hit, folder):
+    if confusion.draw(counts, dataset.classes, chances.max(1), hit, folder):
         lines += ["![true classes by predicted ones, and calibration](confusion.png)", ""]
-    wrong = np.flatnonzero(~hit)
-    worst = wrong[np.argsort(-chances[wrong].max(1))][:WORST]
-    if len(worst):
+    worst = mistakes(chances, targets)[:WORST]
+    if worst:
         lines += ["Mistakes made with most confidence:", ""]
     for k in worst:
         said = dataset.classes[int(chances[k].argmax())]
@@ -134,9 +124,7 @@ def _telling(chances: Floats, targets: Ints) -> list[int]:
         there = np.flatnonzero(hit & (targets == c))
         if len(there):
             found.append(int(there[np.argsort(sure[there], kind="stable")[len(there) // 2]]))
-    wrong = np.flatnonzero(~hit)
-    worst = wrong[np.argsort(-sure[wrong], kind="stable")]
-    return [*found, *worst[: DRAWN - len(found)].tolist()]
+    return [*found, *mistakes(chances, targets)[: DRAWN - len(found)]]
 
 
 def _curve(

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman import chance, metrics
+from elman.tasks.classes import scores_of, scores_of_several, tally_of
 from elman.tasks.classify.curves.rivals import Answer, candidates
 from elman.tasks.classify.data import Labelled
 from elman.tasks.classify.options import ClassifyOptions
-from elman.tasks.classify.scores import scores_of, scores_of_several, tally_of
 from elman.tasks.classify.thresholds import best_set
 from elman.tasks.classify.words import grams_bag
 from elman.tasks.classify.words.grams_bag import GramsBag

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,30 +15,27 @@ from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.reading import held_out
 from elman.tasks.forecast.scores import by_step, coverage, mape_by_step, point
 from elman.tasks.forecast.simple import naive
-from elman.wording import counted
+from elman.wording import counted, listed
+
+LISTED = 8  # series in a line
 
 
 def examine(dataset: Panel) -> Page:
     """What the data doctor says of series."""
     found, how = dataset.collection, dataset.settings
-    warnings, facts = [*found.warnings], [*found.facts]
-    if dataset.bad.count:
-        first = "; ".join(dataset.bad.first[:3])
-        warnings.append(
-            f"{counted(dataset.bad.count, 'row or series', 'rows or series')} left out, such as "
-            f"{first}"
-        )
+    warnings = [*found.warnings, *dataset.bad.told("row or series", "rows or series")]
+    facts = [*found.facts]
     series = found.series
     values = sum(len(one) for one in series)
     if found.filled:
         (warnings if found.filled > 0.05 * values else facts).append(found.gaps)
     still = [one.name for one in series if not np.ptp(one.y)]
     if still:
-        warnings.append(f"series that never change: {_some(still)}")
+        warnings.append(f"series that never change: {listed(still, LISTED)}")
     contents: dict[bytes, str] = {}
     twins = [o.name for o in series if contents.setdefault(o.y.tobytes(), o.name) != o.name]
     if twins:
-        warnings.append(f"series that repeat others: {_some(twins)}")
+        warnings.append(f"series that repeat others: {listed(twins, LISTED)}")
     lengths = sorted(len(one) for one in series)
     if lengths[0] < lengths[-1]:
         middle = lengths[len(lengths) // 2]
@@ -68,10 +64,6 @@ def examine(dataset: Panel) -> Page:
         f"validation{test}"
     )
     return Page(headline, tuple(warnings), tuple(facts))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def remarks(

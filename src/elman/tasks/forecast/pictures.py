@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.tasks import drawing
 from elman.tasks.forecast.data import Panel
 from elman.tasks.forecast.intervals.conformal import levels, pairs
 from elman.tasks.forecast.scores import point
@@ -42,7 +42,7 @@ def draw(
 
     `made` is [N, H, Q].
     """
-    if importlib.util.find_spec("matplotlib") is None:
+    if not drawing.possible():
         return False
     from matplotlib.figure import Figure
 
@@ -67,7 +67,7 @@ def draw(
                 label=f"{levels(quantiles)[high] - levels(quantiles)[low]:.0%} interval",
             )  # fmt: skip
         name = panel.collection.series[int(number)].name
-        axes.set_title(name if name.isascii() else ascii(name)[1:-1], fontsize=9)
+        axes.set_title(drawing.plain(name), fontsize=9)
         axes.axvline(-0.5, color="lightgray", lw=0.8)
     places[0].legend(frameon=False, fontsize=8)
     last = places[len(numbers)]
@@ -81,9 +81,7 @@ def draw(
     last.legend(frameon=False, fontsize=8)
     for axes in places[len(numbers) + 1 :]:
         axes.remove()
-    fresh = folder / ".forecast.new.png"
-    figure.savefig(fresh, dpi=110)
-    fresh.replace(folder / "forecast.png")
+    drawing.save(figure, folder / "forecast.png", dpi=110)
     return True
 
 
@@ -92,7 +90,7 @@ def draw_intervals(
 ) -> bool:
     """How often values lay below each quantile, beside how often they should, and in each interval
     by steps ahead: intervals.png. False without matplotlib, or without intervals in `made`."""
-    if importlib.util.find_spec("matplotlib") is None or made.shape[2] < 2:
+    if not drawing.possible() or made.shape[2] < 2:
         return False
     from matplotlib.figure import Figure
 
@@ -116,7 +114,5 @@ def draw_intervals(
     right.set_ylabel("values held, %")
     right.set_ylim(0, 103)
     right.legend(frameon=False, fontsize=8)
-    fresh = folder / ".intervals.new.png"
-    figure.savefig(fresh, dpi=110)
-    fresh.replace(folder / "intervals.png")
+    drawing.save(figure, folder / "intervals.png", dpi=110)
     return True

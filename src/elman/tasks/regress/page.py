@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from torch import nn
 
-from elman.data.doctor import Page
+from elman.data.doctor import Page, flattered
 from elman.tasks.regress import advice, pictures
 from elman.tasks.regress.data import Measured
 from elman.tasks.regress.model import Regressor
@@ -23,20 +23,12 @@ FAR = 3.0  # standard deviations of the training part, of a mean of the validati
 def examine(dataset: Measured) -> Page:
     """One page: what matters first."""
     train, check = dataset.train, dataset.check
-    warnings, facts = [], [*train.facts]
-    if dataset.bad.count:
-        told = "; ".join(dataset.bad.first[:3])
-        warnings.append(
-            f"{counted(dataset.bad.count, 'row or sequence', 'rows or sequences')} left out, "
-            f"such as {told}"
-        )
+    warnings = dataset.bad.told("row or sequence", "rows or sequences")
+    facts = [*train.facts]
     known = {item.digest() for item in train.items}
     shared = 0 if dataset.folds else sum(item.digest() in known for item in check.items)
     if shared:
-        warnings.append(
-            f"{shared:,} of {len(check):,} sequences for validation stand in the training data "
-            "too: the scores flatter"
-        )
+        warnings.append(flattered(shared, len(check), "sequences"))
     if repeated := len(train) - len(known):
         warnings.append(f"{repeated:,} of {len(train):,} sequences for training are repeats")
     warnings += _still(dataset) + _far(dataset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.tasks import drawing
 from elman.tasks.regress.scores import Errors
 
 SEQUENCES, TARGETS = 4, 4  # at most, in the picture
@@ -38,7 +38,7 @@ def draw(
 ) -> bool:  # fmt: skip
     """predictions.png: curves [T, O] of the first sequences, or points of all values [O]; False
     without matplotlib."""
-    if importlib.util.find_spec("matplotlib") is None:
+    if not drawing.possible():
         return False
     from matplotlib.figure import Figure
 
@@ -54,27 +54,20 @@ def draw(
             place.plot(true[j][:, i], color="gray", lw=2.5, alpha=0.5, label="true")
             place.plot(told[j][:, i], color="tab:blue", lw=1, label="predicted")
             if i == 0:
-                place.set_title(_plain(where[j]), fontsize=8)
+                place.set_title(drawing.plain(where[j]), fontsize=8)
             if i == down - 1:
                 place.set_xlabel("step")
             if j == 0:
-                place.set_ylabel(_plain(names[i]))
+                place.set_ylabel(drawing.plain(names[i]))
             continue
         points = [v[j] for v in true], [v[j] for v in told]
         ends = [min(map(min, points)), max(map(max, points))]
         place.plot(ends, ends, color="lightgray", lw=1)
         place.plot(*points, ".", ms=4, color="tab:blue")
-        place.set_title(_plain(names[j]), fontsize=8)
+        place.set_title(drawing.plain(names[j]), fontsize=8)
         place.set_xlabel("true")
         place.set_ylabel("predicted")
     if curves:
         axes[0, 0].legend(frameon=False, fontsize=8)
-    fresh = folder / ".predictions.new.png"
-    figure.savefig(fresh, dpi=120)
-    fresh.replace(folder / "predictions.png")
+    drawing.save(figure, folder / "predictions.png")
     return True
-
-
-def _plain(name: str) -> str:
-    """Names that a font without Chinese can show: others by their code."""
-    return name if name.isascii() else ascii(name)[1:-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TextIO, cast
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from elman.data.tables import table
-from elman.data.tables.arriving import Arriving
+from elman.data.tables.arriving import STANDARD_INPUT, Arriving, standard_input
 from elman.data.tables.content import BadRows
 from elman.data.tables.reading import Reading
 from elman.data.tables.table import Row, Table
@@ -77,9 +76,8 @@ class Answering:
         UserError: tables that differ in form or columns, or that have columns of those names.
         """
         if list(data) == ["-"]:
-            shown = "standard input"
-            arriving = Arriving(shown, sys.stdin.buffer, self.reading.encoding)
-            stream = table.open_stream(shown, arriving, known=self.reading, blanks=True)
+            arriving = standard_input(self.reading.encoding)
+            stream = table.open_stream(STANDARD_INPUT, arriving, known=self.reading, blanks=True)
             self._write_rows(stream, self._writer(stream, out), out, bad, arriving)
             return
         found = list(trajectories.tables(data, known=self.reading))

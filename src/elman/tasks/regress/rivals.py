@@ -11,6 +11,7 @@ from elman.tasks.regress.linear.answer import told as told_linearly
 from elman.tasks.regress.options import RegressOptions
 from elman.tasks.regress.scores import ONE_STEP, errors, tally_of
 from elman.tasks.rivals import Rival
+from elman.wording import listed
 
 MEAN = "always the mean of the training part"
 SHOWN = 5  # names of inputs
@@ -107,7 +108,7 @@ def _copied(dataset: Measured, training: Measured) -> tuple[float, str, list[Flo
     each = list(dict.fromkeys(names[k] if named else f"{k + 1}" for k in nearest.tolist()))
     if len(each) == 1:
         return share, f"the input {each[0]} {'as it is' if every else 'at its last step'}", told
-    shown = ", ".join(each[:SHOWN]) + (", …" if len(each) > SHOWN else "")
+    shown = listed(each, SHOWN)
     last = "as they are" if every else "at their last steps"
     return share, f"the inputs {shown} {last}", told
 

@@ -19,6 +19,7 @@ from elman.data.tags.sentence import Sentence, TagRoles
 from elman.data.texts import vocabulary
 from elman.data.texts.vocabulary import UNKNOWN, Characters, Words
 from elman.errors import UserError
+from elman.wording import listed
 
 Ints = NDArray[np.int64]
 RARE = 2  # a token or a letter that comes less often is read as <unk>, which so is learnt
@@ -174,5 +175,5 @@ def numbers(sentences: Sequence[Sentence], labels: Sequence[str]) -> list[Ints]:
     except KeyError:
         pass
     first, label = next((s, x) for s in sentences for x in s.labels if x not in index)
-    known = ", ".join(labels[:10]) + (", …" if len(labels) > 10 else "")
+    known = listed(labels, 10)
     raise UserError(f'{first.where}: label "{label}" is not in the training data ({known})')

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
-from elman.data.doctor import Page
+from elman.data.doctor import Page, flattered
 from elman.data.tags.sentence import Sentence
 from elman.tasks import labelling
 from elman.tasks.tag import spans
@@ -18,7 +18,7 @@ from elman.tasks.tag.answering import answered
 from elman.tasks.tag.data import Tagged
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.tag.scores import tokens_by_label
-from elman.wording import counted
+from elman.wording import counted, listed
 
 LISTED = 12  # labels in a line
 PAIRS = 8  # labels taken for one another
@@ -30,20 +30,14 @@ WORST = 8  # confident mistakes shown
 def examine(data: Tagged) -> Page:
     """What was read, on one page; what matters first."""
     counts = Counter(label for s in (*data.train, *data.check) for label in s.labels)
-    warnings, facts = [], [*data.facts]
-    if data.bad.count:
-        first = "; ".join(data.bad.first[:3])
-        warnings.append(
-            f"{counted(data.bad.count, 'sentence or line', 'sentences or lines')} left out, such "
-            f"as {first}"
-        )
+    warnings = data.bad.told("sentence or line", "sentences or lines")
+    facts = [*data.facts]
     known: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for s in data.train:
         known.setdefault(tuple(s.tokens), set()).add(tuple(s.labels))
     if shared := sum(tuple(s.tokens) in known for s in data.check):
         (warnings if shared > 0.05 * len(data.check) else facts).append(
-            f"{shared:,} of {len(data.check):,} sentences for validation stand in the training "
-            "data too: the scores flatter"
+            flattered(shared, len(data.check), "sentences")
         )
     if torn := sum(len(labels) > 1 for labels in known.values()):
         facts.append(f"{counted(torn, 'sentence comes', 'sentences come')} with different labels")
@@ -51,7 +45,7 @@ def examine(data: Tagged) -> Page:
         facts.append(f"{repeated:,} of {len(data.train):,} sentences for training are repeats")
     labels = counts.most_common()
     if rare := [f"{label} ({count})" for label, count in labels if count < RARE]:
-        warnings.append(f"labels of less than {RARE} tokens: {_listed(rare)}")
+        warnings.append(f"labels of less than {RARE} tokens: {listed(rare, LISTED)}")
     if data.cut:
         warnings.append(
             f"{counted(data.cut, 'sentence with', 'sentences with')} more than "
@@ -64,7 +58,7 @@ def examine(data: Tagged) -> Page:
         f"95 % up to {spread[2]:,}"
     )
     total = counts.total()
-    facts.append(f"labels: {_listed([f'{x} {n / total:.1%}' for x, n in labels])}")
+    facts.append(f"labels: {listed([f'{x} {n / total:.1%}' for x, n in labels], LISTED)}")
     words = data.encoder.words.symbols
     unknown = [not data.encoded.ids[n] for s in data.encoded.tokens[data.trained :] for n in s]
     fact = f"tokens: {len(words) - 1:,} different ones known"
@@ -152,7 +146,3 @@ def mistakes(
         if wrong:
             k = max(wrong, key=lambda k: float(sure[k]))
             yield Mistake(float(sure[k]), sentence, k, answers[k])
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from torch import nn
 
 from elman.data import source
-from elman.data.tables.arriving import Arriving
+from elman.data.tables.arriving import STANDARD_INPUT, Arriving, standard_input
 from elman.data.tables.content import BadRows
 from elman.data.tags import reading as tagged
 from elman.data.tags.sentence import Opened, TagRoles
@@ -43,9 +42,8 @@ def _files(
 ) -> Iterator[tuple[Opened, Arriving | None]]:
     """What is to be answered, one after the other; standard input comes alone."""
     if list(data) == ["-"]:
-        shown = "standard input"
-        arriving = Arriving(shown, sys.stdin.buffer, roles.encoding)
-        yield tagged.open_stream(shown, arriving, roles), arriving
+        arriving = standard_input(roles.encoding)
+        yield tagged.open_stream(STANDARD_INPUT, arriving, roles), arriving
         return
     for k, one in enumerate(source.resolve(data)):
         opened = tagged.open_file(one, roles, labelled=False)

@@ -34,7 +34,7 @@ def examine(dataset: Paired) -> Page:
     page = doctor.paired(
         dataset.name, dataset.train, dataset.check,
         [len(ids) - 1 for ids in dataset.sources], [len(ids) - 1 for ids in dataset.targets],
-        left_out=dataset.bad.first, left_out_count=dataset.bad.count,
+        left_out=dataset.bad.told("pair"),
     )  # fmt: skip
     source, target = dataset.encoder.source, dataset.encoder.target
     fact = f"read as {source.level}, {source.size:,} different ones known"

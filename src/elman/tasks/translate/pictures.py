@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from elman.tasks import drawing
 
 
 class Looked(NamedTuple):
@@ -24,7 +25,7 @@ def draw(sentences: Sequence[Looked], path: Path) -> bool:
 
     As an SVG whose letters stay letters, so that whoever looks at it has fonts for every script.
     """
-    if importlib.util.find_spec("matplotlib") is None:
+    if not drawing.possible():
         return False
     import logging
 
@@ -44,7 +45,6 @@ def draw(sentences: Sequence[Looked], path: Path) -> bool:
         axis.set_xlim(-0.5, widest - 0.5)
         for side in axis.spines.values():
             side.set_visible(False)
-    fresh = path.with_name(f".{path.stem}.new.svg")
     fonts = logging.getLogger("matplotlib.font_manager")
     level = fonts.level
     fonts.setLevel(logging.ERROR)  # what this machine's fonts lack, the reader's may have
@@ -53,8 +53,7 @@ def draw(sentences: Sequence[Looked], path: Path) -> bool:
 
         with mpl.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")
-            figure.savefig(fresh)
+            drawing.save(figure, path, dpi=100)
     finally:
         fonts.setLevel(level)
-    fresh.replace(path)
     return True

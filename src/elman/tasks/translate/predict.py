@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -17,7 +16,7 @@ from elman.data.pairs.lines import lines_of
 from elman.data.pairs.reading import open_sources
 from elman.data.pairs.roles import PairRoles
 from elman.data.tables import table
-from elman.data.tables.arriving import Arriving
+from elman.data.tables.arriving import STANDARD_INPUT, Arriving, standard_input
 from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions
 from elman.data.tables.table import Table
@@ -32,7 +31,6 @@ from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.reading import settled
 from elman.tasks.translate.writing import Translating, Translation
 
-STANDARD_INPUT = "standard input"
 EMPTY: list[Translation] = []
 
 
@@ -63,7 +61,7 @@ def predict(
 
 
 def _stream(translate: Translating, roles: PairRoles, out: TextIO, bad: BadRows) -> None:
-    arriving = Arriving(STANDARD_INPUT, sys.stdin.buffer, roles.encoding or "utf-8")
+    arriving = standard_input(roles.encoding or "utf-8")
     first = next(arriving, None)
     lines = arriving if first is None else itertools.chain([first], arriving)
     strange = Strange(bad)

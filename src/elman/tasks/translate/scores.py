@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from elman.chance import Tally, shares
 from elman.data.batching import Buckets
 from elman.data.texts.vocabulary import CJK
 from elman.metrics import Loss, Scores
+from elman.tasks.bleu import installed, tokenizer
 from elman.tasks.task import Validation
 from elman.tasks.translate.data import Paired
 from elman.tasks.translate.decoding import Decoding
@@ -31,8 +31,6 @@ SCORED = 64  # pairs at once, where none is trained on
 INSTALL = "BLEU and chrF need sacrebleu: pip install 'elman[metrics]'"
 UNIT = "sentence"
 FEW = 4  # words of a target on average below which BLEU, made of runs of four, says little
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_KANA = re.compile("[\u3040-\u30ff]")
 _CJK = re.compile(f"[{CJK}]")
 
 
@@ -137,7 +135,7 @@ def signatures(true: Sequence[str], *, lowercase: bool) -> list[str]:
 
 def _counters(true: Sequence[str], *, lowercase: bool) -> dict[str, Any]:
     """sacrebleu's metrics for such references, by name; none where it is not installed."""
-    if importlib.util.find_spec("sacrebleu") is None:
+    if not installed():
         return {}
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
@@ -146,15 +144,6 @@ def _counters(true: Sequence[str], *, lowercase: bool) -> dict[str, Any]:
         "bleu": BLEU(lowercase=lowercase, tokenize=tokenizer(true), force=True),
         "chrf": CHRF(lowercase=lowercase),
     }
-
-
-def tokenizer(true: Sequence[str]) -> str:
-    """How sacrebleu cuts such texts: Chinese by character (zh), Japanese too (char), else 13a."""
-    text = "".join(true[:1000])
-    letters = sum(c.isalpha() for c in text)
-    if len(_KANA.findall(text)) > 0.1 * letters:
-        return "char"
-    return "zh" if len(_HAN.findall(text)) > 0.3 * letters else "13a"
 
 
 def short(true: Sequence[str]) -> bool:

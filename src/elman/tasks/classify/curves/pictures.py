@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.tasks.classify.pictures import plain
+from elman.tasks import drawing
 
 CHANNELS = 8  # drawn of a sequence
 LEAST = 0.05  # fall of a probability that the darkest ground stands for at least
@@ -30,7 +29,7 @@ class Curve:
 def draw(curves: Sequence[Curve], folder: Path) -> bool:
     """All of them, stretches.png, the ground the darker the more a step weighed; False without
     matplotlib."""
-    if not curves or importlib.util.find_spec("matplotlib") is None:
+    if not curves or not drawing.possible():
         return False
     from matplotlib.figure import Figure
 
@@ -53,7 +52,10 @@ def draw(curves: Sequence[Curve], folder: Path) -> bool:
         for channel in values.T:
             panel.plot(channel, lw=1, marker=marker, color="black" if one else None)
         panel.set_title(
-            plain(curve.title), fontsize=9, color="black" if curve.right else "tab:red", loc="left"
+            drawing.plain(curve.title),
+            fontsize=9,
+            color="black" if curve.right else "tab:red",
+            loc="left",
         )
         panel.tick_params(labelsize=8)
         panel.xaxis.get_major_locator().set_params(integer=True)
@@ -65,7 +67,5 @@ def draw(curves: Sequence[Curve], folder: Path) -> bool:
     bar = figure.colorbar(ground, ax=panels, shrink=0.8)
     bar.set_label("fall of the probability when hidden", fontsize=8)
     bar.ax.tick_params(labelsize=8)
-    path, fresh = folder / "stretches.png", folder / ".stretches.new.png"
-    figure.savefig(fresh, dpi=120)
-    fresh.replace(path)
+    drawing.save(figure, folder / "stretches.png")
     return True

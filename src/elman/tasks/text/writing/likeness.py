@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from elman.data.batching import Tokens
 from elman.data.texts.vocabulary import Vocabulary
-from elman.tasks.translate.scores import tokenizer
+from elman.tasks.bleu import installed, tokenizer
 from elman.wording import counted
 
 SAMPLES = 8
@@ -52,7 +51,7 @@ def likeness(
     arXiv:1802.01886). In words where it is not counted: without sacrebleu, or where there is too
     little held-out text or time.
     """
-    if importlib.util.find_spec("sacrebleu") is None:
+    if not installed():
         return INSTALL
     length = LENGTH[vocabulary.level]
     pieces = (stop - first) // length

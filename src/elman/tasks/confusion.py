@@ -1,13 +1,14 @@
-"""What a classifier gets wrong, as a picture."""
+"""Which classes are taken for one another, and how sure answers are, as a picture."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from elman.tasks import drawing
 
 SHOWN = 30  # classes
 
@@ -17,14 +18,14 @@ def draw(
     hit: NDArray[np.bool_], folder: Path,
 ) -> bool:  # fmt: skip
     """The confusion matrix and the calibration, confusion.png; False without matplotlib."""
-    if importlib.util.find_spec("matplotlib") is None:
+    if not drawing.possible():
         return False
     from matplotlib.figure import Figure
 
     shown = np.sort(np.argsort(-confusion.sum(1), kind="stable")[:SHOWN])
     counts = confusion[np.ix_(shown, shown)]
     shares = counts / np.maximum(confusion[shown].sum(1, keepdims=True), 1)
-    names = [plain(classes[k]) for k in shown]
+    names = [drawing.plain(classes[k]) for k in shown]
     side = max(4.0, 0.4 * len(shown))
     figure = Figure(figsize=(side + 4.5, side + 0.5), layout="constrained")
     matrix, curve = figure.subplots(1, 2, width_ratios=(side, 3.5))
@@ -55,13 +56,5 @@ def draw(
     curve.set_aspect("equal")
     curve.set_xlim(0, 1)
     curve.set_ylim(0, 1)
-    path = folder / "confusion.png"
-    fresh = folder / ".confusion.new.png"
-    figure.savefig(fresh, dpi=120)
-    fresh.replace(path)
+    drawing.save(figure, folder / "confusion.png")
     return True
-
-
-def plain(name: str) -> str:
-    """Names that a font without Chinese can show: others by their code."""
-    return name if name.isascii() else ascii(name)[1:-1]
