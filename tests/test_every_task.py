@@ -29,6 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "tag": {"hidden_size": 4, "embedding": 3, "characters": 2, "batch_size": 64},
     "regress": {"hidden_size": 4, "batch_size": 32},
     "forecast": {"hidden_size": 4, "look_back": 8},
+    "speech": {"hidden_size": 4, "convolutions": 4, "batch_size": 64},
     "translate": {"hidden_size": 4, "embedding": 3, "batch_size": 512},
 }
 """Options that make the built-in data of a task quick to learn; none are needed."""

@@ -153,6 +153,17 @@ class Run:
             handed.items(data), out, bad or BadRows(skip=False),
         )  # fmt: skip
 
+    def transcribe(self, sound: Any, rate: int | None = None, **decoding: Any) -> Any:
+        """What is heard in a recording: text, confidence in [0, 1], and words with their times.
+
+        `sound` is a path, or samples [S] or [S, channels] of `rate` a second: floats in [-1, 1] or
+        int16. Of a model that names classes the text is the name. `decoding` as in `evaluate`.
+        """
+        run, task = self._trained, self._decoding(decoding)
+        if task.transcribe is None:
+            raise UserError(f"{self.path}: the task {self.task} does not hear")
+        return task.transcribe(self.model, run.preprocessing, sound, rate)
+
     def read(self, prompt: str = "", after: Cursor | None = None) -> Cursor:
         """The place in a text after `prompt`, from which `stream` writes on, as often as wanted."""
         return self._writer().read(prompt, after)

@@ -232,6 +232,10 @@ class Task(Generic[Options, Data, Batch]):
     """`(model, kept, options, device, data, out, bad)`: one row written to `out` for each row of
     `data`, in its own form where it is a table; `-` is read as a stream."""
 
+    transcribe: Callable[[nn.Module, Kept, Any, int | None], Any] | None = None
+    """`(model, kept, sound, rate)`: what is heard in a recording: a path, or samples of so many a
+    second."""
+
     writer: Callable[[nn.Module, Kept, Options, str], Writer] | None = None
     """`(model, kept, options, device)`: the model as one that writes."""
 

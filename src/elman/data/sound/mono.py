@@ -46,6 +46,32 @@ def mean(frames: NDArray[np.float32], shown: str, at: int, rate: int) -> NDArray
     return one
 
 
+def of_samples(samples: object, rate: int | None, rate_out: int) -> NDArray[np.float32]:
+    """One channel at `rate_out` of samples [S] or [S, C] in memory, whole numbers of 16 bits or
+    fractions of the loudest, `rate` a second.
+
+    UserError: they are none, no rate is told, or they are as a recording may not be.
+    """
+    shown = "the samples"
+    try:
+        frames = np.asarray(samples)
+    except (TypeError, ValueError):
+        raise UserError(f"{shown}: no array of numbers; give [S] or [S, channels]") from None
+    if frames.ndim not in (1, 2) or not frames.size or frames.dtype.kind not in "fiu":
+        raise UserError(
+            f"{shown}: of shape {list(frames.shape)} and type {frames.dtype}; give numbers [S] or "
+            "[S, channels]"
+        )
+    if rate is None:
+        raise UserError(f"{shown}: tell how many there are a second, as rate=16000")
+    if frames.dtype == np.int16:
+        frames = frames.astype(np.float32) / 32768
+    frames = frames.astype(np.float32).reshape(len(frames), -1)
+    checked_form(shown, rate, frames.shape[1])
+    resampler = Resampler(rate, rate_out, shown)
+    return np.concatenate([resampler.feed(mean(frames, shown, 0, rate)), resampler.ended()])
+
+
 class Resampler:
     """One channel from one rate to another, piece by piece; pieces do not change what comes out.
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import weakref
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from elman.data.cache import cache_folder, in_use, kept_bytes, prune, replacing, touch
 from elman.data.sound import audio
+from elman.data.sound.audio import Opened
 from elman.data.sound.clips import Clip, Recording
 from elman.data.tables.content import BadRows
 from elman.errors import RunError, UserError
@@ -63,7 +65,7 @@ class Waves:
         """The samples of clip k, float32 [S] in [-1, 1]."""
         self._stream.seek(2 * int(self._starts[k]))
         data = self._stream.read(2 * int(self.lengths[k]))
-        return np.frombuffer(data, dtype="<i2").astype(np.float32) / LOUDEST
+        return np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(LOUDEST)
 
 
 def decoded(clips: Sequence[Clip], rate: int, bad: BadRows) -> tuple[list[int], Waves]:
@@ -95,11 +97,16 @@ def _decode(clips: Sequence[Clip], rate: int, bad: BadRows, samples: Path, facts
     kept: list[int] = []
     heard: list[dict[str, Any]] = []
     left_out: list[str] = []
-    with replacing(samples) as part, part.open("wb") as out:
+    before: tuple[Recording, Opened] | None = None  # of which another stretch may follow
+    with replacing(samples) as part, part.open("wb") as out, ExitStack() as held:
         for k, clip in enumerate(clips):
             try:
-                told = audio.about(clip.recording)
-                sound = audio.read(clip.recording, clip.start, clip.stop, rate=rate)
+                if before is None or before[0] != clip.recording:
+                    before = None
+                    held.pop_all().close()
+                    before = clip.recording, held.enter_context(audio.opened(clip.recording))
+                told = before[1].about
+                sound = before[1].read(clip.start, clip.stop, rate=rate)
             except UserError as error:
                 line = str(error)
                 line = line if line.startswith(clip.where) else f"{clip.where}: {line}"

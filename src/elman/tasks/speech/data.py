@@ -95,16 +95,18 @@ class Encoder:
         return self.vocabulary.decode([symbol - self._shift])
 
     def decoder(self) -> Callable[[Sequence[int]], str]:
-        """Turns symbols into text as they come: called with some, it gives what is certain."""
+        """Turns symbols into text as they come: called with some, it gives what is certain. All
+        pieces together are the `text` of all symbols, so that a space waits for what follows it."""
         assert self.vocabulary is not None
-        decoder, begun = self.vocabulary.decoder(), False
+        decoder, begun, held = self.vocabulary.decoder(), False, ""
 
         def decode(symbols: Sequence[int]) -> str:
-            nonlocal begun
-            text = "".join(decoder.push(symbol - self._shift) for symbol in symbols)
+            nonlocal begun, held
+            text = held + "".join(decoder.push(symbol - self._shift) for symbol in symbols)
             text = text if begun else text.lstrip()
-            begun = begun or bool(text)
-            return text
+            shown = text.rstrip()
+            begun, held = begun or bool(shown), text[len(shown) :]
+            return shown
 
         return decode
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from elman.options import require, require_files, require_range
 
+WRITING = (
+    "beam", "n_best", "language_model", "language_weight", "insertion", "lexicon", "phrases",
+)  # fmt: skip
 TRANSCRIPTS = "transcripts"  # in place of a file: those that were trained on
 
 
@@ -35,6 +38,11 @@ class SpeechDecoding:
         Samples a second of raw sound on standard input, 16 bits each; a WAV tells its own.
     threshold
         How sure a class must be, from 0 to 1; below it "unknown" is told.
+    state
+        Go on hearing standard input where --save-state stopped.
+    save_state
+        Keep what was heard of standard input in a file, with what is not certain yet; the text goes
+        on with --state.
     """
 
     beam: int | None = None
@@ -46,6 +54,8 @@ class SpeechDecoding:
     phrases: tuple[str, ...] = ()
     raw_rate: int | None = None
     threshold: float | None = None
+    state: Path | None = None
+    save_state: Path | None = None
 
     def __post_init__(self) -> None:
         require_range(self, ("beam", "n_best"), 1, 10_000)
@@ -53,7 +63,7 @@ class SpeechDecoding:
         require_range(self, ("insertion",), -100, 100)
         require_range(self, ("raw_rate",), 1_000, 768_000)
         require_range(self, ("threshold",), 0, 1)
-        require_files(self, ("language_model", "lexicon"))
+        require_files(self, ("language_model", "lexicon", "state", "save_state"))
         both = self.lexicon is not None and bool(self.phrases)
         require(self, "phrases", not both, "no --lexicon beside it: phrases name all words")
 
@@ -62,6 +72,11 @@ class SpeechDecoding:
         """Whether there is more to it than the likeliest symbol of each step."""
         guided = self.language_model is not None or self.lexicon is not None or self.phrases
         return bool(guided) or (self.beam or 1) > 1 or self.n_best > 1
+
+    def told(self) -> str:
+        """What of it changes the text that is written of the same sound, in words."""
+        parts = {name: getattr(self, name) for name in WRITING}
+        return ", ".join(f"{name} {value}" for name, value in parts.items() if value)
 
     @property
     def width(self) -> int:

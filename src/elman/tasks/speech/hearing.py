@@ -8,22 +8,26 @@ heard never depends on them, to the last bit. A file is heard in the same way.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.layers.sound import SoundState
+from elman.layers.sound import REACH, SoundState
 from elman.search.ctc import Greedy, PrefixBeam, Spoken, joined
 from elman.tasks.speech.data import Floats
 from elman.tasks.speech.model import Recogniser
 from elman.tasks.speech.writing import Transcribing, Transcript
 
 BLOCK = 32  # frames that the network reads together: the delay, beside that of the search
+SAID = 16  # last symbols that are kept: how the next ones are written may depend on them
+WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+MOST = 1 << 26  # bytes of a search that is kept in a file
 
 
 @final
@@ -38,12 +42,30 @@ class Listener:
             raise UserError(f"this model {why}; train with --streaming to hear as one speaks")
         self._model, self._write = model, write
         self._sound = SoundState()
-        self._frames: Tensor | None = None  # that wait for a block to be full
+        # Those that wait for a block to be full.
+        self._frames = torch.zeros(0, model.features.output_size)
         self._front: list[Tensor] | None = None
         self._state: list[tuple[Tensor, ...]] | None = None
         self._search: Greedy | PrefixBeam = (
             write.beam(lag=True) if write.decoding.searched else Greedy()
         )
+        self.said: tuple[int, ...] = ()  # the last symbols that were told
+
+    @classmethod
+    def resumed(
+        cls, model: Recogniser, write: Transcribing, tensors: Mapping[str, Tensor]
+    ) -> Listener:
+        """One that goes on where another's `tensors` were taken, to the bit.
+
+        UserError: a network that looks ahead; tensors that are damaged, or came from another model
+        or another way of writing. They may be a stranger's.
+        """
+        made = cls(model, write)
+        try:
+            made._resume(tensors)
+        except (*WRONG, RecursionError):
+            raise UserError("damaged (its numbers do not fit)") from None
+        return made
 
     @property
     def delay(self) -> float:
@@ -58,7 +80,9 @@ class Listener:
                 torch.from_numpy(samples), self._sound
             )
             self._read(frames, last=False)
-        return self._search.take()
+        told = self._search.take()
+        self.said = (*self.said, *told.symbols)[-SAID:]
+        return told
 
     def end(self) -> Spoken:
         """What was not certain, now that no more samples come; nothing may be heard after it."""
@@ -72,7 +96,7 @@ class Listener:
 
     def _read(self, frames: Tensor, *, last: bool) -> None:
         """Read frames [t, M] by full blocks, and at the end what is left."""
-        kept = frames if self._frames is None else torch.cat([self._frames, frames])
+        kept = torch.cat([self._frames, frames])
         while len(kept) >= BLOCK or (last and len(kept)):
             block, kept = kept[:BLOCK], kept[BLOCK:]
             x = self._model.normaliser(block[None], torch.tensor([len(block)]))[0]
@@ -86,22 +110,62 @@ class Listener:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that goes on with it, by names; that of the search as JSON, in bytes."""
-        found = {"samples": self._sound.samples}
+        found = {"samples": self._sound.samples, "frames": self._frames}
         if self._sound.recent is not None:
             found["recent"] = self._sound.recent
-        if self._frames is not None:
-            found["frames"] = self._frames
         for k, kept in enumerate(self._front or ()):
             found[f"front.{k}"] = kept
         for k, layer in enumerate(self._state or ()):
             found |= {f"state.{k}.{n}": part for n, part in enumerate(layer)}
         told = {
-            "first": self._sound.first, "given": self._sound.given,
-            "search": self._search.state(), "searched": self._write.decoding.searched,
+            "model": _digest(self._model), "how": self._write.decoding.told(),
+            "first": self._sound.first, "given": self._sound.given, "said": self.said,
+            "search": self._search.state(),
         }  # fmt: skip
-        text = json.dumps(told, default=_plain).encode()
-        found["told"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        found["told"] = torch.frombuffer(bytearray(_json(told)), dtype=torch.uint8)
         return {name: tensor.contiguous().clone() for name, tensor in found.items()}
+
+    def _resume(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take what `tensors` gave. UserError, or an error of Python, where it is no such thing."""
+        text = tensors["told"]
+        if text.dtype != torch.uint8 or text.dim() != 1 or len(text) > MOST:
+            raise UserError("damaged (no state in it)")
+        told = json.loads(text.numpy().tobytes())
+        if told["model"] != _digest(self._model):
+            raise UserError("was kept by another model")
+        if told["how"] != self._write.decoding.told():
+            raise UserError("was kept with other options of writing, --beam and such; give those")
+        first, given = told["first"], told["given"]
+        symbols = self._model.output.out_features
+        if not (
+            _whole(first) and _whole(given) and given <= first
+            and all(_whole(s) and s < symbols for s in told["said"])
+        ):  # fmt: skip
+            raise UserError("damaged (numbers out of range)")
+        fits = _shapes(self._model, first, given) | {"told": tuple(text.shape)}
+        for name in sorted(fits.keys() | tensors.keys()):
+            _check(name, tensors.get(name), fits.get(name))
+        if len(tensors["samples"]) >= len(self._model.features.window):
+            raise UserError("damaged (too many samples)")
+        layers = {int(name.split(".")[1]) for name in fits if name.startswith("state.")}
+        self._sound = SoundState(tensors["samples"], first, tensors.get("recent"), given)
+        self._frames = tensors["frames"]
+        self._front = [tensors[name] for name in fits if name.startswith("front.")] or None
+        self._state = [
+            tuple(tensors[name] for name in fits if name.startswith(f"state.{k}."))
+            for k in sorted(layers)
+        ] or None
+        self.said = tuple(told["said"])
+        # What a search was in it says again, and it can go on: tried on one that is thrown away.
+        tried = Listener(self._model, self._write)._search
+        for search in (tried, self._search):
+            search.resume(told["search"])
+            if json.loads(_json(search.state())) != told["search"]:
+                raise UserError("damaged (its search does not fit)")
+        tried.feed(np.full((2, symbols), -np.log(symbols)))
+        for spoken in (tried.take(), *tried.best(1)):
+            if not all(0 < s < symbols for s in spoken.symbols):
+                raise UserError("damaged (symbols out of range)")
 
 
 def looks_ahead(model: Recogniser) -> str:
@@ -124,6 +188,57 @@ def heard(model: Recogniser, write: Transcribing, waves: Iterable[Floats]) -> Tr
     for wave in waves:
         spoken = joined(spoken, listener.hear(wave))
     return write.transcript(joined(spoken, listener.end()))
+
+
+def _shapes(model: Recogniser, first: int, given: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor that is kept after so many frames; -1 for samples, of any number."""
+    features = model.features
+    found: dict[str, tuple[int, ...]] = {"samples": (-1,)}
+    if first and features.deltas:
+        found["recent"] = (first - max(0, given - REACH), features.mels)
+    found["frames"] = (given % BLOCK, features.output_size)
+    read = given - given % BLOCK
+    if not read:
+        return found
+    width, steps = features.output_size, read
+    if model.front is not None:
+        for k, layer in enumerate(model.front.layers):
+            assert isinstance(layer, nn.Conv1d)
+            before, steps = steps, -(-steps // layer.stride[0])
+            kept = layer.kernel_size[0] - 1 + before - steps * layer.stride[0]
+            found[f"front.{k}"] = (kept, layer.in_channels)
+        width = model.front.output_size
+    _, state = model.reader.recurrent(torch.zeros(1, 1, width))
+    for k, parts in enumerate(state):
+        found |= {f"state.{k}.{n}": tuple(part.shape) for n, part in enumerate(parts)}
+    return found
+
+
+def _check(name: str, tensor: Tensor | None, shape: tuple[int, ...] | None) -> None:
+    """UserError: a tensor that is missing, too many, or not as it has to be."""
+    if tensor is None or shape is None:
+        raise UserError(f"damaged ({name} {'missing' if tensor is None else 'is unknown'})")
+    if name == "told":
+        return
+    fits = tuple(tensor.shape) == shape or (shape == (-1,) and tensor.dim() == 1)
+    if not fits or tensor.dtype != torch.float32 or not bool(tensor.isfinite().all()):
+        raise UserError(f"damaged ({name} does not fit)")
+
+
+def _digest(model: Recogniser) -> str:
+    """Equal for the same weights."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _json(told: Any) -> bytes:
+    return json.dumps(told, default=_plain).encode()
 
 
 def _plain(value: Any) -> Any:

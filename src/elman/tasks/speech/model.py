@@ -18,6 +18,7 @@ from elman.tasks.speech.data import Encoder, SpeechData, encoder_from_json, mome
 from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.task import Kept
 
+PAUSE = 6.0  # nats of energy below a clip's loudest frame, 26 dB, from which it is a pause
 MEASURED = 2_000  # clips, evenly spread, by which the spectrum's mean and spread are told
 
 
@@ -79,6 +80,8 @@ class Recogniser(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """→ outputs [B, T', F] of the recurrent layers, which are no padding [B, T'], lengths."""
         x, lengths = self.features(waves, lengths)
+        if moments is None and self.normaliser.by_clip:
+            moments = [speaking(row[:n]) for row, n in zip(x, lengths.tolist(), strict=True)]
         x = self.normaliser(x, lengths, moments)
         if draw is not None:
             x = spec_augment(x, lengths, draw)
@@ -113,6 +116,13 @@ def start(model: nn.Module, kept: Kept, options: SpeechOptions, dataset: SpeechD
     chosen = np.unique(np.linspace(0, len(part) - 1, min(MEASURED, len(part))).astype(int))
     first, *others = (moments(dataset, part, k) for k in chosen.tolist())
     model.normaliser.set(sum(others, start=first))
+
+
+def speaking(frames: Tensor) -> Moments:
+    """Mean and spread of the frames [T, M] of a clip that are no pause: how long it is silent before
+    and after what is said must not move them."""
+    level = frames[:, : frames.shape[1]].mean(1)
+    return Moments.of(frames[level > level.max() - PAUSE])
 
 
 def build(kept: Kept, options: SpeechOptions) -> Recogniser:

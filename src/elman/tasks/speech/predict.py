@@ -16,17 +16,16 @@ from elman.data.sound.stream import incoming
 from elman.data.tables.content import BadRows
 from elman.data.tables.writer import Writer
 from elman.errors import UserError
+from elman.options import require
+from elman.tasks.speech import listening
 from elman.tasks.speech.decoding import SpeechDecoding
-from elman.tasks.speech.hearing import Listener
 from elman.tasks.speech.model import Recogniser, recogniser
 from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.speech.reading import settled
 from elman.tasks.speech.scores import transcribing
-from elman.tasks.speech.transcription import named, transcripts
+from elman.tasks.speech.transcription import BLOCK, named, transcripts
 from elman.tasks.speech.writing import Transcribing
 from elman.tasks.task import Kept
-
-BLOCK = 10.0  # seconds of a recording that are held at once
 
 
 def predict(
@@ -42,6 +41,8 @@ def predict(
     if list(data) == ["-"]:
         _listen(network, write, out)
         return
+    for name in ("state", "save_state", "raw_rate"):
+        require(decoding, name, getattr(decoding, name) is None, "DATA of -, standard input")
     spoken = encoder.mode == "transcribe"
     columns = ("where", "transcript" if spoken else "label", "confidence")
     writer = Writer(out, "csv", (*columns, "words") if spoken else columns, header=True)
@@ -77,13 +78,28 @@ def _rows(model: Recogniser, write: Transcribing, clip: Clip) -> Iterator[dict[s
 
 
 def _listen(model: Recogniser, write: Transcribing, out: TextIO) -> None:
-    """What is heard of standard input, written as soon as it is certain."""
-    listener, decoder = Listener(model, write), write.encoder.decoder()
-    rate = write.encoder.hearing.rate
+    """What is heard of standard input, written as soon as it is certain; where the state is kept,
+    what is not certain at the end waits there, and so does the end of the line."""
+    how = write.decoding
+    listener, decoder = listening.begun(model, write), write.encoder.decoder()
+    decoder(listener.said)  # as it was written before
     print(f"hearing, {listener.delay:.2g} s behind", file=sys.stderr)
-    for samples in incoming(sys.stdin.buffer, write.decoding.raw_rate, rate):
+    rate, stopped = write.encoder.hearing.rate, False
+    pieces = incoming(sys.stdin.buffer, how.raw_rate, rate)
+    while True:
+        try:
+            samples = next(pieces, None)
+        except KeyboardInterrupt:  # as a microphone is stopped; while it hears, nothing catches it
+            samples, stopped = None, True
+        if samples is None:
+            break
         if told := decoder(listener.hear(samples).symbols):
             out.write(told)
             out.flush()
-    out.write(decoder(listener.end().symbols) + "\n")
-    out.flush()
+    if how.save_state is None:
+        out.write(decoder(listener.end().symbols) + "\n")
+        out.flush()
+    else:
+        listening.keep(listener, how.save_state)
+    if stopped:
+        raise KeyboardInterrupt

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.chance import shares
 from elman.tasks.classes import scores_of, tally_of
 from elman.tasks.rivals import Rival, chosen_first
 from elman.tasks.speech.data import Part, SpeechData, moments
@@ -22,6 +22,7 @@ GUESS = "a guess among all classes alike"
 LEARNT = 5_000  # clips that the linear model learns from at most, evenly spread
 HELD = 5  # every so many clips judge which rival comes first, and how strict the model is
 STRICT = np.geomspace(1e-3, 1e3, 13)  # penalties tried
+SURE = np.geomspace(0.5, 32, 13)  # by which its scores are multiplied, tried
 
 Floats = NDArray[np.float64]
 
@@ -50,41 +51,60 @@ def _of_classes(dataset: SpeechData, training: SpeechData) -> list[Rival]:
     own = truth(training.train)
     counts = np.bincount(own, minlength=classes)
     frequent = int(counts.argmax())
-    majority = np.tile((counts + 1) / (counts.sum() + classes), (len(targets), 1))
+    chances = np.tile((counts + 1) / (counts.sum() + classes), (len(targets), 1))
     name = f'always "{dataset.encoder.labels[frequent]}", the majority class'
-    found = [Rival(name, scores_of(majority, targets), tally_of(majority.argmax(1), targets))]
+    found = [Rival(name, scores_of(chances, targets), tally_of(chances.argmax(1), targets))]
     chosen = np.unique(np.linspace(0, len(own) - 1, min(LEARNT, len(own))).astype(int))
-    x = spectra(training, training.train.pick(chosen.tolist()))
-    y = np.eye(classes)[own[chosen]]
-    held = np.arange(len(x)) % HELD == HELD - 1
-    if held.any() and not held.all():
-        fits = [_solved(x[~held], y[~held], strict) for strict in STRICT]
-        right = [float((fit(x[held]).argmax(1) == own[chosen][held]).mean()) for fit in fits]
-        best = STRICT[int(np.argmax(right))]
-        said = _solved(x, y, best)(spectra(dataset, dataset.check))
-        told = SPECTRUM if len(chosen) == len(own) else f"{SPECTRUM}, of {len(chosen):,} of them"
-        answers = said.argmax(1)
-        scores = scores_of(said, targets)
-        own_scores = {name: scores[name] for name in ("accuracy", "macro_f1")}
-        found.append(Rival(told, own_scores, tally_of(answers, targets)))
-        if max(right) > float((own[chosen][held] == frequent).mean()):
+    told = SPECTRUM if len(chosen) == len(own) else f"{SPECTRUM}, of {len(chosen):,} of them"
+    x, y = spectra(training, training.train.pick(chosen.tolist())), own[chosen]
+    if len(x) >= HELD:
+        model = _learnt(x, y, classes)
+        chances = model(spectra(dataset, dataset.check))
+        linear = Rival(told, scores_of(chances, targets), tally_of(chances.argmax(1), targets))
+        found.append(linear)
+        if model.right > float((y[_held(x)] == frequent).mean()):
             found = chosen_first(found, told)
-    alike = np.full((len(targets), classes), 1 / classes)
     drawn = np.random.default_rng(0).integers(classes, size=len(targets))
-    hits = shares("sequence", (drawn == targets).astype(np.float64), np.ones(len(targets)))
     guess = {"accuracy": float((drawn == targets).mean()), "nats": math.log(classes)}
-    return [*found, Rival(GUESS, guess, hits, guess=True)] if len(alike) else found
+    return [*found, Rival(GUESS, guess, tally_of(drawn, targets), guess=True)]
 
 
+@dataclass(frozen=True)
 class _Linear:
-    """Ridge regression on what was scaled to mean 0 and spread 1."""
+    """Ridge regression on what was scaled to mean 0 and spread 1, and how sure it is.
 
-    def __init__(self, mean: Floats, spread: Floats, weights: Floats, bias: Floats) -> None:
-        self.mean, self.spread, self.weights, self.bias = mean, spread, weights, bias
+    `right` is its accuracy where that was chosen.
+    """
+
+    mean: Floats
+    spread: Floats
+    weights: Floats
+    bias: Floats
+    sure: float = 1.0
+    right: float = 0.0
 
     def __call__(self, x: Floats) -> Floats:
-        found: Floats = ((x - self.mean) / self.spread) @ self.weights + self.bias
+        """The probability of each class [N, C]."""
+        scores = self.sure * (((x - self.mean) / self.spread) @ self.weights + self.bias)
+        shares = np.exp(scores - scores.max(1, keepdims=True))
+        found: Floats = shares / shares.sum(1, keepdims=True)
         return found
+
+
+def _held(x: Floats) -> NDArray[np.bool_]:
+    held: NDArray[np.bool_] = np.arange(len(x)) % HELD == HELD - 1
+    return held
+
+
+def _learnt(x: Floats, y: NDArray[np.int64], classes: int) -> _Linear:
+    """How strict and how sure it is, a part says that it has not learnt from."""
+    ones, held = np.eye(classes)[y], _held(x)
+    fits = [_solved(x[~held], ones[~held], strict) for strict in STRICT]
+    right = [float((fit(x[held]).argmax(1) == y[held]).mean()) for fit in fits]
+    best = int(np.argmax(right))
+    costs = [scores_of(replace(fits[best], sure=sure)(x[held]), y[held])["nats"] for sure in SURE]
+    whole = _solved(x, ones, STRICT[best])
+    return replace(whole, sure=float(SURE[int(np.argmin(costs))]), right=right[best])
 
 
 def _solved(x: Floats, y: Floats, strict: float) -> _Linear:

@@ -15,6 +15,7 @@ from elman.tasks.speech.predict import predict
 from elman.tasks.speech.rivals import rivals
 from elman.tasks.speech.scores import validate
 from elman.tasks.speech.training import Batch
+from elman.tasks.speech.transcription import transcribe
 from elman.tasks.task import Task
 
 GREEDY = SpeechDecoding()
@@ -41,6 +42,7 @@ def by(decoding: SpeechDecoding) -> Task[SpeechOptions, SpeechData, Batch]:
         sample=partial(page.sample, decoding),
         remarks=partial(page.remarks, decoding),
         predict=partial(predict, decoding),
+        transcribe=partial(transcribe, decoding),
         decoded=by,
         keep=keep,
         restore=restore,

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
+from elman.data.sound import audio
+from elman.data.sound.clips import Recording
+from elman.data.sound.mono import of_samples
 from elman.tasks.speech.data import Encoder, Floats
+from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.hearing import heard, looks_ahead
 from elman.tasks.speech.long import pieces
-from elman.tasks.speech.model import Recogniser
+from elman.tasks.speech.model import Recogniser, recogniser
+from elman.tasks.speech.reading import settled
+from elman.tasks.speech.scores import transcribing
 from elman.tasks.speech.writing import Transcribing, Transcript
+from elman.tasks.task import Kept
 
+BLOCK = 10.0  # seconds of a recording that are held at once
 UNKNOWN = "unknown"  # told of a clip where no class is sure enough
+
+
+def transcribe(
+    decoding: SpeechDecoding, model: nn.Module, kept: Kept, sound: Any, rate: int | None
+) -> Transcript:
+    """The transcript of a recording, a path or samples [S] or [S, channels] at `rate` a second,
+    float in [-1, 1] or int16; of a model that names classes the name.
+
+    UserError: a file that is no sound; samples without a rate, or such as are no sound.
+    """
+    encoder, _ = settled(kept)
+    model = recogniser(model).cpu()
+    if isinstance(sound, str | Path):
+        waves = audio.blocks(Recording(Path(sound)), BLOCK, encoder.hearing.rate)
+    else:
+        waves = iter([of_samples(sound, rate, encoder.hearing.rate)])
+    if model.mode == "classify":
+        label, sure = named(model, encoder, waves, decoding.threshold)
+        return Transcript(label, sure, ())
+    return transcripts(model, transcribing(model, encoder, decoding), waves)[0]
 
 
 def transcripts(
