@@ -15,7 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from elman.data import archives, pairs
+from elman.data import archives
 from elman.data.dates import dates, month_names, zones
 from elman.data.dates import judgement as date_judgement
 from elman.data.dates import parts as date_parts
@@ -26,6 +26,7 @@ from elman.data.labelled import looks as label_looks
 from elman.data.labelled import roles as label_roles
 from elman.data.labelled import several
 from elman.data.labelled import tables as labelled_tables
+from elman.data.pairs import columns as pair_columns
 from elman.data.tables import delimited, numerals, profile, reading
 from elman.data.tables.options import TableOptions
 from elman.data.tags import sentence, token_tables
@@ -44,8 +45,8 @@ NEEDS = {
 }
 
 MODULES = (
-    archives, columns, label_looks, label_roles, labelled_tables, pairs, several, trajectories,
-    columnar, databases, date_judgement, delimited, json_texts, profile, reading,
+    archives, columns, label_looks, label_roles, labelled_tables, pair_columns, several,
+    trajectories, columnar, databases, date_judgement, delimited, json_texts, profile, reading,
     sheets, workbooks, sentence, token_tables, gaps, grid, ids, layout, time_names, times,
 )  # fmt: skip
 

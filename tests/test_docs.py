@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import itertools
 import re
@@ -47,12 +48,47 @@ def flags_of(*command: str) -> frozenset[str]:
     return frozenset(re.findall(r"--[a-z][a-z0-9-]*", ended.out)) | {"--help"} | OTHER_NAMES
 
 
-def test_modules_of_the_design_are_there() -> None:
+def test_modules_of_the_design_stand_where_it_says() -> None:
+    """What a row names lies where its first name says, or in the folder of that."""
+    text = (HOME / "docs/design.md").read_text(encoding="utf-8").partition("\n## One alphabet")[0]
+    home, named, missing = HOME / "src/elman", 0, list[str]()
+    for row in re.findall(r"^\| `\w[\w/.]+`.*", text, re.MULTILINE):
+        first, *others = re.findall(r"`([\w/]+(?:\.py|/))`", row)
+        if "NAME" in first:
+            continue
+        if not (home / first).exists() and not (HOME / first).exists():
+            missing.append(first)
+        folder = home / first if first.endswith("/") else (home / first).parent
+        for name in others:
+            if not (home / name).exists() and not any(folder.rglob(name.rstrip("/"))):
+                missing.append(f"{name} of {first}")
+        named += 1 + len(others)
+    assert named > 150
+    assert missing == []
+
+
+def rooms() -> list[str]:
+    """The files of a task's folder that the design names, in its order."""
     text = (HOME / "docs/design.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    named = {name for row in rows for name in re.findall(r"`(?:[\w/]*/)?([\w*]+\.py)`", row)}
-    assert len(named) > 50
-    assert [name for name in sorted(named) if not any(HOME.glob(f"src/**/{name}"))] == []
+    table = text.partition("| room | what is done there |\n")[2].partition("\n\n")[0]
+    return re.findall(r"^\| `(\w+)\.py`", table, re.MULTILINE)
+
+
+def test_a_room_of_a_task_imports_only_those_above_it() -> None:
+    order, wrong = rooms(), []
+    assert order[0] == "options" and order[-1] == "task"
+    for path in HOME.glob("src/elman/tasks/*/*.py"):
+        if path.stem not in order:
+            continue
+        folder = f"elman.tasks.{path.parent.name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or node.module is None:
+                continue
+            names = [alias.name for alias in node.names] if node.module == folder else []
+            names += [node.module.removeprefix(f"{folder}.")]
+            below = [name for name in names if name in order[order.index(path.stem) :]]
+            wrong += [f"{folder}.{path.stem} imports {name}" for name in below]
+    assert wrong == []
 
 
 def tasks() -> list[str]:
