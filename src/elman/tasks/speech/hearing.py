@@ -176,7 +176,12 @@ def looks_ahead(model: Recogniser) -> str:
         return "reads both ways"
     if model.front is not None and not model.front.causal:
         return "has filters that look ahead"
-    if model.normaliser.by_clip:
+    if model.front is not None and any(
+        isinstance(layer, nn.Conv1d) and layer.stride[0] > layer.kernel_size[0]
+        for layer in model.front.layers
+    ):
+        return "has a stride that is wider than its filter"
+    if model.hearing.normalise != "training":
         return "normalises each clip, whose end it must know"
     return ""
 

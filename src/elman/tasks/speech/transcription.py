@@ -13,6 +13,7 @@ from torch import nn
 from elman.data.sound import audio
 from elman.data.sound.clips import Recording
 from elman.data.sound.mono import of_samples
+from elman.data.texts.segmentation import is_unspaced
 from elman.tasks.speech.data import Encoder, Floats
 from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.hearing import heard, looks_ahead
@@ -62,7 +63,10 @@ def transcripts(
         with torch.no_grad():
             log_p, _ = model(torch.from_numpy(wave)[None], torch.tensor([len(wave)]))
         parts.append(write(log_p[0].double().numpy(), begin))
-    return parts[0] if len(parts) == 1 else [_joined([part[0] for part in parts])]
+    if len(parts) == 1:
+        return parts[0]
+    between = "" if is_unspaced(write.transcripts) else " "
+    return [_joined([part[0] for part in parts], between)]
 
 
 def named(
@@ -84,11 +88,11 @@ def named(
     return label, sure
 
 
-def _joined(parts: list[Transcript]) -> Transcript:
+def _joined(parts: list[Transcript], between: str) -> Transcript:
     said = [part for part in parts if part.text]
     if not said:
         return parts[0]
     words = tuple(word for part in said for word in part.words)
     count = sum(len(part.text) for part in said)
     sure = sum(len(part.text) * np.log(max(part.confidence, 1e-9)) for part in said) / count
-    return Transcript(" ".join(part.text for part in said), float(np.exp(sure)), words)
+    return Transcript(between.join(part.text for part in said), float(np.exp(sure)), words)
