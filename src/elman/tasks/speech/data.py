@@ -187,6 +187,10 @@ class SpeechData:
         """What decoding told of the clips of a part."""
         return [self.waves.heard[k] for k in part.places.tolist()]
 
+    def sounds(self, part: Part) -> list[bytes]:
+        """A digest of the samples of each clip of a part."""
+        return [self.waves.digest(k) for k in part.places.tolist()]
+
     def lengths(self, part: Part) -> Ints:
         """Samples of each clip of a part."""
         return self.waves.lengths[part.places]

@@ -17,7 +17,7 @@ from elman.tasks import labelling
 from elman.tasks.classes import confusion_of
 from elman.tasks.classes import counted as by_class
 from elman.tasks.confusion import draw as draw_confusion
-from elman.tasks.speech import pictures
+from elman.tasks.speech import pictures, rejection
 from elman.tasks.speech.answering import said
 from elman.tasks.speech.data import Part, SpeechData
 from elman.tasks.speech.decoding import SpeechDecoding
@@ -133,9 +133,9 @@ def _speakers(dataset: SpeechData, speakers: Counter[str]) -> str:
 
 def _twice(dataset: SpeechData) -> list[str]:
     """Clips with the same samples on both sides of the cut."""
-    seen = {dataset.wave(dataset.train, k).tobytes() for k in range(len(dataset.train))}
+    seen = set(dataset.sounds(dataset.train))
     scored = dataset.test or dataset.check
-    shared = sum(dataset.wave(scored, k).tobytes() in seen for k in range(len(scored)))
+    shared = sum(sound in seen for sound in dataset.sounds(scored))
     repeats = len(dataset.train) - len(seen)
     found = []
     if shared:
@@ -203,10 +203,9 @@ def _of_transcripts(
         lines.append("")
     shown = worst[0] if worst else 0
     model = recogniser(model)
-    if pictures.draw_alignment(
+    lines += pictures.draw_alignment(
         model.hearing, dataset.wave(part, shown), found[shown][0], part.clips[shown].where, folder
-    ):
-        lines += ["![spectrogram, and the words heard in it](alignment.png)", ""]
+    )
     return lines
 
 
@@ -225,6 +224,7 @@ def _of_classes(model: nn.Module, dataset: SpeechData, device: str, folder: Path
             for k in wrong
         ]
         lines.append("")
+    lines += rejection.told(model, dataset, sure, said_ == targets)
     confusion = confusion_of(chances, targets)
     if draw_confusion(confusion, labels, sure, said_ == targets, folder):
         lines += ["![classes taken for one another](confusion.png)", ""]

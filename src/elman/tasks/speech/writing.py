@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.texts.scripts import script_of
 from elman.search import ctc
 from elman.search.ctc import Grammar, LanguageModel, PrefixBeam, Spoken, Word, greedy
 from elman.tasks.speech.data import Encoder
@@ -18,6 +19,7 @@ from elman.tasks.speech.language import grammar_of, language_of, separator_of
 
 Floats = NDArray[np.float64]
 
+LETTER_BY_LETTER = ("CJK", "Hiragana", "Katakana", "Bopomofo")  # scripts without spaces
 LAG = 4.0  # seconds after which a search that hears a stream believes what was best
 
 
@@ -77,7 +79,9 @@ class Transcribing:
         return Transcript(text, float(np.exp(np.log(sure).mean())) if len(sure) else 1.0, (*words,))
 
     def _piece(self, symbol: int) -> str:
-        """The text of a symbol, with the space that parts it from what stands before it."""
-        vocabulary = self.encoder.vocabulary
-        whole = vocabulary is not None and vocabulary.level == "words"
-        return " " * whole + self.encoder.shown(symbol)
+        """The text of a symbol, with the spaces that part it from what stands beside it: a letter
+        of a script without spaces has times of its own."""
+        vocabulary, text = self.encoder.vocabulary, self.encoder.shown(symbol)
+        if vocabulary is not None and vocabulary.level == "words":
+            return f" {text}"
+        return f" {text} " if len(text) == 1 and script_of(text) in LETTER_BY_LETTER else text
