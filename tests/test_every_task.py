@@ -33,7 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "translate": {"hidden_size": 4, "embedding": 3, "batch_size": 512},
 }
 """Options that make the built-in data of a task quick to learn; none are needed."""
-CUT = {"forecast": 8, "regress": 32}
+CUT = {"forecast": 8, "regress": 32, "speech": 64}
 """Batch sizes that give an epoch two batches at least, where few sequences are built in."""
 
 

@@ -30,6 +30,8 @@ LOWEST_HZ: Final = 20.0  # where the bands begin; they end at half the rate
 FLOOR: Final = 1e-8
 REACH: Final = 2  # frames before and after that a difference looks at
 LARGEST_TRANSFORM: Final = 1 << 15  # samples
+LOUD: Final = 0.1  # share of a clip's frames that tell how loud it is
+RANGE: Final = 7.0  # nats of energy, 30 dB
 SMALLEST_SPREAD: Final = 1e-3  # of what is divided by: a band in which nothing ever changes
 
 
@@ -294,6 +296,25 @@ class Normaliser(nn.Module):
             return y
         alive = (torch.arange(x.shape[1]) < lengths[:, None])[:, :, None].to(x.device)
         return y.masked_fill(~alive, 0)
+
+
+def levelled(x: Tensor, lengths: Tensor) -> Tensor:
+    """log-mel `x` [B, T, M] of `lengths` [B] on the CPU, each clip by how loud it is itself: its
+    loudest frames, a tenth, are at 0 on average, and what is `RANGE` below them is as good as
+    silence. Then moved and divided so that numbers are about -1 to 2; zero where there is padding.
+
+    One number moves all bands, so that a band that holds noise alone stays below one that holds a
+    voice; how long a clip is silent before and after moves nothing.
+    """
+    levels = []
+    for row, frames in zip(x, lengths.tolist(), strict=True):
+        energy = row[:frames].mean(1)
+        levels.append(energy.topk(max(1, round(LOUD * frames))).values.mean())
+    y = ((x - torch.stack(levels)[:, None, None]).clamp(min=-RANGE) + RANGE / 2) / (RANGE / 3)
+    if int(lengths.min()) == x.shape[1]:
+        return y
+    alive = (torch.arange(x.shape[1]) < lengths[:, None])[:, :, None].to(x.device)
+    return y.masked_fill(~alive, 0)
 
 
 def spec_augment(

@@ -14,6 +14,7 @@ from elman.data.sound.augmentation import (
     MADE,
     Augmentation,
     Wave,
+    coloured,
     convolved,
     faster,
     louder,
@@ -25,7 +26,9 @@ from elman.data.sound.augmentation import (
 from elman.errors import UserError
 
 RATE, RATES = 8000, (8000, 16_000)
-AS_IT_IS = Augmentation(speed=(1, 1), pause_share=0, gain_db=(0, 0), noise_share=0, room_share=0)
+AS_IT_IS = Augmentation(
+    speed=(1, 1), pause_share=0, tone_share=0, gain_db=(0, 0), noise_share=0, room_share=0
+)
 
 
 def wave(seed: int, samples: int) -> Wave:
@@ -56,6 +59,27 @@ def test_the_same_generator_makes_the_same_wave(seed: int, samples: int) -> None
     assert round(samples / 1.1) <= len(first) <= round(samples / 0.9) + most
     assert samples < 1000 or not np.array_equal(first, second)
     assert np.array_equal(AS_IT_IS(given, RATE, draw), given)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), samples=st.integers(2000, 9000), tone_db=st.floats(0, 12))
+def test_another_microphone_changes_the_colour_and_not_the_level(
+    seed: int, samples: int, tone_db: float
+) -> None:
+    given = wave(seed, samples)
+    heard = coloured(given, RATE, tone_db, np.random.default_rng(seed))
+    assert len(heard) == samples and heard.dtype == np.float32
+    assert power(heard) == pytest.approx(power(given), rel=1e-3)
+    low, high = (
+        20 * np.log10(np.linalg.norm(part(heard)) / np.linalg.norm(part(given)))
+        for part in (
+            lambda x: np.fft.rfft(x)[: samples // 16],
+            lambda x: np.fft.rfft(x)[samples // 4 :],
+        )
+    )
+    assert max(abs(low), abs(high)) < 5 * tone_db + 1
+    if tone_db == 0:
+        assert np.allclose(heard, given, atol=1e-5)
 
 
 @settings(deadline=None, max_examples=30)
@@ -182,7 +206,8 @@ def test_noises_of_ones_own_are_heard() -> None:
     "changed",
     [
         {"speed": (1.1, 0.9)}, {"speed": (0.1, 1)}, {"speed": (1, 9)}, {"gain_db": (1, 0)},
-        {"noise_share": 1.5}, {"pause_share": 2}, {"pause_seconds": (-1, 1)},
+        {"noise_share": 1.5}, {"tone_db": -1}, {"tone_share": 3}, {"pause_share": 2},
+        {"pause_seconds": (-1, 1)},
          {"room_share": -0.1}, {"snr_db": (3, 1)}, {"room_seconds": (0, 1)},
         {"snr_db": (math.nan, 1)}, {"room_share": math.nan},
     ],

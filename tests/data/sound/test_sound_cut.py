@@ -111,6 +111,22 @@ def test_speakers_are_kept_apart_where_there_are_enough(
 
 
 @FEW
+@given(seed=SEEDS, share=SHARES, speakers=st.integers(7, 20))
+def test_validation_has_the_voices_of_training_where_the_test_has_them(
+    seed: int, share: float, speakers: int
+) -> None:
+    """Else the best weights would be chosen by another question than the test asks."""
+    clips = draw_clips(seed, speakers=speakers, count=400)
+    found = cut(clips, CutOptions(share, test_files=("*[05].wav",)))
+    train, held = ({c.speaker for c in names(clips, n)} for n in found[:2])
+    assert len(train) == speakers and held <= train
+    assert any("voices of the test" in fact for fact in found.facts)
+    apart = cut(clips, CutOptions(share, test_speakers=("s0",)))
+    others = {c.speaker for c in names(clips, apart.validation)}
+    assert not others & {c.speaker for c in names(clips, apart.train)}
+
+
+@FEW
 @given(seed=SEEDS, share=st.floats(0.05, 0.95), labels=st.integers(1, 5))
 def test_labels_are_shared_out_and_all_are_trained_on(seed: int, share: float, labels: int) -> None:
     clips = draw_clips(seed, speakers=0, labels=labels)

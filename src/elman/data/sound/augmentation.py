@@ -1,7 +1,7 @@
 """Waves made otherwise while a network is trained: faster, louder, noisier, in another room, with
 pauses around them.
 
-    wave ─ speed ─ pauses ─ room ─ noise ─ gain ─ wave
+    wave ─ speed ─ pauses ─ room ─ microphone ─ noise ─ gain ─ wave
 
 A wave is float32 [S] in [-1, 1]. All is drawn from the generator that is handed in: whoever goes on
 with its state goes on with the same sounds.
@@ -25,6 +25,7 @@ Draw: TypeAlias = np.random.Generator
 
 MAINS_HZ: Final = (50.0, 60.0)
 HARMONICS: Final = 8  # of a hum
+TONES: Final = 6  # knots of a microphone's response
 VOICES: Final = 6  # in a babble
 QUIET: Final = 200  # samples over which it is seen how loud a part is
 SYLLABLES_HZ: Final = 4.0  # how fast a voice grows and fades
@@ -42,6 +43,8 @@ class Augmentation:
     pause_share: float = 0.5  # of waves that get pauses at both ends
     pause_seconds: tuple[float, float] = (0.0, 0.4)  # of each
     gain_db: tuple[float, float] = (-6.0, 6.0)
+    tone_share: float = 0.8  # of waves that are heard by another microphone
+    tone_db: float = 6.0  # how far its response strays, as a standard deviation
     noise_share: float = 0.5  # of waves that get noise
     snr_db: tuple[float, float] = (5.0, 30.0)
     room_share: float = 0.3  # of waves that are heard in a room
@@ -53,25 +56,31 @@ class Augmentation:
         ):  # fmt: skip
             if not low <= high:
                 raise UserError(f"a range goes from the lower to the higher, got {low:g} {high:g}")
-        for share in (self.pause_share, self.noise_share, self.room_share):
+        for share in (self.pause_share, self.tone_share, self.noise_share, self.room_share):
             if not 0 <= share <= 1:
                 raise UserError(f"a share goes from 0 to 1, got {share:g}")
         if not SLOWEST <= self.speed[0] <= self.speed[1] <= FASTEST:
             raise UserError(f"a speed goes from {SLOWEST:g} to {FASTEST:g}, got {self.speed}")
         if self.pause_seconds[0] < 0:
             raise UserError(f"a pause lasts no time or some, got {self.pause_seconds[0]:g} s")
+        if not self.tone_db >= 0:
+            raise UserError(f"a response strays by 0 dB or more, got {self.tone_db:g}")
         if self.room_seconds[0] <= 0:
             raise UserError(f"an echo lasts some time, got {self.room_seconds[0]:g} s")
 
     def __call__(self, wave: Wave, rate: int, draw: Draw, noises: Sequence[Wave] = ()) -> Wave:
-        """Another wave, as long as speed and pauses make it; `noises` at the same rate, of which one
-        is taken as often as one of the five made ones."""
+        """Another wave, as long as speed and pauses make it.
+
+        Of `noises`, at the same rate, one is taken as often as one of the five made ones.
+        """
         wave = faster(wave, draw.uniform(*self.speed))
         if draw.random() < self.pause_share:
             before, after = (round(rate * draw.uniform(*self.pause_seconds)) for _ in range(2))
             wave = with_pauses(wave, before, after, draw)
         if draw.random() < self.room_share:
             wave = convolved(wave, room(draw, rate, draw.uniform(*self.room_seconds)))
+        if draw.random() < self.tone_share:
+            wave = coloured(wave, rate, self.tone_db, draw)
         if draw.random() < self.noise_share:
             made = list(MADE.values())
             k = int(draw.integers(len(made) + min(len(noises), len(made))))
@@ -135,6 +144,22 @@ def convolved(wave: Wave, response: Wave) -> Wave:
     size = 1 << (len(wave) + len(response) - 1).bit_length()
     both = np.fft.rfft(wave, size) * np.fft.rfft(response, size)
     return np.fft.irfft(both, size)[: len(wave)].astype(np.float32)
+
+
+def coloured(wave: Wave, rate: int, tone_db: float, draw: Draw) -> Wave:
+    """As another microphone hears it: a response that strays smoothly over pitch by `tone_db`, as a
+    standard deviation, without changing how loud the whole is."""
+    if not len(wave):
+        return wave
+    knots = draw.normal(0, tone_db, TONES)
+    size = 1 << max(1, len(wave)).bit_length()
+    hz = np.fft.rfftfreq(size, 1 / rate)
+    pitch = np.log1p(hz / 700)  # as the ear has it
+    response = np.interp(pitch, np.linspace(0, pitch[-1], TONES), knots)
+    heard = np.fft.irfft(np.fft.rfft(wave, size) * 10 ** (response / 20), size)[: len(wave)]
+    before, after = _power(wave), _power(heard.astype(np.float32))
+    factor = math.sqrt(before / after) if after > 0 else 1.0
+    return (heard * factor).astype(np.float32)
 
 
 def room(draw: Draw, rate: int, seconds: float) -> Wave:

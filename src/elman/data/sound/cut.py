@@ -45,10 +45,10 @@ def cut(
     """The parts of clips: those named by `how`, else those that the data has, else drawn.
 
     Drawn by names, so that the same clips give the same parts in any order, and whether they lie in
-    a folder or an archive. Speakers are kept apart where all are known and there are enough. Clips
-    of one stretch of a recording stay on one side, as do those that are equal by `alike`, such as
-    digests of their samples. Where clips have labels, about the same share of each is drawn, and
-    all labels are there in training.
+    a folder or an archive. Speakers are kept apart where all are known, there are enough, and the
+    test keeps them apart too. Clips of one stretch of a recording stay on one side, as do those
+    that are equal by `alike`, such as digests of their samples. Where clips have labels, about the
+    same share of each is drawn, and all labels are there in training.
     UserError: a speaker or a name that there is not, one in two parts, nothing left to train on.
     """
     groups = list(_groups(clips, alike))
@@ -59,7 +59,8 @@ def cut(
     free = [group for group in groups if not parts[group[0]]]
     drawn = VALIDATION not in parts and not _names(how, VALIDATION)
     if drawn and how.validation > 0 and free:
-        chosen, told = _drawn(clips, free, how.validation)
+        tested = {clip.speaker for clip, part in zip(clips, parts, strict=True) if part == TEST}
+        chosen, told = _drawn(clips, free, how.validation, tested)
         facts.append(told)
         for k in chosen:
             parts[k] = VALIDATION
@@ -197,11 +198,13 @@ def _whole_groups(parts: list[Part], groups: Sequence[Sequence[int]]) -> int:
 
 
 def _drawn(
-    clips: Sequence[Clip], groups: Sequence[list[int]], share: float
+    clips: Sequence[Clip], groups: Sequence[list[int]], share: float, tested: set[str]
 ) -> tuple[list[int], str]:  # fmt: skip
-    """The numbers to validate on, and how they were drawn."""
+    """The numbers to validate on, and how they were drawn; `tested` are the test's speakers."""
     speakers = {clips[k].speaker for group in groups for k in group}
-    if "" in speakers:
+    if tested & speakers - {""}:
+        why = "voices of the test are in training too"
+    elif "" in speakers:
         why = "speakers are not known" if speakers == {""} else "not all speakers are known"
     elif len(speakers) < SPEAKERS:
         why = f"{counted(len(speakers), 'speaker')} only" if len(speakers) > 1 else "one speaker"

@@ -11,14 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.layers.convolution import Convolutions
-from elman.layers.sound import Moments, Normaliser, spec_augment
+from elman.layers.sound import Moments, Normaliser, levelled, spec_augment
 from elman.tasks.reader import Pool, Reader
 from elman.tasks.settling import check_settled
 from elman.tasks.speech.data import Encoder, SpeechData, encoder_from_json, moments
 from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.task import Kept
 
-PAUSE = 6.0  # nats of energy below a clip's loudest frame, 26 dB, from which it is a pause
 MEASURED = 2_000  # clips, evenly spread, by which the spectrum's mean and spread are told
 
 
@@ -80,9 +79,10 @@ class Recogniser(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         """→ outputs [B, T', F] of the recurrent layers, which are no padding [B, T'], lengths."""
         x, lengths = self.features(waves, lengths)
-        if moments is None and self.normaliser.by_clip:
-            moments = [speaking(row[:n]) for row, n in zip(x, lengths.tolist(), strict=True)]
-        x = self.normaliser(x, lengths, moments)
+        if self.hearing.normalise == "level":
+            x = levelled(x, lengths)
+        else:
+            x = self.normaliser(x, lengths, moments)
         if draw is not None:
             x = spec_augment(x, lengths, draw)
         if self.front is not None:
@@ -116,13 +116,6 @@ def start(model: nn.Module, kept: Kept, options: SpeechOptions, dataset: SpeechD
     chosen = np.unique(np.linspace(0, len(part) - 1, min(MEASURED, len(part))).astype(int))
     first, *others = (moments(dataset, part, k) for k in chosen.tolist())
     model.normaliser.set(sum(others, start=first))
-
-
-def speaking(frames: Tensor) -> Moments:
-    """Mean and spread of the frames [T, M] of a clip that are no pause: how long it is silent before
-    and after what is said must not move them."""
-    level = frames[:, : frames.shape[1]].mean(1)
-    return Moments.of(frames[level > level.max() - PAUSE])
 
 
 def build(kept: Kept, options: SpeechOptions) -> Recogniser:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from elman.data.tables.options import TableOptions
-from elman.options import require, require_files, require_range
+from elman.options import require, require_files, require_range, shown
 from elman.tasks.networks import FrontOptions, NetworkOptions
 from elman.tasks.speech.decoding import SpeechDecoding
 
 Mode: TypeAlias = Literal["transcribe", "classify"]
-Normalise: TypeAlias = Literal["clip", "speaker", "training"]
+Normalise: TypeAlias = Literal["level", "clip", "speaker", "training"]
+
+WIDTH = 9  # frames of a filter, if not given
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
     deltas
         Add how the spectrum changes, over two frames to either side.
     normalise
-        What the spectrum's mean and spread are taken over: each clip, all clips of a speaker, the
-        training part; each clip if not given, the training part with --streaming.
+        What a spectrum is measured by: the level of the clip, as loud as its loudest parts; or mean
+        and spread of each band over the clip, over all clips of its speaker, or over the training
+        part. The level if not given, the training part with --streaming.
     streaming
         Hear as one speaks: nothing looks ahead, so that sound can be read as it arrives.
     level
@@ -80,6 +83,7 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
         Folder of recordings that are mixed in while training.
     """
 
+    cell: tuple[str, ...] = ("gru",)
     # None is chosen by the plan, before any layer is made.
     bidirectional: tuple[bool, ...] | None = None  # type: ignore[assignment]
 
@@ -128,6 +132,13 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
             require(self, "streaming", own, "--normalise training: the end is not known yet")
             fits = "--convolution-norm batch"
             require(self, "streaming", self.convolution_norm == "batch", fits)
+            widths, strides = self.convolution_width or (WIDTH,), self.convolution_stride or (1,)
+            fits = f"at most --convolution-width {shown(widths)}, as --streaming reads step by step"
+            if len(widths) in (1, len(strides)) or len(strides) == 1:
+                count = max(len(widths), len(strides))
+                each = (value * count if len(value) == 1 else value for value in (widths, strides))
+                narrow = all(stride <= width for width, stride in zip(*each, strict=True))
+                require(self, "convolution_stride", narrow, fits)
 
 
 DECODING = SpeechDecoding

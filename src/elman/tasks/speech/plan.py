@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 
+from elman.search.ctc import needed
 from elman.tasks.pace import expectation
 from elman.tasks.settling import settle
 from elman.tasks.speech.data import SpeechData
 from elman.tasks.speech.model import Recogniser
-from elman.tasks.speech.options import SpeechOptions
+from elman.tasks.speech.options import WIDTH, SpeechOptions
 from elman.tasks.speech.training import epoch, loss
 from elman.tasks.task import Budget, Plan
 
 SECONDS = 24.0  # of sound in a batch
-RATE = 4e-3
+RATES = {"transcribe": 8e-3, "classify": 4e-3}  # of learning
+FILTERS = {"transcribe": (64, 96, 128), "classify": (96, 96)}
+STRIDES = ((2, 2, 2), (2, 2, 1), (2, 1, 1), (1, 1, 1))  # tried in this order to write transcripts
+ROOM = 2.5  # steps for each symbol that most clips must have
+TIGHT = 0.05  # share of clips that may have fewer
 UPDATES = 3_000  # after which the learning rate has fallen for the first time
 FEWEST, MOST = 12, 60  # passes until then
 
@@ -34,8 +40,8 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
         mels=hearing.mels,
         normalise=hearing.normalise,
         level=None if known is None else known.level,
-        pooling="mean" if mode == "classify" else None,
-        convolutions=(96, 96),
+        pooling="attention" if mode == "classify" else None,
+        convolutions=FILTERS[mode],
         hidden_size=(units,),
         bidirectional=(not options.streaming,),
         dropout=0.2,
@@ -43,11 +49,12 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
     )
     assert settled.convolutions is not None and settled.hidden_size is not None
     if settled.fronted:
-        count = len(settled.convolutions)
         settled = settle(
-            settled, convolution_width=(5,), convolution_stride=(2,) + (1,) * (count - 1)
+            settled,
+            convolution_width=(WIDTH,),
+            convolution_stride=_strides(dataset, len(settled.convolutions)),
         )
-    rate = budget.learning_rate or RATE
+    rate = budget.learning_rate or RATES[mode]
     model, first = Recogniser(settled, dataset.encoder), epoch(dataset, settled, batch, 0, 0)
     passes = int(np.clip(UPDATES // max(1, len(first)), FEWEST, MOST))
     shape = ", ".join(map(str, settled.hidden_size or ()))
@@ -59,3 +66,19 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
         + expectation(loss, model, first, budget, passes)
     )
     return Plan(settled, batch, rate, why, passes)
+
+
+def _strides(dataset: SpeechData, count: int) -> tuple[int, ...]:
+    """As few steps as leave room for what is said: the more of them are blank, the longer a network
+    writes nothing else. For classes half of the frames."""
+    short = (2, *[1] * (count - 1))
+    if dataset.encoder.mode == "classify" or count != len(STRIDES[0]):
+        return short
+    features = dataset.encoder.hearing.features()
+    frames = features.frames(torch.from_numpy(dataset.lengths(dataset.train))).numpy()
+    wanted = np.array([max(1, needed(target.tolist())) for target in dataset.train.targets])
+    room = float(np.quantile(frames / wanted, TIGHT))
+    for strides in STRIDES:
+        if room >= ROOM * np.prod(strides):
+            return strides
+    return STRIDES[-1]

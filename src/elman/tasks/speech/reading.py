@@ -67,7 +67,8 @@ def read(data: Sequence[str], options: SpeechOptions, validation: float) -> Spee
         share, options.validation_speakers, options.validation_files, options.test_speakers,
         options.test_files,
     )  # fmt: skip
-    parts = cut([found.items[k] for k in own], how)
+    alike = [waves.digest(place) for place, k in enumerate(kept) if k < len(found.items)]
+    parts = cut([found.items[k] for k in own], how, alike)
     places = {clip: place for place, clip in enumerate(kept)}
     train, check, test = ([own[k] for k in numbers.tolist()] for numbers in parts[:3])
     check += [k for k in kept if k >= len(found.items)]
@@ -82,7 +83,7 @@ def read(data: Sequence[str], options: SpeechOptions, validation: float) -> Spee
     if not train:
         raise UserError(f"{name}: no clip of {options.longest:g} s or less to train on")
     mode = found.reading.mode
-    normalise = options.normalise or ("training" if options.streaming else "clip")
+    normalise = options.normalise or ("training" if options.streaming else "level")
     hearing = Hearing(
         rate, options.mels or (NARROW if rate <= 8_000 else WIDE), options.window, options.hop,
         options.deltas, normalise,
@@ -135,10 +136,7 @@ def settled(kept: Kept) -> tuple[Encoder, SoundReading]:
 
 
 def overlap(dataset: SpeechData, training: SpeechData) -> str:
-    known, scored = (
-        (data.wave(part, k).tobytes() for k in range(len(part)))
-        for data, part in ((training, training.train), (dataset, dataset.check))
-    )
+    known, scored = training.sounds(training.train), dataset.sounds(dataset.check)
     return naming.trained_on(known, scored, "clip")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from elman.layers.sound import Moments
 from elman.tasks.speech.data import BLANK, Floats, Part, SpeechData
 from elman.tasks.speech.model import recogniser
 from elman.tasks.speech.options import SpeechOptions
+from elman.tasks.speech.rejection import NONE, SHARE, background, cost
 from elman.tasks.task import Carry, Epoch
 
 PLAIN = 300  # batches before clips are changed
@@ -55,8 +56,22 @@ class Batches:
                 )
                 for wave, n in zip(waves, chosen, strict=True)
             ]
-        masked = None if self.augmentation is None else self.seed + k
-        return together(waves, part.pick(chosen), masked)
+        if self.augmentation is None:
+            return together(waves, part.pick(chosen))
+        some = part.pick(chosen)
+        if self.dataset.encoder.mode == "classify" and part.moments is None:
+            others = self._of_no_class(k, waves)
+            waves = [*waves, *others]
+            some = replace(some, targets=(*some.targets, *[np.array([NONE])] * len(others)))
+        return together(waves, some, self.seed + k)
+
+    def _of_no_class(self, k: int, waves: list[Floats]) -> list[Floats]:
+        """Sounds that are of no class, as long as some of these."""
+        rate, found = self.dataset.encoder.hearing.rate, []
+        for n, wave in enumerate(waves[::SHARE]):
+            draw = np.random.default_rng((self.seed, k, n))
+            found.append(background(draw, len(wave), rate, self.dataset.noises))
+        return found
 
 
 def together(waves: list[Floats], part: Part, seed: int | None = None) -> Batch:
@@ -90,7 +105,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Ten
     scores, lengths = model(batch.waves.to(device), batch.lengths, batch.moments, draw)
     targets = batch.targets.to(device)
     if model.mode == "classify":
-        return F.cross_entropy(scores, targets, reduction="sum"), len(targets), None
+        return cost(scores, targets), len(targets), None
     total = F.ctc_loss(
         scores.transpose(0, 1), targets, lengths, batch.target_lengths, blank=BLANK,
         reduction="sum", zero_infinity=True,
