@@ -65,6 +65,15 @@ def test_clips_too_short_for_their_transcripts_are_not_trained_on(tmp_path: Path
     assert {clip.text for clip in dataset.check.clips} == {fits, fails}
 
 
+def test_steps_as_asked_for_tell_what_is_too_short(tmp_path: Path) -> None:
+    """Of 48 frames there are 12 steps of four, 6 of eight."""
+    data = write(tmp_path / "d", sounds(20), ["ab" * 4, "ab"] * 10)
+    for strides, count in (((4,), 20), ((2, 2, 2), 10), ((8,), 10)):
+        dataset = read(data, validation=0, mels=8, convolutions=(4,) * len(strides),
+                       convolution_stride=strides)  # fmt: skip
+        assert len(dataset.train) == count
+
+
 def test_clips_that_are_too_long_are_left_out_of_training_and_counted(tmp_path: Path) -> None:
     waves = [*sounds(8), *sounds(4, seconds=2)]
     data = write(tmp_path / "d", waves, ["ab", "ba"] * 6)

@@ -12,7 +12,6 @@ from torch import nn
 
 from elman.data.doctor import Page
 from elman.data.sound.clips import Clip
-from elman.search.ctc import enough
 from elman.tasks import labelling
 from elman.tasks.classes import confusion_of
 from elman.tasks.classes import counted as by_class
@@ -38,7 +37,6 @@ WORST = 8  # clips with most errors shown
 SHOWN = 5  # transcripts of a sample
 LISTED = 12  # labels, or rare symbols, in a line
 RARE = 10  # clips below which a class is hardly learnt
-STRIDE = 2  # frames of a step as planned, by which it is seen what is too short
 
 
 def examine(dataset: SpeechData) -> Page:
@@ -78,19 +76,6 @@ def examine(dataset: SpeechData) -> Page:
         f"{len(dataset.train):,} for training, {len(dataset.check):,} for validation{test}"
     )
     return Page(headline, tuple(warnings), tuple(facts))
-
-
-def too_short(dataset: SpeechData, part: Part, stride: int) -> list[int]:
-    """The clips of a part that have fewer steps than their transcript needs: every symbol one, and
-    a blank between equal ones."""
-    hearing = dataset.encoder.hearing
-    window, hop = (x * hearing.rate / 1000 for x in (hearing.window, hearing.hop))
-    found = []
-    for k, samples in enumerate(dataset.lengths(part).tolist()):
-        frames = max(1, int((samples - window) // hop) + 1)
-        if not enough(-(-frames // stride), part.targets[k].tolist()):
-            found.append(k)
-    return found
 
 
 def _transcripts(dataset: SpeechData) -> list[str]:

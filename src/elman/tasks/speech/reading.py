@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,7 +96,7 @@ def read(data: Sequence[str], options: SpeechOptions, validation: float) -> Spee
         encoder = Encoder(hearing, labels)
     else:
         encoder = Encoder(hearing, (), _vocabulary([clips[k].text or "" for k in train], options))
-        train, told = _not_too_short(train, clips, places, waves, encoder)
+        train, told = _not_too_short(train, clips, places, waves, encoder, _stride(options))
         facts += told
         if not train:
             raise UserError(
@@ -196,16 +197,26 @@ def _not_too_long(
     return kept, [told] if left else []
 
 
+def _stride(options: SpeechOptions) -> int:
+    """Frames of a step: as asked for, else as few as a plan may choose where there is no room."""
+    if not options.convolution_stride:
+        return STRIDE
+    alone = len(options.convolution_stride) == 1
+    count = len(options.convolutions or (0,)) if alone else 1
+    return math.prod(options.convolution_stride * count)
+
+
 def _not_too_short(
     numbers: list[int], clips: Sequence[Clip], places: dict[int, int], waves: Waves,
-    encoder: Encoder,
+    encoder: Encoder, stride: int,
 ) -> tuple[list[int], list[str]]:  # fmt: skip
-    """Without those that have fewer steps than symbols, of which nothing can be learnt."""
+    """Without those that have fewer steps, of `stride` frames, than symbols, of which nothing can
+    be learnt."""
     features, kept = encoder.hearing.features(), []
     first = ""
     for k in numbers:
         frames = int(features.frames(torch.tensor(int(waves.lengths[places[k]]))))
-        if enough(-(-frames // STRIDE), encoder.symbols(clips[k].text or "").tolist()):
+        if enough(-(-frames // stride), encoder.symbols(clips[k].text or "").tolist()):
             kept.append(k)
         else:
             first = first or clips[k].where
