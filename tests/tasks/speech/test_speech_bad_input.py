@@ -124,6 +124,7 @@ def test_options_that_do_not_fit_together(data: Path) -> None:
 def test_a_symbol_that_the_model_never_learnt(both_ways: Any, data: Path) -> None:
     lines(data, lambda rows: [*rows[:-1], "011.wav,abxyz"])
     refused(call("evaluate", both_ways.run, data), "line 13", "never learnt", "x y z")
+    refused(call("evaluate", both_ways.run, "--raw-rate", "8000"), "standard input")
     ended = call("evaluate", both_ways.run, data, "--skip-bad-rows")
     assert ended.code == 0, ended.err
     assert "1 row left out" in ended.err or "1 clip left out" in ended.err

@@ -187,7 +187,8 @@ def test_a_state_that_cannot_be_used_is_one_line(
         (streaming.run, "-", ("--save-state", tmp_path), "folder"),
         (streaming.run, both_ways.data, ("--save-state", kept), "standard input"),
         (streaming.run, "-", ("--state=-",), "a file"),
-        (both_ways.run, "-", (), "reads both ways; train with --streaming"),
+        (both_ways.run, "-", (), "--streaming"),
+        (both_ways.run, "-", (), "reads both ways; to hear as one speaks"),
     ):
         ended = call("predict", run, data_, *(raw if data_ == "-" else ()), *flags, stdin=data)
         assert (ended.code, ended.out) == (2, ""), told

@@ -73,6 +73,11 @@ class SpeechDecoding:
         guided = self.language_model is not None or self.lexicon is not None or self.phrases
         return bool(guided) or (self.beam or 1) > 1 or self.n_best > 1
 
+    def check_no_stream(self) -> None:
+        """UserError where something is asked that is for standard input alone."""
+        for name in ("state", "save_state", "raw_rate"):
+            require(self, name, getattr(self, name) is None, "elman predict RUN -, standard input")
+
     def told(self) -> str:
         """What of it changes the text that is written of the same sound, in words."""
         parts = {name: getattr(self, name) for name in WRITING}

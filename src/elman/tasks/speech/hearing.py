@@ -26,6 +26,7 @@ from elman.tasks.speech.writing import Transcribing, Transcript
 
 BLOCK = 32  # frames that the network reads together: the delay, beside that of the search
 SAID = 16  # last symbols that are kept: how the next ones are written may depend on them
+HOW = "train one that transcribes with --streaming"
 WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 MOST = 1 << 26  # bytes of a search that is kept in a file
 
@@ -39,7 +40,7 @@ class Listener:
 
     def __init__(self, model: Recogniser, write: Transcribing) -> None:
         if why := looks_ahead(model):
-            raise UserError(f"this model {why}; train with --streaming to hear as one speaks")
+            raise UserError(f"this model {why}; to hear as one speaks, {HOW}")
         self._model, self._write = model, write
         self._sound = SoundState()
         # Those that wait for a block to be full.

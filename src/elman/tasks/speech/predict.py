@@ -16,7 +16,6 @@ from elman.data.sound.stream import incoming
 from elman.data.tables.content import BadRows
 from elman.data.tables.writer import Writer
 from elman.errors import UserError
-from elman.options import require
 from elman.tasks.speech import listening
 from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.model import Recogniser, recogniser
@@ -41,8 +40,7 @@ def predict(
     if list(data) == ["-"]:
         _listen(network, write, out)
         return
-    for name in ("state", "save_state", "raw_rate"):
-        require(decoding, name, getattr(decoding, name) is None, "DATA of -, standard input")
+    decoding.check_no_stream()
     spoken = encoder.mode == "transcribe"
     columns = ("where", "transcript" if spoken else "label", "confidence")
     writer = Writer(out, "csv", (*columns, "words") if spoken else columns, header=True)

@@ -90,6 +90,7 @@ def validate(
     decoding: SpeechDecoding, model: nn.Module, dataset: SpeechData, options: SpeechOptions,
     device: str,
 ) -> Validation:  # fmt: skip
+    decoding.check_no_stream()
     part = dataset.check
     if dataset.encoder.mode == "classify":
         chances, targets = probabilities(model, dataset, part, device), truth(part)

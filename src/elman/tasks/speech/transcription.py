@@ -36,6 +36,7 @@ def transcribe(
 
     UserError: a file that is no sound; samples without a rate, or such as are no sound.
     """
+    decoding.check_no_stream()
     encoder, _ = settled(kept)
     model = recogniser(model).cpu()
     if isinstance(sound, str | Path):
