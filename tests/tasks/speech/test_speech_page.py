@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tones
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import elman
 from elman.data.texts import vocabulary as vocabularies
 from elman.search.ctc import Spoken, Word
-from elman.tasks.speech import pictures
+from elman.tasks.speech import page, pictures, reading
 from elman.tasks.speech.data import Encoder, Hearing
 from elman.tasks.speech.decoding import SpeechDecoding
+from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.speech.writing import Transcribing, Transcript
 
 HEARING = Hearing(8_000, 20, 25, 10, deltas=True, normalise="clip")
@@ -77,7 +80,19 @@ def test_the_report_of_transcripts(both_ways: Any) -> None:
     text = (both_ways.run / "report.md").read_text(encoding="utf-8")
     assert re.search(r"Heard at [\d,]+ times the speed of sound", text)
     assert "](alignment.png)" in text
+    assert "writes nothing" not in text
     assert (both_ways.run / "alignment.png").exists()
+
+
+def test_who_writes_nothing_is_told_so(said: Path, tmp_path: Path) -> None:
+    how = tones.SMALL | {"epochs": 1, "learning_rate": 1e-6, "hidden_size": 4}
+    run = elman.train("speech", said, run=tmp_path / "run", **how)
+    output: Any = run.model.output
+    with torch.no_grad():
+        output.bias[0] += 20
+    dataset = reading.read([str(said)], SpeechOptions(mels=12, hop=20), 0.1)
+    lines = page.remarks(SpeechDecoding(), run.model, dataset, SpeechOptions(), "cpu", "", tmp_path)
+    assert any("writes nothing at all" in line for line in lines)
 
 
 def test_the_report_of_classes(classes: Any) -> None:

@@ -172,6 +172,12 @@ def _of_transcripts(
     answers = [found[k][0].text for k in range(len(part))]
     counts, first = errors(true, answers), by_words(true)
     lines = [f"Heard at {dataset.seconds(part) / took:,.0f} times the speed of sound.", ""]
+    if not any(answers):
+        lines += [
+            "It writes nothing at all, as every network with CTC does at first. Give it more time; "
+            "if that does not help, look whether transcripts and recordings belong together.",
+            "",
+        ]
     wrong, total = (
         (counts.words, counts.word_count) if first else (counts.characters, counts.character_count)
     )
