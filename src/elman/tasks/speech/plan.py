@@ -22,8 +22,10 @@ FILTERS = {"transcribe": (64, 96, 128), "classify": (96, 96)}
 STRIDES = ((2, 2, 2), (2, 2, 1), (2, 1, 1), (1, 1, 1))  # tried in this order to write transcripts
 ROOM = 2.5  # steps for each symbol that most clips must have
 TIGHT = 0.05  # share of clips that may have fewer
-UPDATES = 3_000  # after which the learning rate has fallen for the first time
-FEWEST, MOST = 12, 60  # passes until then
+# After so many updates the learning rate has fallen for the first time; a restart costs much of
+# what a network with CTC has learnt, so that it comes late.
+UPDATES = {"transcribe": 12_000, "classify": 3_000}
+FEWEST, MOST = 12, {"transcribe": 300, "classify": 60}  # passes until then
 
 
 def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[SpeechOptions]:
@@ -56,7 +58,7 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
         )
     rate = budget.learning_rate or RATES[mode]
     model, first = Recogniser(settled, dataset.encoder), epoch(dataset, settled, batch, 0, 0)
-    passes = int(np.clip(UPDATES // max(1, len(first)), FEWEST, MOST))
+    passes = int(np.clip(UPDATES[mode] // max(1, len(first)), FEWEST, MOST[mode]))
     shape = ", ".join(map(str, settled.hidden_size or ()))
     ways = "forward only" if options.streaming else "both ways"
     told = "names a class" if known is None else f"writes {known.level}"
