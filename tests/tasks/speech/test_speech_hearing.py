@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ import elman
 from elman.data.texts import vocabulary as vocabularies
 from elman.errors import UserError
 from elman.search.ctc import Spoken, greedy, joined
+from elman.tasks.speech import predict
 from elman.tasks.speech.data import Encoder, Hearing
 from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.hearing import Listener, heard, looks_ahead
@@ -144,6 +148,33 @@ def test_a_state_that_was_kept_goes_on_to_the_bit(decoding: SpeechDecoding, seed
         found.append(listener.hear(piece))
     listener = Listener.resumed(model, write, listener.tensors())
     assert [*found, listener.end()] == expected
+
+
+def test_text_that_is_gone_on_with_has_its_spaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaces = 0
+    for seed in range(8):
+        draw = np.random.default_rng(seed)
+        model, wave = network(draw), noise(draw, 6)
+        data = np.round(wave * 32767).astype("<i2").tobytes() + bytes(2_000)
+
+        def text(piece: bytes, model: Recogniser = model, **how: Any) -> str:
+            out, stdin = io.StringIO(), SimpleNamespace(buffer=io.BytesIO(piece))
+            monkeypatch.setattr("sys.stdin", stdin)
+            predict._listen(model, writing(model, SpeechDecoding(raw_rate=4_000, **how)), out)
+            return out.getvalue()
+
+        whole, state = text(data), tmp_path / str(seed)
+        cuts = np.linspace(0, len(data) // 2, 9).astype(int) * 2
+        found = [
+            text(data[a:b], state=state if a else None, save_state=state)
+            for a, b in itertools.pairwise(cuts.tolist())
+        ]
+        assert "".join(found) + text(bytes(2), state=state) == text(data + bytes(2))
+        spaces += sum(piece.startswith(" ") for piece in found)
+        assert whole.endswith("\n")
+    assert spaces > 2
 
 
 def damaged(tensors: dict[str, Tensor], draw: np.random.Generator) -> dict[str, Tensor]:

@@ -119,6 +119,9 @@ def test_what_is_written_is_read_and_no_symbol_is_the_blank(seed: int) -> None:
     draw = np.random.default_rng(seed)
     told = encoder(draw, "transcribe", "clip")
     assert told.vocabulary is not None
+    if told.vocabulary.unknown is None:  # pieces of bytes: each may be written
+        assert sorted({*told.symbols("".join(map(chr, range(256)))).tolist()})[0] > BLANK
+        assert told.text(told.symbols("!").tolist()) == "!"
     for text in ("abc cab", "二一 一二三", "two  three one"):
         text = told.clean(text)
         if told.vocabulary.covers(text):
