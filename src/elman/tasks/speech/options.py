@@ -77,8 +77,8 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
     pooling
         What makes one vector of all steps, to name a class.
     augment
-        Change clips while training: speed, loudness, noise, room, and masks over the spectrum
-        (arXiv:1904.08779).
+        Change clips while training: speed, pauses, room, microphone, noise, loudness, and masks
+        over the spectrum (arXiv:1904.08779); --augment=false leaves them as they are.
     noise
         Folder of recordings that are mixed in while training.
     """

@@ -81,6 +81,7 @@ def _strides(dataset: SpeechData, count: int) -> tuple[int, ...]:
     wanted = np.array([max(1, needed(target.tolist())) for target in dataset.train.targets])
     room = float(np.quantile(frames / wanted, TIGHT))
     for strides in STRIDES:
-        if room >= ROOM * np.prod(strides):
+        together = int(np.prod(strides))
+        if room >= ROOM * together and (-(-frames // together) >= wanted).all():
             return strides
     return STRIDES[-1]
