@@ -19,15 +19,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.bench import rows
+from elman.bench.clips import BATCHES, FILTERS, HOP, RATE, STRIDE, SYMBOLS, clips, seconds_of_sound
 from elman.bench.compare import Bench, Entrant, Goal, Race, Result, Spread, agree
 from elman.bench.options import BenchOptions
-from elman.bench.peers import BY_NAME, PEERS, elman_layers, torch_layers
+from elman.bench.peers import (
+    BY_NAME,
+    PEERS,
+    elman_layers,
+    elman_speech,
+    torch_layers,
+    torch_speech,
+)  # fmt: skip
 from elman.bench.peers.prepared import Prepared
 from elman.bench.processes import Refused, Worker, Workers
+from elman.bench.rows import speech
 from elman.bench.sentences import TARGET, sentences, target_tokens
 from elman.bench.table import Table, missed
 from elman.bench.work import GATES, VOCABULARY, Work, lengths, numbers
 from elman.bench.worker import sample
+from elman.search.ctc import needed
 
 BENCH = (sys.executable, "-m", "elman", "bench")
 SMALL = ("--peers", "torch", "--cells", "gru,mingru", "--sizes", "7", "--threads", "1",
@@ -111,7 +121,7 @@ def test_a_peer_asked_for_must_be_installed() -> None:
         ("--sizes", "1.5"), ("--threads", "100000"), ("--threads", "0"), ("--repeats", "0"),
         ("--peers", "pytorch"), ("--output", "."), ("--output", "taken"), ("--output", "file/b"),
         ("lstm",), ("--threads", "1", "2"), ("--rows", "train,linear", "--cells", "hgrn"),
-        ("--rows", "translate", "--cells", "rnn"),
+        ("--rows", "translate", "--cells", "rnn"), ("--rows", "speech", "--cells", "rnn"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -229,6 +239,63 @@ def test_translators_of_torch_and_ours_train_and_write_the_same(cell: str) -> No
         found[variant] = np.asarray(scores)
     assert len({tuple(numbers) for numbers in found.values()}) == len(found)
     assert (found["beam"] >= found["greedy"] - 1e-3).any()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_hearing_of_torch_and_ours_is_the_same(cell: str) -> None:
+    for kind in ("features", "hear", "transcribe"):
+        work = Work(kind, cell, H=7, B=3, T=2)
+        ours, theirs = elman_layers.prepare(work, 1), torch_layers.prepare(work, 1)
+        assert ours is not None and theirs is not None
+        found = list(map(np.asarray, ours.once()))
+        for a, b in zip(found, map(np.asarray, theirs.once()), strict=True):
+            assert np.abs(a).max() > 0 and np.abs(a - b).max() <= 1e-3 * np.abs(a).max()
+    assert found[0].shape == (BATCHES * 3,) and (found[0] < 0).all()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_all_gradients_of_hearing_are_the_same_in_float64(cell: str) -> None:
+    work = Work("hear", cell, H=7, B=3, T=2)
+    found = []
+    for model in (elman_speech.network(work).double(), torch_speech.network(work).double()):
+        batch = elman_speech.batch(clips(work)[0])
+        log_p, steps = model(batch.waves.double(), batch.lengths)
+        assert log_p.dtype == torch.float64 and len(set(steps.tolist())) == 3
+        cost = torch.nn.functional.ctc_loss(
+            log_p.transpose(0, 1), batch.targets, steps, batch.target_lengths
+        )
+        names, weights = zip(*model.named_parameters(), strict=True)
+        found.append(dict(zip(names, torch.autograd.grad(cost, weights), strict=True)))
+    assert found[0].keys() == found[1].keys()
+    for name, a in found[0].items():
+        assert a.abs().max() > 0 and (a - found[1][name]).abs().max() <= 1e-9 * a.abs().max(), name
+
+
+def test_clips_are_sorted_and_have_room_for_what_is_said() -> None:
+    work = Work("hear", "gru", H=7, B=5, T=4)
+    pairs = [pair for batch in clips(work) for pair in zip(*batch, strict=True)]
+    lengths = [len(wave) for wave, _ in pairs]
+    assert len(pairs) == BATCHES * 5 and lengths == sorted(lengths)
+    assert lengths[0] + 1 >= 0.3 * 4 * RATE and lengths[-1] <= 4 * RATE
+    assert seconds_of_sound(work) == pytest.approx(sum(lengths) / RATE)
+    for wave, said in pairs:
+        assert np.abs(wave).max() < 1
+        assert said.min() > 0 and said.max() < SYMBOLS
+        assert needed(said.tolist()) <= len(wave) / RATE * 1000 / HOP / STRIDE ** len(FILTERS)
+
+
+def test_the_part_of_the_spectrum_is_told_beside_the_speed(measured: tuple[Ended, Path]) -> None:
+    results = [r for r in json.loads(measured[0].out)["results"] if r["row"] == "speech"]
+    speeds, parts = results[:2], results[2:]
+    for told in (speeds, parts):
+        assert [r["case"] for r in told] == ["gru train 7", "gru write 7"]
+    sound = seconds_of_sound(Work("hear", "gru", 7, *speech.QUICK))
+    for speed, part in zip(speeds, parts, strict=True):
+        assert list(speed["values"]) == ["elman", "torch", "mel", "t.mel"]
+        for name, value in speed["values"].items():
+            assert value * speed["seconds"][name] == pytest.approx(sound)
+        whole, alone = speed["seconds"]["elman"], speed["seconds"]["mel"]
+        assert 0 < part["values"]["mel"] < 1 and alone < whole
 
 
 def test_sentences_are_sorted_and_all_of_their_tokens_counted() -> None:

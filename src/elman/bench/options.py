@@ -20,7 +20,7 @@ class BenchOptions:
 
     Args:
         rows: Measure these rows only: limits, train, infer, packed, regularised, tokens, linear,
-            stream, translate, busy.
+            stream, translate, speech, busy.
         cells: Some of lstm,gru,rnn, and of mingru,minlstm,hgrn, which the row linear has.
         sizes: Hidden sizes, such as 64,256; the input is as wide. Else each row has its own.
         threads: Numbers of threads, such as 1,2. Else one, and all that PyTorch takes.

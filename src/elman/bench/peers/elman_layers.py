@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from elman import cells, nn
-from elman.bench.peers import elman_steps, elman_translation
+from elman.bench.peers import elman_speech, elman_steps, elman_translation
 from elman.bench.peers.log_space import START, scanning
 from elman.bench.peers.prepared import Prepared
 from elman.bench.peers.torch_layers import (
@@ -28,6 +28,8 @@ def prepare(work: Work, threads: int) -> Prepared | None:
     torch.set_num_threads(threads)
     if work.kind in ("translate", "write-sentences"):
         return elman_translation.prepare(work)
+    if work.kind in ("hear", "transcribe", "features"):
+        return elman_speech.prepare(work)
     if work.kind == "tokens":
         layer = nn.Recurrent(work.H, work.H, cell=work.cell)
         with_weights(layer, numbers(work))

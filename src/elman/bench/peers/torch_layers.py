@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from elman.bench.peers import log_space, torch_steps, torch_translation
+from elman.bench.peers import log_space, torch_speech, torch_steps, torch_translation
 from elman.bench.peers.prepared import Prepared
 from elman.bench.work import VOCABULARY, Numbers, Work, lengths, numbers, tokens
 
@@ -21,6 +21,8 @@ def prepare(work: Work, threads: int) -> Prepared | None:
     torch.set_num_threads(threads)
     if work.kind in ("translate", "write-sentences"):
         return torch_translation.prepare(work)
+    if work.kind in ("hear", "transcribe", "features"):
+        return torch_speech.prepare(work)
     if work.kind == "tokens":
         layer = with_weights(LAYERS[work.cell](work.H, work.H), numbers(work))
         return training_on_tokens(layer, work, lambda ids, table: layer(F.embedding(ids, table))[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 NAMES = (
     "limits", "train", "infer", "packed", "regularised", "tokens", "linear", "stream", "translate",
-    "busy",
+    "speech", "busy",
 )  # fmt: skip
 # Only where it is asked for: it takes the whole machine.
 ASKED_FOR = frozenset({"busy"})
@@ -23,5 +23,5 @@ LINEAR = ("mingru", "minlstm", "hgrn")
 CELLS = {
     **dict.fromkeys(("train", "infer", "packed", "regularised", "tokens", "busy"), RECURRENT),
     "linear": LINEAR,
-    **dict.fromkeys(("stream", "translate"), ("lstm", "gru")),
+    **dict.fromkeys(("stream", "translate", "speech"), ("lstm", "gru")),
 }
