@@ -98,5 +98,5 @@ def test_parameters_reach_the_network(case: tuple[Any, Any, Any]) -> None:
 
 
 def test_they_are_found_in_the_package() -> None:
-    for name in ("Forecaster", "SequenceClassifier", "SequenceRegressor"):
+    for name in ("Forecaster", "SequenceClassifier", "SequenceRegressor", "Spectrum"):
         assert name in elman.__all__ and getattr(elman, name).__name__ == name

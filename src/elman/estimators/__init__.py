@@ -10,5 +10,6 @@ scikit-learn is not needed; where it is installed, they work in its pipelines an
 from elman.estimators.classifier import SequenceClassifier
 from elman.estimators.forecaster import Forecaster
 from elman.estimators.regressor import SequenceRegressor
+from elman.estimators.spectrum import Spectrum
 
-__all__ = ["Forecaster", "SequenceClassifier", "SequenceRegressor"]
+__all__ = ["Forecaster", "SequenceClassifier", "SequenceRegressor", "Spectrum"]

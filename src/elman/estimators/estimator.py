@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from abc import ABC
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from torch import nn
 
-from elman.errors import UserError, unknown_name
+from elman.errors import UserError
+from elman.estimators.parameters import Parameters
 from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.job import Job
@@ -22,10 +22,8 @@ from elman.run.train import train
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-Self = TypeVar("Self", bound="Estimator")
 
-
-class Estimator(ABC):
+class Estimator(Parameters, ABC):
     """A dataclass whose fields are its parameters: options of a task, and `random_state`."""
 
     random_state: int | np.random.RandomState | None
@@ -33,19 +31,6 @@ class Estimator(ABC):
     n_iter_: int
 
     _estimator_type: ClassVar[Literal["classifier", "regressor"] | None]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name."""
-        return {field.name: getattr(self, field.name) for field in _fields(self)}
-
-    def set_params(self: Self, **params: Any) -> Self:
-        """Change parameters. UserError for one that there is not."""
-        known = self.get_params()
-        for name, value in params.items():
-            if name not in known:
-                raise unknown_name("parameter", name, known)
-            setattr(self, name, value)
-        return self
 
     def __sklearn_tags__(self) -> Tags:
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
@@ -94,7 +79,3 @@ class Estimator(ABC):
         if self.random_state is None:
             return int(np.random.default_rng().integers(2**31))
         return int(self.random_state)
-
-
-def _fields(estimator: Any) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(estimator)
