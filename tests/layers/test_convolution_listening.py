@@ -13,12 +13,12 @@ from torch import Tensor
 from elman.layers.convolution import Convolutions
 
 
-def front(draw: random.Random, **options: bool) -> Convolutions:
+def front(draw: random.Random) -> Convolutions:
     layers = draw.randint(1, 3)
     widths = [draw.randint(1, 6) for _ in range(layers)]
     strides = [draw.randint(1, width) for width in widths]
     filters = [draw.randint(1, 5) for _ in range(layers)]
-    made = Convolutions(3, filters, widths, strides, causal=True, **options).double()
+    made = Convolutions(3, filters, widths, strides, causal=True).double()
     for parameter in (*made.parameters(), *made.buffers()):
         parameter.data.uniform_(0.1, 1.0)
     return made.eval()
