@@ -18,6 +18,7 @@ from readings import read, refused
 
 from elman.data.sound import reading
 from elman.data.tables.content import BadRows
+from elman.errors import UserError
 
 
 def test_a_name_that_two_recordings_have_is_none_of_them(tmp_path: Path) -> None:
@@ -105,6 +106,10 @@ def test_recordings_without_transcripts_are_told_what_would_fit(tmp_path: Path) 
     assert [(c.recording.stem, c.text, c.label) for c in bare.items] == [
         (f"take{k}", None, None) for k in range(3)
     ]
+    one = tmp_path / "take0.wav"
+    with pytest.raises(UserError) as told:
+        reading.read([str(one)], BadRows(skip=False))
+    assert str(told.value).startswith(f"{one}: 1 recording without")
     (tmp_path / "empty").mkdir()
     assert "no recordings in it" in refused(tmp_path / "empty")
 
@@ -113,7 +118,7 @@ def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for label in ("x", "y"):
         write_wav(tmp_path / label / "1.wav", 20)
     write(tmp_path / "metadata.csv", "file_name,text\nx/1.wav,a\0b\n")
-    assert any("metadata.csv, byte" in fact for fact in read(tmp_path).facts)
+    assert any("metadata.csv, byte" in fact for fact in read(tmp_path).warnings)
     (tmp_path / "y" / "1.wav").unlink()
     assert "metadata.csv, byte" in refused(tmp_path)
 

@@ -223,3 +223,15 @@ def test_texts_may_lie_in_folders_of_their_own(tmp_path: Path) -> None:
     assert {c.recording.stem: c.text for c in read(tmp_path).items} == {
         s.name: s.text for s in said
     }
+
+
+def test_columns_may_be_named_in_chinese(tmp_path: Path) -> None:
+    said = [("零", "张"), ("一 二", "李"), ("三", "张")]
+    for k in range(len(said)):
+        write_wav(tmp_path / "音频" / f"录音 {k}.wav", 20)
+    rows = [f"音频/录音 {k}.wav,{text},{who}" for k, (text, who) in enumerate(said)]
+    for text, mode in (("内容", "transcribe"), ("句子", "transcribe"), ("类别", "classify")):
+        write(tmp_path / "表.csv", "\n".join([f"文件,{text},说话人", *rows]) + "\n")
+        clips = read(tmp_path)
+        assert clips.reading.mode == mode
+        assert sorted((c.text or c.label, c.speaker) for c in clips.items) == sorted(said)

@@ -25,13 +25,16 @@ AUDIO = (
 TEXT = (
     "text", "transcript", "transcription", "sentence", "normalized_text", "normalised_text",
     "normalized_transcription", "wrd", "words", "utterance", "raw_text", "raw_transcription",
-    "orthographic", "orthography", "文本", "转写",
+    "orthographic", "orthography", "文本", "转写", "内容", "文字", "句子",
 )  # fmt: skip
 LABEL = (
     "label", "class", "class_name", "category", "keyword", "command", "digit", "word", "intent",
-    "emotion", "target", "genre", "标签",
+    "emotion", "target", "genre", "标签", "类别",
 )  # fmt: skip
-SPEAKER = ("speaker", "speaker_id", "client_id", "spk_id", "spk", "speaker_name", "reader_id")
+SPEAKER = (
+    "speaker", "speaker_id", "client_id", "spk_id", "spk", "speaker_name", "reader_id", "说话人",
+    "说话者",
+)  # fmt: skip
 START = ("offset", "start", "start_time", "begin", "onset")
 STOP = ("stop", "end", "end_time", "stop_time")
 DURATION = ("duration", "dur")

@@ -117,7 +117,10 @@ def _of_speakers(clips: Sequence[Clip], names: Sequence[str], part: Part) -> Ite
         if name not in known:
             flag = f"--{part}-speakers {name}"
             if not known:
-                raise UserError(f"{flag}: no speaker of any clip is known; give --{part}-files")
+                raise UserError(
+                    f"{flag}: no speaker of any clip is known; tell them by --speaker-column or "
+                    f"--name-pattern, or give --{part}-files"
+                )
             raise UserError(f"{flag}: {unknown_name('speaker', name, known[:20])}")
     yield from (k for k, clip in enumerate(clips) if clip.speaker in names)
 

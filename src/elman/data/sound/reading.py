@@ -37,7 +37,8 @@ PLAIN = "recordings alone"
 FEW = 0.05  # different transcripts a clip up to which they may be meant as labels
 FITS = (
     "a table with their paths and transcripts (metadata.csv, JSON lines, wav.scp and text), a .txt "
-    'beside each, a folder a class, or --name-pattern "{label}_{speaker}_{index}" would fit'
+    "beside each, a folder a class (two or more), or "
+    '--name-pattern "{label}_{speaker}_{index}" would fit'
 )
 
 
@@ -107,7 +108,8 @@ def read(
     if not clips:
         raise bad.nothing_left(f"{data[0]}: holds no recordings that can be used")
     clips, told = parts.settled(clips)
-    warnings = _warnings(clips, mode, asked) if wanted and known is None else ()
+    warnings = [warning for one in found for warning in one.warnings]
+    warnings += _warnings(clips, mode, asked) if wanted and known is None else ()
     columns = next((one.columns for one in found if one.columns != NO_COLUMNS), NO_COLUMNS)
     reading = SoundReading(
         " and ".join(dict.fromkeys(one.layout for one in found)), mode,
@@ -115,7 +117,7 @@ def read(
         columns.audio, columns.text, columns.label, columns.speaker, columns.start, columns.stop,
         columns.duration,
     )  # fmt: skip
-    return Clips(tuple(clips), reading, tuple(dict.fromkeys([*facts, *told])), warnings)
+    return Clips(tuple(clips), reading, tuple(dict.fromkeys([*facts, *told])), tuple(warnings))
 
 
 def _trees(data: Sequence[str]) -> Iterator[Tree]:
@@ -177,7 +179,7 @@ def _found(
         else:
             found = folders.read(one, bad)
             if found is not None:
-                found = replace(found, facts=[*found.facts, *(f"not used: {e}" for e in refused)])
+                found = replace(found, warnings=[f"not used: {error}" for error in refused])
     if found is None and not wanted and one.sounds:
         whole = [Clip(one.where(name), one.recording(name)) for name in one.sounds]
         found = Found(PLAIN, whole)
@@ -185,7 +187,8 @@ def _found(
         raise refused[0]
     if found is None and one.sounds:
         many = counted(len(one.sounds), "recording")
-        raise UserError(f"{one.shown}: {many} without transcripts or labels; {FITS}")
+        shown = one.where(one.sounds[0]) if len(one.sounds) == 1 and not one.whole else one.shown
+        raise UserError(f"{shown}: {many} without transcripts or labels; {FITS}")
     if found is None:
         raise UserError(
             f"{one.shown}: no recordings in it; looked for names that end in .wav, .flac, .ogg, "

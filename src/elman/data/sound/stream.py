@@ -85,7 +85,8 @@ def _begun(source: _Source, rate: int | None, shown: str) -> tuple[wav.Form, int
         raise UserError(f"{shown}: neither a WAV nor samples alone; {CONVERT}")
     if rate is None:
         raise UserError(
-            f"{shown}: samples without a header, and their rate is not told; give it, or send a WAV"
+            f"{shown}: samples without a header, and their rate is not told; give it, as "
+            "--raw-rate 16000, or send a WAV"
         )
     checked_form(shown, rate, 1)
     return wav.Form(wav.PCM, 1, rate, RAW, 8 * RAW), None

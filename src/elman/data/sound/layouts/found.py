@@ -17,6 +17,7 @@ class Found:
     facts: list[str] = field(default_factory=list)
     columns: Columns = NO_COLUMNS
     name_pattern: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 def plain(text: object) -> str:
