@@ -12,6 +12,9 @@ import pytest
 import soundfile
 import tones
 from calling import Ended, call
+from trained_runs import Hears
+
+import elman
 
 TINY = {**tones.SMALL, "hidden_size": 4, "convolutions": 4, "epochs": 1}
 
@@ -181,3 +184,22 @@ def test_help_names_what_can_be_asked() -> None:
     ended = call("predict", "--help")
     for flag in ("--raw-rate", "--save-state", "--lexicon", "--threshold"):
         assert flag in ended.out
+
+
+def test_what_only_the_other_kind_of_model_does_is_refused(
+    classes: Hears, both_ways: Hears
+) -> None:
+    for command in ("evaluate", "predict"):
+        for flag, value in (("--beam", "4"), ("--phrases", "abc"), ("--n-best", "2")):
+            ended = call(command, classes.run, classes.data, flag, value)
+            refused(ended, f"{flag} {value}", "a model that writes")
+        ended = call(command, both_ways.run, both_ways.data, "--threshold", "0.5")
+        refused(ended, "--threshold 0.5", "a model that names classes")
+
+
+def test_a_threshold_tells_how_many_clips_are_answered_and_right(classes: Hears) -> None:
+    run = elman.load(classes.run)
+    none = run.evaluate(classes.data, threshold=0.0).scores
+    assert none["answered"] == 1 and none["answered_accuracy"] == none["accuracy"]
+    sure = run.evaluate(classes.data, threshold=1.0).scores
+    assert sure["answered"] < 1 and sure["accuracy"] == none["accuracy"]

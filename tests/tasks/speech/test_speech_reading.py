@@ -60,7 +60,7 @@ def test_clips_too_short_for_their_transcripts_are_not_trained_on(tmp_path: Path
     left = 10 - sum(clip.text == fails for clip in dataset.check.clips)
     assert left > 0
     line = next(line for line in told(dataset).splitlines() if "too short" in line)
-    assert line.startswith(f"{left} clip")
+    assert line.startswith(f"WARNING: {left} clip")
     # Those that stay in validation are scored like all others.
     assert {clip.text for clip in dataset.check.clips} == {fits, fails}
 

@@ -78,6 +78,16 @@ class SpeechDecoding:
         for name in ("state", "save_state", "raw_rate"):
             require(self, name, getattr(self, name) is None, "elman predict RUN -, standard input")
 
+    def check_mode(self, *, writes: bool) -> None:
+        """UserError where something is asked that a model of the other kind does."""
+        if writes:
+            require(self, "threshold", self.threshold is None, "a model that names classes")
+            return
+        for name in ("language_model", "lexicon", "beam"):
+            require(self, name, getattr(self, name) is None, "a model that writes what is said")
+        require(self, "phrases", not self.phrases, "a model that writes what is said")
+        require(self, "n_best", self.n_best == 1, "a model that writes what is said")
+
     def told(self) -> str:
         """What of it changes the text that is written of the same sound, in words."""
         parts = {name: getattr(self, name) for name in WRITING}

@@ -35,6 +35,7 @@ def predict(
     transcript each word with its times in seconds. Of standard input, WAV or raw samples of 16
     bits, the text alone, as it is heard."""
     encoder, known = settled(kept)
+    decoding.check_mode(writes=encoder.mode == "transcribe")
     network = recogniser(model).cpu()
     write = transcribing(network, encoder, decoding)
     if list(data) == ["-"]:

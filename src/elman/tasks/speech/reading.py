@@ -78,9 +78,9 @@ def read(data: Sequence[str], options: SpeechOptions, validation: float) -> Spee
             f"{name}: {counted(len(own), 'clip')} are too few to hold some back; give more, a "
             "larger --validation, --validation-data, or --validation 0"
         )
-    facts = [*found.facts, *parts.facts]
+    facts, warnings = [*found.facts, *parts.facts], [*found.warnings]
     train, told = _not_too_long(train, places, waves, rate, options.longest)
-    facts += told
+    warnings += told
     if not train:
         raise UserError(f"{name}: no clip of {options.longest:g} s or less to train on")
     mode = found.reading.mode
@@ -97,7 +97,7 @@ def read(data: Sequence[str], options: SpeechOptions, validation: float) -> Spee
     else:
         encoder = Encoder(hearing, (), _vocabulary([clips[k].text or "" for k in train], options))
         train, told = _not_too_short(train, clips, places, waves, encoder, _stride(options))
-        facts += told
+        warnings += told
         if not train:
             raise UserError(
                 f"{name}: every clip is too short for its transcript; look whether "
@@ -106,7 +106,7 @@ def read(data: Sequence[str], options: SpeechOptions, validation: float) -> Spee
     made = [_part(clips, numbers, places, encoder, bad) for numbers in (train, check, test)]
     dataset = SpeechData(
         name, made[0], made[1], waves, encoder, found.reading, bad,
-        made[2] if test else None, tuple(facts), found.warnings, _noises(options, rate),
+        made[2] if test else None, tuple(facts), tuple(warnings), _noises(options, rate),
     )  # fmt: skip
     return by_speaker(dataset)
 

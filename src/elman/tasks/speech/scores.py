@@ -91,11 +91,14 @@ def validate(
     device: str,
 ) -> Validation:  # fmt: skip
     decoding.check_no_stream()
+    decoding.check_mode(writes=dataset.encoder.mode == "transcribe")
     part = dataset.check
     if dataset.encoder.mode == "classify":
         chances, targets = probabilities(model, dataset, part, device), truth(part)
         scores = scores_of(chances, targets)
         loss = Loss(scores["nats"] * len(targets), len(targets))
+        if decoding.threshold is not None:
+            scores |= answered(chances, targets, decoding.threshold)
         return Validation(loss, scores, by_score=True, tally=tally_of(chances.argmax(1), targets))
     write = transcribing(model, dataset.encoder, decoding)
     answers, loss = [""] * len(part), Loss(0.0, 0)
@@ -108,6 +111,14 @@ def validate(
     return Validation(
         loss, found.scores(by_words=first) | nats, by_score=True, tally=found.tally(by_words=first)
     )
+
+
+def answered(chances: Floats, targets: NDArray[np.int64], threshold: float) -> Scores:
+    """The share of clips of whose class the network is so sure, and of these the share of hits."""
+    there = chances.max(1) >= threshold
+    right = chances.argmax(1)[there] == targets[there]
+    found = {"answered": float(there.mean())}
+    return found | ({"answered_accuracy": float(right.mean())} if there.any() else {})
 
 
 def transcribing(model: nn.Module, encoder: Encoder, decoding: SpeechDecoding) -> Transcribing:

@@ -38,6 +38,7 @@ def transcribe(
     """
     decoding.check_no_stream()
     encoder, _ = settled(kept)
+    decoding.check_mode(writes=encoder.mode == "transcribe")
     model = recogniser(model).cpu()
     if isinstance(sound, str | Path):
         waves = audio.blocks(Recording(Path(sound)), BLOCK, encoder.hearing.rate)
