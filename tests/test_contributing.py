@@ -25,6 +25,7 @@ from torch import nn
 import elman
 from elman import cells, tasks
 from elman.cells import Cell
+from elman.errors import UserError
 from elman.layers.recurrent import Recurrent
 from elman.run import prepare
 from elman.run.clock import Clock
@@ -189,5 +190,5 @@ def test_the_printed_task_learns_is_scored_and_answers(vowels: Path) -> None:
 
 def test_the_printed_task_refuses_what_it_cannot_learn_from(vowels: Path) -> None:
     (vowels / "one.txt").write_text("alone", encoding="utf-8")
-    ended = call("train", "vowels", vowels / "one.txt")
-    assert ended.code == 2 and "too few words" in ended.err
+    with pytest.raises(UserError, match="too few words"):
+        elman.train("vowels", vowels / "one.txt", run=vowels / "run", **OPTIONS)
