@@ -289,7 +289,7 @@ HOW: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("how", HOW, ids=str)
+@pytest.mark.parametrize("how", HOW, ids=lambda how: "-".join(how))
 @pytest.mark.parametrize("seed", range(4))
 def test_a_stream_cut_anywhere_and_saved_anywhere_hears_the_same(
     how: dict[str, Any], seed: int
