@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from elman.layers.convolution import Convolutions
 from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import locked_dropout
-from elman.tasks.networks import StackOptions
+from elman.tasks.networks import FrontOptions, StackOptions
 from elman.tasks.task import State
 
 V = TypeVar("V")
@@ -38,6 +39,22 @@ def recurrent(options: StackOptions, input_size: int) -> Recurrent:
         weight_drop=options.weight_drop,
         layer_norm=options.layer_norm,
     )
+
+
+def front(options: FrontOptions, inputs: int) -> Convolutions | None:
+    """The convolutions that settled options ask for; None for none."""
+    if not options.fronted:
+        return None
+    assert options.convolutions and options.convolution_width and options.convolution_stride
+    count = len(options.convolutions)
+    widths, strides = (
+        value * count if len(value) == 1 else value
+        for value in (options.convolution_width, options.convolution_stride)
+    )
+    return Convolutions(
+        inputs, options.convolutions, widths, strides, norm=options.convolution_norm,
+        causal=options.causal,
+    )  # fmt: skip
 
 
 class Reader(nn.Module):

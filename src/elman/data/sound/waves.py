@@ -23,7 +23,7 @@ from elman.errors import RunError, UserError
 
 Floats = NDArray[np.float32]
 
-FORMAT = 1  # raised whenever the same clips would be decoded otherwise
+FORMAT = 2  # raised whenever the same clips would be decoded otherwise
 LOUDEST = 32767
 CLIPPED = 0.999  # of the largest value there is: samples beyond it were cut off
 SILENT = 0.001  # root mean square of full scale below which a clip is silence: -60 dB
@@ -38,6 +38,7 @@ class Heard:
     samples: int  # at the rate asked for
     clipped: float  # share of samples at the end of the scale
     loudness: float  # root mean square, of full scale
+    digest: str  # equal for equal samples
 
     @property
     def silent(self) -> bool:
@@ -67,11 +68,6 @@ class Waves:
         data = self._stream.read(2 * int(self.lengths[k]))
         return np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(LOUDEST)
 
-    def digest(self, k: int) -> bytes:
-        """Equal for clips with equal samples."""
-        self._stream.seek(2 * int(self._starts[k]))
-        return hashlib.blake2b(self._stream.read(2 * int(self.lengths[k])), digest_size=16).digest()
-
 
 def decoded(clips: Sequence[Clip], rate: int, bad: BadRows) -> tuple[list[int], Waves]:
     """The numbers of the clips that can be read, and their samples at this rate.
@@ -91,7 +87,7 @@ def decoded(clips: Sequence[Clip], rate: int, bad: BadRows) -> tuple[list[int], 
         heard = [Heard(**one) for one in found["heard"]]
         if 2 * sum(one.samples for one in heard) != samples.stat().st_size:
             raise RunError(f"{samples}: damaged; delete it")
-        for told in found["bad"] if not bad.count else ():
+        for told in found["bad"]:
             bad.refuse(told)
         return found["kept"], Waves(samples, heard)
     except OSError as error:
@@ -115,16 +111,19 @@ def _decode(clips: Sequence[Clip], rate: int, bad: BadRows, samples: Path, facts
             except UserError as error:
                 line = str(error)
                 line = line if line.startswith(clip.where) else f"{clip.where}: {line}"
-                bad.refuse(line)
-                left_out.append(line)
+                if not bad.skip:
+                    bad.refuse(line)
+                left_out.append(line)  # those are counted by whoever reads what was kept
                 continue
             wave = sound.samples
             most = np.abs(wave)
+            data = np.round(wave.clip(-1, 1) * LOUDEST).astype("<i2").tobytes()
             one = Heard(
                 told.rate, told.channels, len(wave), float((most >= CLIPPED).mean()),
                 float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))),
+                hashlib.blake2b(data, digest_size=16).hexdigest(),
             )  # fmt: skip
-            out.write(np.round(wave.clip(-1, 1) * LOUDEST).astype("<i2").tobytes())
+            out.write(data)
             kept.append(k)
             heard.append(asdict(one))
     record = {"kept": kept, "heard": heard, "bad": left_out}

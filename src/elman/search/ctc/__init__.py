@@ -13,7 +13,7 @@ from elman.search.ctc.beam import PrefixBeam
 from elman.search.ctc.grammar import Grammar, Lexicon, Phrases
 from elman.search.ctc.greedy import Greedy, greedy, greedy_batch
 from elman.search.ctc.language import LanguageModel
-from elman.search.ctc.spoken import BLANK, Listening, Spoken, Word, joined, words
+from elman.search.ctc.spoken import BLANK, Spoken, Word, joined, words
 
 __all__ = [
     "BLANK",
@@ -21,7 +21,6 @@ __all__ = [
     "Greedy",
     "LanguageModel",
     "Lexicon",
-    "Listening",
     "Phrases",
     "PrefixBeam",
     "Spoken",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,25 +63,6 @@ class Word:
     start: float
     stop: float
     confidence: float
-
-
-class Listening(Protocol):
-    """What hears a stream of frames. Where the stream was cut into pieces changes nothing."""
-
-    def feed(self, log_p: Floats) -> None:
-        """Hear the next frames [t, V], t >= 0."""
-
-    def take(self) -> Spoken:
-        """What has been settled since the last `take`: nothing to come can change it."""
-
-    def best(self, n: int = 1) -> list[Spoken]:
-        """At most n answers to what is not yet settled, best first, as if the sound ended here."""
-
-    def state(self) -> dict[str, Any]:
-        """All of it as numbers, None, lists and arrays, to be saved; not what it was made with."""
-
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on where another's `state` was taken, which was made with the same."""
 
 
 def joined(first: Spoken, then: Spoken) -> Spoken:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from elman.data.texts import vectors
 from elman.data.texts.vocabulary import Words
-from elman.layers.convolution import Convolutions
 from elman.tasks.classify.beside import kept_beside
 from elman.tasks.classify.curves.kernels import KernelScores, Shape
 from elman.tasks.classify.data import Labelled, with_all
@@ -21,7 +20,7 @@ from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.classify.reading import settled
 from elman.tasks.classify.words.bag import Bag, BagScores
 from elman.tasks.classify.words.grams_bag import GramsBag
-from elman.tasks.reader import Pool, Reader
+from elman.tasks.reader import Pool, Reader, front
 from elman.tasks.settling import check_settled
 from elman.tasks.task import Kept
 
@@ -61,21 +60,6 @@ class Member(nn.Module):
         pooled = F.dropout(torch.cat([*seen, self.pool(y, alive)], -1), self.dropout, self.training)
         scores: Tensor = self.output(pooled)
         return scores
-
-
-def front(options: ClassifyOptions, inputs: int) -> Convolutions | None:
-    """The convolutions that settled options ask for."""
-    if not options.fronted:
-        return None
-    assert options.convolutions and options.convolution_width and options.convolution_stride
-    return Convolutions(
-        inputs,
-        options.convolutions,
-        options.convolution_width,
-        options.convolution_stride,
-        norm=options.convolution_norm,
-        causal=options.causal,
-    )
 
 
 class Classifier(nn.Module):

@@ -34,12 +34,9 @@ def said(
             chosen = order[k].tolist()
             x = batch(dataset, part, chosen)
             scores, steps = model(x.waves.to(device), x.lengths, x.moments)
-            found = scores.cpu().double().numpy()
-            for n, own, count in zip(chosen, found, steps.tolist(), strict=True):
-                yield n, own[:count] if model.mode == "transcribe" else own - _total(own)
-
-
-def _total(scores: Floats) -> float:
-    """ln Σ exp."""
-    most = float(scores.max())
-    return most + float(np.log(np.exp(scores - most).sum()))
+            scores = scores.cpu().double()
+            if model.mode == "classify":
+                yield from zip(chosen, scores.log_softmax(-1).numpy(), strict=True)
+                continue
+            for n, own, count in zip(chosen, scores.numpy(), steps.tolist(), strict=True):
+                yield n, own[:count]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from elman.data.sound.clips import Clip
+from elman.data.sound.clips import Clip, Mode
 from elman.data.sound.reading import SoundReading
 from elman.data.sound.waves import Heard, Waves
 from elman.data.tables.content import BadRows
@@ -20,7 +20,7 @@ from elman.data.texts.vocabulary import Vocabulary
 from elman.errors import UserError
 from elman.layers.sound import LogMel, Moments
 from elman.options import make
-from elman.tasks.speech.options import Mode, Normalise
+from elman.tasks.speech.options import Normalise
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -187,9 +187,9 @@ class SpeechData:
         """What decoding told of the clips of a part."""
         return [self.waves.heard[k] for k in part.places.tolist()]
 
-    def sounds(self, part: Part) -> list[bytes]:
+    def sounds(self, part: Part) -> list[str]:
         """A digest of the samples of each clip of a part."""
-        return [self.waves.digest(k) for k in part.places.tolist()]
+        return [one.digest for one in self.heard(part)]
 
     def lengths(self, part: Part) -> Ints:
         """Samples of each clip of a part."""
@@ -220,8 +220,11 @@ class SpeechData:
         return digest.hexdigest()
 
 
-def moments(dataset: SpeechData, part: Part, k: int) -> Moments:
-    """Mean and spread of the spectrum of one clip, to be added up."""
-    wave = torch.from_numpy(dataset.wave(part, k))
-    x, _ = dataset.encoder.hearing.features()(wave[None], torch.tensor([len(wave)]))
-    return Moments.of(x[0])
+def moments(dataset: SpeechData, part: Part, chosen: Iterable[int]) -> list[Moments]:
+    """Mean and spread of the spectrum of each of these clips, to be added up."""
+    features, found = dataset.encoder.hearing.features(), []
+    for k in chosen:
+        wave = torch.from_numpy(dataset.wave(part, k))
+        x, _ = features(wave[None], torch.tensor([len(wave)]))
+        found.append(Moments.of(x[0]))
+    return found

@@ -3,6 +3,7 @@ class at the end."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -10,9 +11,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.layers.convolution import Convolutions
 from elman.layers.sound import Moments, Normaliser, levelled, spec_augment
-from elman.tasks.reader import Pool, Reader
+from elman.tasks.reader import Pool, Reader, front
 from elman.tasks.settling import check_settled
 from elman.tasks.speech.data import Encoder, SpeechData, encoder_from_json, moments
 from elman.tasks.speech.options import SpeechOptions
@@ -36,18 +36,8 @@ class Recogniser(nn.Module):
         self.features = hearing.features()
         width = self.features.output_size
         self.normaliser = Normaliser(width, by_clip=hearing.normalise != "training")
-        self.front: Convolutions | None = None
-        if options.fronted:
-            assert options.convolutions is not None
-            count = len(options.convolutions)
-            widths, strides = (
-                value * count if len(value) == 1 else value
-                for value in (options.convolution_width or (), options.convolution_stride or ())
-            )
-            self.front = Convolutions(
-                width, options.convolutions, widths, strides, norm=options.convolution_norm,
-                causal=options.causal,
-            )  # fmt: skip
+        self.front = front(options, width)
+        if self.front is not None:
             width = self.front.output_size
         self.reader = Reader(options, width)
         width = self.reader.output_size
@@ -63,10 +53,7 @@ class Recogniser(nn.Module):
     @property
     def stride(self) -> int:
         """Frames that one step stands for."""
-        found = 1
-        for stride in self.front.strides if self.front is not None else ():
-            found *= stride
-        return found
+        return 1 if self.front is None else math.prod(self.front.strides)
 
     @property
     def step_seconds(self) -> float:
@@ -114,7 +101,7 @@ def start(model: nn.Module, kept: Kept, options: SpeechOptions, dataset: SpeechD
     if dataset.encoder.hearing.normalise != "training":
         return
     chosen = np.unique(np.linspace(0, len(part) - 1, min(MEASURED, len(part))).astype(int))
-    first, *others = (moments(dataset, part, k) for k in chosen.tolist())
+    first, *others = moments(dataset, part, chosen.tolist())
     model.normaliser.set(sum(others, start=first))
 
 

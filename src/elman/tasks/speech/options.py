@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from elman.data.sound.clips import Mode
 from elman.data.tables.options import TableOptions
 from elman.options import require, require_files, require_range, shown
 from elman.tasks.networks import FrontOptions, NetworkOptions
 from elman.tasks.speech.decoding import SpeechDecoding
 
-Mode: TypeAlias = Literal["transcribe", "classify"]
 Normalise: TypeAlias = Literal["level", "clip", "speaker", "training"]
 
 WIDTH = 9  # frames of a filter, if not given

@@ -13,7 +13,7 @@ from torch import nn
 from elman.data.doctor import Page
 from elman.data.sound.clips import Clip
 from elman.tasks import labelling
-from elman.tasks.classes import confusion_of
+from elman.tasks.classes import confusion_of, mistakes
 from elman.tasks.classes import counted as by_class
 from elman.tasks.confusion import draw as draw_confusion
 from elman.tasks.speech import pictures, rejection
@@ -30,7 +30,7 @@ from elman.tasks.speech.scores import (
     transcribing,
     truth,
 )
-from elman.wording import counted, readable
+from elman.wording import counted, listed, readable
 
 CLIPPED = 0.001  # share of a clip's samples cut off from which it is told
 WORST = 8  # clips with most errors shown
@@ -86,7 +86,7 @@ def _transcripts(dataset: SpeechData) -> list[str]:
     facts = [f"transcripts as {known.level}, {len(counts):,} different symbols"]
     once = [dataset.encoder.shown(s) for s, n in counts.items() if n == 1 and s]
     if once:
-        facts.append(f"symbols that come once: {_listed([repr(s)[1:-1] for s in once])}")
+        facts.append(f"symbols that come once: {listed([repr(s)[1:-1] for s in once], LISTED)}")
     repeated = len(texts) - len(set(texts))
     if repeated:
         facts.append(f"{repeated:,} of {len(texts):,} transcripts for training are repeats")
@@ -95,9 +95,9 @@ def _transcripts(dataset: SpeechData) -> list[str]:
 
 def _labels(clips: Sequence[Clip]) -> list[str]:
     counts = Counter(clip.label for clip in clips).most_common()
-    facts = [f"classes: {_listed([f'{label} ({n:,})' for label, n in counts])}"]
+    facts = [f"classes: {listed([f'{label} ({n:,})' for label, n in counts], LISTED)}"]
     if rare := [f"{label} ({n})" for label, n in counts if n < RARE]:
-        facts.append(f"classes of less than {RARE} clips: {_listed(rare)}")
+        facts.append(f"classes of less than {RARE} clips: {listed(rare, LISTED)}")
     return facts
 
 
@@ -105,11 +105,12 @@ def _speakers(dataset: SpeechData, speakers: Counter[str]) -> str:
     learnt = {clip.speaker for clip in dataset.train.clips}
     scored = {clip.speaker for clip in (dataset.test or dataset.check).clips} - {""}
     both = learnt & scored
-    told = f"speakers: {_listed([f'{name} ({n:,})' for name, n in speakers.most_common()])}"
+    told = f"speakers: {listed([f'{name} ({n:,})' for name, n in speakers.most_common()], LISTED)}"
     if not scored:
         return told
     if not both:
-        return f"{told}; those that are scored are not heard in training: {_listed(sorted(scored))}"
+        new = listed(sorted(scored), LISTED)
+        return f"{told}; those that are scored are not heard in training: {new}"
     return (
         f"{told}; {len(both)} of the {len(scored)} that are scored are heard in training too: "
         "the score says little of new voices"
@@ -204,10 +205,10 @@ def _of_classes(model: nn.Module, dataset: SpeechData, device: str, folder: Path
     part, labels = dataset.check, dataset.encoder.labels
     chances, targets = probabilities(model, dataset, part, device), truth(part)
     said_, sure = chances.argmax(1), chances.max(1)
-    lines = labelling.table(by_class(confusion_of(chances, targets), labels), "class", "clips")
+    confusion = confusion_of(chances, targets)
+    lines = labelling.table(by_class(confusion, labels), "class", "clips")
     lines += ["", *_by_speaker(part, (said_ != targets) * 1.0, np.ones(len(part)), "wrong")]
-    wrong = [int(k) for k in np.argsort(-sure, kind="stable") if said_[k] != targets[k]][:WORST]
-    if wrong:
+    if wrong := mistakes(chances, targets)[:WORST]:
         lines += ["Mistakes made with most confidence:", ""]
         lines += [
             f"- {part.clips[k].where}: {labels[targets[k]]}, heard as {labels[said_[k]]} "
@@ -216,7 +217,6 @@ def _of_classes(model: nn.Module, dataset: SpeechData, device: str, folder: Path
         ]
         lines.append("")
     lines += rejection.told(model, dataset, sure, said_ == targets)
-    confusion = confusion_of(chances, targets)
     if draw_confusion(confusion, labels, sure, said_ == targets, folder):
         lines += ["![classes taken for one another](confusion.png)", ""]
     return lines
@@ -236,11 +236,7 @@ def _by_speaker(part: Part, wrong: np.ndarray, total: np.ndarray, name: str) -> 
 
 
 def _named(clips: Sequence[Clip]) -> str:
-    return _listed([clip.where for clip in clips], 3)
-
-
-def _listed(names: Sequence[str], most: int = LISTED) -> str:
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+    return listed([clip.where for clip in clips], 3)
 
 
 def _short(text: str) -> str:

@@ -16,7 +16,7 @@ from elman.data.sound.stream import incoming
 from elman.data.tables.content import BadRows
 from elman.data.tables.writer import Writer
 from elman.errors import UserError
-from elman.tasks.speech import listening
+from elman.tasks.speech import state_file
 from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.model import Recogniser, recogniser
 from elman.tasks.speech.options import SpeechOptions
@@ -80,7 +80,7 @@ def _listen(model: Recogniser, write: Transcribing, out: TextIO) -> None:
     """What is heard of standard input, written as soon as it is certain; where the state is kept,
     what is not certain at the end waits there, and so does the end of the line."""
     how = write.decoding
-    listener, decoder = listening.begun(model, write), write.encoder.decoder()
+    listener, decoder = state_file.begun(model, write), write.encoder.decoder()
     decoder(listener.said)  # as it was written before
     print(f"hearing, {listener.delay:.2g} s behind", file=sys.stderr)
     rate, stopped = write.encoder.hearing.rate, False
@@ -99,6 +99,6 @@ def _listen(model: Recogniser, write: Transcribing, out: TextIO) -> None:
         out.write(decoder(listener.end().symbols) + "\n")
         out.flush()
     else:
-        listening.keep(listener, how.save_state)
+        state_file.keep(listener, how.save_state)
     if stopped:
         raise KeyboardInterrupt

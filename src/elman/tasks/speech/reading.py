@@ -68,7 +68,7 @@ def read(data: Sequence[str], options: SpeechOptions, validation: float) -> Spee
         share, options.validation_speakers, options.validation_files, options.test_speakers,
         options.test_files,
     )  # fmt: skip
-    alike = [waves.digest(place) for place, k in enumerate(kept) if k < len(found.items)]
+    alike = [one.digest for one, k in zip(waves.heard, kept, strict=True) if k < len(found.items)]
     parts = cut([found.items[k] for k in own], how, alike)
     places = {clip: place for place, clip in enumerate(kept)}
     train, check, test = ([own[k] for k in numbers.tolist()] for numbers in parts[:3])
@@ -147,7 +147,7 @@ def by_speaker(dataset: SpeechData) -> SpeechData:
     if dataset.encoder.hearing.normalise != "speaker":
         return dataset
     parts = [dataset.train, dataset.check, dataset.test or Part()]
-    own = [[moments(dataset, one, k) for k in range(len(one))] for one in parts]
+    own = [moments(dataset, one, range(len(one))) for one in parts]
     total: dict[str, Moments] = {}
     for some, each in zip(parts, own, strict=True):
         for clip, one in zip(some.clips, each, strict=True):
@@ -212,20 +212,19 @@ def _not_too_short(
 ) -> tuple[list[int], list[str]]:  # fmt: skip
     """Without those that have fewer steps, of `stride` frames, than symbols, of which nothing can
     be learnt."""
-    features, kept = encoder.hearing.features(), []
-    first = ""
-    for k in numbers:
-        frames = int(features.frames(torch.tensor(int(waves.lengths[places[k]]))))
-        if enough(-(-frames // stride), encoder.symbols(clips[k].text or "").tolist()):
-            kept.append(k)
-        else:
-            first = first or clips[k].where
-    left = len(numbers) - len(kept)
+    samples = torch.from_numpy(waves.lengths[[places[k] for k in numbers]])
+    frames = encoder.hearing.features().frames(samples).tolist()
+    kept, left = list[int](), list[int]()
+    for k, count in zip(numbers, frames, strict=True):
+        symbols = encoder.symbols(encoder.clean(clips[k].text or "")).tolist()
+        (kept if enough(-(-count // stride), symbols) else left).append(k)
+    if not left:
+        return kept, []
     told = (
-        f"{counted(left, 'clip')} too short for what is said in them left out of training, such as "
-        f"{first}"
+        f"{counted(len(left), 'clip')} too short for what is said in them left out of training, "
+        f"such as {clips[left[0]].where}"
     )
-    return kept, [told] if left else []
+    return kept, [told]
 
 
 def _vocabulary(texts: Sequence[str], options: SpeechOptions) -> Vocabulary:

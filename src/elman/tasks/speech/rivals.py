@@ -116,6 +116,6 @@ def _solved(x: Floats, y: Floats, strict: float) -> _Linear:
 
 def spectra(dataset: SpeechData, part: Part) -> Floats:
     """Mean and spread of each band of each clip of a part [N, 2 * mels]."""
-    each = (moments(dataset, part, k) for k in range(len(part)))
+    each = moments(dataset, part, range(len(part)))
     rows = [torch.cat([one.mean, one.spread]).numpy() for one in each]
     return np.stack(rows) if rows else np.empty((0, 0))

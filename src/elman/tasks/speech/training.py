@@ -47,18 +47,16 @@ class Batches:
 
     def __getitem__(self, k: int) -> Batch:
         chosen, part = self.order[k].tolist(), self.dataset.train
-        waves = [self.dataset.wave(part, n) for n in chosen]
-        if self.augmentation is not None:
-            rate = self.dataset.encoder.hearing.rate
-            waves = [
-                self.augmentation(
-                    wave, rate, np.random.default_rng((self.seed, n)), self.dataset.noises
-                )
-                for wave, n in zip(waves, chosen, strict=True)
-            ]
         if self.augmentation is None:
-            return together(waves, part.pick(chosen))
-        some = part.pick(chosen)
+            return batch(self.dataset, part, chosen)
+        rate, some = self.dataset.encoder.hearing.rate, part.pick(chosen)
+        waves = [
+            self.augmentation(
+                self.dataset.wave(part, n), rate, np.random.default_rng((self.seed, n)),
+                self.dataset.noises,
+            )
+            for n in chosen
+        ]  # fmt: skip
         if self.dataset.encoder.mode == "classify" and part.moments is None:
             others = self._of_no_class(k, waves)
             waves = [*waves, *others]
