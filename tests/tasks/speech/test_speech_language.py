@@ -13,6 +13,7 @@ import pytest
 from elman.data.texts import vocabulary as vocabularies
 from elman.errors import UserError
 from elman.search.ctc import Grammar, PrefixBeam
+from elman.tasks.kneser_ney import KneserNey
 from elman.tasks.speech.data import Encoder, Hearing
 from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.language import (
@@ -25,7 +26,6 @@ from elman.tasks.speech.language import (
     total,
 )
 from elman.tasks.speech.writing import Transcribing
-from elman.tasks.text.ngrams.kneser_ney import KneserNey
 
 HEARING = Hearing(8000, 20, 25, 10, deltas=False, normalise="clip")
 WORDS = ("one", "two", "three", "four", "five", "six", "seven")

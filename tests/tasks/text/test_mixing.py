@@ -16,11 +16,11 @@ import elman
 from elman.decode import Sampling
 from elman.errors import UserError
 from elman.options import make
+from elman.tasks.kneser_ney import KneserNey
 from elman.tasks.task import State
 from elman.tasks.text.costs import Costs
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.ngrams import mixing
-from elman.tasks.text.ngrams.kneser_ney import KneserNey
 from elman.tasks.text.ngrams.mixing import Floats, Gate, Kinds
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.writing.writer import stepper

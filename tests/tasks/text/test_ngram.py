@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from in_memory import Text
 from numpy.typing import NDArray
 
-from elman.tasks.text.ngrams import kneser_ney, ngram
-from elman.tasks.text.ngrams.kneser_ney import Discounts, KneserNey
+from elman.tasks import kneser_ney
+from elman.tasks.kneser_ney import Discounts, KneserNey
+from elman.tasks.text.ngrams import ngram
 from elman.tasks.text.passages import Passages
 
 few = settings(max_examples=40, deadline=None)
@@ -222,7 +223,7 @@ def test_the_number_of_discounts_is_the_one_that_held_out_text_favours() -> None
     for seed in range(6):
         draw = np.random.default_rng(seed)
         ids = draw.integers(0, 9, 600) if seed % 2 else (draw.pareto(0.7, 600) % 30).astype(int)
-        order, kind = ngram.best_kind(ids, 30, 3)
+        order, kind = kneser_ney.best_kind(ids, 30, 3)
         losses = {}
         for k in (1, 3):
             model = KneserNey(ids[:540], 30, order, discounts=k)
@@ -244,7 +245,7 @@ def test_it_learns_from_the_nearest_text_within_its_limits_and_says_so(
         Text(train), 50, 3, highest_order=3, limit=limit, chosen_by=chosen_by
     )  # fmt: skip
     ids = train[max(50 - limit, 0) : 50]
-    order, kind = ngram.best_kind(ids[-chosen_by:], 3, 3)
+    order, kind = kneser_ney.best_kind(ids[-chosen_by:], 3, 3)
     expected = KneserNey(ids, 3, order, discounts=kind).probabilities(text[start:55], text[:start])
     scored = ngram.score(found.model, Text(text), start, 55)
     assert scored.loss.total == pytest.approx(-np.log(expected).sum(), rel=1e-12)

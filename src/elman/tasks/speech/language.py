@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from elman.data.source import read_text, resolve
 from elman.errors import UserError
 from elman.search.ctc import Grammar, LanguageModel, Lexicon, Phrases
+from elman.tasks.kneser_ney import KneserNey, Place, best_kind
 from elman.tasks.speech.data import BLANK, Encoder
 from elman.tasks.speech.decoding import TRANSCRIPTS, SpeechDecoding
-from elman.tasks.text.ngrams.kneser_ney import KneserNey, Place
-from elman.tasks.text.ngrams.ngram import CHOSEN_BY, HIGHEST_ORDER, TRAIN_LIMIT, best_kind
+from elman.tasks.text.ngrams.ngram import CHOSEN_BY, HIGHEST_ORDER, TRAIN_LIMIT
 
 Symbols: TypeAlias = tuple[int, ...]
 Word: TypeAlias = tuple[int, ...]

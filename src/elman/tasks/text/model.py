@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from elman.errors import UserError
 from elman.layers.regularize import locked_dropout
+from elman.tasks.kneser_ney import KneserNey
 from elman.tasks.reader import recurrent
 from elman.tasks.settling import check_settled
 from elman.tasks.task import Kept, State
-from elman.tasks.text.ngrams.kneser_ney import KneserNey
 from elman.tasks.text.ngrams.mixing import Gate
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.reading import vocabulary_of

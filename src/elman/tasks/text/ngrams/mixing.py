@@ -15,9 +15,9 @@ from torch import Tensor
 from elman import decode
 from elman.data.batching import Tokens
 from elman.errors import UserError
+from elman.tasks.kneser_ney import KneserNey
 from elman.tasks.task import State
 from elman.tasks.text.costs import Costs
-from elman.tasks.text.ngrams.kneser_ney import KneserNey
 from elman.tasks.text.ngrams.ngram import READ
 
 FILE = "ngram.safetensors"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.tasks.text.ngrams.kneser_ney import Discounts, KneserNey
+from elman.tasks.kneser_ney import KneserNey, best_kind
 from elman.tasks.text.passages import Passages
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ HIGHEST_ORDER = {"characters": 8, "bytes": 9, "words": 5, "bpe": 5}
 TRAIN_LIMIT = 3_000_000  # tokens; counting so many takes about 7 s and 200 MB
 CHOSEN_BY = 500_000  # tokens, the last ones, by which order and discounts are chosen
 READ = 1 << 18  # tokens scored in one go
-
-Ids = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -57,21 +55,6 @@ def learn(
     order, discounts = best_kind(ids[-chosen_by:], vocabulary_size, highest_order)
     model = KneserNey(ids, vocabulary_size, order, discounts=discounts)
     return NGram(model, trained, stop)
-
-
-def best_kind(ids: Ids, vocabulary_size: int, highest: int) -> tuple[int, Discounts]:
-    """Order and number of discounts that foretell the last tenth of `ids` best from the rest."""
-    cut = len(ids) - len(ids) // 10
-    head, tail = ids[:cut], ids[cut:]
-    model = KneserNey(head, vocabulary_size, highest)
-    kinds: tuple[Discounts, ...] = (3, 1)
-    found = [
-        (-float(np.log(p).sum()), order, kind)
-        for kind in kinds
-        for order, p in enumerate(model.by_order(tail, head, kind), 1)
-    ]
-    _, order, kind = min(found, key=lambda one: one[0])  # the first of equals
-    return order, kind
 
 
 def score(model: KneserNey, text: Tokens, first: int, stop: int) -> Passages:
