@@ -1,9 +1,10 @@
-"""A place in a text, kept in a file: to write on from there another day, or from there twice."""
+"""A place in a text or a piece, kept in a file: to go on from there another day, or twice."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -11,6 +12,9 @@ from elman.decode import LAST
 from elman.errors import UserError
 from elman.run import checkpoint
 from elman.tasks.task import Cursor
+
+if TYPE_CHECKING:
+    from elman.tasks.music.composing.place import Composer, Place
 
 
 def save(cursor: Cursor, path: Path) -> None:
@@ -47,6 +51,28 @@ def load(path: Path, like: Cursor, device: str) -> Cursor:
     ):
         return Cursor(state, logits.to(device), frozenset(seen), position, tuple(last))
     raise UserError(f"{path}: is not a place in a text of this model; it came from another one")
+
+
+def save_in_piece(place: Place, path: Path) -> None:
+    """Keep a place in a piece. Raises UserError where the file cannot be written."""
+    checkpoint.write(path, checkpoint.carry_tensors(place.state) | place.tensors(), {})
+
+
+def load_in_piece(path: Path, composer: Composer, device: str) -> Place:
+    """A kept place in a piece, which has to be one of the composer's. Raises UserError."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give one that --save-state kept")
+    tensors, _ = checkpoint.read(path)
+    try:
+        state = checkpoint.load_carry(tensors, device)
+        place = composer.begin().restored(state, tensors, device)
+        composer.check(place)
+    except ValueError:
+        told = "is not a place in a piece of this model; it came from another one"
+        raise UserError(f"{path}: {told}") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return place
 
 
 def _fits(kept: Sequence[Sequence[Tensor]], own: Sequence[Sequence[Tensor]], symbols: int) -> bool:

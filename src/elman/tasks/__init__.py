@@ -40,6 +40,14 @@ def search_of(name: str) -> type[Any] | None:
     return kind
 
 
+def composing_of(name: str) -> type[Any] | None:
+    """The options by which a task's models compose: COMPOSING in its options.py, loaded without
+    PyTorch; None where they do not."""
+    module = importlib.import_module(f"{__name__}.{_known(name)}.options")
+    kind: type[Any] | None = getattr(module, "COMPOSING", None)
+    return kind
+
+
 def _known(name: str) -> str:
     if name not in names():
         raise unknown_name("task", name, names())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TextIO, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
@@ -17,6 +17,9 @@ from elman.metrics import Loss
 from elman.metrics import Scores as Scores
 from elman.tasks.adapting import Adapting
 from elman.tasks.rivals import Rival
+
+if TYPE_CHECKING:
+    from elman.tasks.music.composing.place import Composer
 
 
 class Dataset(Protocol):
@@ -238,6 +241,10 @@ class Task(Generic[Options, Data, Batch]):
 
     writer: Callable[[nn.Module, Kept, Options, str], Writer] | None = None
     """`(model, kept, options, device)`: the model as one that writes."""
+
+    compose: Callable[[nn.Module, Kept, Options, str], Composer] | None = None
+    """`(model, kept, options, device)`: the model as one that composes, by `COMPOSING` of its
+    options.py, those options of `elman generate`."""
 
     decoded: Callable[[Any], Task[Options, Data, Batch]] | None = None
     """`(how)`: the task, so that it validates and predicts by `DECODING` of its options.py, those
