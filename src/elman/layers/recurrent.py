@@ -324,10 +324,21 @@ class Recurrent(nn.Module):
                 self._direction(k, suffix, sequences, None if k else embedding)
                 for suffix in layer.suffixes
             ]
-            y, final = scan(layer.cell, x, batch_sizes, before, directions)
+            y, final = self._scanned(k, x, batch_sizes, before, directions)
             x = x + y if self.residual and x.shape == y.shape else y
             after.append(final)
         return x, after
+
+    def _scanned(
+        self,
+        k: int,
+        x: Tensor,
+        batch_sizes: Tensor | None,
+        before: tuple[Tensor, ...],
+        directions: Sequence[Direction],
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Layer `k` over time. `elman.probe.opened` puts a loop in its place that it can watch."""
+        return scan(self._layers[k].cell, x, batch_sizes, before, directions)
 
     def _drop(self, x: Tensor, batch_sizes: Tensor | None) -> Tensor:
         p = self._shares.dropout

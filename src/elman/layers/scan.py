@@ -14,14 +14,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import _VF, Tensor
 
 from elman import cells, kernels
-from elman.cells.cell import Cell, Recurrence
+from elman.cells.cell import Cell, Recurrence, ignore
 from elman.kernels import linear, sweeps
 from elman.kernels.sweeps import Input, Inside
 from elman.layers.fused import sweep
@@ -66,6 +66,17 @@ class Direction:
         """Whether anything sits inside the recurrence that PyTorch's kernels do not know."""
         inside = (self.norm_ih, self.norm_hh, self.mask, self.keep)
         return any(part is not None for part in inside)
+
+
+class Watch(Protocol):
+    """Is shown each step of the loop over time, as it is made."""
+
+    def __call__(
+        self, direction: int, Wx: Tensor, before: State, after: State, noted: dict[str, Tensor], /
+    ) -> None:
+        """Of the rows alive at the step: `Wx` [n, G*H], the states before and after it [n, H],
+        and what the cell noted. Direction 0 comes first, from the first step to the last; then 1,
+        from the last step to the first."""
 
 
 class Choice(NamedTuple):
@@ -323,8 +334,9 @@ def reference(
     batch_sizes: Tensor | None,
     state: State,
     directions: Sequence[Direction],
+    watch: Watch | None = None,
 ) -> tuple[Tensor, State]:
-    """`scan` by the cell's own equations, step by step."""
+    """`scan` by the cell's own equations, step by step, each of which `watch` is shown."""
     sizes = [x.shape[1]] * x.shape[0] if batch_sizes is None else batch_sizes.tolist()
     ys, finals = [], []
     x = vectors(x, directions[0].weight_ih, directions[0].embedding)
@@ -332,7 +344,8 @@ def reference(
         Wx = input_product(cell, direction, x.flatten(0, -2))  # [N, G*H]
         R = RecurrentProduct(cell, direction) if cell.recurrent else no_recurrence
         first = tuple(s[k] for s in state)
-        y, final = _steps(cell, Wx, first, R, sizes, direction.keep, reverse=k == 1)
+        shown = None if watch is None else functools.partial(watch, k)
+        y, final = _steps(cell, Wx, first, R, sizes, direction.keep, reverse=k == 1, watch=shown)
         ys.append(y)
         finals.append(final)
     y = torch.cat(ys, -1)
@@ -358,6 +371,7 @@ def _steps(
     keep: tuple[Tensor, ...] | None,
     *,
     reverse: bool,
+    watch: Callable[[Tensor, State, State, dict[str, Tensor]], None] | None = None,
 ) -> tuple[Tensor, State]:
     """Rows `Wx` [N, G*H], states [B, H] → the outputs [N, H] and the last states [B, H].
 
@@ -368,16 +382,24 @@ def _steps(
     ys = []
     for Wx_t, keep_t, n in reversed(rows) if reverse else rows:
         before = tuple(s[:n] for s in state)
-        alive = cell.step(Wx_t, before, R)
-        if keep_t is not None:  # zoneout, Krueger et al. 2017, arXiv:1606.01305
-            both = zip(alive, before, keep_t, strict=True)
-            alive = tuple(new.lerp(old, share) for new, old, share in both)
+        noted: dict[str, Tensor] = {}
+        alive = cell.step(Wx_t, before, R, ignore if watch is None else noted.update)
+        if keep_t is not None:
+            alive = zoned_out(alive, before, keep_t)
+        if watch is not None:
+            watch(Wx_t, before, alive, noted)
         ys.append(alive[0])
         if n == len(state[0]):
             state = alive
         else:
             state = tuple(torch.cat([a, s[n:]]) for a, s in zip(alive, state, strict=True))
     return torch.cat(ys[::-1] if reverse else ys), state
+
+
+def zoned_out(new: State, old: State, keep: tuple[Tensor, ...]) -> State:
+    """States that keep a share of their old value: Krueger et al. 2017, arXiv:1606.01305."""
+    both = zip(new, old, keep, strict=True)
+    return tuple(n.lerp(o, share) for n, o, share in both)
 
 
 def _split(keep: tuple[Tensor, ...] | None, sizes: list[int]) -> list[tuple[Tensor, ...] | None]:

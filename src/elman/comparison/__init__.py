@@ -1,0 +1,1 @@
+"""Cells side by side on one task: a fair race, with intervals."""
