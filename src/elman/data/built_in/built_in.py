@@ -121,6 +121,17 @@ def beeps() -> bytes:
     return beeps()
 
 
+def canons() -> bytes:
+    """Canons of two voices, made by rules: tunes in ABC.
+
+    V:1
+    e2 d2 c4 | A2 B2 c4 |
+    """
+    from elman.data.built_in.canons import canons
+
+    return canons()
+
+
 MADE: Mapping[str, Callable[[], bytes]] = {
     "topics": topics,
     "unicode": unicode,
@@ -130,4 +141,5 @@ MADE: Mapping[str, Callable[[], bytes]] = {
     "numbers": numbers,
     "morse": morse,
     "beeps": beeps,
+    "canons": canons,
 }

@@ -126,6 +126,14 @@ NAMED = {
             sounds=True,
         ),
         Named(
+            name="canons",
+            summary="400 canons of two voices, made by rules, in ABC: music",
+            size=164_299,
+            licence="Apache-2.0 (made by this package)",
+            sha256="82de2a25596f3d76bf38c40915b2359d0cd61cc1ca68462cdc0b662169cc54e3",
+            path=None,
+        ),
+        Named(
             name="fsdd",
             summary="Free Spoken Digit Dataset: 3,000 digits by six speakers: sound to classify",
             size=21_512_670,

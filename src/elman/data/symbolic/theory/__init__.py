@@ -1,0 +1,1 @@
+"""Theory of music as pure functions: keys and scales, chords, counterpoint."""
