@@ -154,7 +154,6 @@ def test_predict_of_what_cannot_be_heard(both_ways: Any, classes: Any, tmp_path:
         assert "left out" in ended.err
         refused(call("predict", run, tmp_path / "nowhere.wav"), "nowhere.wav")
         refused(call("predict", run, both_ways.data / "metadata.csv", "--state", "s"), "--state")
-    refused(call("predict", classes.run, "-", stdin=good.read_bytes()), "names whole clips")
 
 
 def test_what_comes_through_a_pipe_and_is_no_sound(streaming: Any) -> None:

@@ -199,11 +199,18 @@ class SpeechData:
         """How long the clips of a part are together."""
         return float(self.lengths(part).sum()) / self.encoder.hearing.rate
 
+    @property
+    def clip_seconds(self) -> float:
+        """How long half of the clips that are trained on are at most."""
+        lengths = self.lengths(self.train)
+        return float(np.median(lengths)) / self.encoder.hearing.rate if len(lengths) else 0.0
+
     def preprocessing(self) -> dict[str, Any]:
         parts = [self.train, self.check, *([] if self.test is None else [self.test])]
         return {
             "encoder": self.encoder.to_json(),
             "reading": asdict(self.reading),
+            "clip_seconds": self.clip_seconds,
             "sha256": [self._digest(part) for part in parts],
         }
 

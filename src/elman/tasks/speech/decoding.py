@@ -78,6 +78,11 @@ class SpeechDecoding:
         for name in ("state", "save_state", "raw_rate"):
             require(self, name, getattr(self, name) is None, "elman predict RUN -, standard input")
 
+    def check_no_state(self) -> None:
+        """UserError where a state is asked for that only a model which writes can keep."""
+        for name in ("state", "save_state"):
+            require(self, name, getattr(self, name) is None, "a model that writes what is said")
+
     def check_mode(self, *, writes: bool) -> None:
         """UserError where something is asked that a model of the other kind does."""
         if writes:

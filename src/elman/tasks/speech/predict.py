@@ -17,11 +17,13 @@ from elman.data.tables.content import BadRows
 from elman.data.tables.writer import Writer
 from elman.errors import UserError
 from elman.tasks.speech import state_file
+from elman.tasks.speech.data import Floats
 from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.model import Recogniser, recogniser
 from elman.tasks.speech.options import SpeechOptions
-from elman.tasks.speech.reading import settled
+from elman.tasks.speech.reading import clip_seconds, settled
 from elman.tasks.speech.scores import transcribing
+from elman.tasks.speech.spotting import Spotted, Spotter
 from elman.tasks.speech.transcription import BLOCK, named, transcripts
 from elman.tasks.speech.writing import Transcribing
 from elman.tasks.task import Kept
@@ -33,11 +35,15 @@ def predict(
 ) -> None:  # fmt: skip
     """A row of CSV for each clip: where it stands, what was heard, how sure that is, and of a
     transcript each word with its times in seconds. Of standard input, WAV or raw samples of 16
-    bits, the text alone, as it is heard."""
+    bits, the text alone, as it is heard, or a row for each command."""
     encoder, known = settled(kept)
     decoding.check_mode(writes=encoder.mode == "transcribe")
     network = recogniser(model).cpu()
     write = transcribing(network, encoder, decoding)
+    if list(data) == ["-"] and encoder.mode == "classify":
+        decoding.check_no_state()
+        _spot(Spotter(network, encoder, clip_seconds(kept), decoding.threshold), write, out)
+        return
     if list(data) == ["-"]:
         _listen(network, write, out)
         return
@@ -83,15 +89,8 @@ def _listen(model: Recogniser, write: Transcribing, out: TextIO) -> None:
     listener, decoder = state_file.begun(model, write), write.encoder.decoder()
     decoder(listener.said)  # as it was written before
     print(f"hearing, {listener.delay:.2g} s behind", file=sys.stderr)
-    rate, stopped = write.encoder.hearing.rate, False
-    pieces = incoming(sys.stdin.buffer, how.raw_rate, rate)
-    while True:
-        try:
-            samples = next(pieces, None)
-        except KeyboardInterrupt:  # as a microphone is stopped; while it hears, nothing catches it
-            samples, stopped = None, True
-        if samples is None:
-            break
+    arriving = Arriving(incoming(sys.stdin.buffer, how.raw_rate, write.encoder.hearing.rate))
+    for samples in arriving:
         if told := decoder(listener.hear(samples).symbols):
             out.write(told)
             out.flush()
@@ -100,5 +99,55 @@ def _listen(model: Recogniser, write: Transcribing, out: TextIO) -> None:
         out.flush()
     else:
         state_file.keep(listener, how.save_state)
-    if stopped:
-        raise KeyboardInterrupt
+    arriving.interrupt()
+
+
+def _spot(spotter: Spotter, write: Transcribing, out: TextIO) -> None:
+    """The commands that are heard on standard input, a row of CSV each as soon as it is certain."""
+    how = write.decoding
+    print(
+        f"hearing windows of {spotter.window:.2g} s, {spotter.delay:.2g} s behind; give "
+        "--threshold to be told more or fewer",
+        file=sys.stderr,
+    )
+    writer = Writer(out, "csv", ("start", "stop", "label", "confidence"), header=True)
+    out.flush()
+
+    def tell(found: Sequence[Spotted]) -> None:
+        for one in found:
+            writer.write(
+                {
+                    "start": f"{one.start:.2f}", "stop": f"{one.stop:.2f}",
+                    "label": one.label, "confidence": f"{one.confidence:.4g}",
+                }
+            )  # fmt: skip
+            out.flush()
+
+    arriving = Arriving(incoming(sys.stdin.buffer, how.raw_rate, write.encoder.hearing.rate))
+    for samples in arriving:
+        tell(spotter.hear(samples))
+    tell(spotter.end())
+    arriving.interrupt()
+
+
+class Arriving:
+    """Samples as they arrive. Ctrl-C, as a microphone is stopped, ends them; nothing catches it
+    while a piece is heard."""
+
+    def __init__(self, pieces: Iterator[Floats]) -> None:
+        self._pieces, self._stopped = pieces, False
+
+    def __iter__(self) -> Iterator[Floats]:
+        while True:
+            try:
+                samples = next(self._pieces, None)
+            except KeyboardInterrupt:
+                samples, self._stopped = None, True
+            if samples is None:
+                return
+            yield samples
+
+    def interrupt(self) -> None:
+        """KeyboardInterrupt where that was how they ended."""
+        if self._stopped:
+            raise KeyboardInterrupt

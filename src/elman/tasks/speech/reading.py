@@ -136,6 +136,18 @@ def settled(kept: Kept) -> tuple[Encoder, SoundReading]:
     return encoder_from_json(kept.get("encoder")), make(SoundReading, given, where="reading")
 
 
+def clip_seconds(kept: Kept) -> float:
+    """How long half of the clips were at most that a model was trained on. UserError where that is
+    missing, as in models of before, or damaged."""
+    found = kept.get("clip_seconds")
+    if not isinstance(found, int | float) or not 0.01 <= found <= 60:
+        raise UserError(
+            "preprocessing.json: does not tell how long clips are (clip_seconds, 0.01 to 60), by "
+            "which commands are looked for in a stream; train anew"
+        )
+    return float(found)
+
+
 def overlap(dataset: SpeechData, training: SpeechData) -> str:
     known, scored = training.sounds(training.train), dataset.sounds(dataset.check)
     return naming.trained_on(known, scored, "clip")
