@@ -1,0 +1,1 @@
+"""Pieces of notes: a model that composes, harmonises and goes on playing."""

@@ -1,0 +1,1 @@
+"""Frames: which notes sound in each step of a grid."""
