@@ -118,7 +118,7 @@ def generate(
     seed = seed_of(sampling)
     for _ in range(length):
         p = distribution(cursor.logits, cursor.seen, sampling, forbidden)
-        token = choose(p, _uniform(seed, cursor.position))
+        token = choose(p, uniform(seed, cursor.position))
         cursor = advance(step, cursor, [token])
         yield token, cursor
 
@@ -229,7 +229,7 @@ def choose(probabilities: Tensor, uniform: float) -> int:
     return int((cumulated > uniform * cumulated[-1]).int().argmax())
 
 
-def _uniform(seed: int, position: int) -> float:
+def uniform(seed: int, position: int) -> float:
     """A number in [0, 1) by a counter-based generator: no generator's state has to be kept."""
     import numpy as np
 

@@ -360,7 +360,7 @@ def test_the_same_token_is_chosen(
         return
     cumulated = p.cumsum(0)
     for at in range(position, position + 16):
-        u = decode._uniform(sampling.seed, at)
+        u = decode.uniform(sampling.seed, at)
         chosen = choose(logits, at, **options)
         if chosen != decode.choose(p, u):  # only where a border was rounded to the other side of u
             assert (cumulated / cumulated[-1] - u).abs().min() < 1e-12

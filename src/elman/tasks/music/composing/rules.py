@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from elman.data.symbolic.theory import keys
 from elman.errors import UserError, unknown_name
 from elman.options import shown
 
@@ -62,7 +63,7 @@ class Required:
 class Rules:
     """What music has to keep; by default nothing.
 
-    `classes` are the pitch classes that it may have, 0 to 11, C is 0; `forbidden` pitches that it
+    `key` is the name of the key whose notes `classes` are. `classes` are the pitch classes that it may have, 0 to 11, C is 0; `forbidden` pitches that it
     may not. `most` notes sound at a time. No run of `no_repeat` bars is one that stood before.
     """
 
@@ -125,15 +126,14 @@ def _head(part: str) -> tuple[str, Parser]:
 
 
 def _key(rest: str, rules: Rules) -> Rules:
-    from elman.data.symbolic.theory.keys import key_named
-
     _once(rules.key)
     if not rest:
         raise _Wrong
-    key = key_named(rest)
-    # What melodies of a minor key use besides: its raised sixth and seventh.
-    raised = {(key.tonic + 9) % 12, (key.tonic + 11) % 12} if key.minor else set()
-    return replace(rules, key=rest, classes=frozenset(key.scale) | raised)
+    key = keys.key(rest)
+    # What melodies in minor use besides: the raised sixth and seventh.
+    raised = (9, 11) if key.mode == "minor" else ()
+    classes = key.classes | {(key.tonic + step) % 12 for step in raised}
+    return replace(rules, key=key.name, classes=classes)
 
 
 def _range(rest: str, rules: Rules, voice: str = "") -> Rules:
