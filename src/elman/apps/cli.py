@@ -11,7 +11,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from elman.apps import process  # noqa: F401  (first: it notes when the process began)
 from elman.apps.app import app
-from elman.apps.commands import searching, train
+from elman.apps.commands import compare, searching, train
 from elman.apps.commands.bench import bench
 from elman.apps.commands.evaluate import evaluate
 from elman.apps.commands.generate import generate
@@ -27,6 +27,7 @@ app.command(evaluate, sort_key=3, usage="Usage: elman evaluate RUN [DATA...] [OP
 app.command(generate, sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
 app.command(predict, sort_key=5, usage="Usage: elman predict RUN DATA... [OPTIONS]")
 app.command(trace, sort_key=5)
+app.command(compare.app)
 app.command(bench, sort_key=6)
 app.command(list_cells, name="cells", sort_key=7)
 app.command(list_tasks, name="tasks", sort_key=8)
@@ -40,6 +41,8 @@ def main() -> None:
     try:
         if sys.argv[1:2] == ["train"]:
             train.add_tasks()
+        if sys.argv[1:2] == ["compare"]:
+            compare.add_tasks()
         if sys.argv[1:2] in (["evaluate"], ["predict"]):
             searching.add_decoding()
         app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
