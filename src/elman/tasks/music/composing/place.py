@@ -8,8 +8,8 @@ text, one a step or bar as it is made; at any time, also after Ctrl-C, `piece` i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -26,18 +26,22 @@ class Place:
 
     `state` is the recurrent state and `scores` [K] the model's last output (of frames the hidden
     vector that the head reads, of events the logits) after all of `history`, int64 [n, …]: frames,
-    one a row, or tokens, what was read as well as what was made.
+    one a row, or tokens, what was read as well as what was made. `known` is what else a piece is
+    gone on with, plain values: its tempo, metre, pickup.
     """
 
     state: State
     scores: Tensor
     history: Tensor
+    known: Mapping[str, Any] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:
         """What a file keeps of the place, beside the state."""
         return {"scores": self.scores, "history": self.history}
 
-    def restored(self, state: State | None, kept: Mapping[str, Tensor], device: str) -> Place:
+    def restored(
+        self, state: State | None, kept: Mapping[str, Tensor], known: Mapping[str, Any], device: str
+    ) -> Place:
         """A kept place, which has to fit this one, of the same model. ValueError: it does not."""
         scores, history = kept.get("scores"), kept.get("history")
         if (
@@ -51,7 +55,7 @@ class Place:
             or _form(history[:0]) != _form(self.history[:0])
         ):
             raise ValueError("a place of another model")
-        return Place(state, scores.to(device), history)
+        return Place(state, scores.to(device), history, known)
 
 
 def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
@@ -88,7 +92,7 @@ class Composer(Protocol):
         loses is told. UserError: nothing of it can be read."""
 
     def check(self, place: Place) -> None:
-        """UserError: the history of a kept place holds what this model cannot have read."""
+        """UserError: a kept place has in its history, or knows, what cannot be of this model."""
 
     def compose(self, asked: Composing, after: Place, seed: int) -> Composition:
         """A piece that goes on from `after` as `asked`. UserError: what cannot be kept."""

@@ -63,8 +63,9 @@ class Required:
 class Rules:
     """What music has to keep; by default nothing.
 
-    `key` is the name of the key whose notes `classes` are. `classes` are the pitch classes that it may have, 0 to 11, C is 0; `forbidden` pitches that it
-    may not. `most` notes sound at a time. No run of `no_repeat` bars is one that stood before.
+    `classes` are the pitch classes that it may have, 0 to 11, C is 0: those of `key`, a name.
+    `forbidden` are pitches that it may not. At most `most` notes sound at a time. No run of
+    `no_repeat` bars is one that stood before.
     """
 
     key: str = ""
