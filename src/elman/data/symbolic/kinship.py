@@ -1,0 +1,105 @@
+"""Which pieces are the same tune, so that none stands in two parts of the data.
+
+reel.mid, melody/reel.mid     one tune: a track of the first has the notes of the second
+reel.mid, reel_in_g.mid       one tune: the same notes, all of them five semitones higher
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from elman.data.symbolic.piece import Note, Piece, Track
+
+FEWEST: Final = 16  # notes of a track by which two pieces are known to be one tune
+
+
+def content(piece: Piece) -> str:
+    """A digest of the notes: equal for pieces whose notes begin and end alike, at the same pitch,
+    in tracks of the same order, whatever a quarter is divided into. 32 hexadecimal digits."""
+    found = hashlib.blake2b(digest_size=16)
+    for track in piece.tracks:
+        table = _table(track.notes, piece.division)
+        found.update(b"drums" if track.is_drum else b"notes")
+        found.update(table.tobytes())
+    return found.hexdigest()
+
+
+def tunes(pieces: Sequence[Piece]) -> list[str]:
+    """For every piece the tune that it is, as a digest: equal for pieces that are one tune.
+
+    Two pieces are one tune where they have a track of `FEWEST` notes or more whose notes begin
+    alike at the same intervals, in any key; and so are those that are one tune with a third.
+    """
+    parent = list(range(len(pieces)))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    own = [content(piece) for piece in pieces]
+    first: dict[str, int] = {}
+    for k, piece in enumerate(pieces):
+        for key in (own[k], *_keys(piece)):
+            a, b = root(first.setdefault(key, k)), root(k)
+            parent[max(a, b)] = min(a, b)
+    least: dict[int, str] = {}
+    for k, digest in enumerate(own):
+        least[root(k)] = min(least.get(root(k), digest), digest)
+    return [least[root(k)] for k in range(len(pieces))]
+
+
+def parted(pieces: Sequence[Piece], validation: float, test: float = 0.0) -> list[str]:
+    """The part of every piece: train, valid or test; the two shares are of tunes.
+
+    As the source says where it parts pieces; else drawn by what the tunes hold, so that all pieces
+    of a tune are in one part, and others that are added move none. A share above 0 gets one tune at
+    least, where there are as many.
+    """
+    if any(piece.part for piece in pieces):
+        return [piece.part or "train" for piece in pieces]
+    of_piece = tunes(pieces)
+    ordered = sorted(set(of_piece), key=_drawn)
+    held = [(name, share) for name, share in (("test", test), ("valid", validation)) if share]
+    parts: dict[str, str] = {}
+    edge = 0.0
+    for name, share in held:
+        edge += share
+        left = [tune for tune in ordered if tune not in parts]
+        taken = [tune for tune in left if _drawn(tune) < edge] or left[:1]
+        parts.update(dict.fromkeys(taken[: max(len(left) - 1, 0)], name))
+    return [parts.get(tune, "train") for tune in of_piece]
+
+
+def _drawn(tune: str) -> float:
+    """Where a tune lies in [0, 1): as good as by chance, always the same."""
+    return int(hashlib.sha256(tune.encode()).hexdigest()[:12], 16) / 16**12
+
+
+def _keys(piece: Piece) -> list[str]:
+    """Digests of the tracks that are long enough to tell a tune: onsets and intervals."""
+    return [
+        _relative(track, piece.division)
+        for track in piece.tracks
+        if len(track.notes) >= FEWEST and not track.is_drum
+    ]
+
+
+def _relative(track: Track, division: int) -> str:
+    first = track.notes[0]
+    notes = [Note(n.start - first.start, 0, n.pitch - first.pitch) for n in track.notes]
+    return hashlib.blake2b(_table(notes, division).tobytes(), digest_size=16).hexdigest()
+
+
+def _table(notes: Sequence[Note], division: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """The division and the notes [N + 1, 3] in the longest ticks that all of them are whole in."""
+    table = np.array([note[:3] for note in notes], np.int64).reshape(-1, 3)
+    ticks = math.gcd(division, int(np.gcd.reduce(table[:, :2], axis=None))) if len(table) else 1
+    table[:, :2] //= ticks
+    return np.concatenate([np.array([[division // ticks, 0, 0]], np.int64), table])

@@ -1,0 +1,1 @@
+"""Standard MIDI files, read without trust and written."""
