@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -124,6 +125,14 @@ class FrontOptions:
     def fronted(self) -> bool:
         """Whether there are convolutions, once that is settled."""
         return bool(self.convolutions) and self.convolutions != (0,)
+
+    @property
+    def stride(self) -> int:
+        """Steps of a sequence that one step of the layers stands for, once that is settled."""
+        if not self.fronted or not self.convolutions or not self.convolution_stride:
+            return 1
+        given = self.convolution_stride
+        return math.prod(given * len(self.convolutions) if len(given) == 1 else given)
 
     def check_front(self) -> None:
         """UserError where they do not fit together."""

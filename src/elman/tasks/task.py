@@ -16,6 +16,7 @@ from elman.data.tables.content import BadRows
 from elman.metrics import Loss
 from elman.metrics import Scores as Scores
 from elman.tasks.adapting import Adapting
+from elman.tasks.looking import Look
 from elman.tasks.rivals import Rival
 
 if TYPE_CHECKING:
@@ -226,6 +227,10 @@ class Task(Generic[Options, Data, Batch]):
     remarks: Callable[[nn.Module, Data, Options, str, str, Path], list[str]] = no_remarks
     """`(model, dataset, options, device, sample, folder)`: what else a report should say, lines of
     Markdown; pictures that they show are drawn into `folder`."""
+
+    look: Callable[[Data, Options, int, int], Look[Batch]] | None = None
+    """`(dataset, options, size, seed)`: so many sequences of the validation part, and what people
+    see of them, by which the inside of a network is looked at."""
 
     # ---- A trained model at work
 

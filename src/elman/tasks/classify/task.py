@@ -2,6 +2,7 @@
 
 from elman.tasks.classify import page, reading, training
 from elman.tasks.classify.data import Labelled
+from elman.tasks.classify.look import look
 from elman.tasks.classify.model import build, start
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.classify.plan import plan
@@ -25,6 +26,7 @@ TASK: Task[ClassifyOptions, Labelled, Batch] = Task(
     rivals=rivals,
     overlap=reading.overlap,
     remarks=page.remarks,
+    look=look,
     predict=predict,
     start=start,
 )

@@ -2,6 +2,7 @@
 
 from elman.tasks.forecast import page, reading, training
 from elman.tasks.forecast.data import Batch, Panel
+from elman.tasks.forecast.look import look
 from elman.tasks.forecast.mixture import calibrate
 from elman.tasks.forecast.model import build
 from elman.tasks.forecast.options import ForecastOptions
@@ -26,6 +27,7 @@ TASK: Task[ForecastOptions, Panel, Batch] = Task(
     held_out=reading.held_out,
     losses_apart=training.losses_apart,
     remarks=page.remarks,
+    look=look,
     predict=predict,
     calibrate=calibrate,
     calibration="bands.",

@@ -2,6 +2,7 @@
 
 from elman.tasks.regress import page, reading, training
 from elman.tasks.regress.data import Measured
+from elman.tasks.regress.look import look
 from elman.tasks.regress.model import build
 from elman.tasks.regress.options import RegressOptions
 from elman.tasks.regress.plan import plan
@@ -26,5 +27,6 @@ TASK: Task[RegressOptions, Measured, Batch] = Task(
     overlap=reading.overlap,
     losses_apart=training.losses_apart,
     remarks=page.remarks,
+    look=look,
     predict=predict,
 )

@@ -8,6 +8,7 @@ from elman.tasks.speech import page, reading, training
 from elman.tasks.speech.data import SpeechData
 from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.keeping import keep, restore
+from elman.tasks.speech.look import look
 from elman.tasks.speech.model import build, start
 from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.speech.plan import plan
@@ -41,6 +42,7 @@ def by(decoding: SpeechDecoding) -> Task[SpeechOptions, SpeechData, Batch]:
         overlap=reading.overlap,
         sample=partial(page.sample, decoding),
         remarks=partial(page.remarks, decoding),
+        look=look,
         predict=partial(predict, decoding),
         transcribe=partial(transcribe, decoding),
         decoded=by,

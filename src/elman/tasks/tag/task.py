@@ -2,6 +2,7 @@
 
 from elman.tasks.tag import page, reading, training
 from elman.tasks.tag.data import Tagged
+from elman.tasks.tag.look import look
 from elman.tasks.tag.model import build
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.tag.plan import plan
@@ -25,5 +26,6 @@ TASK: Task[TagOptions, Tagged, Batch] = Task(
     rivals=rivals,
     overlap=reading.overlap,
     remarks=page.remarks,
+    look=look,
     predict=predict,
 )

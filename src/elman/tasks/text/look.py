@@ -1,0 +1,40 @@
+"""What a language model is looked at with: stretches of text, and the token after each step."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from elman.tasks.looking import Look
+from elman.tasks.text.data import TextData
+from elman.tasks.text.options import TextOptions
+from elman.tasks.text.training import Batch
+from elman.wording import counted
+
+WINDOWS = 2  # of training, so that what lies beyond one is seen
+FEWEST, MOST = 128, 512  # steps
+UNITS = {"bytes": "byte", "characters": "character", "words": "word"}
+
+
+def look(dataset: TextData, options: TextOptions, size: int, seed: int) -> Look[Batch]:
+    """Stretches of the validation part, or of the whole text where there is none."""
+    ids, window = dataset.corpus.ids, options.sequence_length
+    held = dataset.tokens - dataset.cut
+    begin = dataset.cut if held >= 2 else 0
+    part = "the text" if begin == 0 else "the validation part"
+    wanted = window if options.windowed else min(max(WINDOWS * window, FEWEST), max(window, MOST))
+    # Half of a short part is enough for one stretch, so that several are not the same.
+    steps = max(1, min(wanted, (dataset.tokens - begin - 1) // (1 if options.windowed else 2)))
+    starts = np.random.default_rng(seed).integers(begin, dataset.tokens - steps, size)
+    rows = np.stack([ids.read(int(start), steps + 1) for start in np.sort(starts)])
+    x, y = torch.from_numpy(rows[:, :-1].T.copy()), torch.from_numpy(rows[:, 1:].T.copy())
+    shown = [[dataset.vocabulary.symbol(int(token)) for token in row] for row in rows]
+    unit = UNITS.get(dataset.vocabulary.level, "token")
+    return Look(
+        (x, y[-1].clone() if options.windowed else y),
+        [row[:-1] for row in shown],
+        f"{counted(size, 'stretch', 'stretches')} of {counted(steps, unit)} of {part}",
+        labels=[row[-1:] if options.windowed else row[1:] for row in shown],
+        unit=unit,
+        truncation=None if options.windowed else window,
+    )
