@@ -1,0 +1,55 @@
+"""How large a language model of events to train: as the task `text` plans it, by its tokens."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from elman.tasks.music.events.data import EventData
+from elman.tasks.music.events.model import EventModel, as_text
+from elman.tasks.music.events.training import ALL_KEYS, epoch, loss
+from elman.tasks.music.options import MusicOptions
+from elman.tasks.settling import settle
+from elman.tasks.task import Budget, Plan
+from elman.tasks.text.options import TextOptions
+from elman.tasks.text.plan import make_plan
+
+WINDOW = 64  # steps; a piece begins with a window, so that long ones lie empty at its end
+
+
+def plan(dataset: EventData, options: MusicOptions, budget: Budget) -> Plan[MusicOptions]:
+    options = settle(options, sequence_length=WINDOW, transpose=-ALL_KEYS[0])
+
+    def speed(candidate: Plan[TextOptions]) -> float:
+        return _speed(dataset, options, candidate, budget.device)
+
+    found = make_plan(dataset.tokens, len(dataset.tokenizer), as_text(options), budget, speed)
+    text = found.options
+    settled = settle(
+        options, hidden_size=text.hidden_size, embedding=text.embedding, dropout=text.dropout,
+        weight_drop=text.weight_drop, scored=text.scored, counted=text.counted,
+    )  # fmt: skip
+    why = found.why.replace("the text", "the pieces")
+    return Plan(settled, found.batch_size, found.learning_rate, why, found.passes)
+
+
+def _speed(
+    dataset: EventData, options: MusicOptions, tried: Plan[TextOptions], device: str
+) -> float:
+    """Tokens trained in a second with such a plan: the best of two steps after a first."""
+    model = EventModel(len(dataset.tokenizer), tried.options).to(device).train()
+    first = epoch(
+        dataset, replace(options, embedding=tried.options.embedding), tried.batch_size, 0, 0
+    )
+    best = 0.0
+    for k in range(3):
+        began = time.perf_counter()
+        total, count, _ = loss(model, first[k % len(first)], None, device)
+        torch.autograd.backward(total)
+        if device != "cpu":
+            torch.accelerator.synchronize()
+        if k:
+            best = max(best, count / (time.perf_counter() - began))
+        model.zero_grad()
+    return best
