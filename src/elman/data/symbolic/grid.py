@@ -14,11 +14,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.symbolic.piece import Note, Piece, Track
+from elman.data.symbolic import arrays
+from elman.data.symbolic.arrays import Ints
+from elman.data.symbolic.piece import LOUDNESS, Note, Piece, Track
 from elman.data.symbolic.timing import bar_ticks
 from elman.wording import counted
 
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Voices = NDArray[np.int16]
 
@@ -141,7 +142,7 @@ def choose(pieces: Sequence[Piece]) -> Chosen:
     """The coarsest grid that keeps 99 % of the onsets and of the ends of all pieces, within a
     hundredth of a quarter; the finest where none does."""
     chosen = Chosen(Grid(CHOICES[-1]), 0.0, 0.0, fits=True)
-    times = [(piece.division, *_times(piece)) for piece in pieces]
+    times = _by_division(pieces)
     total = max(sum(len(start) for _, start, _ in times), 1)
     for per_quarter in CHOICES:
         off = [
@@ -212,11 +213,23 @@ def places(piece: Piece, grid: Grid) -> tuple[Ints, Ints]:
     return place, bar
 
 
+def _by_division(pieces: Sequence[Piece]) -> list[tuple[int, Ints, Ints]]:
+    """Where all notes begin and end, together for pieces whose ticks are alike."""
+    times: dict[int, list[tuple[Ints, Ints]]] = {}
+    for piece in pieces:
+        times.setdefault(piece.division, []).append(_times(piece))
+    found = []
+    for division, listed in times.items():
+        starts, ends = zip(*listed, strict=True)
+        found.append((division, np.concatenate(starts), np.concatenate(ends)))
+    return found
+
+
 def _times(piece: Piece) -> tuple[Ints, Ints]:
     """Where the notes that are no drums begin and end, in ticks."""
     notes = [note for track in piece.tracks if not track.is_drum for note in track.notes]
-    table = np.array([note[:2] for note in notes], np.int64).reshape(-1, 2)
-    return table[:, 0], table.sum(1)
+    table = arrays.table(notes)
+    return table[:, 0], table[:, :2].sum(1)
 
 
 def _nearest(ticks: Ints, division: int, per_quarter: int) -> Ints:
@@ -237,7 +250,7 @@ def _missed(ticks: Ints, steps: Ints, division: int, per_quarter: int) -> Bools:
 def _placed(tracks: Sequence[Track], piece: Piece, grid: Grid, steps: int) -> tuple[Ints, int]:
     """First step, step after the last, and pitch of every note [N, 3], and how many were moved."""
     notes = [note for track in tracks for note in track.notes]
-    start, length, pitch = np.array([n[:3] for n in notes], np.int64).reshape(-1, 3).T
+    start, length, pitch, _ = arrays.table(notes).T
     division, per_quarter = piece.division, grid.per_quarter
     first = np.minimum(_nearest(start, division, per_quarter), steps - 1)
     end = np.maximum(_nearest(start + length, division, per_quarter), first + 1)
@@ -287,5 +300,5 @@ def _notes(roll: Bools) -> tuple[Note, ...]:
     change = np.diff(edges, axis=1)  # by pitch, so that the k-th beginning has the k-th end
     pitch, first = np.nonzero(change > 0)
     _, end = np.nonzero(change < 0)
-    notes = zip(first.tolist(), (end - first).tolist(), pitch.tolist(), strict=True)
-    return tuple(sorted(Note(*note) for note in notes))
+    rows = np.stack([first, end - first, pitch, np.full(len(first), LOUDNESS)], 1)
+    return arrays.notes(rows[np.lexsort((pitch, first))])

@@ -13,7 +13,9 @@ from typing import Final
 
 import numpy as np
 
-from elman.data.symbolic.piece import Note, Piece, Track
+from elman.data.symbolic import arrays
+from elman.data.symbolic.arrays import Ints
+from elman.data.symbolic.piece import Piece, Track
 
 FEWEST: Final = 16  # notes of a track by which two pieces are known to be one tune
 
@@ -23,9 +25,8 @@ def content(piece: Piece) -> str:
     in tracks of the same order, whatever a quarter is divided into. 32 hexadecimal digits."""
     found = hashlib.blake2b(digest_size=16)
     for track in piece.tracks:
-        table = _table(track.notes, piece.division)
         found.update(b"drums" if track.is_drum else b"notes")
-        found.update(table.tobytes())
+        found.update(_in_longest_ticks(_rows(track), piece.division))
     return found.hexdigest()
 
 
@@ -92,14 +93,18 @@ def _keys(piece: Piece) -> list[str]:
 
 
 def _relative(track: Track, division: int) -> str:
-    first = track.notes[0]
-    notes = [Note(n.start - first.start, 0, n.pitch - first.pitch) for n in track.notes]
-    return hashlib.blake2b(_table(notes, division).tobytes(), digest_size=16).hexdigest()
+    rows = _rows(track)
+    rows[:, (0, 2)] -= rows[0, (0, 2)]
+    rows[:, 1] = 0
+    return hashlib.blake2b(_in_longest_ticks(rows, division), digest_size=16).hexdigest()
 
 
-def _table(notes: Sequence[Note], division: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """The division and the notes [N + 1, 3] in the longest ticks that all of them are whole in."""
-    table = np.array([note[:3] for note in notes], np.int64).reshape(-1, 3)
-    ticks = math.gcd(division, int(np.gcd.reduce(table[:, :2], axis=None))) if len(table) else 1
-    table[:, :2] //= ticks
-    return np.concatenate([np.array([[division // ticks, 0, 0]], np.int64), table])
+def _rows(track: Track) -> Ints:
+    return arrays.table(track.notes)[:, :3]
+
+
+def _in_longest_ticks(rows: Ints, division: int) -> bytes:
+    """The division and the notes [N, 3] in the longest ticks that all of them are whole in."""
+    ticks = math.gcd(division, int(np.gcd.reduce(rows[:, :2], axis=None)))
+    rows[:, :2] //= ticks
+    return (division // ticks).to_bytes(8, "little") + rows.tobytes()

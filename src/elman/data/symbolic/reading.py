@@ -113,7 +113,7 @@ def read(items: Sequence[str], bad: BadRows, *, pitched: bool = True) -> Collect
     for document in documents(items, others.add):
         own = Account()
         try:
-            found = read_document(document, own)
+            found = read_document(document, own, bad)
             if found is None:
                 others.add(document.name)
                 continue
@@ -140,7 +140,9 @@ def read(items: Sequence[str], bad: BadRows, *, pitched: bool = True) -> Collect
     )  # fmt: skip
 
 
-def read_document(document: Document, account: Account) -> list[Piece] | None:
+def read_document(
+    document: Document, account: Account, bad: BadRows | None = None
+) -> list[Piece] | None:
     """The pieces of one file, by its content; None of one that is not meant as music, which only
     one that was not named can be. UserError: damaged, or music in another form."""
     name = document.name
@@ -151,17 +153,17 @@ def read_document(document: Document, account: Account) -> list[Piece] | None:
         return [read_midi(data, name, account)]
     account.files += 1
     if data[:2] == b"PK":
-        return _zipped(data, name, account, alone=document.alone)
+        return _zipped(data, name, account, bad, alone=document.alone)
     if start[:1] in (b"{", b"["):
         if document.alone or rolls.is_roll(_json(data)):
-            return rolls.read_json(data, name, account)
+            return rolls.read_json(data, name, account, bad)
         return None
     if b"<score-partwise" in data[:8192] or b"<score-timewise" in data[:8192]:
         raise UserError(f"{name}: MusicXML, which is not read; {EXPORT}")
     if ending == ".abc" or is_abc(start):
         from elman.data.symbolic.abc.reading import read_abc
 
-        return read_abc(tree.decoded(data, name), name, account)
+        return read_abc(tree.decoded(data, name), name, account, bad)
     if not document.alone:
         return None
     if form := OTHER_FORMS.get(ending):
@@ -297,7 +299,9 @@ def _json(data: bytes) -> object:
         return [[[]]]
 
 
-def _zipped(data: bytes, name: str, account: Account, *, alone: bool) -> list[Piece] | None:
+def _zipped(
+    data: bytes, name: str, account: Account, bad: BadRows | None, *, alone: bool
+) -> list[Piece] | None:
     """Files that are zip archives inside: arrays, or music in another form."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -305,7 +309,7 @@ def _zipped(data: bytes, name: str, account: Account, *, alone: bool) -> list[Pi
     except (*BROKEN, OSError):
         raise UserError(f"{name}: a broken archive; make it or download it again") from None
     if any(member.endswith(".npy") for member in members):
-        return rolls.read_npz(data, name, account)
+        return rolls.read_npz(data, name, account, bad)
     if "META-INF/container.xml" in members:
         raise UserError(f"{name}: MusicXML, which is not read; {EXPORT}")
     if alone:

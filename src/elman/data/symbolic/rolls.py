@@ -12,7 +12,9 @@ import io
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from elman.data import npz
 from elman.data.symbolic.account import Account
 from elman.data.symbolic.piece import Note, Piece, Track
+from elman.data.tables.content import BadRows
 from elman.errors import UserError
 
 PARTS: Final = {
@@ -47,19 +50,19 @@ TWICE: Final = "notes twice in a step: once"
 Steps = list[list[int]]
 
 
-def read_json(data: bytes, name: str, account: Account) -> list[Piece]:
-    """The pieces of a roll in JSON, by part. UserError: no such JSON, or one piece is not right."""
+def read_json(data: bytes, name: str, account: Account, bad: BadRows | None = None) -> list[Piece]:
+    """The pieces of a roll in JSON, by part. UserError: no such JSON; or a piece is not right,
+    unless `bad` leaves it out."""
     try:
         value = json.loads(data)
     except RecursionError:
         raise UserError(f"{name}: nested too deep; {FITS}") from None
     except ValueError as error:
         raise UserError(f"{name}: not JSON ({error}); {FITS}") from None
-    listed = [
-        (f"{name}, {where}", part, _steps(f"{name}, {where}", piece))
-        for where, part, piece in _listed(value, name)
-    ]
-    return _pieces(listed, name, account)
+    reader = _Reader(name, account, bad)
+    for where, part, piece in _listed(value, name):
+        reader.take(f"{name}, {where}", part, partial(_steps, f"{name}, {where}", piece))
+    return _pieces(reader, account)
 
 
 def is_roll(value: object) -> bool:
@@ -71,18 +74,18 @@ def is_roll(value: object) -> bool:
     return isinstance(value, list)
 
 
-def read_npz(data: bytes, name: str, account: Account) -> list[Piece]:
+def read_npz(data: bytes, name: str, account: Account, bad: BadRows | None = None) -> list[Piece]:
     """The pieces of arrays in an .npz, by the parts that their names begin with. UserError:
-    damaged, of objects, or of a shape that is no roll."""
-    listed = []
+    damaged, of objects, or of a shape that is no roll; or a piece is not right, as above."""
+    reader = _Reader(name, account, bad)
     for key, array in npz.named(io.BytesIO(data), name).items():
         part = next(
             (PARTS[p] for p in sorted(PARTS, key=len, reverse=True) if key.startswith(p)), ""
         )
         for number, one in _split(array, f"{name}, {key}"):
             where = f"{name}, {key}{number}"
-            listed.append((where, part, _of_array(where, one)))
-    return _pieces(listed, name, account)
+            reader.take(where, part, partial(_of_array, where, one))
+    return _pieces(reader, account)
 
 
 def write_json(pieces: Sequence[Piece]) -> str:
@@ -91,6 +94,30 @@ def write_json(pieces: Sequence[Piece]) -> str:
     for piece in pieces:
         by_part.setdefault(piece.part, []).append(_written(piece))
     return json.dumps(by_part[""] if set(by_part) <= {""} and by_part else by_part)
+
+
+@dataclass
+class _Reader:
+    """The pieces of one file as far as they can be read: where each stands, its part, its steps."""
+
+    name: str
+    account: Account
+    bad: BadRows | None
+    listed: list[tuple[str, str, Steps]] = field(default_factory=list)
+
+    def take(self, where: str, part: str, steps: Callable[[], Steps]) -> None:
+        """A piece, unless it is not right and such are left out."""
+        try:
+            found = steps()
+            if not any(pitch >= 0 for step in found for pitch in step):
+                raise UserError(f"{where}: a piece without a note")
+        except UserError as error:
+            if self.bad is None:
+                raise
+            self.bad.refuse(str(error))
+            self.account.left_out.append((where, str(error).removeprefix(where).lstrip(",: ")))
+            return
+        self.listed.append((where, part, found))
 
 
 def _written(piece: Piece) -> Steps:
@@ -185,8 +212,11 @@ def _of_array(where: str, array: NDArray[Any]) -> Steps:
     return _steps(where, filled.astype(np.float64).tolist())
 
 
-def _pieces(listed: Sequence[tuple[str, str, Steps]], name: str, account: Account) -> list[Piece]:
+def _pieces(reader: _Reader, account: Account) -> list[Piece]:
     """The pieces of one file; whether steps are voices is decided for all of them alike."""
+    name, listed = reader.name, reader.listed
+    if not listed:
+        return []
     counts = {len(step) for _, _, steps in listed for step in steps}
     silence = any(SILENT in step for _, _, steps in listed for step in steps)
     if silence and len(counts) > 1:
@@ -202,8 +232,6 @@ def _pieces(listed: Sequence[tuple[str, str, Steps]], name: str, account: Accoun
     upward = voices and _upward([steps for _, _, steps in listed])
     pieces = []
     for where, part, steps in listed:
-        if not any(pitch >= 0 for step in steps for pitch in step):
-            raise UserError(f"{where}: a piece without a note")
         tracks = _voices(steps, upward) if voices else (_track(steps, account),)
         pieces.append(Piece(where, division, tracks, len(steps), voices=voices, part=part))
     account.pieces += len(pieces)

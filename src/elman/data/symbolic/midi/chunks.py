@@ -13,7 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from elman.errors import UserError
+
+Ints = NDArray[np.int64]
 
 HEADER: Final = b"MThd"
 TRACK: Final = b"MTrk"
@@ -24,15 +29,17 @@ MOST_EVENTS: Final = 1_000_000
 MOST_CHUNKS: Final = 1_000
 END_OF_TRACK: Final = 0x2F
 VARIABLE: Final = 4  # bytes of a number of variable length
+SHIFTS: Final = np.array([24, 16, 8, 0])
+MASKS: Final = np.array([(1 << 39) - 1, 0xFF, 0xFF, 0xFF])
 AGAIN: Final = "make it or download it again"
 
 
 @dataclass
 class Events:
-    """What stands in one track. `channel` has (tick, status, first byte, second byte), `metas` has
-    (tick, kind, bytes); both in the order of the file. It lasts up to the tick `end`."""
+    """What stands in one track. `channel` [N, 4] has tick, status, first and second byte, `metas`
+    has (tick, kind, bytes); both in the order of the file. It lasts up to the tick `end`."""
 
-    channel: list[tuple[int, int, int, int]] = field(default_factory=list)
+    channel: Ints = field(default_factory=lambda: np.zeros((0, 4), np.int64))
     metas: list[tuple[int, int, bytes]] = field(default_factory=list)
     system: int = 0  # messages of the maker of an instrument
     end: int = 0
@@ -138,7 +145,9 @@ def _track(data: bytes, at: int, end: int, name: str, most: int) -> Events:
     """The events between two bytes; what stands there once an event says that it is the last is
     counted and not read."""
     track = Events()
-    channel, metas = track.channel, track.metas
+    packed: list[
+        int
+    ] = []  # an event in one number: a tuple for each would take as long as all else
     tick = status = 0
     try:
         while at < end:
@@ -165,7 +174,7 @@ def _track(data: bytes, at: int, end: int, name: str, most: int) -> Events:
                     if track.ended:
                         track.after = end - at
                         break
-                    if len(metas) + track.system + len(channel) > most:
+                    if len(track.metas) + track.system + len(packed) > most:
                         raise _many(name)
                     continue
             first = data[at]
@@ -177,13 +186,14 @@ def _track(data: bytes, at: int, end: int, name: str, most: int) -> Events:
                 at += 2
             if first > 127 or second > 127:
                 raise _damaged(name, at - 1, "a number above 127 where a pitch or the like stands")
-            channel.append((tick, status, first, second))
-            if len(channel) > most:
+            packed.append(tick << 24 | status << 16 | first << 8 | second)
+            if len(packed) > most:
                 raise _many(name)
     except IndexError:
         raise _cut(name, len(data)) from None
     if at > end:
         raise _damaged(name, end, "an event that goes on behind its track")
+    track.channel = np.array(packed, np.int64)[:, None] >> SHIFTS & MASKS
     track.end = tick
     return track
 

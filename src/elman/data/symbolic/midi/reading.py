@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+import numpy as np
+
+from elman.data.symbolic import arrays
 from elman.data.symbolic.account import Account
+from elman.data.symbolic.arrays import Ints
 from elman.data.symbolic.midi import notes
 from elman.data.symbolic.midi.chunks import Events, File, parse
-from elman.data.symbolic.midi.notes import Switch
-from elman.data.symbolic.piece import ChordSymbol, Metre, Note, Piece, Tempo, Track
+from elman.data.symbolic.piece import ChordSymbol, Metre, Piece, Tempo, Track
 from elman.data.symbolic.theory.keys import LETTERS, MOST, Key
 from elman.data.symbolic.timing import COMMON_TIME, bar_ticks
 from elman.errors import UserError
@@ -30,6 +33,8 @@ OF_METAS: Final = {
     TEXT: "texts", 0x02: "texts", 0x04: "texts", 0x05: "lyrics", 0x06: "texts", 0x07: "texts",
     0x7F: "messages to instruments",
 }  # fmt: skip
+NOTE_OFF, NOTE_ON, CONTROLLER, PROGRAM = 0x80, 0x90, 0xB0, 0xC0
+NO_BEND: Final = (0xE0, 0, 64)  # which only says that there is none
 SUSTAIN: Final = 64
 SILENCE: Final = (120, 123)  # all sound off, all notes off
 OF_STATUS: Final = {
@@ -116,49 +121,57 @@ def _tracks(file: File, bar_end: Callable[[int], int], account: Account) -> list
     everywhere = _together(changes)
     found: list[Track] = []
     for k, (events, own) in enumerate(zip(file.tracks, changes, strict=True)):
-        switches, silences = _switches(events, account)
-        parts: dict[tuple[int, int], list[Note]] = {}
-        for channel, listed in switches.items():
-            of_channel = notes.notes_of(listed, silences.get(channel, ()), bar_end, account.mended)
+        name, before = _name(events), len(found)
+        silences = _silences(events, account)
+        kind, channels = events.channel[:, 1] & 0xF0, events.channel[:, 1] & 0x0F
+        played = (kind == NOTE_ON) | (kind == NOTE_OFF)
+        for channel in np.unique(channels[played]).tolist():
+            mine = played & (channels == channel)
+            switches = events.channel[mine][:, (0, 2, 3)]
+            switches[kind[mine] == NOTE_OFF, 2] = 0
+            of_channel = notes.notes_of(
+                switches, silences.get(channel, ()), bar_end, account.mended
+            )
             programs = own.get(channel) or everywhere.get(channel, [])
-            ticks = [tick for tick, _ in programs]
-            for note in of_channel:
-                at = bisect_right(ticks, note.start) - 1
-                program = programs[at][1] if at >= 0 else 0
-                parts.setdefault((channel, program), []).append(note)
-        name = _name(events)
-        found += [
-            Track(tuple(listed), program, channel == DRUMS, name)
-            for (channel, program), listed in parts.items()
-        ]
-        account.mended[SPLIT] += len(parts) > 1
-        account.mended[EMPTY] += not parts and k > 0  # the first may be there for the tempos
+            for program, rows in _by_program(of_channel, programs):
+                found.append(Track(arrays.notes(rows), program, channel == DRUMS, name))
+        account.mended[SPLIT] += len(found) - before > 1
+        account.mended[EMPTY] += len(found) == before and k > 0  # the first has the tempos
         account.mended[NO_END] += not events.ended
     return found
 
 
-def _switches(
-    events: Events, account: Account
-) -> tuple[dict[int, list[Switch]], dict[int, list[int]]]:
-    """By channel: what begins and ends, and the ticks of "all notes off". The rest is counted."""
-    switches: dict[int, list[Switch]] = {}
+def _by_program(rows: Ints, programs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, Ints]]:
+    """The notes of one channel, parted by the programme at their beginning."""
+    if len({program for _, program in programs}) < 2:
+        late = programs and len(rows) and rows[0, 0] < programs[0][0] and programs[0][1]
+        if len(rows) and not late:
+            yield (programs[0][1] if programs else 0), rows
+            return
+    ticks = np.array([tick for tick, _ in programs], np.int64)
+    values = np.array([0, *(program for _, program in programs)], np.int64)
+    of_note = values[np.searchsorted(ticks, rows[:, 0], side="right")]
+    for program in dict.fromkeys(of_note.tolist()):
+        yield program, rows[of_note == program]
+
+
+def _silences(events: Events, account: Account) -> dict[int, list[int]]:
+    """By channel the ticks of "all notes off". What gives no notes is counted."""
+    tick, status, first, second = events.channel.T
+    kind = status & 0xF0
+    others = (kind != NOTE_ON) & (kind != NOTE_OFF) & (kind != PROGRAM)
     silences: dict[int, list[int]] = {}
-    unused = account.unused
-    for tick, status, first, second in events.channel:
-        kind, channel = status & 0xF0, status & 0x0F
-        if kind == 0x90 or kind == 0x80:
-            switch = (tick, first, second if kind == 0x90 else 0)
-            if channel in switches:
-                switches[channel].append(switch)
-            else:
-                switches[channel] = [switch]
-        elif kind == 0xB0 and first in SILENCE:
-            silences.setdefault(channel, []).append(tick)
-        elif kind == 0xB0 and first == SUSTAIN:
-            unused["sustain pedal up or down"] += 1
-        elif kind != 0xC0:
-            unused[OF_STATUS[kind]] += 1
-    return switches, silences
+    if not others.any():
+        return silences
+    rest = zip(*(column[others].tolist() for column in (tick, status, first, second)), strict=True)
+    for at, code, one, two in rest:
+        if code & 0xF0 == CONTROLLER and one in SILENCE:
+            silences.setdefault(code & 0x0F, []).append(at)
+        elif code & 0xF0 == CONTROLLER and one == SUSTAIN:
+            account.unused["sustain pedal up or down"] += 1
+        elif (code & 0xF0, one, two) != NO_BEND:
+            account.unused[OF_STATUS[code & 0xF0]] += 1
+    return silences
 
 
 Changes = dict[int, list[tuple[int, int]]]  # by channel: from a tick on, a programme
@@ -166,9 +179,9 @@ Changes = dict[int, list[tuple[int, int]]]  # by channel: from a tick on, a prog
 
 def _changes(events: Events) -> Changes:
     changes: Changes = {}
-    for tick, status, first, _ in events.channel:
-        if 0xC0 <= status < 0xD0:
-            changes.setdefault(status & 0x0F, []).append((tick, first))
+    rows = events.channel[events.channel[:, 1] & 0xF0 == PROGRAM]
+    for tick, status, program, _ in rows.tolist():
+        changes.setdefault(status & 0x0F, []).append((tick, program))
     return changes
 
 
