@@ -64,14 +64,14 @@ def choose(
         return None
     pick = chooser(sampling, chance)
     for _ in range(TRIES if sampling.temperature else 1):
-        made = [_draw(head, context, way, most, pick) for way in ways]
+        made = [draw(head, context, way, most, pick) for way in ways]
         frame = _one_of(head, context, made, pick)
         if frozen(frame) not in barred:
             return frame
     for _ in range(MOST_SPLIT):
         # Every frame of a way but `frame` is in one of the ways that it is split into.
         ways = [part for way in ways for part in without(head, way, frame, most)]
-        made = [_draw(head, context, way, most, pick) for way in ways]
+        made = [draw(head, context, way, most, pick) for way in ways]
         free = [f for f in made if frozen(f) not in barred]
         if free:
             return _one_of(head, context, free, pick)
@@ -81,7 +81,7 @@ def choose(
     return None
 
 
-def _draw(head: Head, context: Tensor, way: Way, most: int | None, pick: Pick) -> Tensor:
+def draw(head: Head, context: Tensor, way: Way, most: int | None, pick: Pick) -> Tensor:
     limited = pick if most is None else _at_most(head, way, most, pick)
     return head.draw(context, limited, way.allowed, way.required).cpu()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from elman.decode import Sampling
 from elman.errors import UserError
 from elman.tasks.music.composing import ending
 from elman.tasks.music.composing.choosing import Chance, choose, frozen
+from elman.tasks.music.composing.harmonise.given import given
+from elman.tasks.music.composing.harmonise.harmonised import Harmonised
 from elman.tasks.music.composing.limits import Limits
 from elman.tasks.music.composing.lines import line_of
 from elman.tasks.music.composing.measure import Measure
@@ -23,6 +26,7 @@ from elman.tasks.music.composing.network import Network, silent
 from elman.tasks.music.composing.onto import in_voices, rolled
 from elman.tasks.music.composing.options import DEFAULT_BARS, Composing
 from elman.tasks.music.composing.place import Place
+from elman.tasks.music.composing.prompt import read_piece
 from elman.tasks.music.composing.repeats import Repeats
 
 TEMPO = 100.0  # quarters a minute, where nothing tells one
@@ -85,7 +89,9 @@ class FrameComposer:
             self.told.append(f"{error}; goes on in {self.usual.beats}/{self.usual.unit}")
             return known
         if len(prompt.metres) > 1:
-            self.told.append(f"the prompt's metre changes; goes on in its last, {beats}/{unit}")
+            self.told.append(
+                f"{prompt.name}: its metre changes; goes on in the last, {beats}/{unit}"
+            )
         return known | {"beats": beats, "unit": unit, "pickup": round(begin) % measure.bar}
 
     def measure(self, known: Mapping[str, Any], asked: Composing | None = None) -> Measure:
@@ -113,7 +119,9 @@ class FrameComposer:
             raise UserError("damaged (tempo)")
         self.measure(place.known)
 
-    def compose(self, asked: Composing, after: Place, seed: int) -> FrameComposition:
+    def compose(self, asked: Composing, after: Place, seed: int) -> FrameComposition | Harmonised:
+        if asked.given is not None:
+            return self._harmonised(asked, asked.given, after, seed)
         measure = self.measure(after.known, asked)
         if not len(after.history):  # the metre may be another one than the model's usual
             context, state = self.network.begin(1, measure)
@@ -126,6 +134,25 @@ class FrameComposer:
         limits.check(begin, end)
         return FrameComposition(self, asked, seed, limits, end, replace(after, known=known))
 
+    def _harmonised(self, asked: Composing, path: Path, after: Place, seed: int) -> Harmonised:
+        if len(after.history):
+            raise UserError("--given: begins a piece; leave out --prompt and --state")
+        if asked.rules.no_repeat and asked.method == "gibbs":
+            raise UserError("--keep no repeat: --method gibbs cannot keep it; --method beam can")
+        piece, told = read_piece(path)
+        self.told += told
+        known = self._facts(piece)
+        measure = self.measure(known, asked)
+        head, lowest = self.network.head, self.network.lowest
+        names, grid = asked.given_voices, Grid(self.per_quarter)
+        found = given(piece, names, grid, head, lowest, asked.rules)
+        self.told += found.told
+        limits = Limits.of(asked.rules, measure, head, lowest, found.notes, found.top)
+        limits.check(0, len(found.notes))
+        tempo = float(asked.tempo or known.get("tempo", TEMPO))
+        known |= {"beats": measure.beats, "unit": measure.unit, "pickup": measure.pickup}
+        return Harmonised(self, asked, seed, limits, len(found.notes), known | {"tempo": tempo})
+
     def _tempo(self, after: Place, asked: Composing) -> float:
         return float(asked.tempo or after.known.get("tempo", TEMPO))
 
@@ -137,9 +164,9 @@ class FrameComposer:
         bars = DEFAULT_BARS if asked.bars is None else asked.bars
         return measure.steps_of_bars(begin, bars)
 
-    def piece(self, place: Place, name: str) -> Piece:
-        """All that was read and made up to a place; equal notes in neighbouring frames are one."""
-        lowest, frames = self.network.lowest, place.history
+    def piece(self, frames: Tensor, known: Mapping[str, Any], name: str) -> Piece:
+        """Frames [T, …] as a piece; equal notes in neighbouring frames are one."""
+        lowest = self.network.lowest
         if self.network.head.voices:
             sung = torch.where(frames >= 0, frames + lowest, -1).numpy().astype(np.int16)
             made = to_piece(Frames(name, None, sung), Grid(self.per_quarter))
@@ -147,10 +174,10 @@ class FrameComposer:
             roll = np.zeros((len(frames), 128), bool)
             roll[:, lowest : lowest + self.network.head.pitches] = frames.numpy()
             made = to_piece(Frames(name, roll, None), Grid(self.per_quarter))
-        measure = self.measure(place.known)
+        measure = self.measure(known)
         return replace(
             made,
-            tempos=(Tempo(0, float(place.known.get("tempo", TEMPO))),),
+            tempos=(Tempo(0, float(known.get("tempo", TEMPO))),),
             metres=(Metre(0, measure.beats, measure.unit),),
             pickup=min(measure.pickup, made.length),
         )
@@ -169,7 +196,7 @@ class FrameComposition:
 
     @property
     def piece(self) -> Piece:
-        return self.composer.piece(self.place, f"seed {self.seed}")
+        return self.composer.piece(self.place.history, self.place.known, f"seed {self.seed}")
 
     def __iter__(self) -> Iterator[str]:
         begin, network = len(self.place.history), self.composer.network
@@ -208,7 +235,7 @@ class FrameComposition:
             self.limits.rules.most, repeats.barred(), self.sampling, Chance(self.seed, step),
         )  # fmt: skip
         if frame is None:
-            raise UserError(nothing_left(step, self.limits))
+            raise UserError(self.limits.stuck(step))
         return frame
 
     def _add(self, frame: Tensor, repeats: Repeats) -> str:
@@ -220,9 +247,3 @@ class FrameComposition:
         history = torch.cat([place.history, frame[None]])
         self.place = replace(place, state=state, scores=context[0, 0], history=history)
         return line_of(frame, self.composer.network.lowest)
-
-
-def nothing_left(step: int, limits: Limits) -> str:
-    """What a user is told where no frame keeps the rules."""
-    bar = (step - limits.measure.pickup) // limits.measure.bar + 1
-    return f"--keep: bar {bar}, step {step + 1}: nothing is left that may come next; loosen a rule"

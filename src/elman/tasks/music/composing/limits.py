@@ -95,6 +95,11 @@ class Limits:
         """The pitches that the model knows, for messages."""
         return f"{name_of(self.lowest)} to {name_of(self.lowest + self.pitches - 1)}"
 
+    def stuck(self, step: int) -> str:
+        """What a user is told where nothing is left that may come in a step."""
+        bar = (step - self.measure.pickup) // self.measure.bar + 1
+        return f"--keep: bar {bar}, step {step + 1}: nothing is left that may come; loosen a rule"
+
     @property
     def run(self) -> int:
         """Steps of the runs of which none may come twice; 0 if any may."""

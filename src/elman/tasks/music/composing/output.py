@@ -53,14 +53,14 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _midi(piece: Piece, path: Path) -> str:
-    from elman.data.symbolic.midi import write_midi
+    from elman.data.symbolic.midi.writing import write_midi
 
     path.write_bytes(write_midi(piece))
     return ""
 
 
 def _wav(piece: Piece, path: Path) -> str:
-    from elman.data.symbolic.midi import write_midi
+    from elman.data.symbolic.midi.writing import write_midi
     from elman.tasks.music.composing import synthesis
 
     if synthesis.fluidsynth():
