@@ -55,17 +55,17 @@ def load(path: Path, like: Cursor, device: str) -> Cursor:
 
 def save_in_piece(place: Place, path: Path) -> None:
     """Keep a place in a piece. Raises UserError where the file cannot be written."""
-    checkpoint.write(path, checkpoint.carry_tensors(place.state) | place.tensors(), {})
+    checkpoint.write(path, checkpoint.carry_tensors(place.state) | place.tensors(), place.known)
 
 
 def load_in_piece(path: Path, composer: Composer, device: str) -> Place:
     """A kept place in a piece, which has to be one of the composer's. Raises UserError."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; give one that --save-state kept")
-    tensors, _ = checkpoint.read(path)
+    tensors, known = checkpoint.read(path)
     try:
         state = checkpoint.load_carry(tensors, device)
-        place = composer.begin().restored(state, tensors, device)
+        place = composer.begin().restored(state, tensors, known, device)
         composer.check(place)
     except ValueError:
         told = "is not a place in a piece of this model; it came from another one"
