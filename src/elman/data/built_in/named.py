@@ -13,6 +13,7 @@ from elman.data.cache import cache_folder, replacing
 from elman.errors import UserError, unknown_name
 
 HOST = "https://raw.githubusercontent.com"
+JSB = "czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d"
 ARCHIVES = "https://codeload.github.com"  # repositories at a commit, as zip
 
 
@@ -20,8 +21,9 @@ ARCHIVES = "https://codeload.github.com"  # repositories at a commit, as zip
 class Named:
     """One known data set, one file. `path` is its address below the host; None means built in.
 
-    Of a set of recordings the archive of a repository is downloaded, and its WAV files alone are
-    kept, in a zip that is the same whoever packed the archive: so it has a checksum.
+    Of a set of many files the archive of a repository is downloaded, and its WAV files alone, or
+    the MIDI files of one folder, are kept, in a zip that is the same whoever packed the archive: so
+    it has a checksum.
 
     Files that belong together have names that differ after a dot: `multi30k-val.de` and
     `multi30k-val.en`, in the order of the table, are `multi30k-val`.
@@ -34,13 +36,19 @@ class Named:
     sha256: str | None  # of the file as it is kept; None where it depends on the Python version
     path: str | None
     sounds: bool = False  # a zip of WAV files, not a text
+    tunes: str = ""  # a zip of the MIDI files in this folder of the archive
+
+    @property
+    def zipped(self) -> bool:
+        """Whether what is kept is a zip."""
+        return self.sounds or bool(self.tunes)
 
     @property
     def url(self) -> str | None:
         """Where it is downloaded from; `ELMAN_DATA_URL` replaces the host, for mirrors."""
         if self.path is None:
             return None
-        host = ARCHIVES if self.sounds else HOST
+        host = ARCHIVES if self.zipped else HOST
         return f"{os.environ.get('ELMAN_DATA_URL', host).rstrip('/')}/{self.path}"
 
 
@@ -152,6 +160,31 @@ NAMED = {
             sounds=True,
         ),
         Named(
+            name="jsb",
+            summary="382 chorales of Bach, the notes of every quarter, in three parts: music",
+            size=407_200,
+            licence="none stated (the music is in the public domain)",
+            sha256="2db9329f1881a1d3f49703ec556bf1d6f84b4f6c1d702c156536e93cf31e1c91",
+            path=f"{JSB}/jsb-chorales-quarter.json",
+        ),
+        Named(
+            name="jsb-16th",
+            summary="the same chorales, the four voices in every 16th",
+            size=1_666_444,
+            licence="none stated (the music is in the public domain)",
+            sha256="79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7",
+            path=f"{JSB}/Jsb16thSeparated.json",
+        ),
+        Named(
+            name="nottingham",
+            summary="1,034 British and American folk tunes with chords, as MIDI: music",
+            size=3_299_020,
+            licence="GPL-3.0 (the tunes are traditional)",
+            sha256="2252b50b45042fd0c9764fcd4793ae0f534919fbd18bc4a8b46fff49435e24da",
+            path="jukedeck/nottingham-dataset/zip/0992bb6cd864f6d4b90d6663e08c0ef53ffaa08f",
+            tunes="MIDI",
+        ),
+        Named(
             name="tinyshakespeare",
             summary="40,000 lines from the plays of Shakespeare",
             size=1_115_394,
@@ -248,17 +281,24 @@ def fetch(name: str) -> Path:
     entry = NAMED[name]
     if entry.url is None:
         return _built_in(entry)
-    ending = ".zip" if entry.sounds else ".txt.gz" if entry.url.endswith(".gz") else ".txt"
-    path = data_folder() / f"{name}{ending}"
+    path = data_folder() / f"{name}{_ending(entry)}"
     if _sha256(path) == entry.sha256:
         return path
     try:
         with replacing(path) as part:
-            if not (entry.sounds and _packed_anew(entry, path, part)):
+            if not (entry.zipped and _packed_anew(entry, path, part)):
                 _download(entry, entry.url, part, path)
     except OSError as error:
         raise _unwritable(error) from None
     return path
+
+
+def _ending(entry: Named) -> str:
+    if entry.zipped:
+        return ".zip"
+    assert entry.path is not None  # built-in texts have names of their own
+    kept = {".gz": ".txt.gz", ".json": ".json"}
+    return kept.get(Path(entry.path).suffix, ".txt")
 
 
 def _built_in(entry: Named) -> Path:
@@ -287,9 +327,9 @@ def _download(entry: Named, url: str, part: Path, path: Path) -> None:
             f"cannot download {entry.name} from {url} ({_reason(error)}); "
             f"no network? put the file at {path}, or train on a file of your own"
         ) from None
-    if entry.sounds and not _packed_anew(entry, part, part):
+    if entry.zipped and not _packed_anew(entry, part, part):
         raise UserError(
-            f"the archive from {url} does not hold the recordings of {entry.name}, or other ones "
+            f"the archive from {url} does not hold the files of {entry.name}, or other ones "
             f"(their checksum is not the known one); put the right archive at {path}"
         )
     if (found := _sha256(part)) != entry.sha256:
@@ -300,10 +340,13 @@ def _download(entry: Named, url: str, part: Path, path: Path) -> None:
 
 
 def _packed_anew(entry: Named, archive: Path, path: Path) -> bool:
-    """Whether `archive` holds the recordings of this set, which then are written to `path`."""
-    from elman.data.built_in.recordings import recordings
+    """Whether `archive` holds the files of this set, which then are written to `path`."""
+    from elman.data.built_in.recordings import recordings, tunes
 
-    packed = recordings(archive, most=entry.size)
+    if entry.tunes:
+        packed = tunes(archive, entry.size, entry.tunes)
+    else:
+        packed = recordings(archive, entry.size)
     if packed is None or hashlib.sha256(packed).hexdigest() != entry.sha256:
         return False
     path.write_bytes(packed)

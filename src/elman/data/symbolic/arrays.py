@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -21,4 +22,4 @@ def table(notes: Iterable[Note]) -> Ints:
 
 def notes(rows: Ints) -> tuple[Note, ...]:
     """The notes of a table [N, 4]."""
-    return tuple(map(Note._make, rows.tolist()))
+    return tuple(map(partial(tuple.__new__, Note), rows.tolist()))

@@ -156,6 +156,9 @@ def _track(data: bytes, at: int, end: int, name: str, most: int) -> Events:
             at += 1
             if byte < 0x80:
                 tick += byte
+            elif data[at] < 0x80:
+                tick += (byte & 0x7F) << 7 | data[at]
+                at += 1
             else:
                 delta, at = _variable(data, at - 1, name)
                 tick += delta

@@ -87,7 +87,7 @@ def read_midi(data: bytes, name: str, account: Account) -> Piece:
     account.add(own)
     return Piece(
         name, division, tuple(tracks),
-        max(end, *(note.end for track in tracks for note in track.notes)),
+        max(end, *(int(arrays.table(track.notes)[:, :2].sum(1).max()) for track in tracks)),
         _tempos(metas, own) if rate is None else (Tempo(0, rate),),
         metres, _chords(metas), pickup, key=_key(metas, own),
     )  # fmt: skip
