@@ -14,7 +14,7 @@ from elman.apps.app import app
 from elman.apps.commands import compare, searching, train
 from elman.apps.commands.bench import bench
 from elman.apps.commands.evaluate import evaluate
-from elman.apps.commands.generate import generate
+from elman.apps.commands.generate import add_options, generate
 from elman.apps.commands.lists import list_cells, list_data, list_tasks
 from elman.apps.commands.predict import predict
 from elman.apps.commands.trace import trace
@@ -45,6 +45,8 @@ def main() -> None:
             compare.add_tasks()
         if sys.argv[1:2] in (["evaluate"], ["predict"]):
             searching.add_decoding()
+        if sys.argv[1:2] == ["generate"]:
+            add_options()
         app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # so that a pipe that broke is told here
     except CycloptsError as error:

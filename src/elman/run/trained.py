@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO, get_args
+from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 from torch import nn
 
@@ -21,6 +22,10 @@ from elman.run.report import advice
 from elman.run.verdict import Verdict, judged
 from elman.tasks.adapting import Adapting
 from elman.tasks.task import Cursor, Task, Writer
+
+if TYPE_CHECKING:
+    from elman.data.symbolic.piece import Piece
+    from elman.tasks.music.composing.place import Composer, Composition, Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +76,11 @@ class Run:
     def folder(self) -> RunFolder:
         """The run folder's files, read."""
         return self._trained.folder
+
+    @property
+    def trained(self) -> prepare.Trained:
+        """The run as it was read: its task, options and preprocessing."""
+        return self._trained
 
     @property
     def task(self) -> str:
@@ -136,6 +146,17 @@ class Run:
         rivals = task.rivals(dataset, run.options, training)
         seen = task.overlap(dataset, training) if other is not None else ""
         return Evaluation(judged(scores, found.tally, rivals), found.counted, bad, seen)
+
+    def inspect(self, *data: Data, **how: Any) -> Any:
+        """Look into the network by its own validation part or by other data, in under a minute.
+
+        Writes inspect.md and its pictures into the run folder, and gives what was found as an
+        `elman.inspection.Inspection`; its `findings` are the sentences that tell most. `how`:
+        seconds, only (names of sections), size (sequences), seed.
+        UserError: the run's data has changed or is gone and no other is given, or no such section.
+        """
+        # What looks into runs stands above them, and is loaded when it is asked for.
+        return importlib.import_module("elman.inspection").inspect_run(self, *data, **how)
 
     def predict(
         self, *data: Data, out: TextIO, bad: BadRows | None = None, **decoding: Any
@@ -209,16 +230,50 @@ class Run:
         pieces = self.stream(self.read(prompt), length, chosen, weights, stop)
         return prompt + "".join(piece for piece, _ in pieces)
 
+    def composition(
+        self, prompt: str | Path = "", after: Place | None = None, **asked: Any
+    ) -> Composition:
+        """A piece as it is being made: iterated over, it gives lines of text, one a step or a bar.
+
+        It goes on from the notes of a file, `prompt`, and from `after`, a place that `load_state`
+        gave; at any time `.piece` is what there is so far, `.place` where it stands, and `.told`
+        what the user should know. `asked`: bars, keep, given and the other options of composing.
+        """
+        return self._composition(self._composing(asked), prompt, after)
+
+    def compose(
+        self, prompt: str | Path = "", output: str | Path | Sequence[str | Path] = (), **asked: Any
+    ) -> Piece:
+        """A whole piece, as `composition` makes it; written into each file of `output`, as MIDI,
+        sound, a picture or JSON by its ending: `run.compose(bars=8, output="piece.mid")`."""
+        from elman.tasks.music.composing import output as files
+
+        several = [output] if isinstance(output, str | Path) else output
+        paths = [Path(path) for path in several]
+        files.check(paths)
+        made = self.composition(prompt, **asked)
+        for _ in made:
+            pass
+        for path in paths:
+            files.write(made.piece, path)
+        return made.piece
+
     def unknown(self, text: str) -> list[str]:
         """The symbols of a text that the model does not know."""
         return self._writer().unknown(text)
 
-    def save_state(self, cursor: Cursor, path: str | Path) -> None:
-        """Keep a place in a text in a file, to write on from there another time."""
-        place.save(cursor, Path(path))
+    def save_state(self, cursor: Cursor | Place, path: str | Path) -> None:
+        """Keep a place in a text or a piece in a file, to go on from there another time."""
+        if isinstance(cursor, decode.Cursor):
+            place.save(cursor, Path(path))
+        else:
+            place.save_in_piece(cursor, Path(path))
 
-    def load_state(self, path: str | Path) -> Cursor:
-        """A place that `save_state` kept. UserError where it is damaged or of another model."""
+    def load_state(self, path: str | Path) -> Any:
+        """A place that `save_state` kept: a `Cursor`, or of a model of music a `Place`. UserError
+        where it is damaged or of another model."""
+        if self._trained.task.compose is not None:
+            return place.load_in_piece(Path(path), self._composer(), self.device)
         return place.load(Path(path), self.read(), self.device)
 
     def _decoding(self, values: Mapping[str, Any]) -> Task[Any, Any, Any]:
@@ -231,6 +286,31 @@ class Run:
                 flag = "--" + name.replace("_", "-")
                 raise UserError(f"{flag}: of no use here; the task is {self.task}")
         return task if kind is None or task.decoded is None else task.decoded(make(kind, values))
+
+    def _composing(self, values: Mapping[str, Any]) -> Any:
+        kind = tasks.composing_of(self.task)
+        if kind is None:
+            raise UserError(f"{self.path}: the task {self.task} does not compose")
+        return make(kind, values)
+
+    def _composition(
+        self, asked: Any, prompt: str | Path = "", after: Place | None = None
+    ) -> Composition:
+        from elman.tasks.music.composing.prompt import read_piece
+
+        composer = self._composer()
+        if str(prompt):
+            piece, told = read_piece(prompt)
+            composer.told.extend(told)
+            after = composer.read(piece, after)
+        seed = decode.seed_of(decode.Sampling(seed=asked.seed))
+        return composer.compose(asked, after or composer.begin(), seed)
+
+    def _composer(self) -> Composer:
+        run = self._trained
+        if run.task.compose is None:
+            raise UserError(f"{self.path}: the task {self.task} does not compose")
+        return run.task.compose(self.model, run.preprocessing, run.options, self.device)
 
     def _writer(self) -> Writer:
         run = self._trained

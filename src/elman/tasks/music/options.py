@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from elman.options import require, require_files, require_range
+from elman.tasks.music.composing.options import Composing
 from elman.tasks.networks import NetworkOptions
 
 FormName: TypeAlias = Literal["frames", "events"]
@@ -25,8 +26,8 @@ class MusicOptions(NetworkOptions):
         Read which notes sound in each step of a grid, or notes as events with their own times and
         loudness; by the data if not given.
     steps_per_quarter
-        Steps of a quarter, of frames: 1, 2, 3, 4, 6, 8, 12 or 24; as few as keep the notes' times
-        if not given.
+        Steps of a quarter: 1, 2, 3, 4, 6, 8, 12 or 24. If not given, of frames as few as keep the
+        notes' times, of events 12.
     head
         What tells the notes of a step: each note by itself; one after the other from below, each
         given those before it; or one voice after the other, of pieces that are written in voices.
@@ -42,12 +43,17 @@ class MusicOptions(NetworkOptions):
     tokens
         What events are written as: remi with bars and places in them, midi-like with shifts of
         time.
+    velocities
+        How many velocities of notes are told apart, of events; 0 for none, 16 where they vary if
+        not given.
     skip_bad_rows
         Leave out files and pieces that cannot be read, and count them.
     validation_data
         Data to validate on, instead of a share of DATA.
     test_data
         Data that is kept from every choice: the final scores of the run are of it.
+    test_share
+        Share of the pieces that is kept from every choice, where the data gives no test part.
     scored
         Score at most so many steps, or tokens, of the validation part.
     counted
@@ -62,9 +68,11 @@ class MusicOptions(NetworkOptions):
     sequence_length: int | None = None
     embedding: int | None = None
     tokens: Literal["remi", "midi-like"] = "remi"
+    velocities: int | None = None
     skip_bad_rows: bool = False
     validation_data: Path | None = None
     test_data: Path | None = None
+    test_share: float = 0.0
     scored: int | None = None
     counted: int | None = None
 
@@ -77,9 +85,14 @@ class MusicOptions(NetworkOptions):
         require_range(self, ("transpose",), 0, OCTAVE)
         require_range(self, ("sequence_length",), 1, 65_536)
         require_range(self, ("embedding",), 0, 16_384)
+        require_range(self, ("velocities",), 0, 127)
         require_range(self, ("scored", "counted"), 1, 1_000_000_000)
+        require_range(self, ("test_share",), 0, 1, open_end=True)
         require_files(self, ("validation_data", "test_data"))
         require(self, "bidirectional", not any(self.bidirectional), "false: music is read onwards")
         if self.form == "events":
-            for name in ("steps_per_quarter", "head", "head_size"):
+            for name in ("head", "head_size"):
                 require(self, name, getattr(self, name) is None, "--form frames")
+
+
+COMPOSING = Composing  # how `elman generate` has its models compose

@@ -195,6 +195,10 @@ class FrameComposition:
     place: Place
 
     @property
+    def told(self) -> list[str]:
+        return self.composer.told
+
+    @property
     def piece(self) -> Piece:
         return self.composer.piece(self.place.history, self.place.known, f"seed {self.seed}")
 

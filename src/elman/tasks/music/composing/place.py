@@ -71,6 +71,10 @@ class Composition(Protocol):
         """Lines of text, each as soon as what it tells is made."""
 
     @property
+    def told(self) -> list[str]:
+        """Lines for the user: what was lost of a prompt, what was decided on the way."""
+
+    @property
     def piece(self) -> Piece:
         """The piece from its beginning to here, the prompt in it; every note in it has ended."""
 

@@ -39,6 +39,10 @@ class Harmonised:
         self.frames = silent(self.composer.network.head, 0)
 
     @property
+    def told(self) -> list[str]:
+        return self.composer.told
+
+    @property
     def place(self) -> Place:
         network, measure = self.composer.network, self.limits.measure
         contexts, state = network.begin(1, measure)
