@@ -328,8 +328,9 @@ def _download(entry: Named, url: str, part: Path, path: Path) -> None:
             f"no network? put the file at {path}, or train on a file of your own"
         ) from None
     if entry.zipped and not _packed_anew(entry, part, part):
+        what = "recordings" if entry.sounds else "tunes"
         raise UserError(
-            f"the archive from {url} does not hold the files of {entry.name}, or other ones "
+            f"the archive from {url} does not hold the {what} of {entry.name}, or other ones "
             f"(their checksum is not the known one); put the right archive at {path}"
         )
     if (found := _sha256(part)) != entry.sha256:
