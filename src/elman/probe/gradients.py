@@ -7,7 +7,8 @@ arXiv:1211.5063, on why they vanish and explode.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -121,26 +122,36 @@ class Flow:
 
 
 def gradients(
-    model: nn.Module, loss: LossOf, *, places: int = PLACES, longest: int | None = None
+    model: nn.Module,
+    loss: LossOf,
+    *,
+    places: int = PLACES,
+    longest: int | None = None,
+    paths: Collection[str] | None = None,
+    seconds: float = math.inf,
 ) -> list[Flow]:
     """The flow through every recurrent layer of `model`, each in the direction in which it reads.
 
     `loss` gives the summed loss of a batch. Where its gradient meets the output of a recurrent
     module is its effect at that step, which is followed back from each of about `places` steps on
     its own, evenly spread over the second half of each sequence where later ones have an effect;
-    no further than `longest` lags. Each module is looked at by itself, in its longest call.
+    no further than `longest` lags. Each module, or each of those at `paths`, is looked at by
+    itself, in its longest call. Where `seconds` would not be enough there are fewer places, but at
+    least one in each sequence.
 
     UserError: nothing recurrent in the model, or the loss does not depend on it.
     """
+    began = time.perf_counter()
     with opened(model, gradients=True) as layers:
         total = loss(model)
         if not isinstance(total, Tensor) or total.numel() != 1 or not total.requires_grad:
             raise UserError("the loss must be one number with a gradient; is it in no_grad?")
-        found = [
-            flow
-            for call in longest_calls(layers)
-            for flow in _flows(call, total.reshape(()), places, longest)
-        ]
+        calls = [c for c in longest_calls(layers) if paths is None or c.path in paths]
+        found: list[Flow] = []
+        for k, call in enumerate(calls):
+            now = time.perf_counter()
+            until = now + (began + seconds - now) / (len(calls) - k)
+            found += _flows(call, total.reshape(()), places, longest, until)
     if not found:
         raise UserError("the loss does not depend on any recurrent layer")
     return found
@@ -156,7 +167,7 @@ def longest_calls(layers: Layers) -> list[Call]:
     return list(found.values())
 
 
-def _flows(call: Call, loss: Tensor, places: int, longest: int | None) -> list[Flow]:
+def _flows(call: Call, loss: Tensor, places: int, longest: int | None, until: float) -> list[Flow]:
     """The flows through the layers of one call; none where the loss does not depend on it."""
     outputs = [call.output, *(s for layer in call.finals for s in layer)]
     effects = torch.autograd.grad(loss, outputs, retain_graph=True, allow_unused=True)
@@ -168,7 +179,11 @@ def _flows(call: Call, loss: Tensor, places: int, longest: int | None) -> list[F
     flat = [node for part in nodes for node in part]
     rounds: list[list[dict[str, Floats]]] = [[] for _ in call.passes]
     used = [k for k, effect in enumerate(effects) if effect is not None]
-    for at in chosen:
+    began = time.perf_counter()
+    for done, at in enumerate(chosen):
+        now = time.perf_counter()
+        if done and now + (now - began) / done > until:
+            break
         pulled = torch.autograd.grad(
             [outputs[k] for k in used],
             flat,

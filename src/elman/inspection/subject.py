@@ -1,0 +1,129 @@
+"""What is looked at: a model, a batch for it, and how long that may take."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from elman.errors import UserError
+from elman.probe.gradients import longest_calls
+from elman.probe.opened import Call, Layers, Pass, opened
+from elman.tasks.looking import Look
+
+if TYPE_CHECKING:
+    from elman.run.trained import Run
+
+ENSEMBLE = re.compile(r"^(members|networks)\.(\d+)\.")  # of the models of tasks
+
+
+@dataclass
+class Allowance:
+    """How much time is left to whoever is asked now."""
+
+    until: float = float("inf")  # by `time.perf_counter`
+
+    @property
+    def seconds(self) -> float:
+        return max(0.0, self.until - time.perf_counter())
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model, and the loss of one batch of sequences, summed: `loss(model)`.
+
+    Of a run there is more: its `look`, what the steps of the batch are in words, and
+    `more(size, seed)`, the same subject with another batch of so many sequences.
+    """
+
+    model: nn.Module
+    loss: Callable[[nn.Module], Tensor]
+    what: str  # the batch, in words; empty where nobody said
+    look: Look[Any] | None = None
+    run: Run | None = None
+    dataset: Any = None
+    more: Callable[[int, int], Subject] | None = None
+    allowance: Allowance = field(default_factory=Allowance)
+
+    @property
+    def seconds(self) -> float:
+        """What is left of the time of the section that is asked now."""
+        return self.allowance.seconds
+
+    @property
+    def unit(self) -> str:
+        """What a step is: character, token, step."""
+        if self.look is None:
+            return "step"
+        return self.look.unit if self.look.stride == 1 else "step"
+
+    @cached_property
+    def layers(self) -> Layers:
+        """The model opened and run over the batch once, without gradients.
+
+        UserError: nothing recurrent in it, or its layers were not asked.
+        """
+        with opened(self.model) as layers:
+            self.loss(self.model)
+        if not layers.calls:
+            raise UserError("the loss asks no recurrent layer; is it the loss of this model?")
+        return layers
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """Of each recurrent module its longest call; of networks that answer together those of the
+        first. Modules that read one step only are left out, where others read more."""
+        calls = [c for c in longest_calls(self.layers) if not self.repeated(c.path)]
+        return [c for c in calls if len(c.rows.sizes) > 1] or calls
+
+    @property
+    def paths(self) -> list[str]:
+        """The modules of `calls`."""
+        return [call.path for call in self.calls]
+
+    @property
+    def passes(self) -> list[Pass]:
+        """Every layer in every direction of `calls`."""
+        return [seen for call in self.calls for seen in call.passes]
+
+    @property
+    def networks(self) -> int:
+        """How many networks answer together."""
+        paths = {c.path for c in self.layers.calls}
+        numbers = {found[2] for path in paths if (found := ENSEMBLE.match(path))}
+        return max(1, len(numbers))
+
+    def repeated(self, path: str) -> bool:
+        """Whether a module belongs to a network like one that is looked at already."""
+        if self.run is None:
+            return False
+        found = ENSEMBLE.match(path)
+        return found is not None and int(found[2]) > 0
+
+    def called(self, seen: Pass) -> str:
+        """A pass as people read it, without what all passes of the run have in common."""
+        name = ENSEMBLE.sub("", seen.name)
+        if len(self.paths) == 1 and seen.path:
+            name = seen.name.removeprefix(f"{seen.path}, ")
+        return re.sub(r"\b(\w+)\.recurrent\b", r"\1", name)
+
+    def steps_of(self, call: Call) -> list[list[str]] | None:
+        """What each step of each sequence reads, where it is known for this module."""
+        if self.look is None:
+            return None
+        lengths, stride = call.rows.lengths.tolist(), self.look.stride
+        for steps in (self.look.steps, self.look.answers):
+            shown = [row[::stride] for row in steps]
+            if [len(row) for row in shown] == lengths:
+                return shown
+        return None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
