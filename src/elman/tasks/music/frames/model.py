@@ -1,0 +1,124 @@
+"""The network of frames: what sounded before in, recurrent layers, a head that tells the step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from elman.errors import UserError
+from elman.layers.regularize import locked_dropout
+from elman.tasks.music.frames.data import SILENT, FrameReading, reading_from_json
+from elman.tasks.music.frames.heads import make_head
+from elman.tasks.music.options import OCTAVE, MusicOptions
+from elman.tasks.reader import recurrent
+from elman.tasks.settling import check_settled
+from elman.tasks.task import Kept, State
+
+MOST_VOICES = 64
+
+
+class FrameModel(nn.Module):
+    """Frame before, place of the step → `Recurrent` → dropout → context, which the head reads.
+
+    What a step is told from: the notes of the frame before [P], the pitch classes among them [12],
+    and the kind of place that the step itself has. The context [C] is what the last layer puts out,
+    beside that input: so what stays as it was is told directly.
+    """
+
+    form = "frames"
+    features: Tensor
+    classes: Tensor
+
+    def __init__(self, reading: FrameReading, options: MusicOptions) -> None:
+        super().__init__()
+        assert options.dropout is not None and options.head and options.head_size  # by the plan
+        self.reading, self.dropout = reading, options.dropout
+        self.locked, self.input_dropout = options.locked_dropout, options.input_dropout
+        pitches = reading.pitches
+        self.in_voices = options.head == "voices"
+        width = reading.voices * (pitches + 1) if self.in_voices else pitches
+        features = torch.from_numpy(reading.features)
+        self.register_buffer("features", features, persistent=False)
+        classes = torch.arange(reading.lowest, reading.highest + 1)[:, None] % OCTAVE
+        classes = (classes == torch.arange(OCTAVE)).float()  # [P, 12]
+        self.register_buffer("classes", classes, persistent=False)
+        inputs = width + OCTAVE + features.shape[1]
+        self.recurrent = recurrent(options, inputs)
+        self.context_size = self.recurrent.output_size + inputs
+        self.head = make_head(
+            options.head, self.context_size, pitches, reading.voices, options.head_size,
+            options.dropout,
+        )  # fmt: skip
+
+    def forward(
+        self, before: Tensor, places: Tensor, state: State | None = None,
+        sizes: Tensor | None = None,
+    ) -> tuple[Tensor, State]:  # fmt: skip
+        """The contexts of steps, and the state after them.
+
+        `before` [T, B, P] bool, of the head `voices` [T, B, V] int64: the frame before each step,
+        of silence before the first of a piece; `places` [T, B]: the kind of place of each, by
+        `FrameReading.places`. → [T, B, C]. With `sizes` [T], how many pieces have each step, all
+        of them are packed rows [N, …]. Hand the state back to go on.
+        """
+        x = self._inputs(before, places)
+        read = x
+        if self.input_dropout:
+            read = locked_dropout(x, self.input_dropout, training=self.training, batch_sizes=sizes)
+        y, after = self.recurrent(read if sizes is None else PackedSequence(read, sizes), state)
+        out = y.data if isinstance(y, PackedSequence) else y
+        if self.locked:
+            out = locked_dropout(out, self.dropout, training=self.training, batch_sizes=sizes)
+        else:
+            out = nn.functional.dropout(out, self.dropout, self.training)
+        return torch.cat([out, x], -1), after
+
+    def _inputs(self, before: Tensor, places: Tensor) -> Tensor:
+        kind = self.features.dtype
+        if not self.in_voices:
+            notes = before.to(kind)
+            return torch.cat([notes, notes @ self.classes, self.features[places]], -1)
+        pitches = self.reading.pitches
+        told = torch.where(before == SILENT, pitches, before)
+        each = nn.functional.one_hot(told, pitches + 1).to(kind)  # [..., V, P + 1]
+        classes = each[..., :-1].sum(-2) @ self.classes
+        return torch.cat([each.flatten(-2), classes, self.features[places]], -1)
+
+    def silence(self, *shape: int) -> Tensor:
+        """Frames [*shape, …] in which nothing sounds: what stands before a piece."""
+        device = self.features.device
+        if self.in_voices:
+            return torch.full((*shape, self.reading.voices), SILENT, device=device)
+        return torch.zeros(*shape, self.reading.pitches, dtype=torch.bool, device=device)
+
+    def begin(self, place: int, bar: int) -> tuple[Tensor, State]:
+        """The context [C] of a piece's first step, at `place` of a bar of `bar` steps, and the
+        state after it."""
+        return self._step(self.silence(1, 1), self._place(place, bar, 0), None)
+
+    def step(
+        self, frame: Tensor, state: State, place: int, bar: int, at: int
+    ) -> tuple[Tensor, State]:  # fmt: skip
+        """The context [C] of the step number `at` >= 1 of a piece, which is at `place` of its bar,
+        after the `frame` before it, bool [P] or int64 [V]; and the state after it."""
+        return self._step(frame[None, None], self._place(place, bar, at), state)
+
+    @torch.no_grad()
+    def _step(self, frame: Tensor, place: Tensor, state: State | None) -> tuple[Tensor, State]:
+        context, state = self(frame.to(self.features.device), place, state)
+        return context[0, 0], state
+
+    def _place(self, place: int, bar: int, at: int) -> Tensor:
+        import numpy as np
+
+        kind = self.reading.places(np.array([place]), np.array([bar]), at)
+        return torch.from_numpy(kind)[None].to(self.features.device)
+
+
+def build(kept: Kept, options: MusicOptions) -> FrameModel:
+    check_settled(options, "hidden_size", "dropout", "weight_drop", "head", "head_size")
+    reading = reading_from_json(kept.get("reading"))
+    if options.head == "voices" and not reading.voices:
+        raise UserError("options.toml: damaged (the head voices, of pieces without voices)")
+    return FrameModel(reading, options)
