@@ -10,7 +10,7 @@ one of its pitch and instrument sounds. So what is written, decoded and encoded 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from elman.tasks.music.events.tokens import Tokenizer
 Mask = NDArray[np.bool_]
 Key = tuple[int, int]  # instrument, pitch
 
+HALF_TOLD = ("Bar", "Program", "Pitch", "PitchDrum", "NoteOn", "DrumOn", "Velocity")
 NEVER = (-1, -1, -1, -1)  # before all that happens at a step
 
 
@@ -40,7 +41,8 @@ class Stand:
     """Where a sequence of tokens stands: what was read of it, and what is under way.
 
     `sounding` tells of each note the step at which it ends (remi) or began (midi-like); `latest`
-    is the newest event at this step, in their order; `notes` are those that are whole.
+    is the newest event at this step, in their order; `notes` are those that are whole, `begun` all
+    of them.
     """
 
     last: str = "BOS"  # kind of the newest token; "Begun" once all of a midi-like note's are there
@@ -56,15 +58,31 @@ class Stand:
     velocity: int = 0
     shift: int = 0  # of the newest token, if it lets time pass
     notes: list[Placed] = field(default_factory=list)
+    begun: list[tuple[int, int, int]] = field(default_factory=list)  # step, instrument, pitch
 
     @property
     def bar_start(self) -> int:
         return self.bars[-1].start if self.bars else 0
 
+    def copy(self) -> Stand:
+        """The same, to be gone on with apart."""
+        return replace(
+            self, bars=self.bars.copy(), sounding=self.sounding.copy(),
+            loudness=self.loudness.copy(), notes=self.notes.copy(), begun=self.begun.copy(),
+        )  # fmt: skip
+
     @property
     def settled(self) -> bool:
         """Whether no event is half told."""
-        return self.last not in ("Program", "Pitch", "PitchDrum", "NoteOn", "DrumOn", "Velocity")
+        return self.last not in (
+            "Program",
+            "Pitch",
+            "PitchDrum",
+            "NoteOn",
+            "DrumOn",
+            "Velocity",
+            "Bar",
+        )
 
 
 class Grammar:
@@ -115,12 +133,12 @@ class Grammar:
             raise ValueError(f"token {token} cannot stand there")
         self.move(at, token)
 
-    def walk(self, ids: Iterable[int], at: Stand | None = None) -> Stand:
-        """The place after these tokens, a begin token left aside. ValueError: as `read`."""
-        at = self.start() if at is None else at
+    def walked(self, ids: Iterable[int]) -> Stand:
+        """The place after these tokens, the begin among them, which are known to fit."""
+        at = self.start()
         for token in ids:
             if token != self.tokenizer.begin:
-                self.read(at, int(token))
+                self.move(at, int(token))
         return at
 
     def move(self, at: Stand, token: int) -> None:
@@ -166,12 +184,14 @@ class Grammar:
     def _note(self, at: Stand, steps: int) -> None:
         one = (self._playing(at), at.pitch)
         at.sounding[one] = at.step + steps
+        at.begun.append((at.step, *one))
         at.notes.append(Placed(at.step, *one, at.step + steps, at.velocity))
         at.latest, at.instrument = (one[0], 1, at.pitch, 0), None
 
     def _note_on(self, at: Stand) -> None:
         one = (self._playing(at), at.pitch)
         at.sounding[one], at.loudness[one] = at.step, at.velocity
+        at.begun.append((at.step, *one))
         at.latest, at.instrument = (one[0], 1, at.pitch, 0), None
 
     def _note_off(self, at: Stand, pitch: int) -> None:
@@ -275,6 +295,12 @@ class Grammar:
             if k == instrument and began < at.step and (k, 0, began, pitch) > at.latest
         ]
 
+    def shifts(self, steps: int) -> list[int]:
+        """The tokens of midi-like that let so many steps pass: the longest first."""
+        longest = self.settings.longest
+        each = [longest] * (steps // longest) + ([steps % longest] if steps % longest else [])
+        return [int(self._ids["TimeShift"][n]) for n in each]
+
     def closing(self, at: Stand, until: int) -> list[int]:
         """The tokens that end all notes that sound, at the step `until` or, where that is no later
         than the last of them began, a step after that. For remi there are none."""
@@ -282,11 +308,7 @@ class Grammar:
             return []
         newest = max(at.sounding.values())
         end = max(until, at.step, newest + 1)
-        made: list[int] = []
-        left = end - at.step
-        while left:
-            made.append(int(self._ids["TimeShift"][min(left, self.settings.longest)]))
-            left -= min(left, self.settings.longest)
+        made = self.shifts(end - at.step)
         for instrument, _, pitch in sorted((k, b, p) for (k, p), b in at.sounding.items()):
             if self.settings.several:
                 made.append(int(self._ids["Program"][instrument]))
