@@ -15,6 +15,7 @@ from elman.apps.commands import compare, searching, train
 from elman.apps.commands.bench import bench
 from elman.apps.commands.evaluate import evaluate
 from elman.apps.commands.generate import add_options, generate
+from elman.apps.commands.inspect import inspect
 from elman.apps.commands.lists import list_cells, list_data, list_tasks
 from elman.apps.commands.predict import predict
 from elman.apps.commands.trace import trace
@@ -26,6 +27,7 @@ app.command(train.resume, sort_key=2)
 app.command(evaluate, sort_key=3, usage="Usage: elman evaluate RUN [DATA...] [OPTIONS]")
 app.command(generate, sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
 app.command(predict, sort_key=5, usage="Usage: elman predict RUN DATA... [OPTIONS]")
+app.command(inspect, sort_key=5, usage="Usage: elman inspect RUN [DATA...] [OPTIONS]")
 app.command(trace, sort_key=5)
 app.command(compare.app)
 app.command(bench, sort_key=6)

@@ -1,7 +1,7 @@
 """What a network keeps, forgets and looks at, on one page: of a run, or of any PyTorch model.
 
-    elman.load("runs/hamlet").inspect().findings
-    inspect_model(model, lambda model: loss(model(x), y), "folder").findings
+elman.load("runs/hamlet").inspect().findings
+inspect_model(model, lambda model: loss(model(x), y), "folder").findings
 """
 
 from elman.inspection.page import Inspection, inspect

@@ -145,7 +145,7 @@ def text(made: Inspection, networks: int = 1) -> str:
         lines += [""] if answer.found.findings else []
         lines += [*answer.found.lines, ""] if answer.found.lines else []
         if answer.picture:
-            lines += [f"![{answer.found.caption or answer.section.title}]({answer.picture})", ""]
+            lines += [f"![{answer.section.title}]({answer.picture})", ""]
             lines += [answer.found.caption, ""] if answer.found.caption else []
     if not drawing.possible():
         lines += ["No pictures: matplotlib is not installed; `pip install 'elman[plot]'`.", ""]

@@ -56,12 +56,18 @@ class Subject:
         """What is left of the time of the section that is asked now."""
         return self.allowance.seconds
 
-    @property
-    def unit(self) -> str:
-        """What a step is: character, token, step."""
-        if self.look is None:
+    def unit(self, path: str) -> str:
+        """What a step of a module is: character, token, step."""
+        call = next((c for c in self.calls if c.path == path), None)
+        if self.look is None or self.look.stride > 1 or call is None:
             return "step"
-        return self.look.unit if self.look.stride == 1 else "step"
+        return "step" if self.steps_of(call) is None else self.look.unit
+
+    def where(self, path: str) -> str:
+        """ " of the encoder", for sentences; empty where there is one module only."""
+        if len(self.paths) == 1 or not path:
+            return ""
+        return f" of {ENSEMBLE.sub('', path).removesuffix('.recurrent')}"
 
     @cached_property
     def layers(self) -> Layers:

@@ -201,9 +201,21 @@ def _flows(call: Call, loss: Tensor, places: int, longest: int | None, until: fl
         norms = {name: np.concatenate([part[name] for part in made]) for name in seen.cell.states}
         whole = np.sqrt(sum((norm**2 for norm in norms.values()), start=np.float64(0)))
         felt = np.isfinite(whole[:, 0]) & (whole[:, 0] > 0)
+        # Of a layer that reads both ways each direction by places with enough behind them.
+        behind = np.isfinite(whole).sum(1)
+        long = np.concatenate([_half(call.rows, at) for at in chosen[: len(made)]])
+        if (felt & (behind >= long)).any():
+            felt &= behind >= long
         if felt.any():
             flows.append(Flow(seen, {name: norm[felt] for name, norm in norms.items()}))
     return flows
+
+
+def _half(rows: Rows, place: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Half of the steps of each sequence that has a place."""
+    lengths = _sorted_lengths(rows).numpy()
+    halves: NDArray[np.float64] = (lengths / 2)[place >= 0]
+    return halves
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +256,7 @@ class Effect:
         """Steps to follow gradients from, one a sequence at a time: each [B], -1 for none."""
         sizes = self.sizes()
         lengths = _sorted_lengths(self.rows).numpy()
-        rounds = max(1, -(-count // len(lengths)))
+        rounds = max(2 if self.both_ways else 1, -(-count // len(lengths)))
         found = np.full((rounds, len(lengths)), -1, dtype=np.int64)
         for b, length in enumerate(lengths):
             steps = np.flatnonzero(sizes[:length, b] > SILENT * sizes.max())

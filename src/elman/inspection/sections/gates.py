@@ -40,7 +40,11 @@ class Layer:
 
 def find(subject: Subject) -> Found | None:
     layers = [_measure(subject, seen) for seen in subject.passes]
-    findings = [line for layer in layers for line in _told(subject, layer, alone=len(layers) == 1)]
+    findings: list[str] = []
+    for path in subject.paths:
+        own = [layer for layer in layers if layer.seen.path == path]
+        for cell in dict.fromkeys(layer.seen.cell for layer in own):
+            findings += _told(subject, [layer for layer in own if layer.seen.cell == cell])
     measured = [m for x in layers for m in (x.shares, *x.kept.values(), x.memory)]
     return Found(
         findings,
@@ -60,39 +64,49 @@ def _measure(subject: Subject, seen: Pass) -> Layer:
     )
 
 
-def _told(subject: Subject, layer: Layer, *, alone: bool) -> list[str]:
-    """Sentences on one layer."""
-    seen, unit = layer.seen, subject.unit
+def _told(subject: Subject, layers: Sequence[Layer]) -> list[str]:
+    """Sentences on the layers of one module that have one cell."""
+    seen, path = layers[0].seen, layers[0].seen.path
+    unit, where = subject.unit(path), subject.where(path)
     role = roles(seen.cell)
-    steps = counted(sum(seen.rows.sizes), unit)
-    where = "" if alone else f" of {layer.name}"
-    shares = dict(zip(layer.shares.labels["gate"], layer.shares.values, strict=True))
+    units = sum(layer.seen.hidden_size for layer in layers)
+    sample = f"{counted(sum(seen.rows.sizes), unit)}, {counted(units, 'unit')}"
+
+    def share(name: str) -> Floats:
+        """How often it is at either end, [2], over the units of all layers."""
+        each = [
+            layer.shares.values[list(layer.shares.labels["gate"]).index(name)]
+            * layer.seen.hidden_size
+            for layer in layers
+        ]
+        found: Floats = np.sum(each, axis=0) / units
+        return found
+
     lines = []
-    for state, times in layer.kept.items():
-        gate, turned = role.kept[state]
+    for state, (gate, turned) in role.kept.items():
         # What lets go is at the end where the gate that keeps is shut.
-        shut, open_ = reversed(shares[gate]) if turned else shares[gate]
-        low, middle, high = _quartiles(times.values)
+        lets_go, holds = share(gate)[::-1] if turned else share(gate)
+        low, middle, high, most = _quartiles([layer.kept[state].values for layer in layers])
         lines.append(
-            f"{shut:.0%} of the {_said(gate)}{where} forget and {open_:.0%} keep ({steps}, "
-            f"{counted(seen.hidden_size, 'unit')}): a unit holds {state} for {_steps(middle)} "
-            f"{unit}s, half of them for {_steps(low)} to {_steps(high)}, the longest for "
-            f"{_steps(float(np.max(times.values)))}."
+            f"{lets_go:.0%} of the {_said(gate)}{where} let go at once and {holds:.0%} hold fast "
+            f"({sample}): a unit holds {state} for {_steps(middle)} {unit}s, the middle half of "
+            f"them for {_steps(low)} to {_steps(high)}, one for {_steps(most)}."
         )
-    low, middle, high = _quartiles(layer.memory.values)
-    if not np.isnan(middle) and not layer.kept:
+    low, middle, high, _ = _quartiles([layer.memory.values for layer in layers])
+    if not np.isnan(middle):
         lines.append(
-            f"Units{where} remember for {_steps(middle)} {unit}s, half of them for {_steps(low)} "
-            f"to {_steps(high)}: so long takes the autocorrelation to fall to 1/e ({steps})."
+            f"Units{where} remember for {_steps(middle)} {unit}s, the middle half of them for "
+            f"{_steps(low)} to {_steps(high)} ({sample}): so long takes their autocorrelation to "
+            "fall to 1/e."
         )
     lines += [
-        f"{shares[name].sum():.0%} of {name}{where} lies at the ends of tanh, beyond {OPEN} "
-        f"({steps}): little of a gradient comes through there."
+        f"{share(name).sum():.0%} of {name}{where} lies at the ends of tanh, beyond {OPEN} "
+        f"({sample}): little of a gradient comes through there."
         for name in role.squashed
-        if shares[name].sum() > MANY
+        if share(name).sum() > MANY
     ]
-    if still := int(np.isnan(layer.memory.values).sum()):
-        lines.append(f"{still} of {counted(seen.hidden_size, 'unit')}{where} never move ({steps}).")
+    if still := sum(int(np.isnan(layer.memory.values).sum()) for layer in layers):
+        lines.append(f"{still} of {counted(units, 'unit')}{where} never move ({sample}).")
     return lines
 
 
@@ -100,13 +114,17 @@ def _said(gate: str) -> str:
     return SAID.get(gate, f"gates {gate}")
 
 
-def _quartiles(values: Floats) -> tuple[float, float, float]:
-    """Lower quarter, median, upper quarter of those that are numbers, infinity among them."""
+def _quartiles(parts: Sequence[Floats]) -> tuple[float, float, float, float]:
+    """Lower quarter, median, upper quarter and largest of those that are numbers, infinity among
+    them."""
+    values = np.concatenate(parts)
     known = np.sort(values[~np.isnan(values)])
     if not len(known):
-        return (np.nan,) * 3
-    low, middle, high = (float(known[round(q * (len(known) - 1))]) for q in (0.25, 0.5, 0.75))
-    return low, middle, high
+        return (np.nan,) * 4
+    low, middle, high, most = (
+        float(known[round(q * (len(known) - 1))]) for q in (0.25, 0.5, 0.75, 1)
+    )
+    return low, middle, high, most
 
 
 def _steps(value: float) -> str:
@@ -155,7 +173,9 @@ def draw(subject: Subject, layers: Sequence[Layer]) -> Figure:
                 number += 1
     right.set_xscale("log")
     right.set_ylim(0, 1)
-    pictures.tidy(right, f"{subject.unit}s", "share of units that forget within so many")
+    units = {subject.unit(layer.seen.path) for layer in layers}
+    unit = units.pop() if len(units) == 1 else "step"
+    pictures.tidy(right, f"{unit}s", "share of units that forget within so many")
     if number:
         right.legend(frameon=False, fontsize=8)
     return figure

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST = 0.5  # share of places at which gradients must have fallen for the number to be told
 SIMPLE = ("rnn", "rnn-relu")
 WIDE = 2.0  # how many times larger a gradient is, further back, where it is said to explode
-SMALL = 0.005  # share beyond the truncation below which it costs nothing
+COSTLY = 0.05  # share beyond the truncation from which it may cost something
 
 
 def find(subject: Subject) -> Found | None:
@@ -35,7 +35,7 @@ def find(subject: Subject) -> Found | None:
         line
         for path in subject.paths
         if (own := [flow for flow in flows if flow.seen.path == path])
-        for line in _told(subject, own)
+        for line in _told(subject, path, own)
     ]
     measured: list[Measured] = []
     for flow in flows:
@@ -59,53 +59,53 @@ def find(subject: Subject) -> Found | None:
     )
 
 
-def _told(subject: Subject, flows: Sequence[Flow]) -> list[str]:
+def _told(subject: Subject, path: str, flows: Sequence[Flow]) -> list[str]:
     """Sentences on one module, by the layer through which gradients reach furthest."""
     furthest = max(flows, key=_reaching)
-    unit = subject.unit
-    places = len(furthest.whole)
+    unit, where = subject.unit(path), subject.where(path)
+    places = counted(len(furthest.whole), "place")
     reach, never = furthest.reach()
     seen = furthest.share_by_lag().values
-    known = np.flatnonzero(np.isfinite(seen))
-    last, left = int(known[-1]), float(seen[known[-1]])
-    where = f" of {subject.called(furthest.seen)}" if len(subject.paths) > 1 else ""
+    last = int(np.flatnonzero(np.isfinite(seen))[-1])
+    left = float(seen[last])
     if left > WIDE:
         told = (
             f"Gradients{where} grow to {left:,.1f} times their size within {counted(last, unit)} "
-            f"({counted(places, 'place')}): they explode, and only clipping (--clip-norm) holds "
-            "them"
+            f"({places}): they explode, and only clipping (--clip-norm) holds them"
         )
     elif never.number > 1 - MOST or math.isnan(reach.number):
         told = (
             f"Gradients{where} have {left:.2g} of their size left {counted(last, unit)} back "
-            f"({counted(places, 'place')}): the network can learn from all that it is shown here"
+            f"({places}): the network can learn from all that it is shown here"
         )
     else:
-        steps = round(reach.number)
         assert reach.spread is not None
+        later = f", further at {never.number:.0%} of them" if never.number >= 0.005 else ""
         told = (
-            f"Gradients{where} fall to {FALLEN:.0%} after {counted(steps, unit)} "
-            f"(± {float(reach.spread):.0f}, {counted(places, 'place')}"
-            + (f", at {never.number:.0%} of them later" if never.number >= 0.005 else "")
-            + "): this network learns little from what lies further back"
+            f"Gradients{where} fall to {FALLEN:.0%} after {counted(round(reach.number), unit)} "
+            f"(± {_short(float(reach.spread))}, {places}{later}): "
+            "this network learns little from what lies further back"
         )
         if all(flow.seen.cell.name in SIMPLE for flow in flows):
             told += "; lstm or gru reach further"
     lines = [f"{told}."]
     truncation = None if subject.look is None else subject.look.truncation
-    if truncation:
-        beyond = furthest.beyond(truncation).number
-        if beyond > SMALL:
-            lines.append(
-                f"Training cuts gradients every {counted(truncation, unit)}, which drops "
-                f"{beyond:.0%} of them: a larger --sequence-length may help."
-            )
-        elif not math.isnan(beyond):
-            lines.append(
-                f"Training cuts gradients every {counted(truncation, unit)}, which drops less than "
-                "1 % of them: a larger --sequence-length would bring little."
-            )
+    dropped = math.nan if truncation is None else furthest.beyond(truncation).number
+    if truncation and not math.isnan(dropped):
+        rest = (
+            "a larger --sequence-length may help"
+            if dropped > COSTLY
+            else "a larger --sequence-length would bring little"
+        )
+        lines.append(
+            f"Training cuts gradients every {counted(truncation, unit)}, which drops "
+            f"{dropped:.1%} of them: {rest}."
+        )
     return lines
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
 def _reaching(flow: Flow) -> float:
@@ -120,7 +120,8 @@ def _row(subject: Subject, flow: Flow) -> str:
     after = "not within what was seen"
     if not math.isnan(reach.number):
         assert reach.spread is not None
-        after = f"{reach.number:.1f} ± {float(reach.spread):.1f} {subject.unit}s"
+        unit, spread = subject.unit(flow.seen.path), float(reach.spread)
+        after = f"{_short(reach.number)} ± {_short(spread)} {unit}s"
         after += f", at {never.number:.0%} of places later" if never.number >= 0.005 else ""
     left = f"{share[known[-1]]:.2g} after {known[-1]}"
     factor = "" if math.isnan(growth.number) else f"× {growth.number:.3f}"
@@ -155,7 +156,9 @@ def draw(subject: Subject, flows: Sequence[Flow]) -> Figure:
         panel.axvline(truncation, color="black", lw=0.8, ls=":")
         panel.annotate("cut in training", (truncation, 1), xycoords=("data", "axes fraction"),
                        rotation=90, ha="right", va="top", fontsize=8)  # fmt: skip
-    pictures.tidy(panel, f"{subject.unit}s back", "gradient, share of that at the step itself")
+    units = {subject.unit(flow.seen.path) for flow in flows}
+    back = f"{units.pop() if len(units) == 1 else 'step'}s back"
+    pictures.tidy(panel, back, "gradient, share of that at the step itself")
     panel.legend(frameon=False, fontsize=8)
     return figure
 
