@@ -276,4 +276,4 @@ def _track(steps: Steps, account: Account) -> Track:
             notes.append(Note(begin, at - begin, pitch))
         for pitch in now - sounding.keys():
             sounding[pitch] = at
-    return Track(tuple(sorted(notes)))
+    return Track(tuple(sorted(notes, key=lambda note: (note.start, note.pitch))))

@@ -105,10 +105,11 @@ def _mended(
 ) -> list[tuple[int, int, int, int]]:  # fmt: skip
     """Start, length, pitch and velocity of the notes of one pitch; none overlaps the next."""
     notes: list[tuple[int, int, int, int]] = []
+    starts = [start for start, _, _ in opened]
     for start, end, velocity in opened:
         if end is None:
-            k = bisect_right(silences, start)
-            end = min([bar_end(start), *silences[k : k + 1]])
+            later = (_next(silences, start), _next(starts, start), bar_end(start))
+            end = min(tick for tick in later if tick is not None)
         elif end == start:
             mended[NO_LENGTH] += 1
         note = (start, max(end - start, 1), pitch, velocity)
@@ -122,3 +123,9 @@ def _mended(
                 notes.append((last[0], start - last[0], pitch, last[3]))
         notes.append(note)
     return notes
+
+
+def _next(ticks: Sequence[int], after: int) -> int | None:
+    """The first of the ticks that is later, if one is."""
+    k = bisect_right(ticks, after)
+    return ticks[k] if k < len(ticks) else None
