@@ -35,10 +35,10 @@ class Sound:
 
 @dataclass(frozen=True)
 class Barline:
-    """`begins` and `ends` tell how often the section that begins or ends here is played, 1 where
-    the line tells nothing of it."""
+    """`begins` tells whether what is repeated begins here, `ends` how often what ends here is
+    played: 1 where it is not repeated."""
 
-    begins: int
+    begins: bool
     ends: int
     double: bool
 

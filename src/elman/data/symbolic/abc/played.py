@@ -15,8 +15,8 @@ def played(items: Iterable[Item], order: str) -> list[Sound | Barline]:
     """All that sounds, in the order in which it does, with the bar lines between."""
     out: list[Sound | Barline] = []
     for part in _in_order(items, order):
-        for section in _sections(part):
-            for item in _unrolled(section):
+        for section in sections(part):
+            for item in unrolled(section):
                 if not isinstance(item, Ending | PartMark):
                     out.append(item)
                 if len(out) > MOST:
@@ -44,36 +44,68 @@ def _in_order(items: Iterable[Item], order: str) -> Iterator[list[Item]]:
         yield parts[name]
 
 
-def _sections(items: Iterable[Item]) -> Iterator[Section]:
+def sections(items: Iterable[Item]) -> list[Section]:
     """What is repeated together.
 
     A section begins at |: or after the one before it, which ends at :| or, once all of its endings
-    are there, at a double bar line. Endings that follow :| are of the same section.
+    are there, at a double bar line. Endings that follow :| are of the same section. Where |: stands
+    twice with nothing between, a section stands within the section that begins there.
     """
-    section, repeated = Section(), False  # `repeated`: the last that came was :|
+    cutter = _Cutter()
     for item in items:
+        cutter.add(item)
+    return cutter.found()
+
+
+class _Cutter:
+    def __init__(self) -> None:
+        self.done: list[Section] = []
+        self.now = Section()
+        self.begun = False  # by |:
+        self.repeated = False  # :| came last, which endings may follow
+        self.outer: Section | None = None  # that `now` is a part of
+
+    def found(self) -> list[Section]:
+        self._end()
+        return self.done
+
+    def add(self, item: Item) -> None:
         if isinstance(item, Ending):
-            section.endings.append((item.passes, []))
-            repeated = False
-            continue
-        if repeated and not isinstance(item, PartMark):
-            yield section
-            section, repeated = Section(), False
-        held = section.endings[-1][1] if section.endings else section.common
-        held.append(item)
-        if not isinstance(item, Barline):
-            continue
-        if item.ends > 1:
-            section.times, repeated = max(section.times, item.ends), True
-        ended = item.double and section.endings and section.times > 1 and not repeated
-        if item.begins > 1 or ended:
-            yield section
-            section, repeated = Section(), False
-            section.times = item.begins  # ::| may tell it again
-    yield section
+            self.now.endings.append((item.passes, []))
+            self.repeated = False
+            return
+        if self.repeated:
+            self._end()
+        (self.now.endings[-1][1] if self.now.endings else self.now.common).append(item)
+        if isinstance(item, Barline):
+            self._bar(item)
+
+    def _bar(self, bar: Barline) -> None:
+        if bar.ends > 1:
+            self.now.times, self.repeated = max(self.now.times, bar.ends), True
+        over = bar.double and self.now.endings and self.now.times > 1 and not self.repeated
+        if bar.begins and self.begun and self.outer is None and self._is_empty():
+            self.outer, self.now = self.now, Section()
+        elif bar.begins or over:
+            self._end()
+            self.begun = bar.begins
+
+    def _end(self) -> None:
+        self.repeated = self.begun = False
+        if self.outer is None:
+            self.done.append(self.now)
+            self.now = Section()
+        else:
+            self.outer.common += unrolled(self.now)
+            self.now, self.outer = self.outer, None
+
+    def _is_empty(self) -> bool:
+        here = self.now
+        return not here.endings and all(isinstance(item, Barline) for item in here.common)
 
 
-def _unrolled(section: Section) -> Iterator[Item]:
+def unrolled(section: Section) -> Iterator[Item]:
+    """A section as it is played."""
     if not section.endings:
         for _ in range(section.times):
             yield from section.common

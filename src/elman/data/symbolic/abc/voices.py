@@ -103,7 +103,7 @@ class Voice:
         for k in range(count):
             self.sound(self.metre.length, [], line)
             if k + 1 < count:
-                self.items.append(Barline(1, 1, False))
+                self.items.append(Barline(False, 1, False))
 
     def tie(self, note: Written | None = None) -> None:
         """The last note, or all that began together, go on in the next."""
@@ -162,8 +162,7 @@ class Voice:
         if max(before, after) >= PASSES:
             raise Wrong(f"the bar line {text[:9]} repeats too often, {PASSES} times at most")
         double = "||" in text or "]" in text or "[" in text
-        begins, ends = after + 1 if after else 1, before + 1 if before else 1
-        self.items.append(Barline(begins, ends, double))
+        self.items.append(Barline(after > 0, before + 1, double))
 
     def _same_bar_ends(self) -> None:
         if self._broken is not None:

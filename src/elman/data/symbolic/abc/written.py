@@ -13,7 +13,7 @@ from typing import Final
 
 from elman.data.symbolic.abc import fields
 from elman.data.symbolic.abc.fields import Bar, Signature, Wrong
-from elman.data.symbolic.abc.items import Written
+from elman.data.symbolic.abc.items import PartMark, Written
 from elman.data.symbolic.abc.scanner import Token, tokens
 from elman.data.symbolic.abc.tunes import Line, Tune
 from elman.data.symbolic.abc.voices import Voice, lasting
@@ -21,6 +21,7 @@ from elman.data.symbolic.abc.voices import Voice, lasting
 MOST_VOICES: Final = 64
 MARKS: Final = ".~HLMOPSTuv"  # accents that mean something to those who play
 _JUMP = re.compile(r"!(D\.?C\.?|D\.?S\.?|dacapo|dacoda|fine|coda|segno)", re.IGNORECASE)
+_ORDER = re.compile(r"[A-Z0-9()]+")
 _LABEL = re.compile(r"\b(?:name|nm)=(\"[^\"]*\"|\S+)")
 
 
@@ -34,6 +35,7 @@ class Reader:
         self.voices: dict[str, Voice] = {}
         self.order = ""  # of parts, played out
         self.line = 0
+        self._told_by_y = ""
         self._part = ""
         self._key: Signature | None = None  # the head ends with it
         self._unit: Fraction | None = None
@@ -49,12 +51,20 @@ class Reader:
         for line in self.tune.lines:
             self.line = line.number
             self._read(line)
+        self._follow_y()
         for voice in self.voices.values():
             voice.finish()
             self.mended.update(voice.mended)
             self.unused.update(voice.unused)
         if not self.voices:
             raise Wrong("the tune has no notes")
+
+    def _follow_y(self) -> None:
+        """The Nottingham tunes tell the order of their parts in Y:, which ABC does not define."""
+        names = {p.name[:1] for v in self.voices.values() for p in v.items if type(p) is PartMark}
+        if not self.order and self._told_by_y and set(self._told_by_y) <= names:
+            self.order = self._told_by_y
+            self.mended["orders of parts in Y:, read as P:"] += 1
 
     @property
     def key(self) -> str:
@@ -91,6 +101,8 @@ class Reader:
             self._part = text.strip()
         elif letter in "KMLQ":
             self._change(letter, text)
+        elif letter == "Y":
+            self._head(letter, text)
 
     def _head(self, letter: str, text: str) -> None:
         if letter == "K":
@@ -104,6 +116,8 @@ class Reader:
             self._tempo = text
         elif letter == "P":
             self.order = fields.parts(text)
+        elif letter == "Y" and _ORDER.fullmatch(text):
+            self._told_by_y = fields.parts(text)
         elif letter == "V":
             name, _, rest = text.strip().partition(" ")
             self._defined[name] = rest
