@@ -31,9 +31,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "forecast": {"hidden_size": 4, "look_back": 8},
     "speech": {"hidden_size": 4, "convolutions": 4, "batch_size": 64},
     "translate": {"hidden_size": 4, "embedding": 3, "batch_size": 512},
+    "music": {"hidden_size": 4, "head_size": 4, "batch_size": 64, "sequence_length": 48},
 }
 """Options that make the built-in data of a task quick to learn; none are needed."""
-CUT = {"forecast": 8, "regress": 32, "speech": 64}
+CUT = {"forecast": 8, "regress": 32, "speech": 64, "music": 64}
 """Batch sizes that give an epoch two batches at least, where few sequences are built in."""
 
 

@@ -1,0 +1,131 @@
+"""Heads: every frame has a probability, all of them together one, and what is drawn keeps to it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from elman.tasks.music.frames.heads import make_head
+from elman.tasks.music.frames.heads.head import SILENCE, Head
+from elman.tasks.music.frames.heads.voices import Voices
+from elman.tasks.music.options import HeadName
+
+P, V, C = 5, 3, 7
+HEADS: tuple[HeadName, ...] = ("independent", "chain", "voices")
+ROLLS: tuple[HeadName, ...] = ("independent", "chain")
+ROUNDING = 1e-12  # of sums in float64
+
+
+@pytest.fixture(params=range(3))
+def seed(request: pytest.FixtureRequest) -> Iterator[int]:
+    torch.manual_seed(request.param)
+    yield request.param
+
+
+def head_of(name: HeadName) -> Head:
+    return make_head(name, C, P, V if name == "voices" else 0, 6, 0.0).double().eval()
+
+
+def every(name: HeadName) -> Tensor:
+    """All frames that there are."""
+    if name == "voices":
+        return torch.tensor(list(itertools.product(range(-1, P), repeat=V)))
+    return torch.tensor(list(itertools.product([False, True], repeat=P)))
+
+
+def costs(head: Head, context: Tensor, frames: Tensor) -> Tensor:
+    return head.nats(context.expand(len(frames), -1), frames).detach()
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_probabilities_of_all_frames_sum_to_one(name: HeadName, seed: int) -> None:
+    head, context = head_of(name), 3 * torch.randn(C).double()
+    p = (-costs(head, context, every(name))).exp()
+    assert p.sum().item() == pytest.approx(1, abs=ROUNDING)
+    assert p.std() > 1e-3  # and it is no guess
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_what_is_drawn_costs_what_its_choices_cost(name: HeadName, seed: int) -> None:
+    """The log probabilities that `pick` chooses among add up to the frame's own."""
+    head, context = head_of(name), torch.randn(C).double()
+    cost = 0.0
+
+    def pick(log_p: Tensor) -> int:
+        nonlocal cost
+        choice = int(torch.multinomial(log_p.exp(), 1))
+        cost -= float(log_p[choice])
+        return choice
+
+    for _ in range(5):
+        cost = 0.0
+        frame = head.draw(context, pick)
+        assert costs(head, context, frame[None]).item() == pytest.approx(cost, abs=ROUNDING)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_frames_cost_the_same_in_any_company(name: HeadName, seed: int) -> None:
+    head, frames = head_of(name), every(name)
+    contexts = torch.randn(len(frames), C).double()
+    order = torch.randperm(len(frames))[:17]
+    together = head.nats(contexts, frames).detach()
+    some = head.nats(contexts[order], frames[order]).detach()
+    torch.testing.assert_close(some, together[order], rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_likeliest_is_what_is_drawn_by_the_likeliest_choices(
+    name: HeadName, seed: int
+) -> None:  # fmt: skip
+    head, contexts = head_of(name), 3 * torch.randn(9, C).double()
+    told = head.likeliest(contexts)
+    for context, frame in zip(contexts, told, strict=True):
+        assert torch.equal(head.draw(context, lambda log_p: int(log_p.argmax())), frame)
+
+
+@pytest.mark.parametrize("name", ROLLS)
+def test_notes_that_are_required_sound_and_others_only_where_allowed(
+    name: HeadName, seed: int
+) -> None:  # fmt: skip
+    head = head_of(name)
+    for _ in range(20):
+        allowed, required = torch.rand(P) < 0.5, torch.rand(P) < 0.3
+        frame = head.draw(torch.randn(C).double(), drawn, allowed, required)
+        assert bool(frame[required].all()) and not bool(frame[~(allowed | required)].any())
+
+
+def test_voices_keep_to_their_own_notes(seed: int) -> None:
+    head = head_of("voices")
+    for _ in range(20):
+        allowed = torch.rand(V, P) < 0.5
+        frame = head.draw(torch.randn(C).double(), drawn, allowed)
+        assert all(p == SILENCE or allowed[v, p] for v, p in enumerate(frame.tolist()))
+        given = torch.randint(-1, P, (V,))
+        frame = head.draw(torch.randn(C).double(), drawn, allowed, given)
+        assert bool((frame[given != SILENCE] == given[given != SILENCE]).all())
+        required = torch.zeros(P, dtype=torch.bool)
+        required[torch.randperm(P)[: int(torch.randint(V + 1, ()))]] = True
+        frame = head.draw(torch.randn(C).double(), drawn, None, required)
+        assert {*required.nonzero()[:, 0].tolist()} <= {*frame.tolist()}
+
+
+def test_voices_add_up_to_their_frame(seed: int) -> None:
+    head, frames = head_of("voices"), every("voices")
+    assert isinstance(head, Voices)
+    contexts = torch.randn(len(frames), C).double()
+    each, whole = head.by_voice(contexts, frames), head.nats(contexts, frames)
+    torch.testing.assert_close(each.sum(1), whole, rtol=0, atol=ROUNDING)
+    # What the lowest voice costs does not depend on those above it.
+    other = frames.clone()
+    other[:, :-1] = frames[:, :-1].flip(0)
+    torch.testing.assert_close(
+        head.by_voice(contexts, other)[:, -1], each[:, -1], rtol=0, atol=ROUNDING
+    )
+
+
+def drawn(log_p: Tensor) -> int:
+    return int(torch.multinomial(log_p.exp(), 1)) if log_p.exp().sum() > 0 else 0

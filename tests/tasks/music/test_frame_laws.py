@@ -1,0 +1,250 @@
+"""Frames: windows are the piece whole, padding is absent, and keys come round after twelve."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from elman.data.tables.content import BadRows
+from elman.errors import UserError
+from elman.options import make
+from elman.tasks.music.frames import scores
+from elman.tasks.music.frames.data import FrameData, FrameReading, Score, reading_from_json
+from elman.tasks.music.frames.model import FrameModel
+from elman.tasks.music.frames.reading import one_key
+from elman.tasks.music.frames.simple import Alone, FrameBefore, FrameGrams, before_of
+from elman.tasks.music.frames.training import WHOLE, batch_of, contexts, epoch
+from elman.tasks.music.options import HeadName, MusicOptions
+
+HEADS: tuple[HeadName, ...] = ("independent", "chain", "voices")
+ROUNDING = 1e-10  # of sums in float64, in another order
+READING = FrameReading(2, lowest=40, highest=57, voices=3, bars=(6, 8))
+
+
+@pytest.fixture(autouse=True, params=range(2))
+def draw(request: pytest.FixtureRequest) -> Iterator[np.random.Generator]:
+    torch.manual_seed(request.param)
+    yield np.random.default_rng(request.param)
+
+
+def settled(head: HeadName, **options: object) -> MusicOptions:
+    own = {"head": head, "head_size": 6, "hidden_size": (5,), "dropout": 0.0, "weight_drop": 0.0}
+    return make(MusicOptions, own | options)
+
+
+def piece(draw: np.random.Generator, steps: int, *, voices: bool, name: str = "") -> Score:
+    """Notes at random in the middle of the range, now and then silence."""
+    bar = np.full(steps, 6)
+    places = READING.places(np.arange(steps) % 6, bar)
+    if voices:
+        notes = draw.integers(4, READING.pitches - 4, (steps, READING.voices))
+        return Score(name, np.where(draw.random(notes.shape) < 0.2, -1, notes), places)
+    roll = draw.random((steps, READING.pitches)) < 0.2
+    roll[:, :4] = roll[:, -4:] = False
+    return Score(name, roll, places)
+
+
+def pieces(draw: np.random.Generator, head: HeadName, lengths: Sequence[int]) -> list[Score]:
+    return [piece(draw, n, voices=head == "voices", name=str(n)) for n in lengths]
+
+
+def costs(model: FrameModel, group: Sequence[Score], steps: int) -> Tensor:
+    """The nats of each step of pieces, read in windows of so many steps: [M, longest]."""
+    longest = max(map(len, group))
+    found, carry = torch.zeros(len(group), longest, dtype=torch.float64), None
+    order = sorted(range(len(group)), key=lambda k: -len(group[k]))
+    for at in range(0, longest, steps):
+        batch = batch_of(
+            [group[k] for k in order], READING.pitches, in_voices=model.in_voices, begin=at,
+            steps=steps,
+        )  # fmt: skip
+        context, carry = contexts(model, batch, carry, "cpu")
+        nats = model.head.nats(context, batch.frames).detach()
+        for t, row in enumerate(torch.split(nats, batch.sizes.tolist())):
+            found[order[: len(row)], at + t] = row
+    return found
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_piece_in_windows_is_the_piece_whole(head: HeadName, draw: np.random.Generator) -> None:
+    """Also beside others, of which some end, within a window and at its end."""
+    group = pieces(draw, head, [7, 21, 14, 1, 10])
+    model = FrameModel(READING, settled(head)).double().eval()
+    whole = torch.cat([costs(model, [one], WHOLE)[0] for one in group])
+    for steps in (1, 7, 8, WHOLE):
+        found = costs(model, group, steps)
+        each = torch.cat([row[: len(one)] for row, one in zip(found, group, strict=True)])
+        torch.testing.assert_close(each, whole, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_step_at_a_time_is_the_piece_at_once(head: HeadName, draw: np.random.Generator) -> None:
+    (one,) = pieces(draw, head, [9])
+    model = FrameModel(READING, settled(head)).double().eval()
+    frames = torch.from_numpy(one.steps)
+    context, state = model.begin(0, 6)
+    found = [model.head.nats(context[None], frames[:1]).item()]
+    for t in range(1, len(one)):
+        context, state = model.step(frames[t - 1], state, t % 6, 6, t)
+        found.append(model.head.nats(context[None], frames[t : t + 1]).item())
+    assert found == pytest.approx(costs(model, [one], WHOLE)[0].tolist(), abs=ROUNDING)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_is_scored_does_not_depend_on_the_company(
+    head: HeadName, draw: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = pieces(draw, head, [5, 12, 3, 9])
+    model = FrameModel(READING, settled(head)).double().eval()
+    alone = [scores.tell(model, [one], "cpu") for one in group]
+    monkeypatch.setattr(scores, "STEPS", 4)
+    monkeypatch.setattr(scores, "AT_ONCE", 3)
+    together = scores.tell(model, group, "cpu")
+    for name in scores.Told._fields:
+        each = [float(getattr(one, name)[0]) for one in alone]
+        assert getattr(together, name).tolist() == pytest.approx(each, abs=ROUNDING)
+    assert together.steps.tolist() == [5, 12, 3, 9]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_all_pieces_of_two_steps_together_have_probability_one(head: HeadName) -> None:
+    """Of a network of three pitches: the first frame and, after it, the second."""
+    reading = FrameReading(1, lowest=60, highest=62, voices=2)
+    model = FrameModel(reading, settled(head)).double().eval()
+    if head == "voices":
+        frames = np.array(list(itertools.product(range(-1, 3), repeat=2)))
+    else:
+        frames = np.array(list(itertools.product([False, True], repeat=3)))
+    places = reading.places(np.zeros(2, np.int64), np.zeros(2, np.int64))
+    group = [Score("", np.stack(both), places) for both in itertools.product(frames, repeat=2)]
+    told = scores.tell(model, group, "cpu")
+    assert np.exp(-told.nats).sum() == pytest.approx(1, abs=ROUNDING)
+
+
+# ---- Keys
+
+
+@pytest.mark.parametrize("voices", [False, True])
+def test_there_and_back_again_is_the_same_piece(voices: bool, draw: np.random.Generator) -> None:
+    one = piece(draw, 11, voices=voices)
+    down, up = one.room(READING.pitches)
+    for k in range(down, up + 1):
+        moved = one.transposed(k, READING.pitches)
+        assert moved.room(READING.pitches) == (down - k, up - k)
+        assert np.array_equal(moved.transposed(-k, READING.pitches).steps, one.steps)
+    for k in (down - 1, up + 1):
+        with pytest.raises(ValueError, match="moved by"):
+            one.transposed(k, READING.pitches)
+
+
+@pytest.mark.parametrize("voices", [False, True])
+def test_twelve_semitones_by_steps_of_one_are_an_octave(
+    voices: bool, draw: np.random.Generator
+) -> None:
+    low = Score(
+        "", np.array([[0, 1, -1]]) if voices else np.eye(24, dtype=bool)[:3], np.zeros(3, int)
+    )
+    moved = low
+    for _ in range(12):
+        moved = moved.transposed(1, 24)
+    assert np.array_equal(moved.steps, low.transposed(12, 24).steps)
+    notes = [np.flatnonzero(one.roll(24).any(0)) % 12 for one in (low, moved)]
+    assert np.array_equal(notes[0], notes[1])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_pieces_are_moved_anew_in_each_epoch_and_never_out_of_range(
+    head: HeadName, draw: np.random.Generator
+) -> None:
+    group = pieces(draw, head, [6] * 8)
+    dataset = FrameData("", READING, tuple(group), (), BadRows(skip=False))
+    moved = [
+        epoch(dataset, settled(head, transpose=6), 3, 1, k).moves.tolist()  # type: ignore[attr-defined]
+        for k in range(30)
+    ]
+    assert moved[0] != moved[1] and {k for each in moved for k in each} >= set(range(-4, 5))
+    for number, score in enumerate(group):
+        down, up = score.room(READING.pitches)
+        assert all(down <= each[number] <= up for each in moved)
+    still = epoch(dataset, settled(head, transpose=0), 3, 1, 0)
+    assert not any(still.moves)  # type: ignore[attr-defined]
+    sounding = [int((still[k].frames >= 1).sum()) for k in range(len(still))]
+    assert len(sounding) == 3
+
+
+def test_pieces_in_one_key_are_known_by_their_pitch_classes() -> None:
+    from elman.data.symbolic.grid import Frames
+
+    choose = random.Random(1)
+
+    def tune(tonic: int) -> Frames:
+        notes = np.zeros((60, 128), bool)
+        for step in notes:
+            step[60 + tonic + choose.choice([0, 0, 0, 2, 4, 4, 5, 7, 7, 9, 11])] = True
+        return Frames("", notes)
+
+    assert one_key([tune(0) for _ in range(12)])
+    assert not one_key([tune(k) for k in range(12)])
+    assert not one_key([tune(0)])
+
+
+# ---- What is counted rather than trained
+
+
+@pytest.mark.parametrize("voices", [False, True])
+def test_simple_distributions_sum_to_one_over_all_frames(
+    voices: bool, draw: np.random.Generator
+) -> None:
+    P, V = 4, 2
+    if voices:
+        frames = np.array(list(itertools.product(range(-1, P), repeat=V)))
+    else:
+        frames = np.array(list(itertools.product([False, True], repeat=P)))
+    known = [frames[draw.integers(0, 6, 30)] for _ in range(12)]  # most frames are never seen
+    for before in (frames[2], frames[-1]):
+        own = FrameBefore.of(known, P).nats(frames, np.tile(before, (len(frames), 1)))
+        assert np.exp(-own).sum() == pytest.approx(1, abs=ROUNDING)
+    assert np.exp(-Alone.of(known, P).nats(frames)).sum() == pytest.approx(1, abs=ROUNDING)
+    grams = FrameGrams.of(known, P)
+    begun = known[0][:3]
+    after = [grams.foretell(np.concatenate([begun, frame[None]])).nats[-1] for frame in frames]
+    assert np.exp(-np.array(after)).sum() == pytest.approx(1, abs=ROUNDING)
+
+
+def test_n_grams_learn_what_the_frame_before_cannot(draw: np.random.Generator) -> None:
+    cycle = np.eye(5, dtype=bool)[[0, 3, 1, 4, 2] * 8]
+    known = [np.roll(cycle, k, 0) for k in range(12)]
+    grams = FrameGrams.of(known, 5)
+    told = grams.foretell(cycle)
+    assert told.nats[2:].mean() < 0.1 < grams.before.nats(cycle, before_of(cycle)).mean()
+    assert np.array_equal(told.likeliest[2:], cycle[2:])
+
+
+# ---- What goes with a model
+
+
+def test_a_reading_survives_being_written_and_damage_is_told() -> None:
+    assert reading_from_json(READING.to_json()) == READING
+    damaged: list[object] = [
+        None, [], {}, READING.to_json() | {"bars": [10**9]}, READING.to_json() | {"lowest": 99},
+        READING.to_json() | {"voices": "many"}, READING.to_json() | {"other": 1},
+    ]  # fmt: skip
+    for damage in damaged:
+        with pytest.raises(UserError, match=r"preprocessing\.json"):
+            reading_from_json(damage)
+
+
+def test_places_tell_bar_and_quarter_apart() -> None:
+    """A first step, places in bars that are known, and in those that are not."""
+    features, bar = READING.features, np.array([6, 8, 7, 0, 6])
+    kinds = READING.places(np.array([5, 5, 5, 0, 5]), bar, 3)
+    assert len({*kinds.tolist()}) == 4 and kinds[0] == kinds[4]
+    assert features[kinds][:, :2].argmax(1).tolist() == [1, 1, 1, 0, 1]
+    first = READING.places(np.zeros(3, np.int64), np.full(3, 6))
+    assert features[first][:, -1].tolist() == [1, 0, 0]
