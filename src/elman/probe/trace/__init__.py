@@ -1,15 +1,20 @@
 """One cell, one step at a time, forward and backward: every quantity by name, beside its equation.
 
-trace.render(trace.trace("rnn"))                  # forward, on the tutorials' numbers
-trace.render_backward(trace.backward(trace.example("lstm")))
+setup = trace.example("lstm")
+shown = trace.Shown(setup.cell, trace.run(setup), trace.backward(setup))
+print(trace.render_shown(shown), trace.latex(shown), trace.markdown(shown))
 """
 
+from elman.probe.trace.backward import Backward, BackwardStep, backward, whole
+from elman.probe.trace.document import latex, markdown
 from elman.probe.trace.file import read
-from elman.probe.trace.forward import Step, Value, run, trace
+from elman.probe.trace.forward import Step, Value, run, trace, values
 from elman.probe.trace.setup import Output, Setup, Weights, example
-from elman.probe.trace.text import as_json, render
+from elman.probe.trace.teaching import Shown
+from elman.probe.trace.text import as_json, backward_json, render, render_shown
 
 __all__ = [
-    "Output", "Setup", "Step", "Value", "Weights", "as_json", "example", "read", "render", "run",
-    "trace",
+    "Backward", "BackwardStep", "Output", "Setup", "Shown", "Step", "Value", "Weights", "as_json",
+    "backward", "backward_json", "example", "latex", "markdown", "read", "render", "render_shown",
+    "run", "trace", "values", "whole",
 ]  # fmt: skip

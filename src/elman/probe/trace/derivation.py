@@ -17,7 +17,15 @@ from typing import Any
 from torch import Tensor
 
 from elman.cells.cell import Cell
-from elman.probe.trace.expressions import Formula, Number, Symbol, Turned, added
+from elman.probe.trace.expressions import (
+    Formula,
+    Number,
+    Symbol,
+    Turned,
+    Words,
+    added,
+    latex_name,
+)
 from elman.probe.trace.recording import Graph, Node
 from elman.probe.trace.rules import depends, formula, pulled
 
@@ -115,9 +123,14 @@ class _Derivation:
 
     def _formula(self, node: Node) -> Formula:
         if node.kind == "input":
-            return Symbol(matrix("W", node.gates[0], self._cell) + " x + b")
+            W, b = (matrix(kind, node.gates[0], self._cell) for kind in ("W", "b"))
+            formal = f"{latex_name(W)} {latex_name('x', 't')} + {latex_name(b)}"
+            return Words(f"{W} x + {b}", formal)
         if node.kind == "product":
-            return Symbol(matrix("R", node.gates[0], self._cell) + " h")
+            R, h = matrix("R", node.gates[0], self._cell), self._written(node.nodes[0])
+            if isinstance(h, Symbol):
+                return Words(f"{R} {h.text()}", f"{latex_name(R)} {h.latex()}")
+            return Words(f"{R} ({h.text()})", rf"{latex_name(R)} \left({h.latex()}\right)")
         return formula(node, self._written)
 
     def backward(self, comes: Mapping[str, tuple[Formula, ...]]) -> Derived:
@@ -165,7 +178,7 @@ class _Derivation:
         elif node.kind in ("input", "product") and node not in self._own() and _plain(total):
             return total
         lines.append(Line(Symbol(named.name, gradient=True), total))
-        return lines[-1].symbol
+        return total if total == Number(0.0) else lines[-1].symbol
 
     def _own(self) -> set[Node]:
         """The nodes that the cell itself names."""

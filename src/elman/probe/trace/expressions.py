@@ -96,6 +96,23 @@ class Symbol(Formula):
 
 
 @dataclass(frozen=True)
+class Words(Formula):
+    """What is not reckoned here, as it is written."""
+
+    plain: str
+    formal: str  # in LaTeX's mathematics
+
+    def text(self) -> str:
+        return self.plain
+
+    def latex(self) -> str:
+        return self.formal
+
+    def reckon(self, values: Values) -> Tensor:
+        raise ValueError(f"{self.plain} has no value of its own")
+
+
+@dataclass(frozen=True)
 class Number(Formula):
     """A number."""
 
@@ -224,7 +241,7 @@ class Power(Formula):
 
     def latex(self) -> str:
         base = self.base.latex()
-        if not isinstance(self.base, Number):
+        if not isinstance(self.base, Number | Symbol):
             base = rf"\left({base}\right)"
         return f"{base}^{{{Number(self.exponent).latex()}}}"
 
@@ -292,6 +309,13 @@ class Compared(Formula):
     sign: str
     left: Formula
     right: Formula
+
+    def opposite(self) -> Formula:
+        """1 where this is 0, and 0 where this is 1."""
+        other = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}.get(self.sign)
+        if other is None:
+            return added(Number(1.0), negative(self))
+        return Compared(other, self.left, self.right)
 
     def text(self) -> str:
         return f"({self.left.text()} {self.sign} {self.right.text()})"

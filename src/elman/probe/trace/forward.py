@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -94,3 +94,11 @@ def output(output: Output, h: Tensor) -> Tensor:
 
 def floats(x: Tensor) -> tuple[float, ...]:
     return tuple(x.tolist())
+
+
+def values(steps: Sequence[Step], name: str) -> Tensor:
+    """The numbers of one quantity at every step, [T, n]."""
+    return torch.tensor(
+        [one.numbers for step in steps for one in step.values if one.name == name],
+        dtype=torch.float64,
+    )

@@ -21,6 +21,7 @@ from elman.probe.trace.expressions import (
     Other,
     Power,
     Quotient,
+    Symbol,
     Where,
     added,
     negative,
@@ -60,10 +61,15 @@ def constant(value: Tensor) -> Formula:
 
 def formula(node: Node, written: Written) -> Formula:
     """The operation of a node on its inputs."""
-    if not depends(node):
+    if not depends(node) and not _of_names(node, written):
         return constant(node.value)
     made = _formula(node, [written(part) for part in node.inputs if not isinstance(part, list)])
     return made or Other(node.kind, tuple(written(n) for n in node.nodes), _again(node))
+
+
+def _of_names(node: Node, written: Written) -> bool:
+    """Whether a constant is made of what has a name."""
+    return any(isinstance(written(one), Symbol) for one in node.nodes if not depends(one))
 
 
 def _formula(node: Node, parts: Sequence[Formula]) -> Formula | None:
@@ -178,8 +184,9 @@ def _pulled(
             down = x if y.value == 2 else Power(x, y.value - 1)
             return [(0, product(Number(y.value), d, down))]
         case "where", 3:
-            zero = Number(0.0)
-            return [(1, Where(x, d, zero)), (2, Where(x, zero, d))]
+            if isinstance(x, Compared):
+                return [(1, product(d, x)), (2, product(d, x.opposite()))]
+            return [(1, Where(x, d, Number(0.0))), (2, Where(x, Number(0.0), d))]
         case "logaddexp", 2:
             return [
                 (0, product(d, Call("sigmoid", (added(x, negative(y)),)))),
