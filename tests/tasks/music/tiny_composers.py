@@ -7,6 +7,7 @@ from torch import Tensor
 
 from elman.data.symbolic.piece import Piece
 from elman.tasks.music.composing.frames import FrameComposer
+from elman.tasks.music.composing.measure import Measure
 from elman.tasks.music.composing.network import Trained
 from elman.tasks.music.composing.usual import usual_measure
 from elman.tasks.music.frames.data import FrameReading
@@ -44,9 +45,9 @@ def sounding(piece: Piece) -> list[list[int]]:
     return [sorted(step) for step in steps]
 
 
-def log_p(made: FrameComposer, frames: Tensor) -> float:
+def log_p(made: FrameComposer, frames: Tensor, measure: Measure | None = None) -> float:
     """The log probability of a piece [T, …] of the model, whole, in one pass."""
-    network, measure = made.network, made.usual
+    network, measure = made.network, measure or made.usual
     contexts, state = network.begin(1, measure)
     if len(frames) > 1:
         later, _ = network.read(frames[:-1, None], 0, measure, state)

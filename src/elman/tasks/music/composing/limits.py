@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from elman.errors import UserError
 from elman.tasks.music.composing.measure import Measure
-from elman.tasks.music.composing.rules import Required, Rules, name_of, voice_index
+from elman.tasks.music.composing.rules import Rules, name_of, voice_index
 from elman.tasks.music.frames.heads.head import SILENCE, Head
 
 FREE = -2  # what a voice has that is not given
@@ -105,6 +106,7 @@ class Limits:
         """Steps of the runs of which none may come twice; 0 if any may."""
         return self.rules.no_repeat * self.measure.bar
 
+    @cached_property
     def allowed(self) -> Tensor:
         """The notes that may sound by the rules alone: bool [P], of voices [V, P]."""
         pitches = range(self.lowest, self.lowest + self.pitches)
@@ -118,23 +120,26 @@ class Limits:
                 each[voice_index(limit.voice, self.voices)] &= torch.tensor(inside)
         return each
 
-    def required(self, step: int) -> list[int]:
-        """The notes that rules want in a step."""
-        return sorted({r.pitch - self.lowest for r in self.rules.required if self._at(r) == step})
-
-    def _at(self, required: Required) -> int:
-        return self.measure.step(required.bar, required.beat)
+    @cached_property
+    def _required(self) -> dict[int, list[int]]:
+        """The notes that rules want, by step."""
+        found: dict[int, list[int]] = {}
+        for required in self.rules.required:
+            step = self.measure.step(required.bar, required.beat)
+            found.setdefault(step, []).append(required.pitch - self.lowest)
+        return {step: sorted(set(notes)) for step, notes in found.items()}
 
     def ways(self, step: int) -> list[Way]:
         """The ways in which a step may be filled; none where rules and given voices exclude it."""
-        return self._ways(self.allowed(), self.required(step), step)
+        return self._ways(self.allowed, self._required.get(step, ()), step)
 
     def chord_ways(self, step: int, classes: frozenset[int], bass: int) -> list[Way]:
         """The ways in which a step may be filled with notes of a chord, its lowest one of class
         `bass`."""
-        allowed = self.allowed()
         notes = range(self.pitches)
-        allowed &= torch.tensor([(note + self.lowest) % 12 in classes for note in notes])
+        allowed = self.allowed & torch.tensor(
+            [(note + self.lowest) % 12 in classes for note in notes]
+        )
         lowest_voice = allowed[-1] if self.voices else allowed
         found = list[Way]()
         for note in notes:
@@ -142,7 +147,7 @@ class Limits:
                 above = allowed & (torch.arange(self.pitches) >= note)
                 if self.voices:
                     above[-1] = torch.arange(self.pitches) == note
-                for way in self._ways(above, self.required(step), step):
+                for way in self._ways(above, self._required.get(step, ()), step):
                     if not self.voices:
                         way.required[note] = True
                     elif way.required[-1] in (SILENCE, note):
