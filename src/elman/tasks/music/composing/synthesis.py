@@ -93,7 +93,7 @@ def _tone(pitch: int, held: int) -> Wave:
 def _drum(pitch: int, held: int) -> Wave:
     """A burst of noise, shorter and brighter the higher the pitch; it is the same each time."""
     noise = np.random.default_rng(pitch).uniform(-1, 1, RATE_HZ // 3)
-    smooth = max(1, round(40 * 2 ** ((35 - pitch) / 10)))  # samples that are averaged
+    smooth = max(1, round(40 * 2 ** ((35 - pitch) / 3)))  # samples that are averaged
     noise = np.convolve(noise, np.ones(smooth) / np.sqrt(smooth), "same") * 0.5
     time = np.arange(len(noise)) / RATE_HZ
     fading = np.exp2(-time / (0.05 * 2 ** ((35 - pitch) / 24)))
