@@ -21,7 +21,7 @@ from elman.data.symbolic.abc.voices import Voice, lasting
 MOST_VOICES: Final = 64
 MARKS: Final = ".~HLMOPSTuv"  # accents that mean something to those who play
 _JUMP = re.compile(r"!(D\.?C\.?|D\.?S\.?|dacapo|dacoda|fine|coda|segno)", re.IGNORECASE)
-_ORDER = re.compile(r"[A-Z0-9()]+")
+_ORDER = re.compile(r"[A-Z0-9() ]+")
 _LABEL = re.compile(r"\b(?:name|nm)=(\"[^\"]*\"|\S+)")
 
 
