@@ -2,6 +2,7 @@
 
 reel.mid, melody/reel.mid     one tune: a track of the first has the notes of the second
 reel.mid, reel_in_g.mid       one tune: the same notes, all of them five semitones higher
+1.mid, 1_no_repeat.mid        one tune: the same opening, whatever is repeated after it
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from elman.data.symbolic.arrays import Ints
 from elman.data.symbolic.piece import Piece, Track
 
 FEWEST: Final = 16  # notes of a track by which two pieces are known to be one tune
+OPENING: Final = 128  # notes of a piece, of all its tracks, by which it is known
 
 
 def content(piece: Piece) -> str:
@@ -34,7 +36,8 @@ def tunes(pieces: Sequence[Piece]) -> list[str]:
     """For every piece the tune that it is, as a digest: equal for pieces that are one tune.
 
     Two pieces are one tune where they have a track of `FEWEST` notes or more whose notes begin
-    alike at the same intervals, in any key; and so are those that are one tune with a third.
+    alike at the same intervals, in any key, or where the first `OPENING` notes of all their tracks
+    do; and so are those that are one tune with a third.
     """
     parent = list(range(len(pieces)))
 
@@ -84,16 +87,18 @@ def _drawn(tune: str) -> float:
 
 
 def _keys(piece: Piece) -> list[str]:
-    """Digests of the tracks that are long enough to tell a tune: onsets and intervals."""
-    return [
-        _relative(track, piece.division)
-        for track in piece.tracks
-        if len(track.notes) >= FEWEST and not track.is_drum
-    ]
+    """Digests of the tracks that are long enough to tell a tune, and of the opening of a piece that
+    is: onsets and intervals."""
+    each = [_rows(track) for track in piece.tracks if track.notes and not track.is_drum]
+    found = [_relative(rows.copy(), piece.division) for rows in each if len(rows) >= FEWEST]
+    if sum(map(len, each)) >= OPENING:
+        every = np.concatenate(each)
+        order = np.lexsort((every[:, 2], every[:, 0]))
+        found.append(_relative(every[order[:OPENING]], piece.division))
+    return found
 
 
-def _relative(track: Track, division: int) -> str:
-    rows = _rows(track)
+def _relative(rows: Ints, division: int) -> str:
     rows[:, (0, 2)] -= rows[0, (0, 2)]
     rows[:, 1] = 0
     return hashlib.blake2b(_in_longest_ticks(rows, division), digest_size=16).hexdigest()

@@ -25,6 +25,7 @@ def chosen(pieces: Sequence[Piece], kind: Kind, grid: int, velocities: int | Non
     if not notes:
         raise UserError("no notes in any of the pieces; give music with notes")
     pitches = [note.pitch for note, _ in notes]
+    lowest = min(*pitches, 126)
     loud = Counter(note.velocity for note, _ in notes)
     if velocities is None:
         velocities = VELOCITIES if len(loud) > 1 else 0
@@ -34,7 +35,7 @@ def chosen(pieces: Sequence[Piece], kind: Kind, grid: int, velocities: int | Non
     }  # fmt: skip
     steps = [max(rounded(note.length, piece.division, grid), 1) for note, piece in notes]
     return Settings(
-        kind, grid, min(pitches), max(pitches), _longest(sorted(steps), grid), velocities,
+        kind, grid, lowest, max(*pitches, lowest + 1), _longest(sorted(steps), grid), velocities,
         int(median(loud.elements())), tuple(sorted(instruments)), _metres(pieces, kind, grid),
         _tempo(pieces),
     )  # fmt: skip

@@ -103,8 +103,8 @@ def _check(settings: Settings) -> None:
     if s.kind not in KINDS:
         raise _Wrong("kind must be " + " or ".join(KINDS))
     _whole(s, "grid", 1, 96)
-    _whole(s, "lowest", 0, 127)
-    _whole(s, "highest", s.lowest, 127)
+    _whole(s, "lowest", 0, 126)
+    _whole(s, "highest", s.lowest + 1, 127)  # miditok takes no single pitch
     _whole(s, "longest", 1, MOST_STEPS)
     _whole(s, "velocities", 0, 127)
     _whole(s, "velocity", 1, 127)
