@@ -98,7 +98,7 @@ def test_integrated_gradients_are_complete_and_those_of_a_fine_sum(cell: str) ->
         found = integrated_gradients(answer, entered, tolerance=1e-3, most=64)
         coarse = integrated_gradients(answer, entered, most=1)
     # A kink in the way is met between two places only as near as they stand.
-    near = 2e-2 if cell in KINKED else 1e-3
+    near = 5e-2 if cell in KINKED else 1e-3
     np.testing.assert_allclose(found.values.sum(0), change, atol=near * scale)
     assert found.complete or cell in KINKED
     assert abs(coarse.gap).max() > abs(found.gap).max()
@@ -109,7 +109,7 @@ def test_integrated_gradients_are_complete_and_those_of_a_fine_sum(cell: str) ->
     for k in range(n):
         place = (x * (k + 0.5) / n).requires_grad_()
         total += torch.autograd.grad(model(place).sum(), place)[0] / n
-    np.testing.assert_allclose(found.values, (x * total).sum(-1), atol=2e-2 * scale)
+    np.testing.assert_allclose(found.values, (x * total).sum(-1), atol=5e-2 * scale)
 
 
 @every_cell
