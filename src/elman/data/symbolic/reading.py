@@ -53,6 +53,7 @@ OTHER_FORMS: Final = {
     )
     for ending in endings.split()
 }  # fmt: skip
+NO_ARCHIVES: Final = (".npz", ".mxl", ".mscz")  # though they are zip archives inside
 ENDS_SHOWN: Final = 5
 
 
@@ -155,7 +156,7 @@ def read_document(
     if data[:2] == b"PK":
         return _zipped(data, name, account, bad, alone=document.alone)
     if start[:1] in (b"{", b"["):
-        if document.alone or rolls.is_roll(_json(data)):
+        if document.alone or len(data) > rolls.MOST_JSON or rolls.is_roll(_json(data)):
             return rolls.read_json(data, name, account, bad)
         return None
     if b"<score-partwise" in data[:8192] or b"<score-timewise" in data[:8192]:
@@ -191,8 +192,12 @@ def documents(items: Sequence[str], other: Callable[[str], object]) -> Iterator[
         for path, shown, chosen in _expanded(item):
             if path.is_dir():
                 yield from _below(tree.of_folder(path, shown), chosen, other)
-            elif path.suffix.lower() not in (".mxl", ".npz", ".mscz") and holds_members(path):
-                yield from _below(tree.of_archive(path, shown), chosen, other)
+            elif path.suffix.lower() not in NO_ARCHIVES and holds_members(path):
+                files = tree.of_archive(path, shown)
+                if all(name.endswith(".npy") for name in files.names):
+                    yield Document(shown, _reader(path, shown))
+                else:
+                    yield from _below(files, chosen, other)
             else:
                 yield Document(shown, _reader(path, shown))
 
@@ -293,10 +298,8 @@ def _unpacked(data: bytes, name: str) -> bytes:
 def _json(data: bytes) -> object:
     try:
         return json.loads(data)
-    except RecursionError:
-        return [[[]]]  # `read_json` tells what is wrong with it
-    except ValueError:
-        return [[[]]]
+    except (RecursionError, ValueError):
+        return [[[]]]  # as if it were a roll: `read_json` tells what is wrong with it
 
 
 def _zipped(

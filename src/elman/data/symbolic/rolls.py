@@ -36,6 +36,7 @@ LISTS: Final = ("pieces", "songs", "data")  # names of what holds pieces of no p
 FITS: Final = (
     "give {train, valid, test} or a list: pieces, each a list of steps, each a list of MIDI notes"
 )
+MOST_JSON: Final = 1 << 24  # bytes; in memory it may take twenty times as many
 MOST_PIECES: Final = 100_000
 MOST_STEPS: Final = 1 << 20  # of a piece
 MOST_VOICES: Final = 16
@@ -53,6 +54,8 @@ Steps = list[list[int]]
 def read_json(data: bytes, name: str, account: Account, bad: BadRows | None = None) -> list[Piece]:
     """The pieces of a roll in JSON, by part. UserError: no such JSON; or a piece is not right,
     unless `bad` leaves it out."""
+    if len(data) > MOST_JSON:
+        raise UserError(f"{name}: {len(data):,} bytes of JSON, more than {MOST_JSON:,}; part it")
     try:
         value = json.loads(data)
     except RecursionError:
