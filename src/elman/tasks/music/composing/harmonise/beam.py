@@ -22,6 +22,7 @@ from elman.tasks.music.composing.limits import Limits, Way
 from elman.tasks.music.composing.network import Network
 from elman.tasks.music.composing.repeats import Repeats
 from elman.tasks.music.frames.heads.head import Head
+from elman.tasks.music.frames.heads.independent import Independent
 
 DRAWINGS, MORE = (
     8,
@@ -114,7 +115,9 @@ def _next(
         key = (k, frozen(frame))
         if key not in seen and key[1] not in barred[k]:
             seen.add(key)
-            own = float(choosing.log_p(head, contexts[k], frame[None]))
+            # Coins of notes that are required are not asked for, but count.
+            coins = isinstance(head, Independent)
+            own = float(choosing.log_p(head, contexts[k], frame[None])) if coins else asked.log_p
             push(total + own, _Branch(k, branch.way, (), frame), own)
 
 
@@ -132,6 +135,12 @@ class _Asked:
         self.answers.append(answer)
         self.log_ps.append(log_p.double())
         return answer
+
+    @property
+    def log_p(self) -> float:
+        """That of all answers."""
+        each = zip(self.log_ps, self.answers, strict=True)
+        return sum(float(log_p[answer]) for log_p, answer in each)
 
     def others(self, told: float) -> Iterator[tuple[tuple[int, ...], float]]:
         """Every other answer after what was told, with the log probability up to there; `told` is
