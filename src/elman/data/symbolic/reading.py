@@ -21,11 +21,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from elman.data import source
-from elman.data.archives import BROKEN, printable
+from elman.data.archives import BROKEN, NESTED, hidden, names_of, printable
 from elman.data.sound import tree
 from elman.data.sound.members import holds_members
 from elman.data.symbolic import kinship, rolls
@@ -197,9 +197,20 @@ def documents(items: Sequence[str], other: Callable[[str], object]) -> Iterator[
                 if all(name.endswith(".npy") for name in files.names):
                     yield Document(shown, _reader(path, shown))
                 else:
+                    for name in _packed_within(path):
+                        other(name)
                     yield from _below(files, chosen, other)
             else:
                 yield Document(shown, _reader(path, shown))
+
+
+def _packed_within(path: Path) -> list[str]:
+    """The members of a zip that are packed themselves, which nothing reads there."""
+    if not zipfile.is_zipfile(path):
+        return []
+    with zipfile.ZipFile(path) as archive:
+        names = names_of(archive.infolist())
+    return [n for n in names if PurePosixPath(n).suffix.lower() in NESTED and not hidden(n)]
 
 
 def _expanded(item: str) -> Iterator[tuple[Path, str, str]]:
