@@ -50,6 +50,7 @@ class Subject:
     dataset: Any = None
     more: Callable[[int, int], Subject] | None = None
     allowance: Allowance = field(default_factory=Allowance)
+    patterns: tuple[str, ...] = ()  # that units are sought for, if not the usual ones
 
     @property
     def seconds(self) -> float:

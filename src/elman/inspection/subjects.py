@@ -24,9 +24,17 @@ STEPS = 2048  # of all of them together, as far as there are enough
 
 
 def of_run(
-    run: Run, *data: Data, size: int | None = None, seed: int = 0, bad: BadRows | None = None
+    run: Run,
+    *data: Data,
+    size: int | None = None,
+    seed: int = 0,
+    bad: BadRows | None = None,
+    units: Sequence[str] = (),
 ) -> Subject:
     """A run, and `size` sequences of its own validation part or of other `data`.
+
+    `units` are patterns that units are sought for: regular expressions over the text that is read,
+    `label:NAME`, or position, line-position, bracket-depth.
 
     UserError: the data of the run has changed or is gone and no other is given; no sequences in
     the data; a task that cannot be looked into.
@@ -57,7 +65,7 @@ def of_run(
             return total
 
         what = f"{seen.what}, drawn with seed {seed}"
-        return Subject(run.model, loss, what, seen, run, dataset, subject, allowance)
+        return Subject(run.model, loss, what, seen, run, dataset, subject, allowance, tuple(units))
 
     first = subject(size or FEWEST, seed)
     assert first.look is not None
@@ -86,9 +94,10 @@ def inspect_run(
     size: int | None = None,
     seed: int = 0,
     bad: BadRows | None = None,
+    units: Sequence[str] = (),
 ) -> Inspection:
     """Look into a run and write inspect.md and its pictures into its folder: see `inspect`."""
-    subject = of_run(run, *data, size=size, seed=seed, bad=bad)
+    subject = of_run(run, *data, size=size, seed=seed, bad=bad, units=units)
     return inspect(subject, run.path, seconds=seconds, only=only)
 
 

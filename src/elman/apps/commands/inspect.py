@@ -27,6 +27,14 @@ def inspect(
     only: Annotated[
         str | None, Parameter(help="Sections of the page alone, a list: gradients,gates.")
     ] = None,
+    unit: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Seek units that fire on a regular expression over the text, on label:NAME, or "
+            "that follow position, line-position or bracket-depth; may be given several times.",
+            consume_multiple=False,
+        ),
+    ] = (),
     seconds: Annotated[float, Parameter(help="Time that looking may take.")] = 40.0,
     size: Annotated[int | None, Parameter(help="Sequences to look at.", show_default=False)] = None,
     seed: Annotated[int, Parameter(help="Draws the sequences.")] = 0,
@@ -49,7 +57,7 @@ def inspect(
     sections = [name.strip() for name in only.split(",")] if only else []
     made = inspection.inspect_run(
         api.load(run, device=device), *data, seconds=seconds, only=sections, size=size, seed=seed,
-        bad=bad,
+        bad=bad, units=unit,
     )  # fmt: skip
     tell_left_out(bad)
     if as_json:
