@@ -24,10 +24,8 @@ from elman.tasks.music.composing.repeats import Repeats
 from elman.tasks.music.frames.heads.head import Head
 from elman.tasks.music.frames.heads.independent import Independent
 
-DRAWINGS, MORE = (
-    8,
-    50,
-)  # frames that are looked at in a step at most: so many a hypothesis, and more
+# Frames that are looked at in a step at most: so many a hypothesis, and more.
+DRAWINGS, MORE = 4, 30
 
 Frames = tuple[Tensor, ...]  # one a step
 
