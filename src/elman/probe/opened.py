@@ -10,9 +10,10 @@ Meanwhile each layer runs by its cell's own equations, one step after the other,
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -180,8 +181,16 @@ class Layers:
         return [p for p in self.passes if (p.path, p.layer, p.reverse) == place]
 
 
+Change: TypeAlias = Callable[
+    [str, int, State, Sequence[Direction]], tuple[State, Sequence[Direction]]
+]
+"""`(path, layer, first states [D, B, H], directions)` → what the layer runs with instead."""
+
+
 @contextmanager
-def opened(model: nn.Module, *, gradients: bool = False) -> Iterator[Layers]:
+def opened(
+    model: nn.Module, *, gradients: bool = False, change: Change | None = None
+) -> Iterator[Layers]:
     """Run every recurrent layer inside `model` step by step, and keep what is seen.
 
     Layers of `torch.nn` and of `elman.nn`, at any depth; `left` of the result names those that
@@ -190,7 +199,8 @@ def opened(model: nn.Module, *, gradients: bool = False) -> Iterator[Layers]:
     everything is as it was: modes, hooks, gradients, random numbers.
 
     With `gradients` all that is kept hangs together in one graph, also where parameters are frozen
-    or tokens are read, for `torch.autograd.grad`; without, no graph is made at all.
+    or tokens are read, for `torch.autograd.grad`; without, no graph is made at all. `change` puts
+    other first states or weights in the place of a layer's own.
     UserError: no recurrent layer that can be opened; a model that is open already.
     """
     found, left = recurrent_modules(model)
@@ -205,7 +215,7 @@ def opened(model: nn.Module, *, gradients: bool = False) -> Iterator[Layers]:
         try:
             model.eval()
             for path, module in found.items():
-                _Recorder(path, layers, gradients).open(module)
+                _Recorder(path, layers, gradients, change).open(module)
             yield layers
         finally:
             for module in found.values():
@@ -259,8 +269,11 @@ def _reasons(left: Mapping[str, str]) -> str:
 class _Recorder:
     """Runs one module by loops that it watches, and adds each call to what was seen."""
 
-    def __init__(self, path: str, layers: Layers, gradients: bool) -> None:
+    def __init__(
+        self, path: str, layers: Layers, gradients: bool, change: Change | None = None
+    ) -> None:
         self._path, self._layers, self._gradients = path, layers, gradients
+        self._change = change
         self._number = 0
         self._rows = Rows(())
         self._passes: list[Pass] = []
@@ -347,6 +360,8 @@ class _Recorder:
         before: State,
         directions: Sequence[Direction],
     ) -> tuple[Tensor, State]:
+        if self._change is not None:
+            before, directions = self._change(self._path, k, before, directions)
         x = vectors(x, directions[0].weight_ih, directions[0].embedding)
         if self._gradients:
             # What the layer starts from must be in the graph, or frozen layers would have none.
