@@ -203,8 +203,10 @@ def _assert_same_run(a: elman.Run, b: elman.Run) -> None:
 
 
 def _validations(run: RunFolder) -> list[dict[str, Any]]:
-    # How often training is reported depends on the clock; the rest may not.
-    return [r | {"seconds": 0} for r in run.metrics() if r["split"] == "validation"]
+    # How often training is reported, and the network glanced at, depends on the clock; the rest
+    # may not.
+    checked = [r for r in run.metrics() if r["split"] == "validation"]
+    return [r | {"seconds": 0, "inside": {}} for r in checked]
 
 
 # A server that has loaded PyTorch once forks the processes: each starts in milliseconds.

@@ -15,12 +15,10 @@ from torch import Tensor, nn
 from elman.errors import UserError
 from elman.probe.gradients import longest_calls
 from elman.probe.opened import Call, Layers, Pass, opened
-from elman.tasks.looking import Look
+from elman.tasks.looking import ENSEMBLE, Look, alike
 
 if TYPE_CHECKING:
     from elman.run.trained import Run
-
-ENSEMBLE = re.compile(r"^(members|networks)\.(\d+)\.")  # of the models of tasks
 
 
 @dataclass
@@ -108,10 +106,7 @@ class Subject:
 
     def repeated(self, path: str) -> bool:
         """Whether a module belongs to a network like one that is looked at already."""
-        if self.run is None:
-            return False
-        found = ENSEMBLE.match(path)
-        return found is not None and int(found[2]) > 0
+        return self.run is not None and alike(path)
 
     def called(self, seen: Pass) -> str:
         """A pass as people read it, without what all passes of the run have in common."""

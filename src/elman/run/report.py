@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from elman.probe import glance
 from elman.run.folder import OPTIONS, RunFolder, replace, writing
 from elman.run.verdict import Verdict
 from elman.wording import counted, minutes, readable
@@ -224,7 +225,8 @@ def _scored(verdict: Verdict) -> list[str]:
 
 
 def draw(records: Sequence[Record], path: Path) -> bool:
-    """Loss, learning rate and gradient norm against steps; False where matplotlib is missing."""
+    """Loss, learning rate, gradient norm and what glances showed against steps; False where
+    matplotlib is missing."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
     from matplotlib.figure import Figure
@@ -233,8 +235,12 @@ def draw(records: Sequence[Record], path: Path) -> bool:
     checked = [r for r in records if _is(r, "validation")]
     if not train:
         return False
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    loss, rest = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    seen = [r for r in checked if isinstance(r.get("inside"), dict) and r["inside"]]
+    figure = Figure(figsize=(8, 7.5 if seen else 6), layout="constrained")
+    panels = figure.subplots(
+        3 if seen else 2, 1, sharex=True, height_ratios=(2, 1, 1)[: 2 + bool(seen)]
+    )
+    loss, rest = panels[:2]
     steps = [r["step"] for r in train]
     loss.plot(steps, [r["loss"] for r in train], lw=1, color="tab:blue", label="training")
     if checked:
@@ -246,16 +252,39 @@ def draw(records: Sequence[Record], path: Path) -> bool:
     rest.plot(steps, [r["gradient_norm"] for r in train], lw=1, color="tab:gray")
     rest.set_ylabel("gradient norm", color="tab:gray")
     rest.set_yscale("log")
-    rest.set_xlabel("step")
+    panels[-1].set_xlabel("step")
     rates = rest.twinx()
     rates.plot(steps, [r["learning_rate"] for r in train], lw=1, color="tab:green")
     rates.set_ylabel("learning rate", color="tab:green")
     rates.set_ylim(bottom=0)
+    if seen:
+        _draw_inside(panels[2], seen)
     fresh = path.with_name(f".{path.name}.new.png")
     with writing(path):
         figure.savefig(fresh, dpi=120)
         fresh.replace(path)
     return True
+
+
+def _draw_inside(panel: Any, records: Sequence[Record]) -> None:
+    """How far gradients reach, and on a second axis how full gates are and the spectral radius."""
+    shares = panel.twinx()
+    for axis, name, label, style in (
+        (panel, glance.GRADIENT, "steps until gradients are 1 %", "o-"),
+        (shares, glance.SATURATION, "share of gates at their ends", "s--"),
+        (shares, glance.RADIUS, "spectral radius", "^:"),
+    ):
+        points = [(r["step"], r["inside"].get(name)) for r in records]
+        points = [(step, value) for step, value in points if _number(value)]
+        if points:
+            colour = "tab:blue" if axis is panel else "dimgray"
+            axis.plot(*zip(*points, strict=True), style, ms=4, lw=1, color=colour, label=label)
+    panel.set_ylabel("steps", color="tab:blue")
+    panel.set_ylim(bottom=0)
+    shares.set_ylim(bottom=0)
+    shares.legend(frameon=False, fontsize=8, loc="lower right")
+    panel.legend(frameon=False, fontsize=8, loc="lower left")
+    panel.grid(alpha=0.3)
 
 
 def _is(record: Record, split: str) -> bool:

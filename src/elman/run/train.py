@@ -27,6 +27,7 @@ from elman.run.falls import (
     validation_due,
 )
 from elman.run.folder import METRICS
+from elman.run.glances import Glances
 from elman.run.interrupt import Interrupt
 from elman.run.job import Job, Position
 from elman.run.options import TrainOptions
@@ -53,6 +54,7 @@ class Progress:
     sample: str = ""
     best: bool = False
     scores: Scores = field(default_factory=dict)  # of a validation
+    inside: dict[str, float] = field(default_factory=dict)  # what a glance at the network showed
 
 
 class Interrupted(KeyboardInterrupt):
@@ -69,7 +71,7 @@ def train(job: Job) -> Iterator[Progress]:
     optimizer = make_optimizer(model, how)
     at, carry = load(job, optimizer)
     seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
-    saved, rate, norm = -math.inf, 0.0, 0.0
+    saved, rate, norm, glances = -math.inf, 0.0, 0.0, Glances(job)
     with Interrupt() as interrupt:
         while not at.reached:
             epoch = task.epoch(job.dataset, job.options, how.batch_size or 1, how.seed, at.epoch)
@@ -105,7 +107,7 @@ def train(job: Job) -> Iterator[Progress]:
                     seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
                 if due:
                     at, event = validate(job, at, len(epoch), rate, norm, last=done)
-                    yield event
+                    yield replace(event, inside=glances.take())
                     model.train()
                     reported = time.perf_counter()
                     saved = -math.inf  # so that the checkpoint soon knows of the best weights

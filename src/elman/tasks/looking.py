@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Batch = TypeVar("Batch")
+ENSEMBLE = re.compile(r"^(members|networks)\.(\d+)\.")  # networks that answer together
 Ints = NDArray[np.int64]
 
 
@@ -38,6 +40,12 @@ class Look(Generic[Batch]):
     def lengths(self) -> list[int]:
         """The steps of each sequence, as they are read."""
         return [len(steps) for steps in self.steps]
+
+
+def alike(path: str) -> bool:
+    """Whether a module belongs to a network that is made like the first of several."""
+    found = ENSEMBLE.match(path)
+    return found is not None and int(found[2]) > 0
 
 
 def picked(count: int, size: int, seed: int) -> list[int]:
