@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_all_that_is_lost_is_counted(seed: int) -> None:
             ends[first] = max(ends.get(first, 0), last)
         counts["joined"] += len(notes) - len(ends)
         starts = sorted(ends)
-        for first, following in zip(starts, starts[1:], strict=False):
+        for first, following in pairwise(starts):
             counts["shortened"] += ends[first] > following
             ends[first] = min(ends[first], following)
         if own.kind == "remi":

@@ -18,14 +18,19 @@ HELD = 0.999  # share of the notes that are no longer than it
 VELOCITIES = 16  # told apart where they vary
 
 
-def chosen(pieces: Sequence[Piece], kind: Kind, grid: int, velocities: int | None) -> Settings:
+def chosen(
+    pieces: Sequence[Piece], kind: Kind, grid: int, velocities: int | None,
+    keys: tuple[int, int] = (0, 0),
+) -> Settings:  # fmt: skip
     """The settings for these pieces, with `grid` steps a quarter. With `velocities` None they are
-    told apart where they vary. UserError: there are no notes."""
+    told apart where they vary. `keys` is how many semitones down, at most 0, and up any of the
+    pieces may be moved. UserError: there are no notes."""
     notes = [(note, piece) for piece in pieces for track in piece.tracks for note in track.notes]
     if not notes:
         raise UserError("no notes in any of the pieces; give music with notes")
     pitches = [note.pitch for note, _ in notes]
-    lowest = min(*pitches, 126)
+    lowest = max(min(*pitches, 126) + keys[0], 0)
+    highest = min(max(*pitches, lowest + 1) + keys[1], 127)
     loud = Counter(note.velocity for note, _ in notes)
     if velocities is None:
         velocities = VELOCITIES if len(loud) > 1 else 0
@@ -35,7 +40,7 @@ def chosen(pieces: Sequence[Piece], kind: Kind, grid: int, velocities: int | Non
     }  # fmt: skip
     steps = [max(rounded(note.length, piece.division, grid), 1) for note, piece in notes]
     return Settings(
-        kind, grid, lowest, max(*pitches, lowest + 1), _longest(sorted(steps), grid), velocities,
+        kind, grid, lowest, highest, _longest(sorted(steps), grid), velocities,
         int(median(loud.elements())), tuple(sorted(instruments)), _metres(pieces, kind, grid),
         _tempo(pieces),
     )  # fmt: skip

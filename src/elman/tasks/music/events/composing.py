@@ -16,7 +16,7 @@ from elman.tasks.music.composing.options import DEFAULT_BARS, Composing
 from elman.tasks.music.composing.place import Place, refuse
 from elman.tasks.music.events.composition import TRIES, Draft, End, EventComposition
 from elman.tasks.music.events.data import settled
-from elman.tasks.music.events.fitting import fitted
+from elman.tasks.music.events.fitting import Fitted, fitted
 from elman.tasks.music.events.grammar import Grammar, Keeping, Stand
 from elman.tasks.music.events.playing import Here, Player
 from elman.tasks.music.events.tokens import Tokenizer
@@ -59,20 +59,26 @@ class EventComposer:
         known = {name: x for name, x in after.known.items() if name == "tempo"}
         if prompt.tempos:
             known["tempo"] = float(prompt.tempos[-1].quarters_per_minute)
-        ids = after.history.tolist()
-        fresh = self._joint(ids) + self.tokenizer.encode_fitted(fit)[1:-1].tolist()
-        if len(ids) + len(fresh) > LONGEST:
-            raise UserError(f"{prompt.name}: {len(fresh):,} tokens, more than {LONGEST:,}")
-        here = self.player.read(np.array(fresh), Here(after.scores, after.state, len(ids)))
-        return _place(here, ids + fresh, known)
+        fit = self._after(after, fit)
+        ids = self.tokenizer.encode_fitted(fit)[:-1]
+        if len(ids) > LONGEST:
+            raise UserError(f"{prompt.name}: a piece of {len(ids):,} tokens; at most {LONGEST:,}")
+        return _place(self.player.read(ids), ids.tolist(), known)
 
-    def _joint(self, ids: list[int]) -> list[int]:
-        """What ends the notes that sound, before a prompt that is read within a piece."""
-        grammar = Grammar(self.tokenizer)
-        at = grammar.walked(ids)
-        if self.tokenizer.settings.barred or at.last == "BOS":
-            return []
-        return grammar.closing(at, at.step + 1) or grammar.shifts(1)
+    def _after(self, place: Place, fit: Fitted) -> Fitted:
+        """A piece as it stands at a place, all of its notes ended, and then another one."""
+        s, grammar = self.tokenizer.settings, Grammar(self.tokenizer)
+        at = grammar.walked(place.history.tolist())
+        if at.last == "BOS":
+            return fit
+        newest = max((step for step, _, _ in at.begun), default=-1)
+        end = at.bar_start + at.bar_steps if s.barred else max(_until(place, at), newest + 1)
+        for token in grammar.closing(at, end):
+            grammar.move(at, token)
+        before = [n._replace(end=min(n.end, end)) for n in at.notes]
+        after = [n._replace(start=n.start + end, end=n.end + end) for n in fit.notes]
+        bars = [*at.bars, *(bar._replace(start=bar.start + end) for bar in fit.bars)]
+        return Fitted((*sorted(before), *after), tuple(bars), fit.lost)
 
     def check(self, place: Place) -> None:
         ids = place.history.tolist()
@@ -150,6 +156,11 @@ class EventComposer:
         if s.barred:
             return End(bars=len(at.bars) + bars)
         return End(step=begin + bars * s.bar_steps(s.metres[0]))
+
+
+def _until(place: Place, at: Stand) -> int:
+    """The step at which the piece ends so far."""
+    return int(place.known.get("until", at.step))
 
 
 def _place(here: Here, ids: list[int], known: Mapping[str, Any]) -> Place:

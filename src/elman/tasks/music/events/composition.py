@@ -123,11 +123,11 @@ class EventComposition:
                 break
             if kind == "Bar":
                 repeats.add(draft.at)
-                draft.way = 0
-                begun = draft.copy() if repeats.length else draft
             self.grammar.move(draft.at, token)
             draft.ids.append(token)
             draft.here = here
+            if kind == "Bar" and repeats.length:  # the next bar is tried in its first way
+                draft.way, begun = 0, draft.copy()
             if draft.at.settled:
                 left = None if left is None else left - 1
                 if not quiet:

@@ -8,7 +8,8 @@ import torch
 
 from elman.tasks.music.events.data import EventData
 from elman.tasks.music.events.model import EventModel, as_text
-from elman.tasks.music.events.training import ALL_KEYS, epoch, loss
+from elman.tasks.music.events.reading import ALL_KEYS
+from elman.tasks.music.events.training import epoch, loss
 from elman.tasks.music.options import MusicOptions
 from elman.tasks.settling import settle
 from elman.tasks.task import Budget, Plan

@@ -13,17 +13,18 @@ from elman.tasks.music.events.fitting import fitted
 from elman.tasks.music.events.lost import Lost
 from elman.tasks.music.events.settings import Settings
 from elman.tasks.music.events.tokens import Tokenizer, tokenizer
-from elman.tasks.music.options import MusicOptions
+from elman.tasks.music.options import OCTAVE, MusicOptions
 from elman.tasks.task import Kept
 from elman.wording import counted
 
+ALL_KEYS = (-6, 5)  # semitones: every key once
 GRID = 12  # steps a quarter: sixteenths and triplets of eighths
 
 
 def read(parts: Parts, options: MusicOptions) -> EventData:
     """There are tokens for whatever any of the pieces has."""
     grid = options.steps_per_quarter or GRID
-    settings = chosen(parts.pieces, options.tokens, grid, options.velocities)
+    settings = chosen(parts.pieces, options.tokens, grid, options.velocities, keys(options))
     known = tokenizer(settings)
     lost = Lost()
     train, lost = _tunes(parts.train, known, lost)
@@ -38,6 +39,12 @@ def read(parts: Parts, options: MusicOptions) -> EventData:
     facts = (*parts.facts, *_told(settings, known))
     warnings = (*parts.warnings, *lost.lines())
     return EventData(parts.name, settings, train, check, parts.bad, test, facts, warnings)
+
+
+def keys(options: MusicOptions) -> tuple[int, int]:
+    """By how many semitones a piece is moved down, at most 0, and up: by default into all keys."""
+    asked = OCTAVE if options.transpose is None else options.transpose
+    return ALL_KEYS if asked >= OCTAVE // 2 else (-asked, asked)
 
 
 def unseen(parts: Parts, kept: Kept) -> EventData:

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.tasks.music.events.data import EventData, Tune
+from elman.tasks.music.events.reading import keys
 from elman.tasks.music.events.tokens import Ids, Tokenizer
-from elman.tasks.music.options import OCTAVE, MusicOptions
-from elman.tasks.task import Carry, Epoch, State
+from elman.tasks.music.options import MusicOptions
+from elman.tasks.task import Carry, State
 from elman.tasks.text.model import LanguageModel
 
-ALL_KEYS = (-6, 5)  # semitones: every key once
 UNEVEN = 0.5  # by so much a piece's length is varied where pieces are dealt to streams
 
 
@@ -85,23 +85,21 @@ class Windows:
 
 def epoch(
     dataset: EventData, options: MusicOptions, batch_size: int, seed: int, epoch: int
-) -> Epoch[Batch]:
+) -> Windows:
     draw = np.random.default_rng((seed, epoch))
     steps = options.sequence_length or 1
     moves = tuple(
-        move(dataset.tokenizer.room(tune.ids), options.transpose or 0, draw)
-        for tune in dataset.train
+        move(dataset.tokenizer.room(tune.ids), keys(options), draw) for tune in dataset.train
     )
     windows = [-(-tune.foretold // steps) for tune in dataset.train]
     streams = dealt(windows, batch_size, draw)
     return Windows(dataset.train, dataset.tokenizer, streams, moves, steps)
 
 
-def move(room: tuple[int, int], asked: int, draw: np.random.Generator) -> int:
+def move(room: tuple[int, int], asked: tuple[int, int], draw: np.random.Generator) -> int:
     """By how many semitones a piece is moved: any number that is asked for, by which no note leaves
     the pitches that there are tokens for, alike."""
-    low, high = ALL_KEYS if asked >= OCTAVE // 2 else (-asked, asked)
-    down, up = room
+    (low, high), (down, up) = asked, room
     return int(draw.integers(max(low, down), min(high, up), endpoint=True))
 
 
