@@ -33,6 +33,11 @@ def read(data: Sequence[str], options: MusicOptions, validation: float) -> Any:
     if valid is not None:
         parts["valid"] = [*valid.pieces] if validation else []
     if test is not None:
+        if parts["test"]:
+            told.append(
+                f"parts: {counted(len(parts['test']), 'piece')} that the data gives for testing "
+                "left out, as there is --test-data"
+            )
         parts["test"] = [*test.pieces]
     if not parts["train"] or (validation and not parts["valid"]):
         raise bad.nothing_left(

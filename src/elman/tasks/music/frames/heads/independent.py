@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from elman.tasks.music.frames.heads.head import Head, Pick
 
+RARE = -3.0  # the score that each note starts with: one of twenty sounds
+
 
 @final
 class Independent(Head):
@@ -22,6 +24,7 @@ class Independent(Head):
         super().__init__()
         self.pitches = pitches
         self.output = nn.Linear(context, pitches)
+        nn.init.constant_(self.output.bias, RARE)
 
     def nats(self, context: Tensor, frames: Tensor) -> Tensor:
         scores = self.output(context)
