@@ -88,14 +88,15 @@ class _Walk:
         setup, cell = self._setup, self._setup.cell
         h = graph.results[cell.states[0]].value
         comes, values = self._comes(at, h)
-        first = [self._told(symbol) for symbol in values if symbol.when != "next"]
+        first = [
+            self._told(one) for one in values if isinstance(one, Symbol) and one.when != "next"
+        ]
         found = derived(cell, graph, comes)
         values |= found.values
         reckoned = [Reckoned(line, _floats(values[line.symbol])) for line in first]
         values |= self._weights
-        for line in (*found.lines, _input_line(cell, found)):
-            like = setup.inputs[:1] if line.symbol.name == "x" else h
-            values[line.symbol] = line.formula.reckon(values).expand_as(like)
+        for line in (*found.lines, _input_line(setup, found)):
+            values[line.symbol] = line.formula.reckon(values).expand(line.shape)
             reckoned.append(Reckoned(line, _floats(values[line.symbol])))
         self.back = {name: values[Symbol(name, True, "back")] for name in cell.states}
         self.inputs.append(values[Symbol("x", gradient=True)])
@@ -108,10 +109,10 @@ class _Walk:
 
     def _comes(
         self, at: int, h: Tensor
-    ) -> tuple[dict[str, tuple[Formula, ...]], dict[Symbol, Tensor]]:
+    ) -> tuple[dict[str, tuple[Formula, ...]], dict[Formula, Tensor]]:
         """What comes to the gradients of the states after a step from outside of it."""
         setup, comes = self._setup, dict[str, tuple[Formula, ...]]()
-        values: dict[Symbol, Tensor] = {}
+        values: dict[Formula, Tensor] = {}
         for k, name in enumerate(setup.cell.states):
             parts: list[Formula] = []
             if k == 0 and setup.targets is not None:
@@ -134,20 +135,22 @@ class _Walk:
         return Line(symbol, Words(told, rf"\text{{{told}}}"))
 
 
-def _input_line(cell: Cell, found: Derived) -> Line:
+def _input_line(setup: Setup, found: Derived) -> Line:
     """`dx = W_i^T da_i + …`"""
     terms = []
     for gate, gradient in found.inputs.items():
-        name = matrix("W", gate, cell)
+        name = matrix("W", gate, setup.cell)
         if gradient != Number(0.0):
             terms.append(Turned(name, Symbol(name), gradient))
-    return Line(Symbol("x", gradient=True), added(*terms))
+    return Line(Symbol("x", gradient=True), added(*terms), (1, setup.inputs.shape[1]))
 
 
-def _by_gate(setup: Setup) -> dict[Symbol, Tensor]:
+def _by_gate(setup: Setup) -> dict[Formula, Tensor]:
     """The rows of each gate in each matrix, by the names that formulas use."""
     cell, w = setup.cell, setup.weights
-    found = {} if setup.output is None else {V: setup.output.weight}
+    found: dict[Formula, Tensor] = {}
+    if setup.output is not None:
+        found[V] = setup.output.weight
     for kind, weight in (("W", w.weight_ih), ("R", w.weight_hh)):
         parts = () if weight is None else weight.chunk(len(cell.gates))
         found |= {

@@ -13,7 +13,7 @@ from elman.probe.trace.forward import first_state, layer, output
 from elman.probe.trace.setup import Output, Setup
 
 NUDGE = 1e-6  # by which a number is moved to see what the loss does
-TRIED = 200  # numbers that are moved, evenly spread, where there are more
+TRIED = 100  # numbers that are moved, evenly spread, where there are more
 ALIKE, NEAR = 1e-10, 1e-6  # of the largest gradient: rounding, and rounding over the nudge
 
 

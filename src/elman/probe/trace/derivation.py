@@ -32,10 +32,11 @@ from elman.probe.trace.rules import depends, formula, pulled
 
 @dataclass(frozen=True)
 class Line:
-    """One equation."""
+    """One equation, and the shape of its numbers."""
 
     symbol: Symbol
     formula: Formula
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Derived:
     helpers: tuple[Line, ...]  # what a_i and other names of ours stand for
     inputs: Mapping[str, Formula]  # gate → the gradient of W x + b, zero if not used
     products: tuple[Factor, ...]
-    values: Mapping[Symbol, Tensor]  # each [1, H]
+    values: Mapping[Formula, Tensor]  # each [1, H]
 
 
 def derived(cell: Cell, graph: Graph, comes: Mapping[str, tuple[Formula, ...]]) -> Derived:
@@ -160,14 +161,19 @@ class _Derivation:
             tuple(Line(self._symbols[node], self._formula(node)) for node in self._helpers),
             inputs,
             tuple(products),
-            {self._symbols[node]: node.value for node in self._order if node in self._symbols},
+            {
+                self._symbols.get(node) or self._formula(node): node.value
+                for node in self._order
+                if node in self._symbols or node.kind in ("input", "product")
+            },
         )
 
     def _line(self, node: Node, total: Formula, lines: list[Line]) -> Formula:
         """The gradient of a node as later formulas write it, with a line of its own if it needs
         one."""
+        shape = tuple(node.value.shape)
         if node.kind == "state":
-            lines.append(Line(Symbol(self._symbols[node].name, True, "back"), total))
+            lines.append(Line(Symbol(self._symbols[node].name, True, "back"), total, shape))
             return lines[-1].symbol
         named = self._symbols.get(node)
         if named is None or named.when != "now":
@@ -177,7 +183,7 @@ class _Derivation:
             named = Symbol(f"a_{gate}" if node.kind == "input" else f"Rh_{gate}")
         elif node.kind in ("input", "product") and node not in self._own() and _plain(total):
             return total
-        lines.append(Line(Symbol(named.name, gradient=True), total))
+        lines.append(Line(Symbol(named.name, gradient=True), total, shape))
         return total if total == Number(0.0) else lines[-1].symbol
 
     def _own(self) -> set[Node]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 When: TypeAlias = Literal["now", "before", "next", "back", "above"]
-Values: TypeAlias = Mapping["Symbol", Tensor]
+Values: TypeAlias = Mapping["Formula", Tensor]
 
 SUM, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula holds together
 
@@ -97,7 +97,7 @@ class Symbol(Formula):
 
 @dataclass(frozen=True)
 class Words(Formula):
-    """What is not reckoned here, as it is written."""
+    """What is no formula here, as it is written; its value is given."""
 
     plain: str
     formal: str  # in LaTeX's mathematics
@@ -109,7 +109,7 @@ class Words(Formula):
         return self.formal
 
     def reckon(self, values: Values) -> Tensor:
-        raise ValueError(f"{self.plain} has no value of its own")
+        return values[self]
 
 
 @dataclass(frozen=True)
@@ -295,9 +295,9 @@ class Where(Formula):
 
 COMPARED: dict[str, tuple[str, Callable[[Tensor, Tensor], Tensor]]] = {
     ">": (">", torch.gt),
-    ">=": (r"\ge", torch.ge),
+    ">=": (r"\geq", torch.ge),
     "<": ("<", torch.lt),
-    "<=": (r"\le", torch.le),
+    "<=": (r"\leq", torch.le),
     "==": ("=", torch.eq),
 }
 

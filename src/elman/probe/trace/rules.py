@@ -63,7 +63,7 @@ def formula(node: Node, written: Written) -> Formula:
     """The operation of a node on its inputs."""
     if not depends(node) and not _of_names(node, written):
         return constant(node.value)
-    made = _formula(node, [written(part) for part in node.inputs if not isinstance(part, list)])
+    made = _formula(node, [written(part) for part in node.inputs]) if _ruled(node) else None
     return made or Other(node.kind, tuple(written(n) for n in node.nodes), _again(node))
 
 
@@ -75,8 +75,6 @@ def _of_names(node: Node, written: Written) -> bool:
 def _formula(node: Node, parts: Sequence[Formula]) -> Formula | None:
     """None where there is no rule."""
     kind = node.kind
-    if node.keywords.keys() - {"alpha"} or not _fits(node):
-        return None
     alpha = Number(float(node.keywords.get("alpha", 1)))
     if kind in PLAIN and len(parts) == 1:
         return Call(kind, tuple(parts))
@@ -121,9 +119,7 @@ def _formula(node: Node, parts: Sequence[Formula]) -> Formula | None:
 def pulled(node: Node, gradient: Formula, written: Written, own: Formula) -> Pulled:
     """The chain rule of one operation: `gradient` is the loss's by the node, `own` the node itself
     as later formulas may write it."""
-    if not _fits(node) or node.keywords.keys() - {"alpha"}:
-        return _by_autograd(node, gradient, written)
-    found = _pulled(node, gradient, written, own)
+    found = _pulled(node, gradient, written, own) if _ruled(node) else None
     if found is None:
         return _by_autograd(node, gradient, written)
     inputs = [(node.inputs[k], part) for k, part in found]
@@ -134,7 +130,7 @@ def _pulled(
     node: Node, d: Formula, written: Written, own: Formula
 ) -> list[tuple[int, Formula]] | None:
     """The same by the numbers of inputs; None where there is no rule."""
-    parts = [written(part) for part in node.inputs if not isinstance(part, list)]
+    parts = [written(part) for part in node.inputs]
     alpha = Number(float(node.keywords.get("alpha", 1)))
     x = parts[0] if parts else ONE
     y = parts[1] if len(parts) > 1 else ONE
@@ -206,10 +202,14 @@ def _pulled(
     return None
 
 
-def _fits(node: Node) -> bool:
-    """Whether every input that matters has the node's own shape, or is a number."""
-    return not any(isinstance(part, list) for part in node.inputs) and all(
-        one.value.shape == node.value.shape or not depends(one) for one in node.nodes
+def _ruled(node: Node) -> bool:
+    """Whether a rule may serve: the inputs are numbers, and nodes of the node's own shape or
+    constants."""
+    return not node.keywords.keys() - {"alpha"} and all(
+        part.value.shape == node.value.shape or not depends(part)
+        if isinstance(part, Node)
+        else isinstance(part, int | float)
+        for part in node.inputs
     )
 
 

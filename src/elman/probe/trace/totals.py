@@ -45,7 +45,7 @@ class Totals:
     def __init__(self, setup: Setup) -> None:
         self._setup, self._found = setup, dict[tuple[str, str], Total]()
 
-    def add(self, found: Derived, x: Tensor, h: Tensor, values: Mapping[Symbol, Tensor]) -> None:
+    def add(self, found: Derived, x: Tensor, h: Tensor, values: Mapping[Formula, Tensor]) -> None:
         """What a step adds: `x` [I] was read, `h` [1, H] put out."""
         cell, w, like = self._setup.cell, self._setup.weights, h
         for gate, gradient in found.inputs.items():

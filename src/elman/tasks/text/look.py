@@ -23,8 +23,9 @@ def look(dataset: TextData, options: TextOptions, size: int, seed: int) -> Look[
     begin = dataset.cut if held >= 2 else 0
     part = "the text" if begin == 0 else "the validation part"
     wanted = window if options.windowed else min(max(WINDOWS * window, FEWEST), max(window, MOST))
-    # Half of a short part is enough for one stretch, so that several are not the same.
-    steps = max(1, min(wanted, (dataset.tokens - begin - 1) // (1 if options.windowed or size == 1 else 2)))
+    # Half of a short part is enough for one stretch of several, so that they are not the same.
+    share = 1 if options.windowed or size == 1 else 2
+    steps = max(1, min(wanted, (dataset.tokens - begin - 1) // share))
     starts = np.random.default_rng(seed).integers(begin, dataset.tokens - steps, size)
     rows = np.stack([ids.read(int(start), steps + 1) for start in np.sort(starts)])
     x, y = torch.from_numpy(rows[:, :-1].T.copy()), torch.from_numpy(rows[:, 1:].T.copy())
