@@ -16,7 +16,6 @@ from elman import decode
 from elman.apps.console import warn
 from elman.data.symbolic.record import to_record
 from elman.data.symbolic.timing import bars, seconds
-from elman.options import require, require_range
 from elman.tasks.music.composing import output
 from elman.tasks.music.composing.options import Composing
 from elman.wording import counted
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What `elman generate` is asked for, beside how a piece is composed."""
+    """What `elman generate` is asked for, beside how a piece is composed; what texts are asked for
+    in the same words, `Writing` has checked."""
 
     prompt: str
     output: tuple[Path, ...]
@@ -39,10 +39,7 @@ class Asked:
     as_json: bool
 
     def __post_init__(self) -> None:
-        require_range(self, ("samples",), 1, 1_000_000)
         output.check(self.output)
-        one = self.save_state is None or self.samples == 1
-        require(self, "save_state", one, "one piece to keep the end of: --samples 1")
 
 
 def write(trained: Run, asked: Asked, how: Composing, out: TextIO) -> None:

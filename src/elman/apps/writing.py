@@ -48,7 +48,7 @@ class Writing:
         there = kept is None or (kept.parent.is_dir() and not kept.is_dir())
         require(self, "save_state", there, fits)
         one = kept is None or self.samples == 1
-        require(self, "save_state", one, "one text to keep the end of: --samples 1")
+        require(self, "save_state", one, "one text, or piece, to keep the end of: --samples 1")
 
 
 def write(trained: Run, asked: Writing, sampling: decode.Sampling, out: TextIO) -> None:

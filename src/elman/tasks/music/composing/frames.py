@@ -23,7 +23,7 @@ from elman.tasks.music.composing.limits import Limits
 from elman.tasks.music.composing.lines import line_of
 from elman.tasks.music.composing.measure import Measure
 from elman.tasks.music.composing.network import Network, silent
-from elman.tasks.music.composing.onto import in_voices, rolled
+from elman.tasks.music.composing.onto import as_voices, in_voices, rolled
 from elman.tasks.music.composing.options import DEFAULT_BARS, Composing
 from elman.tasks.music.composing.place import Place
 from elman.tasks.music.composing.prompt import read_piece
@@ -48,6 +48,7 @@ class FrameComposer:
 
     def read(self, prompt: Piece, after: Place | None = None) -> Place:
         after = after or self.begin()
+        prompt = as_voices(prompt, self.network.head.voices)
         frames = to_frames(prompt, Grid(self.per_quarter))
         self.told += frames.lost.lines()
         steps, told = self.notes(frames)

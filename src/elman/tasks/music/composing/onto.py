@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from elman.data.symbolic.grid import Frames
+from elman.data.symbolic.piece import Piece
 from elman.tasks.music.composing.rules import name_of
 from elman.tasks.music.frames.heads.head import SILENCE, Head
 from elman.wording import counted
@@ -48,6 +52,21 @@ def in_voices(frames: Frames, head: Head, lowest: int) -> tuple[Tensor, list[str
     inside = sounds & (notes >= 0) & (notes < head.pitches)
     told += _outside(int((sounds & ~inside).sum()), head, lowest)
     return torch.from_numpy(np.where(inside, notes, SILENCE)), told
+
+
+def as_voices(piece: Piece, voices: int) -> Piece:
+    """A piece of so many tracks with one note at a time as one in voices, the highest first; any
+    other as it is."""
+    tracks = [track for track in piece.tracks if track.notes]
+    single = all(
+        before.end <= after.start
+        for track in tracks
+        for before, after in itertools.pairwise(track.notes)
+    )
+    if piece.voices or len(tracks) != voices or not single or any(t.is_drum for t in tracks):
+        return piece
+    first, last = (np.mean([note.pitch for note in tracks[k].notes]) for k in (0, -1))
+    return replace(piece, tracks=tuple(tracks[::-1] if first < last else tracks), voices=True)
 
 
 def _outside(count: int, head: Head, lowest: int) -> list[str]:
