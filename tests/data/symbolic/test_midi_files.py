@@ -208,6 +208,11 @@ def damaged() -> Iterator[tuple[str, bytes, str]]:
     yield "a length that lies", bytes(lies), "goes on behind its track"
     yield "a long number", of(b"\xff\xff\xff\xff\x00" + NOTE[1:]), "more than 4 bytes"
     yield "a million events", of(meta(0, 1, b"") * 1_000_001, NOTE), "more than 1,000,000 events"
+    yield (
+        "a million notes",
+        of(on(0, 60), b"\x00\x3c\x40" * 1_000_000),
+        "more than 1,000,000 events",
+    )
     yield "no status", of(bytes([0, 60, 64])), "without its status"
     yield "not a pitch", of(on(0, 60), bytes([5, 0x90, 200, 64])), "above 127"
     yield "stray byte", of(NOTE, bytes([0, 0xF4])), "0xf4"

@@ -38,10 +38,10 @@ class Grid:
 
     @property
     def shown(self) -> str:
-        """ "eighths", "24 steps a quarter"."""
-        return {1: "quarters", 2: "eighths", 4: "16ths", 8: "32nds"}.get(
-            self.per_quarter, f"{self.per_quarter} steps a quarter"
-        )
+        """ "eighths (2 steps a quarter)", "24 steps a quarter"."""
+        name = {1: "quarters", 2: "eighths", 4: "16ths", 8: "32nds"}.get(self.per_quarter)
+        steps = f"{counted(self.per_quarter, 'step')} a quarter"
+        return f"{name} ({steps})" if name else steps
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Chosen:
     @property
     def line(self) -> str:
         """For the user."""
-        told = f"grid: {self.grid.shown} ({self.grid.per_quarter} a quarter)"
+        told = f"grid: {self.grid.shown}"
         if not (self.off_onsets or self.off_ends):
             return f"{told}: every note begins and ends on it"
         ends = "" if self.fits else "; no grid keeps 99 %: read as events, nothing would be lost"

@@ -41,7 +41,7 @@ def read(parts: Parts, options: MusicOptions) -> FrameData:
         (facts if chosen.fits else warnings).append(chosen.line)
     else:
         grid = Grid(options.steps_per_quarter)
-        facts.append(f"grid: {grid.shown} ({grid.per_quarter} a quarter), as asked for")
+        facts.append(f"grid: {grid.shown}, as asked for")
     each = [
         [frames for frames in (to_frames(piece, grid) for piece in some) if len(frames)]
         for some in (parts.train, parts.check, parts.test or ())
