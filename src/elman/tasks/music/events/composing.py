@@ -119,7 +119,7 @@ class EventComposer:
         here = Here(after.scores, after.state, len(ids))
         draft = Draft(here, ids, at, int(after.known.get("way", 0)))
         return EventComposition(
-            self.player, self.tokenizer, grammar, asked, seed, end, draft, known
+            self.player, self.tokenizer, grammar, asked, seed, end, draft, known, self.told,
         )  # fmt: skip
 
     def _keeping(self, asked: Composing) -> Keeping:

@@ -66,6 +66,7 @@ class EventComposition:
     end: End
     draft: Draft
     known: dict[str, Any]
+    told: list[str]
 
     def __post_init__(self) -> None:
         self._safe = self._whole(self.draft)
@@ -177,6 +178,7 @@ class EventComposition:
                 best = (likely, tried, lines)
         assert best is not None
         self.draft = best[1]
+        self.told.append("ends where the model finds an end likeliest, whatever chord sounds there")
         self._safe = self._whole(self.draft)
         yield from best[2]
 
