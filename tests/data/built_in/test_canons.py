@@ -14,6 +14,7 @@ from elman.data.built_in.made_sound import Draws
 from elman.data.built_in.named import NAMED
 from elman.data.symbolic.abc import read_abc
 from elman.data.symbolic.account import Account
+from elman.data.symbolic.grid import Grid, choose, to_frames, to_piece
 from elman.data.symbolic.piece import Note, Piece, Track
 
 PIECES = canons.pieces()
@@ -72,6 +73,16 @@ def test_the_rules_hold_in_other_keys_and_without_being_told_of_voices(semitones
     some = PIECES[::9]
     for shares in map(violations, (moved(roll(piece), semitones) for piece in some)):
         assert not sum(share.broken for rule, share in shares.items() if rule != "range")
+
+
+def test_what_a_network_of_frames_sees_and_writes_is_judged_alike() -> None:
+    grid = choose(PIECES).grid
+    assert grid == Grid(2)
+    for piece in PIECES[::9]:
+        frames = to_frames(piece, grid)
+        again = to_piece(frames, grid)
+        assert frames.lost.kept == piece.count and not (again.key or again.metres)
+        assert violations(again) == violations(piece)
 
 
 def test_canons_differ_in_all_that_is_drawn() -> None:
