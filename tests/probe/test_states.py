@@ -17,6 +17,7 @@ from elman.layers.recurrent import Recurrent
 from elman.probe.measured import Measured, one
 from elman.probe.opened import Pass, opened
 from elman.probe.states import (
+    _times_kept,
     autocorrelation_times,
     forget_times,
     memory,
@@ -81,6 +82,29 @@ def test_a_gate_that_never_moves_keeps_as_long_as_it_says(
     assert found.spread is not None and found.spread.max() < 1e-9 * found.values.max()
     # What is left after so many steps is 1/e of what was there.
     assert expected**found.values == pytest.approx(np.full(H, math.exp(-1)))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_unit_that_is_emptied_every_few_steps_holds_until_then(reverse: bool) -> None:
+    """By brute force: each start of the first half, and the steps until the product is 1/e."""
+    draw = np.random.default_rng(4)
+    lost = draw.exponential(0.1, (40, 3))
+    lost[::7, 0] = 30.0  # emptied
+    lost[:, 2] = 0.0  # never lets go
+    found = _times_kept(lost, reverse=reverse)
+    ahead = lost[::-1] if reverse else lost
+    assert np.isinf(found[:, 2]).all() and len(found) == 20
+    for k, start in enumerate(range(1, 21)):
+        for u in range(2):
+            held, steps = 0.0, 0
+            while start + steps < 40 and held + ahead[start + steps, u] < 1:
+                held += ahead[start + steps, u]
+                steps += 1
+            if start + steps < 40:
+                assert steps <= found[k, u] <= steps + 1
+            else:
+                assert found[k, u] == pytest.approx(steps / held)
+    assert 2 <= np.median(found[:, 0]) <= 4  # half of the 7
 
 
 def test_zoneout_keeps_its_share_too() -> None:

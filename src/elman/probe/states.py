@@ -87,27 +87,54 @@ def saturation(seen: Pass) -> Measured:
 def forget_times(seen: Pass) -> dict[str, Measured]:
     """How long each unit keeps a state, in steps, for each state that a gate keeps: [unit].
 
-    -1 / mean(log f) over the steps, so that what is left of a value after so many steps is 1/e of
-    it on average; infinite where the gate never lets go. The spread is over sequences.
+    From a step on, the steps until the product of the gate has fallen to 1/e: the median over the
+    steps of the first half of each sequence. Of a gate that is always f it is -1 / log f. Between
+    two steps, and beyond the end of a sequence, the logarithm is taken as straight; infinite where
+    the gate never lets go. The spread is over the medians of sequences.
     """
     found = {}
+    lengths = seen.rows.lengths.tolist()
     for state, (gate, turned) in roles(seen.cell).kept.items():
         kept = seen.values(gate).double()
         kept = 1 - kept if turned else kept
         if seen.direction.keep is not None:  # zoneout keeps its share too
             share = seen.direction.keep[seen.cell.states.index(state)].double()
             kept = kept + (1 - kept) * share
-        logs = _array(kept.clamp_min(torch.finfo(torch.float64).tiny).log())  # [T, B, H]
-        alive = seen.rows.alive.numpy()
-        logs[~alive] = 0
-        lengths = alive.sum(0)[:, None]  # [B, 1]
-        with np.errstate(divide="ignore"):
-            whole = -1 / (logs.sum((0, 1)) / lengths.sum())
-            each = -1 / (logs.sum(0) / lengths)  # [B, H]
-        spread = np.where(np.isfinite(each).all(0), np.nan_to_num(each, posinf=0).std(0), np.nan)
+        lost = _array(-kept.clamp_min(torch.finfo(torch.float64).tiny).log())  # [T, B, H]
+        each = [_times_kept(lost[:n, b], reverse=seen.reverse) for b, n in enumerate(lengths)]
+        whole = _middle(np.concatenate(each))
+        own = np.stack([_middle(one) for one in each])  # [B, H]
+        spread = np.where(np.isfinite(own).all(0), np.nan_to_num(own, posinf=0).std(0), np.nan)
         title = f"{seen.name}: how long {gate} keeps {state}"
-        sequences = alive.shape[1]
-        found[state] = Measured(title, whole, "steps", ("unit",), sequences, "sequences", spread)
+        found[state] = Measured(title, whole, "steps", ("unit",), len(lengths), "sequences", spread)
+    return found
+
+
+def _times_kept(lost: Floats, *, reverse: bool) -> Floats:
+    """Of what is lost at each step of a sequence, -log f [T, H]: for each start in its first half
+    the steps until 1 is lost, [starts, H]."""
+    lost = lost[::-1] if reverse else lost
+    T, H = lost.shape
+    total = np.concatenate([np.zeros((1, H)), lost.cumsum(0)])  # [T + 1, H], before each step
+    starts = np.arange(1, max(2, T // 2 + 1))  # after the first step something is held
+    starts = starts[starts < T] if T > 1 else np.zeros(1, dtype=np.int64)
+    times = np.empty((len(starts), H))
+    for u in range(H):
+        curve = total[:, u]
+        goal = curve[starts] + 1
+        after = np.searchsorted(curve, goal)  # the first place at which so much is lost
+        with np.errstate(divide="ignore", invalid="ignore"):
+            beyond = (T - starts) / (curve[-1] - curve[starts])
+            inside = np.minimum(after, T)
+            step = curve[inside] - curve[inside - 1]
+            within = inside - 1 - starts + (goal - curve[inside - 1]) / step
+        times[:, u] = np.where(after > T, beyond, within)
+    return times
+
+
+def _middle(times: Floats) -> Floats:
+    """The median over starts, [H], infinity among the numbers."""
+    found: Floats = np.sort(times, axis=0)[(len(times) - 1) // 2]
     return found
 
 

@@ -89,15 +89,15 @@ def _told(subject: Subject, layers: Sequence[Layer]) -> list[str]:
         low, middle, high, most = _quartiles([layer.kept[state].values for layer in layers])
         lines.append(
             f"{lets_go:.0%} of the {_said(gate)}{where} let go at once and {holds:.0%} hold fast "
-            f"({sample}): a unit holds {state} for {_steps(middle)} {unit}s, the middle half of "
-            f"them for {_steps(low)} to {_steps(high)}, one for {_steps(most)}."
+            f"({sample}): a unit holds {state} for {_held(middle, unit)}, the middle half of them "
+            f"for {_steps(low)} to {_steps(high)}, one for {_held(most, unit)}."
         )
     low, middle, high, _ = _quartiles([layer.memory.values for layer in layers])
     if not np.isnan(middle):
         lines.append(
-            f"Units{where} remember for {_steps(middle)} {unit}s, the middle half of them for "
-            f"{_steps(low)} to {_steps(high)} ({sample}): so long takes their autocorrelation to "
-            "fall to 1/e."
+            f"Units{where} remember for {_held(middle, unit)}, the middle half of them for "
+            f"{_steps(low)} to {_steps(high)} ({sample}): so long takes the autocorrelation of "
+            f"what they put out to fall to 1/e."
         )
     lines += [
         f"{share(name).sum():.0%} of {name}{where} lies at the ends of tanh, beyond {OPEN} "
@@ -127,9 +127,15 @@ def _quartiles(parts: Sequence[Floats]) -> tuple[float, float, float, float]:
     return low, middle, high, most
 
 
-def _steps(value: float) -> str:
+def _held(value: float, unit: str) -> str:
     if np.isinf(value):
         return "longer than was seen"
+    return f"less than one {unit}" if value < 1 else f"{_steps(value)} {unit}s"
+
+
+def _steps(value: float) -> str:
+    if np.isinf(value):
+        return "more than was seen"
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 

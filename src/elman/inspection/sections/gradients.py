@@ -93,13 +93,13 @@ def _told(subject: Subject, path: str, flows: Sequence[Flow]) -> list[str]:
     dropped = math.nan if truncation is None else furthest.beyond(truncation).number
     if truncation and not math.isnan(dropped):
         rest = (
-            "a larger --sequence-length may help"
+            "whether what lies there would be of use, only the loss by context can tell"
             if dropped > COSTLY
             else "a larger --sequence-length would bring little"
         )
         lines.append(
             f"Training cuts gradients every {counted(truncation, unit)}, which drops "
-            f"{dropped:.1%} of them: {rest}."
+            f"{dropped:.0%} of them: {rest}."
         )
     return lines
 
