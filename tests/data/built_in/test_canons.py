@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elman.data.built_in import canons
-from elman.data.built_in.canon_rules import RULES, Share, added, violations
+from elman.data.built_in.canon_rules import RULES, Share, added, line, violations
 from elman.data.built_in.made_sound import Draws
 from elman.data.built_in.named import NAMED
 from elman.data.symbolic.abc import read_abc
@@ -173,3 +173,7 @@ def test_shares_add_up() -> None:
     assert added([one, two])["range"] == Share(3, 8)
     assert added([one, two])["range"].share == 0.375
     assert Share(0, 0).share == 0
+    assert line(added([one, {"melody": Share(1, 100)}])) == (
+        "rules of canons broken: range 25.0%, melody 1.0%; 11 always kept"
+    )
+    assert line(added([])) == "rules of canons broken: none of 13"

@@ -97,6 +97,15 @@ def added(counts: Iterable[Mapping[str, Share]]) -> dict[str, Share]:
     return total
 
 
+def line(shares: Mapping[str, Share]) -> str:
+    """For the user: "rules of canons broken: imitation 12.0%, melody 0.4%; 11 always kept"."""
+    broken = sorted((-share.share, rule) for rule, share in shares.items() if share.broken)
+    if not broken:
+        return f"rules of canons broken: none of {len(shares)}"
+    told = ", ".join(f"{rule} {-share:.1%}" for share, rule in broken)
+    return f"rules of canons broken: {told}; {len(shares) - len(broken)} always kept"
+
+
 def _judged(upper: Line, lower: Line, beats: int, key: Key) -> dict[str, Share]:
     bar = beats * BEAT
     end = max((note.end for note in (*upper, *lower)), default=0)
