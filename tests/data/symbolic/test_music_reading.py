@@ -6,7 +6,9 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import random
+import threading
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -142,6 +144,25 @@ def test_music_in_another_form_is_told_and_refused_where_it_is_all(tmp_path: Pat
     assert "Guitar Pro" in refused(tmp_path / "x.gp5")
 
 
+def test_a_stream_is_read_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(TUNE))))
+        assert [p.name for p in read("-").pieces] == ["standard input"]
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(ABC,)).start()
+    assert [p.name for p in read(tmp_path / "pipe").pieces] == [
+        f"{tmp_path}/pipe, X:1", f"{tmp_path}/pipe, X:2"
+    ]  # fmt: skip
+    assert "neither a file nor a folder" in refused("/dev/null")
+
+
+def test_tunes_that_come_again_are_told(music: Path) -> None:
+    again = read(music / "a.mid", music / "a.mid", music / "roll.json")
+    assert again.facts[-1].startswith("4 pieces are 3 tunes, 1 of them more than once")
+    assert "0 stand in several parts" in again.facts[-1]
+    assert "a tune stays in one part" in read(music / "a.mid", music / "a.mid").facts[-1]
+
+
 def test_what_is_no_data_is_told(tmp_path: Path, music: Path) -> None:
     assert "no file" in refused(tmp_path / "none.mid")
     assert "no file matches" in refused(tmp_path / "*.mid")
@@ -240,9 +261,9 @@ def test_the_known_data_sets_have_the_checksums_of_what_lies_here(
     for name, file in (("jsb", "jsb-chorales-quarter"), ("jsb-16th", "Jsb16thSeparated")):
         data = gzip.decompress((SHARED / f"{file}.json.gz").read_bytes())
         (tmp_path / f"{name}.json").write_bytes(data)
-        found = read(f"name:{name}")
-        parts = [piece.part for piece in found.pieces]
-        assert [parts.count(part) for part in ("train", "valid", "test")] == [229, 76, 77]
+        assert named.fetch(name) == tmp_path / f"{name}.json"
+        parts = {part: len(pieces) for part, pieces in json.loads(data).items()}
+        assert parts == {"train": 229, "valid": 76, "test": 77}
         assert NAMED[name].size == (tmp_path / f"{name}.json").stat().st_size
     (tmp_path / "nottingham.zip").write_bytes((SHARED / "nottingham_midi.zip").read_bytes())
     path = named.fetch("nottingham")

@@ -216,7 +216,7 @@ def _packed_within(path: Path) -> list[str]:
 def _expanded(item: str) -> Iterator[tuple[Path, str, str]]:
     """The files and folders that an item means, and which of the members are meant, "" for all."""
     if item != "-" and not item.startswith("name:") and source.copy_of(item) is None:
-        if _exists(item):
+        if _exists(item) and (Path(item).is_file() or Path(item).is_dir()):
             yield Path(item), printable(item), ""
             return
         if within := _within(item):
@@ -344,11 +344,11 @@ def _told(pieces: Sequence[Piece], tunes: Sequence[str]) -> Iterator[str]:
     again = sum(count > 1 for count in often.values())
     if not again:
         return
-    each = "each stays in one part"
+    each = "a tune stays in one part"
     if any(piece.part for piece in pieces):
         parts = Counter(tune for tune, _ in set(zip(tunes, (p.part for p in pieces), strict=True)))
         each = f"{sum(n > 1 for n in parts.values()):,} stand in several parts, as they are given"
     yield (
-        f"{len(tunes):,} pieces are {counted(len(often), 'tune')}: {again:,} of these come more "
-        f"than once, in the same key or another, and {each}"
+        f"{len(tunes):,} pieces are {counted(len(often), 'tune')}, {again:,} of them more than "
+        f"once, in the same key or another; {each}"
     )
