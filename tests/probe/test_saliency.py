@@ -207,6 +207,19 @@ def test_whatever_the_form_of_the_input_the_answer_is_the_same(seed: int, form: 
     np.testing.assert_allclose(found.gap, 0, atol=1e-6)
 
 
+def test_an_answer_for_all_sequences_is_the_sum_of_theirs() -> None:
+    model, x = net("gru"), drawn()
+    with asked(model, lambda m: m(x)) as (answer, entered):
+        each = integrated_gradients(answer, entered, tolerance=1e-6, most=64)
+    with asked(model, lambda m: m(x).sum()) as (answer, entered):
+        both = integrated_gradients(answer, entered, tolerance=1e-6, most=64)
+    np.testing.assert_allclose(both.values, each.values, atol=1e-6)
+    np.testing.assert_allclose(both.answer, [each.answer.sum()])
+    np.testing.assert_allclose(both.gap, 0, atol=1e-6)
+    assert both.complete
+    assert "1 answer," in both.told()
+
+
 def test_what_cannot_be_asked_is_told() -> None:
     model, x = net("lstm"), drawn()
     for call, path, told in (

@@ -125,8 +125,8 @@ class FixedPoints:
         stable = [p for p in self.fixed if p.kind == "stable"]
         if len(stable) == 1 and len(self.points) == 1:
             line += (
-                " Whatever it held, it comes to rest there, small differences fading to 1/e in "
-                f"{stable[0].steps_back:.3g} steps."
+                " It has one place to rest, as far as was found, and so keeps nothing for ever; "
+                f"near there small differences fade to 1/e in {stable[0].steps_back:.3g} steps."
             )
         elif len(stable) > 1:
             line += f" It can rest in {len(stable)} places, and so keep which of them it is in."

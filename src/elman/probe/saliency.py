@@ -32,6 +32,7 @@ from elman.layers.scan import vectors
 from elman.probe.measured import Measured
 from elman.probe.opened import Rows, recurrent_modules
 from elman.probe.quiet import quiet
+from elman.wording import counted
 
 Floats: TypeAlias = NDArray[np.float64]
 Answer: TypeAlias = Callable[[Tensor], Tensor]  # x [T, B, I] → [B]
@@ -45,7 +46,8 @@ class Saliency:
     """What each step adds to the answer of its sequence, by one way of asking.
 
     `gap` [B] is how far the sum over steps is from what the answer differs by from that of the
-    baseline: for integrated gradients the error that is left.
+    baseline: for integrated gradients the error that is left. Of one answer for all sequences
+    together, `answer`, `baseline` and `gap` have one entry.
     """
 
     way: str
@@ -56,13 +58,24 @@ class Saliency:
 
     @property
     def gap(self) -> Floats:
-        gap: Floats = self.values.sum(0) - (self.answer - self.baseline)
-        return gap
+        return _sums(self.values, len(self.answer)) - (self.answer - self.baseline)
+
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Which sums are right within 1 % of what the answer differs by, [B]."""
+        right: NDArray[np.bool_] = self.missed <= TOLERANCE
+        return right
 
     @property
     def complete(self) -> bool:
-        """Whether every sum is right within 1 % of what its answer differs by."""
-        return bool((abs(self.gap) <= TOLERANCE * _scale(self.answer - self.baseline)).all())
+        """Whether every sum is right within 1 %."""
+        return bool(self.whole.all())
+
+    @property
+    def missed(self) -> Floats:
+        """By what share of what the answer differs by its sum is wrong, [B]."""
+        missed: Floats = abs(self.gap) / _scale(self.answer - self.baseline)
+        return missed
 
     def measured(self, unit: str = "") -> Measured:
         """For page and JSON."""
@@ -71,10 +84,10 @@ class Saliency:
 
     def told(self) -> str:
         """How far the sums can be trusted."""
-        worst = float((abs(self.gap) / _scale(self.answer - self.baseline)).max())
+        asked, gradients = counted(len(self.answer), "answer"), counted(self.points, "gradient")
         return (
             f"{self.way}: the shares miss what the answer differs by from that of no input by at "
-            f"most {worst:.1%} ({self.values.shape[1]} answers, {self.points} gradients)"
+            f"most {self.missed.max():.1%} ({asked}, {gradients})"
         )
 
 
@@ -82,7 +95,8 @@ class Saliency:
 def asked(
     model: nn.Module, call: Callable[[nn.Module], Tensor], path: str | None = None
 ) -> Iterator[tuple[Answer, Tensor]]:
-    """The answer `call(model)`, [B] or one number, as a function of what enters a recurrent module.
+    """The answer `call(model)` as a function of what enters a recurrent module: [B], one number
+    for each sequence, or one for all of them, such as a loss.
 
     `path` names the module, the first one if not given. Yields that function and x [T, B, I] of the
     call itself. Meanwhile the model is in evaluation mode; afterwards all is as it was.
@@ -107,7 +121,7 @@ def asked(
                     "reads all steps in one call"
                 )
             x = door.x
-            if len(first) != x.shape[1]:
+            if len(first) not in (1, x.shape[1]):
                 raise UserError(
                     f"{len(first)} answers for {x.shape[1]} sequences; give one number for each"
                 )
@@ -157,7 +171,7 @@ def integrated_gradients(
             gradient, _ = _gradient(answer, place)
             total += float(weight / 2) * ((x - b) * gradient).sum(-1).double()
         values = _array(total)
-        near = abs(values.sum(0) - (full - empty)) <= scale
+        near = abs(_sums(values, len(full)) - (full - empty)) <= scale
         if count >= most or (near.all() and (abs(values - before) <= scale).all()):
             return Saliency("integrated gradients", values, full, empty, count)
         before, count = values, min(2 * count, most)
@@ -254,6 +268,12 @@ def _numbers(answers: Tensor) -> Tensor:
 
 def _baseline(x: Tensor, baseline: Tensor | None) -> Tensor:
     return torch.zeros_like(x) if baseline is None else baseline.to(x).expand_as(x)
+
+
+def _sums(values: Floats, answers: int) -> Floats:
+    """Over steps, and over sequences where they have one answer together."""
+    sums: Floats = values.sum(0)
+    return sums if answers == len(sums) else sums.sum(keepdims=True)
 
 
 def _scale(change: Floats) -> Floats:
