@@ -13,9 +13,10 @@ from midi_bytes import a_piece, chunk, event, meta, midi, of, off, on
 
 from elman.data.symbolic.account import Account
 from elman.data.symbolic.midi import notes
+from elman.data.symbolic.midi.chunks import parse
 from elman.data.symbolic.midi.reading import SMPTE, SPLIT, read_midi
 from elman.data.symbolic.midi.writing import write_midi
-from elman.data.symbolic.piece import Metre, Note, Piece, Tempo
+from elman.data.symbolic.piece import Metre, Note, Piece, Tempo, Track
 from elman.errors import UserError
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "music"
@@ -49,6 +50,14 @@ def test_another_reader_finds_the_same_notes_in_what_is_written(seed: int) -> No
     score = symusic.Score.from_midi(write_midi(piece))
     assert score.tpq == piece.division
     assert counted(piece) == theirs(score)
+
+
+def test_what_ends_is_written_before_what_begins_with_it() -> None:
+    """Players that know one note of a pitch at a time would else end the second at once."""
+    touching = Track((Note(0, 10, 60), Note(10, 10, 60), Note(20, 5, 60)))
+    (_, events) = parse(write_midi(Piece("x", 4, (touching,), 30)), "x").tracks
+    kinds = [status & 0xF0 for _, status, _, _ in events.channel.tolist()]
+    assert kinds == [0xC0, 0x90, 0x80, 0x90, 0x80, 0x90, 0x80]
 
 
 def counted(piece: Piece) -> Counter[tuple[int, ...]]:
