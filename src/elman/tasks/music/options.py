@@ -93,6 +93,9 @@ class MusicOptions(NetworkOptions):
         if self.form == "events":
             for name in ("head", "head_size"):
                 require(self, name, getattr(self, name) is None, "--form frames")
+        heads = self.head is not None or self.head_size is not None
+        if self.form == "frames" or heads:
+            require(self, "velocities", self.velocities is None, "--form events")
 
 
 COMPOSING = Composing  # how `elman generate` has its models compose

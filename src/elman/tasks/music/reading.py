@@ -100,6 +100,8 @@ def _form(options: MusicOptions, pieces: Sequence[Piece]) -> tuple[FormName, str
     for name in ("head", "head_size"):
         if getattr(options, name) is not None:
             return "frames", "read as frames, which have heads"
+    if options.velocities is not None:
+        return "events", "read as events, which have velocities"
     if not grid.choose(pieces).fits and options.steps_per_quarter is None:
         return "events", "read as events: no grid keeps the times of 99 % of the notes (--form)"
     if sum(len(_instruments(piece)) > 1 for piece in pieces) > len(pieces) / 2:
