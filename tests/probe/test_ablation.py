@@ -12,7 +12,7 @@ from elman import cells
 from elman.errors import UserError
 from elman.layers.recurrent import Recurrent
 from elman.layers.scan import Direction, RecurrentProduct, input_product, no_recurrence
-from elman.probe.ablation import ablate
+from elman.probe.ablation import ablate, likeliest
 from elman.probe.opened import opened
 
 T, B, I, H = 7, 3, 2, 4  # noqa: E741
@@ -55,6 +55,30 @@ def test_a_held_unit_is_one_that_a_loop_sets_back(cell: str, zoneout: float) -> 
         np.testing.assert_allclose(found.costs[u], cost, atol=1e-12)
     np.testing.assert_allclose(found.loss, float(whole.mean()))
     assert found.mean[found.order[0]] == found.mean.max()
+
+
+@pytest.mark.parametrize("cell", cells.names())
+def test_where_the_loss_is_straight_the_likeliest_are_those_that_cost_most(cell: str) -> None:
+    """Of a layer without a recurrence within, and a loss that is a sum."""
+    torch.manual_seed(2)
+    layer = Recurrent(I, H, cell=cell, dtype=torch.float64)
+    if layer.cell[0].recurrent:
+        with torch.no_grad():
+            dict(layer.named_parameters())["weight_hh_l0"].zero_()
+    x, weights = torch.randn(1, B, I).double(), torch.randn(H).double()
+
+    def losses(model: nn.Module) -> Tensor:
+        y, _ = model(x)
+        each: Tensor = (y * weights).sum(-1).sum(0)
+        return each
+
+    with opened(layer) as layers:
+        losses(layer)
+    (seen,) = layers.passes
+    # The means are those of the batch itself, so that parts, not the whole, differ.
+    first = ablate(layer, lambda m: losses(m)[:1], seen)
+    order = likeliest(layer, lambda m: losses(m)[:1], seen)
+    assert order == sorted(range(H), key=lambda u: -abs(first.mean[u]))
 
 
 def test_of_layers_of_torch_in_both_directions_one_unit_is_held() -> None:

@@ -117,6 +117,24 @@ def ablate(
     return Ablation(seen.name, costs, float(whole.mean()), unit)
 
 
+def likeliest(model: nn.Module, losses: Losses, seen: Pass) -> list[int]:
+    """All units, those first that would cost most if the loss were straight: by one pass backward.
+
+    The estimate of a unit is the sum over steps of (mean - h) dL/dh, in either direction.
+    """
+    means = torch.from_numpy(_means(seen))
+    with opened(model, gradients=True) as layers:
+        total = losses(model).sum()
+        steps = layers.of(seen.path, seen.layer, reverse=seen.reverse)[seen.call].steps
+        outputs = [step.after[0] for step in steps]
+        gradients = torch.autograd.grad(total, outputs, allow_unused=True)
+    estimate = torch.zeros_like(means)
+    for h, gradient in zip(outputs, gradients, strict=True):
+        if gradient is not None:
+            estimate += ((means - h.detach().cpu()) * gradient.cpu()).sum(0)
+    return [int(u) for u in estimate.abs().argsort(descending=True, stable=True)]
+
+
 def held(seen: Pass, values: dict[int, float]) -> Change:
     """What `opened` needs so that units of one layer and direction keep these values throughout."""
 
