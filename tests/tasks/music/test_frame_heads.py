@@ -127,5 +127,18 @@ def test_voices_add_up_to_their_frame(seed: int) -> None:
     )
 
 
+def test_each_voice_has_an_output_of_its_own(seed: int) -> None:
+    """Without anything else to tell by, each voice is told by its own bias, the lowest first."""
+    head = head_of("voices")
+    assert isinstance(head, Voices)
+    for weight in (head.output.weight, head.output.bias, head.direct.weight):
+        torch.nn.init.zeros_(weight)
+    log_p = head.direct.bias.detach().view(V, P + 1).log_softmax(-1).flip(0)  # [V, P + 1]
+    frames = every("voices")
+    told = -torch.stack([log_p[v, frames[:, v]] for v in range(V)], 1)  # silence, -1, is the last
+    context = torch.randn(C).double().expand(len(frames), -1)
+    torch.testing.assert_close(head.by_voice(context, frames), told, rtol=0, atol=ROUNDING)
+
+
 def drawn(log_p: Tensor) -> int:
     return int(torch.multinomial(log_p.exp(), 1)) if log_p.exp().sum() > 0 else 0

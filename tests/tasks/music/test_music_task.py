@@ -22,6 +22,7 @@ from elman.run.trained import Run
 from elman.tasks.music import reading, showing
 from elman.tasks.music.frames.reading import piece_of
 from elman.tasks.music.options import MusicOptions
+from elman.tasks.music.task import TASK
 
 CYCLE = [[48, 60, 64], [50, 62, 65], [43, 59, 62, 67], [], [45, 57, 60, 64]]
 SMALL: dict[str, Any] = {
@@ -177,3 +178,22 @@ def test_a_damaged_folder_is_told(trained: Run) -> None:
         assert ended.code == 2 and "Traceback" not in ended.err, ended.err
         assert str(trained.path) in ended.err or "preprocessing.json" in ended.err
     file.write_text(whole)
+
+
+def test_what_is_looked_at_is_what_the_network_reads(trained: Run) -> None:
+    """Steps and labels stand as in the batch, at each step of the longest piece."""
+    data = read(trained.path.parent / "rolls.json", 0.4)
+    found = TASK.look(data, MusicOptions(head="chain"), 3, 1) if TASK.look else None
+    assert found is not None and len(found.steps) == 3
+    assert found.lengths == sorted(found.lengths, reverse=True)
+    assert found.batch.sizes.tolist() == [
+        sum(length > t for length in found.lengths) for t in range(found.lengths[0])
+    ]
+    rows = iter(found.batch.frames.sum(1).tolist())
+    for t, size in enumerate(found.batch.sizes.tolist()):
+        for k in range(size):
+            notes = next(rows)
+            name = found.labels[k][t]
+            assert notes == (0 if name == "-" else name.count("·") + 1)
+            assert notes == found.quantities["notes at once"][k][t]
+            assert t == 0 or found.steps[k][t] == found.labels[k][t - 1]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from elman.data.doctor import Page
 from elman.errors import UserError
+from elman.tasks.looking import Look
 from elman.tasks.music.data import Parts
 from elman.tasks.music.options import FormName, MusicOptions
 from elman.tasks.rivals import Rival
@@ -47,6 +48,7 @@ class Form(Generic[Data, Batch]):
     overlap: Callable[[Data, Data], str]
     sample: Callable[[nn.Module, Data, MusicOptions, int, int, str], str]
     remarks: Callable[[nn.Module, Data, MusicOptions, str, str, Path], list[str]]
+    look: Callable[[Data, MusicOptions, int, int], Look[Batch]]
 
 
 def get(name: object) -> Form[Any, Any]:
@@ -104,3 +106,7 @@ def remarks(
     model: nn.Module, dataset: Any, options: MusicOptions, device: str, sample: str, folder: Path
 ) -> list[str]:
     return get(dataset.form).remarks(model, dataset, options, device, sample, folder)
+
+
+def look(dataset: Any, options: MusicOptions, size: int, seed: int) -> Look[Any]:
+    return get(dataset.form).look(dataset, options, size, seed)

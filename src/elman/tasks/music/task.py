@@ -23,5 +23,6 @@ TASK: Task[MusicOptions, Any, Any] = Task(
     overlap=forms.overlap,
     sample=forms.sample,
     remarks=forms.remarks,
+    look=forms.look,
     compose=compose,
 )

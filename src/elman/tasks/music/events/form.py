@@ -2,6 +2,7 @@
 
 from elman.tasks.music.events import page, reading, training
 from elman.tasks.music.events.data import EventData
+from elman.tasks.music.events.look import look
 from elman.tasks.music.events.model import build
 from elman.tasks.music.events.plan import plan
 from elman.tasks.music.events.rivals import rivals
@@ -23,4 +24,5 @@ FORM: Form[EventData, Batch] = Form(
     overlap=reading.overlap,
     sample=page.sample,
     remarks=page.remarks,
+    look=look,
 )

@@ -3,6 +3,7 @@
 from elman.tasks.music.forms import Form
 from elman.tasks.music.frames import page, reading, training
 from elman.tasks.music.frames.data import FrameData
+from elman.tasks.music.frames.look import look
 from elman.tasks.music.frames.model import build
 from elman.tasks.music.frames.plan import plan
 from elman.tasks.music.frames.rivals import rivals
@@ -23,4 +24,5 @@ FORM: Form[FrameData, Batch] = Form(
     overlap=reading.overlap,
     sample=page.sample,
     remarks=page.remarks,
+    look=look,
 )
