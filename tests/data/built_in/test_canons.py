@@ -168,6 +168,17 @@ def test_parallel_octaves_all_the_way_are_told() -> None:
     assert violations(crossed)["crossing"].share == 1
 
 
+@pytest.mark.parametrize(
+    ("pitches", "broken"), [((72, 79, 77, 76), 0), ((72, 79, 81, 79), 1), ((72, 79, 76, 74), 1),
+                            ((72, 76, 79, 77), 0), ((79, 72, 74, 76), 0), ((79, 72, 71, 72), 1)],
+)  # fmt: skip
+def test_a_wide_leap_asks_for_a_step_back(pitches: tuple[int, ...], broken: int) -> None:
+    upper = Track(tuple(Note(480 * k, 480, pitch) for k, pitch in enumerate(pitches)))
+    lower = Track(tuple(Note(960 * k, 960, 48 + k) for k in range(2)))
+    shares = violations(Piece("p", 480, (upper, lower), 1920, key="C"))
+    assert shares["recovery"].broken == broken
+
+
 def test_shares_add_up() -> None:
     one, two = {"range": Share(1, 4)}, {"range": Share(2, 4)}
     assert added([one, two])["range"] == Share(3, 8)
