@@ -151,17 +151,20 @@ def test_a_prompt_is_gone_on_from(seed: int) -> None:
     check(written(made, asked, seed, within).piece)
 
 
-def test_an_ending_is_the_way_after_which_an_end_is_likeliest() -> None:
+@pytest.mark.parametrize("rules", ["", "no repeat 1 bars"])
+def test_an_ending_is_the_way_after_which_an_end_is_likeliest(rules: str) -> None:
     own = Settings("remi", 4, 50, 70, 8, metres=("2/4",))
     made = composer(own, 3, sure=4.0)
     likely = []
     for tries in (1, 12):
-        found = written(made, Composing(bars=4, ending=True, ending_tries=tries), 5)
+        asked = Composing(bars=4, ending=True, ending_tries=tries, keep=rules)
+        found = written(made, asked, 5)
+        made.check(found.place)
         check(found.piece)
         assert found.piece.length == 4 * 8
         logits = found.place.scores.log_softmax(-1)
         likely.append(float(logits[made.tokenizer.end]))
-    plain = written(made, Composing(bars=4), 5)
+    plain = written(made, Composing(bars=4, keep=rules), 5)
     assert likely[0] == pytest.approx(float(plain.place.scores.log_softmax(-1)[made.tokenizer.end]))
     assert likely[1] > likely[0]
 

@@ -14,7 +14,7 @@ from elman.data.symbolic.piece import Piece
 from elman.errors import UserError
 from elman.tasks.music.composing.options import DEFAULT_BARS, Composing
 from elman.tasks.music.composing.place import Place, refuse
-from elman.tasks.music.events.composition import TRIES, Draft, End, EventComposition
+from elman.tasks.music.events.composition import Draft, End, EventComposition
 from elman.tasks.music.events.data import settled
 from elman.tasks.music.events.fitting import Fitted, fitted
 from elman.tasks.music.events.grammar import Grammar, Keeping, Stand
@@ -25,7 +25,7 @@ from elman.tasks.task import Kept
 from elman.tasks.text.model import LanguageModel
 
 LONGEST = 1_000_000  # tokens of a piece
-MOST_STEPS = 1 << 30
+MOST_STEPS, MOST_WAYS = 1 << 30, 1 << 20
 FRAMES = "a model of frames can (--form frames), one of events cannot"
 NO_BARS = "the model's tokens, midi-like, tell no bars"
 
@@ -98,7 +98,7 @@ class EventComposer:
         tempo = place.known.get("tempo", 120.0)
         if not isinstance(tempo, int | float) or not 1 <= tempo <= 10_000:
             raise UserError("damaged (tempo)")
-        for name, most in (("until", MOST_STEPS), ("way", TRIES)):
+        for name, most in (("until", MOST_STEPS), ("way", MOST_WAYS)):
             value = place.known.get(name, 0)
             if not isinstance(value, int) or not 0 <= value <= most:
                 raise UserError(f"damaged ({name})")

@@ -105,18 +105,22 @@ class EventComposition:
         at = self.draft.at
         return at.bar_start + at.bar_steps if self.end.step is None else self.end.step
 
-    def _write(self, draft: Draft, end: End, *, quiet: bool = False) -> Iterator[str]:
-        """Writes on, and gives the lines of the bars as they are whole."""
+    def _write(
+        self, draft: Draft, end: End, *, first: int = 0, quiet: bool = False
+    ) -> Iterator[str]:
+        """Writes on, and gives the lines of the bars as they are whole. A new bar is tried in the
+        way `first`, then in others."""
         lines = _Lines(self.tokenizer, draft.at)
         repeats = _Repeats(self.asked.rules.no_repeat, draft.at)
         begun, tries = draft.copy() if repeats.length else draft, 0
-        left = end.events
+        left = left_then = end.events
         while left is None or left > 0:
             token, here = self._choose(draft)
             kind = self.tokenizer.tokens[token].kind
             if kind == "Bar" and draft.at.bars:
                 if repeats.again(draft.at):
-                    draft.become(self._other_way(begun, tries := tries + 1))
+                    draft.become(self._other_way(begun, first, tries := tries + 1))
+                    left = left_then
                     continue
                 tries = 0
                 yield from lines.whole(draft.at)
@@ -127,8 +131,9 @@ class EventComposition:
             self.grammar.move(draft.at, token)
             draft.ids.append(token)
             draft.here = here
-            if kind == "Bar" and repeats.length:  # the next bar is tried in its first way
-                draft.way, begun = 0, draft.copy()
+            if kind == "Bar" and repeats.length:
+                draft.way = first
+                begun, left_then = draft.copy(), left
             if draft.at.settled:
                 left = None if left is None else left - 1
                 if not quiet:
@@ -146,7 +151,7 @@ class EventComposition:
         sampling = Sampling(temperature, asked.top_k, asked.top_p)
         return self.player.choose(draft.here, allowed, sampling, seed)
 
-    def _other_way(self, begun: Draft, tries: int) -> Draft:
+    def _other_way(self, begun: Draft, first: int, tries: int) -> Draft:
         if tries >= TRIES:
             raise UserError(
                 f"--keep no repeat {self.asked.rules.no_repeat} bars: after bar "
@@ -154,7 +159,7 @@ class EventComposition:
                 "--temperature, or more bars"
             )
         fresh = begun.copy()
-        fresh.way = tries
+        fresh.way = first + tries
         return fresh
 
     # ---- An ending
@@ -169,10 +174,10 @@ class EventComposition:
     def _ended(self) -> Iterator[str]:
         """The last bars, of several ways the one after which the model finds an end likeliest."""
         best: tuple[float, Draft, list[str]] | None = None
-        for way in range(self.asked.ending_tries):
+        for k in range(self.asked.ending_tries):
             tried = self.draft.copy()
-            tried.way = way
-            lines = list(self._write(tried, self.end, quiet=True))
+            tried.way = way = k * (TRIES + 1)
+            lines = list(self._write(tried, self.end, first=way, quiet=True))
             likely = float(tried.here.logits.log_softmax(-1)[self.tokenizer.end])
             if best is None or likely > best[0]:
                 best = (likely, tried, lines)
