@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +123,9 @@ def _drawn(section: Section, found: Found, folder: Path) -> str:
     path.unlink(missing_ok=True)
     if found.draw is None or not drawing.possible():
         return ""
-    figure = found.draw()
-    with writing(path):
-        drawing.save(figure, path)
+    with warnings.catch_warnings(), writing(path):
+        warnings.filterwarnings("ignore", "Glyph")  # a token that the font lacks is a box
+        drawing.save(found.draw(), path)
     return path.name
 
 

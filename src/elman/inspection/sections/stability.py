@@ -79,9 +79,7 @@ def _told(subject: Subject, path: str, steps: Sequence[Step]) -> list[str]:
     """A sentence on the layer of a module in which changes last longest."""
     most = max(steps, key=lambda step: step.radius.number)
     radius, unit = most.radius.number, subject.unit(path)
-    where = f"{subject.where(path)}, {most.name}" if len(steps) > 1 else subject.where(path)
-    if len(subject.paths) > 1 and len(steps) > 1:
-        where = f" of {most.name}"
+    where = f" of {most.name}" if len(steps) > 1 else subject.where(path)
     assert most.radius.spread is not None
     sample = f"± {float(most.radius.spread):.2f}, {counted(most.radius.sample, 'place')}"
     lasts = (
