@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STARTS = 8
+AT_LEAST = 1.0  # seconds for each layer, whatever the others took
 SHOWN = 6  # points in the table and the picture
 
 
@@ -29,7 +30,7 @@ def find(subject: Subject) -> Found | None:
         return None
     results = []
     for k, seen in enumerate(small):
-        seconds = subject.seconds / (len(small) - k)
+        seconds = max(AT_LEAST, subject.seconds / (len(small) - k))
         results.append(of_layer(seen, starts=STARTS, seconds=seconds))
     known = [result for result in results if result.points]
     return Found(

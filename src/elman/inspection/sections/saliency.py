@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.inspection import pictures
+from elman.inspection import lettering, pictures
 from elman.inspection.section import Found, Section
 from elman.inspection.subject import Subject
 from elman.probe.measured import Measured
@@ -175,11 +175,7 @@ def draw(question: Question, found: Saliency, by_lag: Floats | None) -> Figure:
         own_steps = steps[b][-WIDTH:]
         for k, step in enumerate(own_steps):
             x = WIDTH - len(own_steps) + k
-            panel.text(
-                x, b, step[:3], ha="center", va="center", family="monospace",
-                fontsize=7 if len(step) < 2 else 4,
-                color="white" if abs(grid[b, x]) > 0.7 else "black",
-            )  # fmt: skip
+            lettering.step(panel, x, b, step, light=abs(grid[b, x]) > 0.7)
     panel.set_xticks([])
     panel.set_yticks([])
     return figure

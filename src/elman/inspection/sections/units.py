@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from elman.errors import UserError
+from elman.inspection import lettering
 from elman.inspection.section import Found, Section
 from elman.inspection.subject import Subject
 from elman.probe import patterns, units
@@ -226,20 +227,18 @@ def draw(seen: Seen, answers: Sequence[Answer]) -> Figure:
         boxed = holds.dtype == np.bool_
         for k, step in enumerate(shown):
             y, x = divmod(k, WIDTH)
-            dark = abs(values[k]) > 0.7 * bound
-            panel.text(
-                x, y, step[:3], ha="center", va="center", fontsize=7 if len(step) < 2 else 4,
-                family="monospace", color="white" if dark else "black",
-                bbox={"boxstyle": "square,pad=0.1", "fc": "none", "lw": 0.7}
-                if boxed and holds[k]
-                else None,
+            lettering.step(
+                panel, x, y, step, light=abs(values[k]) > 0.7 * bound,
+                boxed=boxed and bool(holds[k]),
             )  # fmt: skip
         panel.set_xticks([])
         panel.set_yticks([])
         unit = answer.search.best
         panel.set_title(
-            f"{unit.name} on {answer.search.what}: {answer.search.score} {unit.told:.2f}",
-            fontsize=9, loc="left", parse_math=False,
+            lettering.drawable(
+                f"{unit.name} on {answer.search.what}: {answer.search.score} {unit.told:.2f}"
+            ),
+            fontsize=9, loc="left", parse_math=False, family=lettering.families(),
         )  # fmt: skip
         figure.colorbar(picture, ax=panel, pad=0.01)
     return figure
