@@ -87,12 +87,12 @@ def test_a_piece_in_windows_is_the_piece_whole(head: HeadName, draw: np.random.G
 def test_a_step_at_a_time_is_the_piece_at_once(head: HeadName, draw: np.random.Generator) -> None:
     (one,) = pieces(draw, head, [9])
     model = FrameModel(READING, settled(head)).double().eval()
-    frames = torch.from_numpy(one.steps)
-    context, state = model.begin(0, 6)
-    found = [model.head.nats(context[None], frames[:1]).item()]
-    for t in range(1, len(one)):
-        context, state = model.step(frames[t - 1], state, t % 6, 6, t)
-        found.append(model.head.nats(context[None], frames[t : t + 1]).item())
+    frames, state, found = torch.from_numpy(one.steps), None, list[float]()
+    for t, frame in enumerate(frames):
+        before = frames[t - 1][None, None] if t else model.silence(1, 1)
+        place = READING.places(np.array([t % 6]), np.array([6]), t)
+        context, state = model(before, torch.from_numpy(place)[None], state)
+        found.append(model.head.nats(context[0], frame[None]).item())
     assert found == pytest.approx(costs(model, [one], WHOLE)[0].tolist(), abs=ROUNDING)
 
 

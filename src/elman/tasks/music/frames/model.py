@@ -15,8 +15,6 @@ from elman.tasks.reader import recurrent
 from elman.tasks.settling import check_settled
 from elman.tasks.task import Kept, State
 
-MOST_VOICES = 64
-
 
 class FrameModel(nn.Module):
     """Frame before, place of the step → `Recurrent` → dropout → context, which the head reads.
@@ -91,29 +89,6 @@ class FrameModel(nn.Module):
         if self.in_voices:
             return torch.full((*shape, self.reading.voices), SILENT, device=device)
         return torch.zeros(*shape, self.reading.pitches, dtype=torch.bool, device=device)
-
-    def begin(self, place: int, bar: int) -> tuple[Tensor, State]:
-        """The context [C] of a piece's first step, at `place` of a bar of `bar` steps, and the
-        state after it."""
-        return self._step(self.silence(1, 1), self._place(place, bar, 0), None)
-
-    def step(
-        self, frame: Tensor, state: State, place: int, bar: int, at: int
-    ) -> tuple[Tensor, State]:  # fmt: skip
-        """The context [C] of the step number `at` >= 1 of a piece, which is at `place` of its bar,
-        after the `frame` before it, bool [P] or int64 [V]; and the state after it."""
-        return self._step(frame[None, None], self._place(place, bar, at), state)
-
-    @torch.no_grad()
-    def _step(self, frame: Tensor, place: Tensor, state: State | None) -> tuple[Tensor, State]:
-        context, state = self(frame.to(self.features.device), place, state)
-        return context[0, 0], state
-
-    def _place(self, place: int, bar: int, at: int) -> Tensor:
-        import numpy as np
-
-        kind = self.reading.places(np.array([place]), np.array([bar]), at)
-        return torch.from_numpy(kind)[None].to(self.features.device)
 
 
 def build(kept: Kept, options: MusicOptions) -> FrameModel:

@@ -15,7 +15,7 @@ from elman.tasks.pace import epoch_seconds, expectation
 from elman.tasks.settling import settle
 from elman.tasks.task import Budget, Plan
 
-WIDTHS = (512, 384, 256, 128, 64)  # of minutes, the widest that has the time
+WIDTHS = (64, 128, 256, 384, 512)  # of minutes, the widest that has the time
 WIDTH, CHAIN = 256, 128  # of epochs; of what tells the notes of a step
 SHARE = 0.6  # of the minutes, for the first fall of the learning rate
 DROPOUTS = ((60_000, 0.5), (math.inf, 0.3))  # of units, by the steps for training
@@ -32,31 +32,37 @@ V = TypeVar("V")
 
 def plan(dataset: FrameData, options: MusicOptions, budget: Budget) -> Plan[MusicOptions]:
     """Few pieces are read in small batches: it is updates that they lack."""
-    reading, pieces = dataset.reading, len(dataset.train)
+    reading, steps = dataset.reading, int(dataset.lengths.sum())
     head: HeadName = options.head or ("voices" if reading.voices else "chain")
     settled = settle(
         options, form="frames", head=head, head_size=CHAIN, sequence_length=WINDOW,
         transpose=0 if reading.one_key else -ALL_KEYS[0], steps_per_quarter=reading.per_quarter,
-        dropout=_by(DROPOUTS, int(dataset.lengths.sum())),
+        dropout=_by(DROPOUTS, steps),
     )  # fmt: skip
-    size = budget.batch_size or _by(BATCHES, pieces)
+    size = budget.batch_size or _by(BATCHES, len(dataset.train))
     first = epoch(dataset, settled, size, 0, 0)
     passes = min(max(round(UPDATES / len(first)), PASSES[0]), PASSES[1])
-    for width in WIDTHS if budget.seconds is not None else (WIDTH,):
-        tried = _of_width(settled, width, int(dataset.lengths.sum()))
-        model = FrameModel(reading, tried)
-        fixed = budget.seconds is None or options.hidden_size or width == WIDTHS[-1]
-        if fixed or passes * epoch_seconds(loss, model, first, budget.device) <= SHARE * (
-            budget.seconds or math.inf
-        ):
-            break
-    told = expectation(loss, model, first, budget, passes)
-    units = ", ".join(map(str, tried.hidden_size or ()))
-    keys = f"moved by up to {tried.transpose} semitones" if tried.transpose else "not moved"
+    width = WIDTH
+    if budget.seconds is not None and options.hidden_size is None:
+        tried = FrameModel(reading, _of_width(settled, WIDTH, steps))
+        each = passes * epoch_seconds(loss, tried, first, budget.device)
+        fitting = [w for w in WIDTHS if each * _cost(w) <= SHARE * budget.seconds]
+        width = max(fitting, default=min(WIDTHS))
+    settled = _of_width(settled, width, steps)
+    told = expectation(loss, FrameModel(reading, settled), first, budget, passes)
+    units = ", ".join(map(str, settled.hidden_size or ()))
+    keys = f"moved by up to {settled.transpose} semitones" if settled.transpose else "not moved"
     if reading.one_key and options.transpose is None:
         keys += ", as they stand in one key"
-    why = f"{'/'.join(tried.cell)} of {units} units, head {head}; pieces {keys}: {told}"
-    return Plan(tried, size, budget.learning_rate or RATES[head], why, passes)
+    why = f"{'/'.join(settled.cell)} of {units} units, head {head}; pieces {keys}: {told}"
+    return Plan(settled, size, budget.learning_rate or RATES[head], why, passes)
+
+
+def _cost(width: int) -> float:
+    """How much longer an epoch takes than with layers of `WIDTH` units; what heads and inputs cost
+    grows with the width, what layers cost with its square."""
+    wider = width / WIDTH
+    return 0.3 * wider + 0.7 * wider**2
 
 
 def _of_width(options: MusicOptions, width: int, steps: int) -> MusicOptions:

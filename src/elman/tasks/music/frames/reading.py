@@ -57,8 +57,9 @@ def read(parts: Parts, options: MusicOptions) -> FrameData:
             "--head chain"
         )
     train, check, test = (scores_of(some, reading, parts.bad) for some in each)
-    if parts.check and not check:
-        raise parts.bad.nothing_left(f"{parts.name}: nothing is left to validate on")
+    for given, left, what in ((parts.check, check, "validate"), (parts.test, test, "test")):
+        if given and not left:
+            raise parts.bad.nothing_left(f"{parts.name}: nothing is left to {what} on")
     facts.append(_range(reading, every))
     return FrameData(
         parts.name, reading, train, check, parts.bad, test if parts.test is not None else None,
@@ -125,11 +126,6 @@ def _range(reading: FrameReading, every: Sequence[Frames]) -> str:
     model = f"{reading.lowest} to {reading.highest}"
     voices = f", in {counted(reading.voices, 'voice')}" if reading.voices else ""
     return f"{told}{voices}, of the {reading.pitches} from {model} that the network tells of"
-
-
-def pieces_of(scores: Sequence[Score], reading: FrameReading) -> list[Piece]:
-    """Scores as pieces again, a tick a step."""
-    return [piece_of(score, reading) for score in scores]
 
 
 def piece_of(score: Score, reading: FrameReading) -> Piece:
