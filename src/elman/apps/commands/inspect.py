@@ -30,6 +30,8 @@ def inspect(
     unit: Annotated[
         tuple[str, ...],
         Parameter(
+            negative="",
+            show_default=False,
             help="Seek units that fire on a regular expression over the text, on label:NAME, or "
             "that follow position, line-position or bracket-depth; may be given several times.",
             consume_multiple=False,
