@@ -67,7 +67,7 @@ class Composing:
     given_voices: tuple[str, ...] = ()
     method: Literal["beam", "gibbs"] = "beam"
     beam: int = 8
-    sweeps: int = 20
+    sweeps: int = 5
     tempo: float | None = None
     temperature: float = 1.0
     top_k: int = 0
