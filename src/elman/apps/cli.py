@@ -11,7 +11,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from elman.apps import process  # noqa: F401  (first: it notes when the process began)
 from elman.apps.app import app
-from elman.apps.commands import compare, searching, train
+from elman.apps.commands import compare, probe, searching, train
 from elman.apps.commands.bench import bench
 from elman.apps.commands.evaluate import evaluate
 from elman.apps.commands.generate import add_options, generate
@@ -29,6 +29,7 @@ app.command(generate, sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
 app.command(predict, sort_key=5, usage="Usage: elman predict RUN DATA... [OPTIONS]")
 app.command(inspect, sort_key=5, usage="Usage: elman inspect RUN [DATA...] [OPTIONS]")
 app.command(trace, sort_key=5)
+app.command(probe.app)
 app.command(compare.app)
 app.command(bench, sort_key=6)
 app.command(list_cells, name="cells", sort_key=7)

@@ -8,6 +8,7 @@ so that all differences of a table lie within theirs together with 95 %.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def paired(
     )
 
 
+@functools.cache
 def student(freedom: int, inside: float) -> float:
     """The t within which, on both sides of 0, Student's distribution has so much of its weight."""
     low, high = 0.0, math.pi / 2

@@ -107,7 +107,8 @@ def asked(
     task: str, data: tuple[str, ...], values: Mapping[str, Any], how: CompareOptions
 ) -> Asked:
     """A request, checked as far as it can be without a look at the data. Raises UserError."""
-    question, own = how.question(), by_own_name(task, values)
+    question = how.question()
+    own = by_own_name(task, {n: v for n, v in values.items() if v is not None})
     known = {field.name for kind in (tasks.options(task), TrainOptions) for field in fields(kind)}
     if question.name not in known:
         raise unknown_name("option", question.name, sorted(known - ALIKE))

@@ -93,8 +93,6 @@ def options_of(task: str, run: Planned) -> tuple[Any, TrainOptions]:
     """What a run is trained by. UserError: plan.json is damaged."""
     where = f"{run.path.parent.parent / PLAN}"
     training = {**run.variant.training, "seed": run.seed, "run": str(run.path)}
-    if not {"batch_size", "learning_rate", "threads"} <= training.keys():
-        raise UserError(f"{where}: damaged (no batch_size, learning_rate or threads)")
     return (
         make(tasks.options(task), run.variant.options, where=where),
         make(TrainOptions, training, where=where),
@@ -203,8 +201,12 @@ def _variant(record: Mapping[str, Any]) -> Variant:
         raise ValueError("weights is no count")
     if not isinstance(options, dict) or not isinstance(training, dict):
         raise ValueError("options are no table")
-    if not isinstance(options.get("hidden_size"), list):
+    widths = options.get("hidden_size")
+    if not isinstance(widths, list) or not all(type(width) is int for width in widths):
         raise ValueError("no hidden_size")
+    for name in ("threads", "batch_size", "learning_rate"):
+        if type(training.get(name)) not in (int, float):
+            raise ValueError(f"no {name}")
     return Variant(record["name"], options, training, count)
 
 
