@@ -179,6 +179,16 @@ def linear(factor: float) -> nn.Module:
     return layer
 
 
+def test_what_one_section_cannot_tell_the_others_may(tmp_path: Path) -> None:
+    """A loss that no output reaches yet has no gradient to follow."""
+    layer, x = nn.GRU(1, 3), torch.randn(7, 2, 1)
+    found = inspect_model(layer, lambda model: 0 * model(x)[0].sum(), tmp_path, only=OURS)
+    told = {answer.section.name: answer.found for answer in found.answers}
+    assert told["gates"].findings and told["stability"].findings
+    assert told["gradients"].lines == ["Not told: the loss does not depend on any recurrent layer."]
+    assert told["gradients"].lines[0] in found.page.read_text()
+
+
 @pytest.mark.parametrize(
     ("factor", "told"),
     [

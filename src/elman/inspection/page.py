@@ -92,7 +92,10 @@ def inspect(
         left = max(0.0, began + seconds - now)
         share = section.share / sum(other.share for other in chosen[k:])
         subject.allowance.until = now + left * share
-        found = section.find(subject)
+        try:
+            found = section.find(subject)
+        except UserError as error:  # what one question cannot be answered for, others may
+            found = Found([], [f"Not told: {error}."])
         if found is not None:
             picture = _drawn(section, found, folder)
             answers.append(Answer(section, found, time.perf_counter() - now, picture))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from elman.run.trained import Run
 
 FEWEST, MOST = 8, 64  # sequences of a batch
+LONG, OF_LONG = 1000, 4  # steps from which there are fewer
 STEPS = 2048  # of all of them together, as far as there are enough
 
 
@@ -72,8 +73,8 @@ def of_run(
     if size is not None:
         return first
     steps = max(1, sum(first.look.lengths) // first.look.stride // len(first.look.steps))
-    wanted = min(MOST, max(FEWEST, STEPS // steps))
-    return first if wanted <= len(first.look.steps) else subject(wanted, seed)
+    wanted = OF_LONG if steps > LONG else min(MOST, max(FEWEST, STEPS // steps))
+    return first if wanted == len(first.look.steps) else subject(wanted, seed)
 
 
 def of_model(model: nn.Module, loss: Callable[[nn.Module], Tensor], what: str = "") -> Subject:

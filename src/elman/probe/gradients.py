@@ -175,6 +175,8 @@ def _flows(call: Call, loss: Tensor, places: int, longest: int | None, until: fl
         return []
     direct = Effect.of(call, outputs, effects)
     chosen = direct.places(places)
+    if not chosen:
+        return []
     nodes = [[node for step in seen.steps for node in step.after] for seen in call.passes]
     flat = [node for part in nodes for node in part]
     rounds: list[list[dict[str, Floats]]] = [[] for _ in call.passes]
