@@ -5,19 +5,29 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from elman.data.symbolic.grid import Grid, to_frames
+from elman.data.symbolic.piece import Metre, Note, Piece, Track
+from elman.data.symbolic.timing import bar_ticks
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.options import make
 from elman.tasks.music.frames import scores
-from elman.tasks.music.frames.data import FrameData, FrameReading, Score, reading_from_json
+from elman.tasks.music.frames.data import (
+    FrameData,
+    FrameReading,
+    Score,
+    reading_from_json,
+    score_of,
+)
 from elman.tasks.music.frames.model import FrameModel
-from elman.tasks.music.frames.reading import one_key
+from elman.tasks.music.frames.reading import one_key, piece_of
 from elman.tasks.music.frames.simple import Alone, FrameBefore, FrameGrams, before_of
 from elman.tasks.music.frames.training import WHOLE, batch_of, contexts, epoch
 from elman.tasks.music.options import HeadName, MusicOptions
@@ -246,5 +256,17 @@ def test_places_tell_bar_and_quarter_apart() -> None:
     kinds = READING.places(np.array([5, 5, 5, 0, 5]), bar, 3)
     assert len({*kinds.tolist()}) == 4 and kinds[0] == kinds[4]
     assert features[kinds][:, :2].argmax(1).tolist() == [1, 1, 1, 0, 1]
+    assert [READING.bar_at(kind) for kind in kinds.tolist()] == [(6, 5), (8, 5), None, None, (6, 5)]
     first = READING.places(np.zeros(3, np.int64), np.full(3, 6))
     assert features[first][:, -1].tolist() == [1, 0, 0]
+
+
+def test_a_score_keeps_its_metre_and_its_pickup() -> None:
+    for metre, pickup in ((Metre(0, 6, 8), 1), (Metre(0, 4, 4), 0), (Metre(0, 3, 4), 5)):
+        notes = tuple(Note(t, 1, 50 + t % 3) for t in range(20))
+        piece = Piece("", 2, (Track(notes),), 20, metres=(metre,), pickup=pickup)
+        frames = to_frames(piece, Grid(2))
+        again = piece_of(score_of(frames, replace(READING, voices=0)), READING)
+        assert again.pickup == pickup
+        assert bar_ticks(2, again.metres[0]) == bar_ticks(2, metre)
+        assert again.tracks[0].notes == notes

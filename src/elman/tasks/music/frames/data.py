@@ -92,6 +92,14 @@ class FrameReading:
         found = np.where(known, starts + place, phase)
         return np.where(steps == 0, found + count, found)
 
+    def bar_at(self, kind: int) -> tuple[int, int] | None:
+        """How many steps the bar of such a place has, and which of them it is; None where the bar
+        is not known."""
+        offsets, count = self._offsets
+        within = kind % count
+        found = [(bar, within - first) for bar, first in offsets.items() if bar and within >= first]
+        return max(found, key=lambda one: offsets[one[0]], default=None)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"bars": list(self.bars)}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from elman.data.symbolic import grid as grids
 from elman.data.symbolic.grid import NOTHING, Frames, Grid, to_frames
-from elman.data.symbolic.piece import Piece
+from elman.data.symbolic.piece import Metre, Piece
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.tasks import naming
@@ -28,6 +29,7 @@ from elman.tasks.task import Kept
 from elman.wording import counted
 
 ONE_KEY = 0.8  # share of the pieces whose pitch classes are those of all
+UNITS = (4, 8, 16, 32)  # of metres
 FEW = 3  # pieces below which nothing is said of that
 
 
@@ -129,7 +131,8 @@ def _range(reading: FrameReading, every: Sequence[Frames]) -> str:
 
 
 def piece_of(score: Score, reading: FrameReading) -> Piece:
-    """A score as a piece again, a tick a step; equal notes in neighbouring steps are one note."""
+    """A score as a piece again, a tick a step, in the metre that it begins in; equal notes in
+    neighbouring steps are one note."""
     if score.in_voices:
         voices = np.where(score.steps < 0, score.steps, score.steps + reading.lowest)
         frames = Frames(score.name, None, voices.astype(np.int16))
@@ -137,4 +140,13 @@ def piece_of(score: Score, reading: FrameReading) -> Piece:
         roll = np.zeros((len(score), PITCHES), bool)
         roll[:, reading.lowest : reading.highest + 1] = score.steps
         frames = Frames(score.name, roll)
-    return grids.to_piece(frames, reading.grid)
+    piece = grids.to_piece(frames, reading.grid)
+    found = reading.bar_at(int(score.places[0])) if len(score) else None
+    if found is None:
+        return piece
+    bar, place = found
+    units = [unit for unit in UNITS if bar * unit % (4 * reading.per_quarter) == 0]
+    if not units:
+        return piece
+    metre = Metre(0, bar * units[0] // (4 * reading.per_quarter), units[0])
+    return replace(piece, metres=(metre,), pickup=min(-place % bar, piece.length))
