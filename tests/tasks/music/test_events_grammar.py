@@ -117,6 +117,7 @@ def test_nothing_else_is_admitted(kind: str) -> None:
             ("NoteOn C4", "TimeShift 2", "NoteOn C4"), ("NoteOn C4", "TimeShift 2", "<end>"),
             ("NoteOn C4", "TimeShift 2", "TimeShift 1"), ("NoteOn C#4", "NoteOn C4"),
             ("NoteOn C4", "TimeShift 2", "NoteOn C#4", "NoteOff C4"), ("TimeShift 2", "<end>"),
+            ("NoteOn C4", "NoteOn C#4", "TimeShift 2", "NoteOff C4", "<end>"),
         ],
     }  # fmt: skip
     for sequence in sequences[kind]:

@@ -287,12 +287,13 @@ class Grammar:
         return found
 
     def _offs(self, at: Stand, instrument: int) -> list[int]:
-        """The tokens that end a note of this instrument that sounds."""
+        """The tokens that end a note of this instrument that sounds: in their order, and so before
+        any begins at this step."""
         kind = "DrumOff" if instrument == DRUMS else "NoteOff"
         return [
             int(self._ids[kind][pitch])
             for (k, pitch), began in at.sounding.items()
-            if k == instrument and began < at.step and (k, 0, began, pitch) > at.latest
+            if k == instrument and (k, 0, began, pitch) > at.latest
         ]
 
     def shifts(self, steps: int) -> list[int]:
