@@ -141,8 +141,8 @@ def _middle(times: Floats) -> Floats:
 def memory(seen: Pass, state: str) -> Measured:
     """The effective memory of each unit: after how many steps its autocorrelation is 1/e, [unit].
 
-    Between two lags the logarithm is taken as straight. Infinite where it has not fallen so far
-    within half of the longest sequence; NaN of a unit that never moves.
+    Between two lags it is taken as straight. Infinite where it has not fallen so far within half
+    of the longest sequence; NaN of a unit that never moves.
     """
     values, alive = _array(seen.values(state)), seen.rows.alive.numpy()
     times = autocorrelation_times(values, alive)
@@ -165,11 +165,9 @@ def autocorrelation_times(values: Floats, alive: NDArray[np.bool_]) -> Floats:
     fallen = curve < FALLEN
     first = fallen.argmax(0)
     units = np.arange(len(mean))
-    # The place between both lags where it meets 1/e.
-    low = np.log(np.maximum(curve[first, units], 1e-3))
-    high = np.log(np.maximum(curve[np.maximum(first - 1, 0), units], FALLEN))
+    low, high = curve[first, units], curve[np.maximum(first - 1, 0), units]
     with np.errstate(invalid="ignore", divide="ignore"):
-        times = np.where(fallen.any(0), first - 1 + (high + 1) / (high - low), np.inf)
+        times = np.where(fallen.any(0), first - 1 + (high - FALLEN) / (high - low), np.inf)
     times[still] = np.nan
     return times
 

@@ -178,10 +178,11 @@ def draw(subject: Subject, layers: Sequence[Layer]) -> Figure:
                 top = max(top, float(known[-1]))
                 number += 1
     right.set_xscale("log")
+    right.xaxis.set_major_formatter("{x:g}")
     right.set_ylim(0, 1)
     units = {subject.unit(layer.seen.path) for layer in layers}
     unit = units.pop() if len(units) == 1 else "step"
-    pictures.tidy(right, f"{unit}s", "share of units that forget within so many")
+    pictures.tidy(right, f"{unit}s", "share of units that have forgotten")
     if number:
         right.legend(frameon=False, fontsize=8)
     return figure

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST = 0.5  # share of places at which gradients must have fallen for the number to be told
 SIMPLE = ("rnn", "rnn-relu")
 WIDE = 2.0  # how many times larger a gradient is, further back, where it is said to explode
+GONE = 1e-6  # share below which nothing is drawn
 COSTLY = 0.05  # share beyond the truncation from which it may cost something
 
 
@@ -134,7 +135,7 @@ def draw(subject: Subject, flows: Sequence[Flow]) -> Figure:
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     panel = figure.subplots()
-    lowest = 1.0
+    lowest, last = 1.0, 1.0
     for number, flow in enumerate(flows):
         share = flow.share_by_lag()
         lags = np.flatnonzero(np.isfinite(share.values) & (share.values > 0))
@@ -146,11 +147,13 @@ def draw(subject: Subject, flows: Sequence[Flow]) -> Figure:
         pictures.line(panel, number, lags.astype(float), share.values[lags], name)
         pictures.band(panel, number, lags.astype(float), np.maximum(low, 1e-12), high)
         lowest = min(lowest, float(share.values[lags].min()))
+        last = max(last, float(lags[share.values[lags] > GONE].max(initial=1)))
     panel.axhline(FALLEN, color="black", lw=0.8)
     panel.annotate(f"{FALLEN:.0%}", (1, FALLEN), xycoords=("axes fraction", "data"), ha="right",
                    va="bottom", fontsize=8)  # fmt: skip
     panel.set_yscale("log")
-    panel.set_ylim(bottom=max(1e-6, lowest / 2))
+    panel.set_ylim(bottom=max(GONE, lowest / 2))
+    panel.set_xlim(-0.02 * last, 1.05 * last)
     truncation = None if subject.look is None else subject.look.truncation
     if truncation and truncation < panel.get_xlim()[1]:
         panel.axvline(truncation, color="black", lw=0.8, ls=":")
