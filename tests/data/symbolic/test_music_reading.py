@@ -222,7 +222,7 @@ def test_pieces_that_share_a_track_in_any_key_are_one_tune_and_in_one_part() -> 
     assert all(len(set(tunes[k : k + 3])) == 1 for k in range(0, 180, 3))
     assert kinship.content(pieces[0]) == kinship.content(pieces[2]) != kinship.content(pieces[1])
     parts = kinship.parted(pieces, 0.2, 0.2)
-    assert set(parts) == {"train", "valid", "test"}
+    assert all(5 <= parts.count(part) / 3 <= 20 for part in ("valid", "test")), "12 of 60 each"
     assert all(len(set(parts[k : k + 3])) == 1 for k in range(0, 180, 3))
     order = draw.sample(range(180), 180)
     assert kinship.parted([pieces[k] for k in order], 0.2, 0.2) == [parts[k] for k in order]
