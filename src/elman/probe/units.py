@@ -47,7 +47,7 @@ class Unit:
     @property
     def rule(self) -> str:
         """`unit 7 > 0.31`"""
-        return f"{self.name} {'>' if self.above else '<'} {self.threshold:.2g}"
+        return f"{self.name} {'>' if self.above else '<'} {self.threshold:.4g}"
 
 
 @dataclass(frozen=True)
