@@ -56,32 +56,48 @@ class Lost:
 
     def lines(self) -> list[str]:
         """For the user: what there is to tell."""
-        tell = [
-            (self.outside, "{} left out: beyond the pitches of the model"),
-            (self.drums, "{} of drums left out: the model knows none"),
-            (self.others, "{} left out: the model knows drums alone"),
-            (self.joined, "{} joined to another of the same pitch at the same step"),
-            (self.shortened, "{} ended early: another of the same pitch begins"),
-            (self.clipped, "{} cut to the longest note that a token tells"),
-            (self.lengthened, "{} shorter than half a step made one step long"),
-            (self.renamed, "{} told as of an instrument that the model knows"),
-            (self.velocities, "{} told with the nearest velocity that there is a token for"),
-        ]
-        found = [text.format(counted(count, "note")) for count, text in tell if count]
+        return [*self.gone_lines(), *self.changed_lines()]
+
+    def gone_lines(self) -> list[str]:
+        """What the tokens do not tell at all."""
+        return _told(
+            (self.outside, "note", "left out: beyond the pitches of the model"),
+            (self.drums, "note", "of drums left out: the model knows none"),
+            (self.others, "note", "left out: the model knows drums alone"),
+            (self.joined, "note", "joined to another of the same pitch at the same step"),
+            (self.tempos, "change/changes of tempo", "not told by tokens"),
+            (self.chords, "chord symbol", "not told by tokens"),
+        )
+
+    def changed_lines(self) -> list[str]:
+        """What they tell otherwise."""
+        found = _told(
+            (self.shortened, "note", "ended early: another of the same pitch begins"),
+            (self.clipped, "note", "cut to the longest note that a token tells"),
+            (self.lengthened, "note", "shorter than half a step made one step long"),
+            (self.renamed, "note", "told as of an instrument that the model knows"),
+            (self.velocities, "note", "told with the nearest velocity that there is a token for"),
+            (self.metres, "stretch", "in a metre that no token tells, barred otherwise"),
+            (self.barlines, "change/changes of metre", "moved to the next bar line"),
+            (self.pickups, "pickup", "told as a bar that begins with silence"),
+            (self.tracks, "track", "put together with another of the same instrument"),
+        )
         if self.starts or self.ends:
             mean = self.moved / (self.starts + self.ends)
             found.append(
                 f"{counted(self.starts, 'start')} and {counted(self.ends, 'end')} of notes moved "
                 f"to the grid, by {mean:.3f} quarters on average, {self.farthest:.3f} at most"
             )
-        others = [
-            (self.tempos, "change of tempo", "changes of tempo", "not told by tokens"),
-            (self.chords, "chord symbol", "chord symbols", "not told by tokens"),
-            (self.metres, "stretch in a metre", "stretches in a metre",
-             "that no token tells, barred otherwise"),
-            (self.barlines, "change of metre", "changes of metre", "moved to the next bar line"),
-            (self.pickups, "pickup", "pickups", "told as a bar that begins with silence"),
-            (self.tracks, "track", "tracks", "put together with another of the same instrument"),
-        ]  # fmt: skip
-        found += [f"{counted(n, one, more)} {text}" for n, one, more, text in others if n]
         return found
+
+
+def _told(*counts: tuple[int, str, str]) -> list[str]:
+    """A line for each that there is; of "change/changes of tempo" the second word is of several."""
+    found = []
+    for count, name, text in counts:
+        one, _, more = name.partition("/")
+        word, _, rest = more.partition(" ")
+        thing = counted(count, one, word) if more else counted(count, one)
+        if count:
+            found.append(" ".join(part for part in (thing, rest, text) if part))
+    return found

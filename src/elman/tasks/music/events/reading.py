@@ -36,8 +36,8 @@ def read(parts: Parts, options: MusicOptions) -> EventData:
     test = None
     if parts.test is not None:
         test, lost = _tunes(parts.test, known, lost)
-    facts = (*parts.facts, *_told(settings, known))
-    warnings = (*parts.warnings, *lost.lines())
+    facts = (*parts.facts, *_told(settings, known), *lost.changed_lines())
+    warnings = (*parts.warnings, *lost.gone_lines())
     return EventData(parts.name, settings, train, check, parts.bad, test, facts, warnings)
 
 
@@ -52,10 +52,9 @@ def unseen(parts: Parts, kept: Kept) -> EventData:
     check, lost = _tunes(parts.check, known, Lost())
     if not check:
         raise parts.bad.nothing_left(f"{parts.name}: no piece with a note that the model knows")
-    warnings = (*parts.warnings, *lost.lines())
-    return EventData(
-        parts.name, known.settings, (), check, parts.bad, None, parts.facts, warnings
-    )  # fmt: skip
+    facts = (*parts.facts, *lost.changed_lines())
+    warnings = (*parts.warnings, *lost.gone_lines())
+    return EventData(parts.name, known.settings, (), check, parts.bad, None, facts, warnings)
 
 
 def overlap(dataset: EventData, training: EventData) -> str:
