@@ -114,6 +114,16 @@ def test_rules_are_kept(head: HeadName, voices: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize(("head", "voices"), HEADS)
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_at_most_so_many_notes(head: HeadName, voices: int, most: int) -> None:
+    """An untrained model would have more; what is required is among them."""
+    keep = f"at most {most} notes" + ("; required E4 at bar 2" if most else "")
+    steps = sounding(made(head, voices, 1, Composing(bars=2, keep=keep), sure=1.0).piece)
+    assert max(map(len, steps)) == most
+    assert not most or 64 in steps[8]
+
+
+@pytest.mark.parametrize(("head", "voices"), HEADS)
 def test_the_likeliest_frames_are_those_of_the_head(head: HeadName, voices: int) -> None:
     own = composer(head, voices, 3, sure=4.0)
     found = own.compose(Composing(steps=9, temperature=0.0), own.begin(), 1)
@@ -144,9 +154,9 @@ def test_going_on_equals_one_go(tmp_path: Path, head: HeadName, voices: int, how
     bars, ends = (3, True) if how == "ending" else (3, False)
     own = composer(head, voices, 2, sure=3.0)
     asked = Composing(keep=keep, ending=ends, ending_tries=3)
-    whole = own.compose(replace(asked, bars=2 + bars), own.begin(), 7)
+    whole = own.compose(replace(asked, bars=2 + bars, tempo=77.0), own.begin(), 7)
     lines = list(whole)
-    first = own.compose(Composing(bars=2, keep=keep), own.begin(), 7)
+    first = own.compose(Composing(bars=2, keep=keep, tempo=77.0), own.begin(), 7)
     begun = list(first)
     places.save_in_piece(first.place, tmp_path / "state")
     # As in another process: the model is the same, nothing else.
@@ -205,6 +215,16 @@ def test_an_ending_is_the_tonic_held_for_a_beat(head: HeadName, voices: int, key
     assert {pitch % 12 for pitch in last} <= classes and last[0] % 12 == root
     assert found.piece.length == 24
     check_notes(found.piece)
+
+
+@pytest.mark.parametrize(("head", "voices"), HEADS)
+def test_an_ending_repeats_nothing(head: HeadName, voices: int) -> None:
+    """The likeliest frames come to a circle before the last two bars begin."""
+    asked = Composing(
+        bars=5, ending=True, temperature=0.0, keep="key G major; no repeat 1 bar"
+    )  # fmt: skip
+    found = made(head, voices, 5, asked)
+    check_rules(found.piece, asked.rules, 8, 2)
 
 
 @pytest.mark.parametrize(("head", "voices"), HEADS)
@@ -272,6 +292,16 @@ def test_a_prompt_is_gone_on_from(head: HeadName, voices: int) -> None:
     contexts, state = own.network.begin(1, own.usual)
     contexts, _ = own.network.read(place.history[:, None], 0, own.usual, state)
     assert torch.allclose(contexts[-1, 0], place.scores, atol=1e-6)
+
+
+def test_chords_go_to_voices_by_height() -> None:
+    own = composer("voices", 3, 1)
+    chords = ((), (55,), (55, 60), (52, 55, 60), (51, 52, 55, 60))
+    notes = tuple(Note(2 * k, 2, p) for k, chord in enumerate(chords) for p in chord)
+    place = own.read(Piece("x", 4, (Track(notes),), 2 * len(chords)))
+    rows = [[-1, -1, -1], [5, -1, -1], [10, -1, 5], [10, 5, 2], [10, 5, 1]]
+    assert place.history.tolist() == rows
+    assert own.told[-1] == "1 note left out: more than 3 at a time"
 
 
 def test_what_a_prompt_loses_is_told() -> None:

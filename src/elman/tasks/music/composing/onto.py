@@ -41,7 +41,7 @@ def in_voices(frames: Frames, head: Head, lowest: int) -> tuple[Tensor, list[str
             notes = np.flatnonzero(sounding)[::-1]
             lost += max(len(notes) - head.voices, 0)
             if len(notes):
-                upper = notes[: head.voices - 1] if len(notes) >= 2 else notes[:1]
+                upper = notes[:-1][: head.voices - 1] if len(notes) >= 2 else notes[:1]
                 row[: len(upper)] = upper
             if len(notes) >= 2:
                 row[-1] = notes[-1]
