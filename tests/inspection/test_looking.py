@@ -26,6 +26,7 @@ from elman.run.clock import Clock
 from elman.run.glances import SHARE, Glances
 from elman.run.job import Job
 from elman.run.options import parse
+from elman.run.report import draw
 from elman.tasks.looking import Look
 
 Jobs = dict[str, Job]
@@ -144,6 +145,28 @@ def test_glances_change_nothing_of_what_is_learnt(
     assert len(told) == 3 and all(len(inside) == 3 for inside in told)
     ours, theirs = final(alone.folder.path), final(seen.folder.path)
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def test_curves_show_what_glances_saw_and_pass_over_damage(tmp_path: Path) -> None:
+    base = {"epoch": 0, "loss": 1.0, "learning_rate": 0.1, "gradient_norm": 1.0}
+    train = [base | {"split": "train", "step": k} for k in range(5)]
+
+    def checked(*inside: object) -> list[dict[str, object]]:
+        return [
+            base | {"split": "validation", "step": k, "inside": seen}
+            for k, seen in enumerate(inside)
+        ]
+
+    def height(records: list[dict[str, object]]) -> int:
+        assert draw(train + records, tmp_path / "curves.png")
+        return int.from_bytes((tmp_path / "curves.png").read_bytes()[20:24], "big")
+
+    seen = {"gradient_steps": 9.0, "saturation": 0.1, "spectral_radius": 0.9}
+    plain = height(checked({}, {}))
+    assert height(checked({}, seen, seen)) > plain
+    assert height(checked("x", 3, [1], None)) == plain
+    for odd in ("x", None, [1], float("nan"), {"a": 1}):
+        assert height(checked(seen, dict.fromkeys(seen, odd))) > plain
 
 
 def test_glances_keep_to_their_share_of_the_time(jobs: Jobs) -> None:

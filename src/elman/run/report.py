@@ -282,8 +282,11 @@ def _draw_inside(panel: Any, records: Sequence[Record]) -> None:
     panel.set_ylabel("steps", color="tab:blue")
     panel.set_ylim(bottom=0)
     shares.set_ylim(bottom=0)
-    shares.legend(frameon=False, fontsize=8, loc="lower right")
-    panel.legend(frameon=False, fontsize=8, loc="lower left")
+    handles = [*panel.get_lines(), *shares.get_lines()]
+    panel.legend(
+        handles=handles, frameon=False, fontsize=8, ncol=3, loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+    )  # fmt: skip
     panel.grid(alpha=0.3)
 
 
