@@ -18,7 +18,8 @@ from elman.tasks.task import Kept
 def compose(model: nn.Module, kept: Kept, options: MusicOptions, device: str) -> Composer:
     if isinstance(model, FrameModel):
         reading = model.reading
-        return FrameComposer(Trained(model), reading.per_quarter, usual_measure(reading))
+        usual, longest = usual_measure(reading), reading.longest
+        return FrameComposer(Trained(model), reading.per_quarter, usual, longest=longest)
     from elman.tasks.music.events.composing import composer
 
     return cast(Composer, composer(model, kept, options, device))

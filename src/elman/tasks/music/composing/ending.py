@@ -15,6 +15,7 @@ from elman.data.symbolic.theory import keys
 from elman.decode import Sampling
 from elman.errors import UserError
 from elman.tasks.music.composing import choosing
+from elman.tasks.music.composing import held as holding
 from elman.tasks.music.composing.choosing import Chance, frozen
 from elman.tasks.music.composing.limits import Limits
 from elman.tasks.music.composing.measure import Measure
@@ -42,25 +43,28 @@ def chord(key: str) -> tuple[frozenset[int], int]:
 
 def choose(
     network: Network, place: Place, limits: Limits, asked: Composing, sampling: Sampling, seed: int,
-    end: int, repeats: Repeats, key: str,
+    end: int, repeats: Repeats, key: str, held: Tensor,
 ) -> list[Tensor]:  # fmt: skip
     """The frames from a place up to the step `end`. UserError: no way ends as it has to."""
     begin = len(place.history)
-    held = min(limits.measure.held, end - begin)
+    beat = min(limits.measure.held, end - begin, limits.hold or end)
     classes, root = chord(key)
     count = 1 if sampling.temperature == 0 else asked.ending_tries
     tries = [repeats.branch() for _ in range(count)]
+    sounding = [held] * count
     made: list[list[Tensor]] = [[] for _ in range(count)]
     costs = [0.0] * count
     contexts = place.scores.expand(count, -1)
     state = [tuple(s.expand(-1, count, -1).contiguous() for s in layer) for layer in place.state]
     for step in range(begin, end):
-        last = step >= end - held
+        last = step >= end - beat
         for k in range(count):
-            if last and step > end - held:
+            if last and step > end - beat:
                 frame = made[k][-1] if frozen(made[k][-1]) not in tries[k].barred() else None
             else:
-                ways = limits.chord_ways(step, classes, root) if last else limits.ways(step)
+                ways = limits.ways(step, sounding[k])
+                if last:
+                    ways = limits.chord_ways(step, classes, root, sounding[k], beat - 1)
                 frame = choosing.choose(
                     network.head, contexts[k], ways, limits.rules.most, tries[k].barred(),
                     sampling, Chance(seed, step, k + 1),
@@ -72,6 +76,7 @@ def choose(
                 costs[k] -= float(choosing.log_p(network.head, contexts[k], frame[None]))
             made[k].append(frame)
             tries[k].add(frozen(frame))
+            sounding[k] = holding.after(sounding[k], frame)
         after, state = network.read(torch.stack([m[-1] for m in made])[None], step,
                                     limits.measure, state)  # fmt: skip
         contexts = after[0]

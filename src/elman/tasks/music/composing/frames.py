@@ -15,7 +15,7 @@ from elman.data.symbolic.grid import Frames, Grid, to_frames, to_piece
 from elman.data.symbolic.piece import Metre, Piece, Tempo
 from elman.decode import Sampling
 from elman.errors import UserError
-from elman.tasks.music.composing import ending
+from elman.tasks.music.composing import ending, held
 from elman.tasks.music.composing.choosing import Chance, choose, frozen
 from elman.tasks.music.composing.harmonise.given import given
 from elman.tasks.music.composing.harmonise.harmonised import Harmonised
@@ -35,12 +35,14 @@ LONGEST = 1_000_000  # steps of a piece
 
 @dataclass
 class FrameComposer:
-    """A model of frames on a grid of so many steps a quarter, whose bars are by default `usual`."""
+    """A model of frames on a grid of so many steps a quarter, whose bars are by default `usual`,
+    and whose notes sound at most `longest` steps; 0 if that is not known."""
 
     network: Network
     per_quarter: int
     usual: Measure
     told: list[str] = field(default_factory=list)
+    longest: int = 0
 
     def begin(self) -> Place:
         context, state = self.network.begin(1, self.usual)
@@ -131,8 +133,11 @@ class FrameComposer:
         known |= {"pickup": measure.pickup, "tempo": self._tempo(after, asked)}
         begin = len(after.history)
         end = begin + self._steps(asked, measure, begin, float(known["tempo"]))
-        limits = Limits.of(asked.rules, measure, self.network.head, self.network.lowest)
-        limits.check(begin, end)
+        head = self.network.head
+        limits = Limits.of(
+            asked.rules, measure, head, self.network.lowest, longest=self.longest
+        )  # fmt: skip
+        limits.check(begin, end, held.of(after.history, head.pitches))
         return FrameComposition(self, asked, seed, limits, end, replace(after, known=known))
 
     def _harmonised(self, asked: Composing, path: Path, after: Place, seed: int) -> Harmonised:
@@ -148,8 +153,10 @@ class FrameComposer:
         names, grid = asked.given_voices, Grid(self.per_quarter)
         found = given(piece, names, grid, head, lowest, asked.rules)
         self.told += found.told
-        limits = Limits.of(asked.rules, measure, head, lowest, found.notes, found.top)
-        limits.check(0, len(found.notes))
+        limits = Limits.of(
+            asked.rules, measure, head, lowest, found.notes, found.top, self.longest
+        )  # fmt: skip
+        limits.check(0, len(found.notes), held.of(after.history, head.pitches))
         tempo = float(asked.tempo or known.get("tempo", TEMPO))
         known |= {"beats": measure.beats, "unit": measure.unit, "pickup": measure.pickup}
         return Harmonised(self, asked, seed, limits, len(found.notes), known | {"tempo": tempo})
@@ -194,6 +201,7 @@ class FrameComposition:
     limits: Limits
     end: int
     place: Place
+    _held: Tensor = field(init=False, repr=False)
 
     @property
     def told(self) -> list[str]:
@@ -206,13 +214,14 @@ class FrameComposition:
     def __iter__(self) -> Iterator[str]:
         begin, network = len(self.place.history), self.composer.network
         repeats = Repeats(self.limits.run, map(frozen, self.place.history))
+        self._held = held.of(self.place.history, network.head.pitches)
         last = ending.steps(self.limits.measure, self.end - begin) if self.asked.ending else 0
         while len(self.place.history) < self.end - last:
             yield self._add(self._frame(repeats), repeats)
         if last:
             frames = ending.choose(
                 network, self.place, self.limits, self.asked, self.sampling, self.seed, self.end,
-                repeats, self.key(),
+                repeats, self.key(), self._held,
             )  # fmt: skip
             for frame in frames:
                 yield self._add(frame, repeats)
@@ -236,7 +245,7 @@ class FrameComposition:
     def _frame(self, repeats: Repeats) -> Tensor:
         step = len(self.place.history)
         frame = choose(
-            self.composer.network.head, self.place.scores, self.limits.ways(step),
+            self.composer.network.head, self.place.scores, self.limits.ways(step, self._held),
             self.limits.rules.most, repeats.barred(), self.sampling, Chance(self.seed, step),
         )  # fmt: skip
         if frame is None:
@@ -249,6 +258,7 @@ class FrameComposition:
             frame[None, None], step, self.limits.measure, place.state
         )
         repeats.add(frozen(frame))
+        self._held = held.after(self._held, frame)
         history = torch.cat([place.history, frame[None]])
         self.place = replace(place, state=state, scores=context[0, 0], history=history)
         return line_of(frame, self.composer.network.lowest)

@@ -54,7 +54,8 @@ class Limits:
     """The rules of a piece for a head whose note 0 is the pitch `lowest`.
 
     `given` int64 [T, V], of rolls [T, K], are the notes of given voices from the piece's beginning
-    on, `SILENCE` where they rest, and `FREE` in all other voices.
+    on, `SILENCE` where they rest, and `FREE` in all other voices. Other notes sound at most `hold`
+    steps; any number with 0. Where it matters how long notes have sounded, `held` tells it.
     """
 
     rules: Rules
@@ -64,16 +65,20 @@ class Limits:
     lowest: int
     given: Tensor | None = None
     top_given: bool = False  # of rolls: the given voice is the highest one
+    hold: int = 0
 
     @classmethod
     def of(
         cls, rules: Rules, measure: Measure, head: Head, lowest: int, given: Tensor | None = None,
-        top_given: bool = False,
+        top_given: bool = False, longest: int = 0,
     ) -> Limits:  # fmt: skip
-        return cls(rules, measure, head.pitches, head.voices, lowest, given, top_given)
+        """`longest` is what `hold` is where the rules say nothing of it."""
+        hold = longest if rules.hold is None else measure.longest(rules.hold)
+        return cls(rules, measure, head.pitches, head.voices, lowest, given, top_given, hold)
 
-    def check(self, begin: int, end: int) -> None:
-        """UserError: what no piece can keep whose steps from `begin` up to `end` are made."""
+    def check(self, begin: int, end: int, held: Tensor) -> None:
+        """UserError: what no piece can keep whose steps from `begin` up to `end` are made, before
+        which notes are `held`."""
         for limit in self.rules.ranges:
             if limit.voice and not self.voices:
                 told = "the model's music has no voices; give a range for all: range 36-84"
@@ -88,7 +93,7 @@ class Limits:
             note = required.pitch - self.lowest
             if not 0 <= note < self.pitches:
                 raise UserError(f"{told}; the model knows {self.known}")
-            if not self.ways(step):
+            if not self.ways(step, held if step == begin else torch.zeros_like(held)):
                 raise UserError(f"{told}, and cannot sound there by the other rules")
 
     @property
@@ -129,15 +134,39 @@ class Limits:
             found.setdefault(step, []).append(required.pitch - self.lowest)
         return {step: sorted(set(notes)) for step, notes in found.items()}
 
-    def ways(self, step: int) -> list[Way]:
+    def ways(self, step: int, held: Tensor | None = None) -> list[Way]:
         """The ways in which a step may be filled; none where rules and given voices exclude it."""
-        return self._ways(self.allowed, self._required.get(step, ()), step)
+        return self._ways(self._may_sound(step, held), self._required.get(step, ()), step)
 
-    def chord_ways(self, step: int, classes: frozenset[int], bass: int) -> list[Way]:
-        """The ways in which a step may be filled with notes of a chord, its lowest one of class
-        `bass`."""
+    def _may_sound(self, step: int, held: Tensor | None, more: int = 0) -> Tensor:
+        """The notes that are allowed and may sound on into a step, and `more` steps after it, and
+        as long as they then have to."""
+        if not self.hold or held is None:
+            return self.allowed
+        return self.allowed & (held + 1 + self._to_come(step).clamp(min=more) <= self.hold)
+
+    def _to_come(self, step: int) -> Tensor:
+        """For how many of the steps after this one each note is wanted or given without a break,
+        up to `hold`; [P]."""
+        still, count = torch.ones(self.pitches, dtype=torch.bool), torch.zeros(self.pitches).long()
+        for later in range(step + 1, step + 1 + self.hold):
+            wanted = torch.zeros_like(still)
+            wanted[list(self._required.get(later, ()))] = True
+            if self.given is not None and not self.voices and later < len(self.given):
+                wanted[self.given[later][self.given[later] >= 0]] = True
+            still &= wanted
+            if not bool(still.any()):
+                break
+            count += still
+        return count
+
+    def chord_ways(
+        self, step: int, classes: frozenset[int], bass: int, held: Tensor, more: int
+    ) -> list[Way]:
+        """The ways in which a step and `more` after it may be filled with notes of a chord, its
+        lowest one of class `bass`."""
         notes = range(self.pitches)
-        allowed = self.allowed & torch.tensor(
+        allowed = self._may_sound(step, held, more) & torch.tensor(
             [(note + self.lowest) % 12 in classes for note in notes]
         )
         lowest_voice = allowed[-1] if self.voices else allowed

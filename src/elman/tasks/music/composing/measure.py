@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from elman.errors import UserError
+from elman.tasks.music.composing.rules import Hold
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class Measure:
                 f"which has {self.per_quarter} a quarter"
             )
         return self.pickup + (bar - 1) * self.bar + int(within)
+
+    def longest(self, hold: Hold) -> int:
+        """Steps that a note may sound: whole ones, one at least."""
+        return (
+            hold.count * self.bar if not hold.beats else max(int(hold.count * self.beat_steps), 1)
+        )
 
     def steps_of_bars(self, begin: int, bars: int) -> int:
         """How many steps from `begin` are so many bars; the first may have begun already."""

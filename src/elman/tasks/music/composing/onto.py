@@ -40,10 +40,10 @@ def in_voices(frames: Frames, head: Head, lowest: int) -> tuple[Tensor, list[str
         for row, sounding in zip(pitches, frames.sounding, strict=True):
             notes = np.flatnonzero(sounding)[::-1]
             lost += max(len(notes) - head.voices, 0)
-            if len(notes):
-                upper = notes[:-1][: head.voices - 1] if len(notes) >= 2 else notes[:1]
-                row[: len(upper)] = upper
-            if len(notes) >= 2:
+            several = len(notes) > 1 and head.voices > 1
+            upper = notes[:-1][: head.voices - 1] if several else notes[:1]
+            row[: len(upper)] = upper
+            if several:
                 row[-1] = notes[-1]
         if lost:
             told.append(f"{counted(lost, 'note')} left out: more than {head.voices} at a time")

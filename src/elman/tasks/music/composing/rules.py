@@ -34,6 +34,7 @@ FORMS = {
     "metre": "metre 3/4",
     "at most": "at most 4 notes",
     "no repeat": "no repeat 4 bars",
+    "hold": "hold 2 bars",
     "forbidden": "forbidden F#, C4",
     "required": "required G4 at bar 8 beat 2",
 }
@@ -60,12 +61,20 @@ class Required:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Notes sound at most so many bars, or beats."""
+
+    count: int
+    beats: bool = False
+
+
+@dataclass(frozen=True)
 class Rules:
     """What music has to keep; by default nothing.
 
     `classes` are the pitch classes that it may have, 0 to 11, C is 0: those of `key`, a name.
     `forbidden` are pitches that it may not. At most `most` notes sound at a time. No run of
-    `no_repeat` bars is one that stood before.
+    `no_repeat` bars is one that stood before. No note sounds longer than `hold`.
     """
 
     key: str = ""
@@ -74,6 +83,7 @@ class Rules:
     metre: tuple[int, int] | None = None
     most: int | None = None
     no_repeat: int = 0
+    hold: Hold | None = None
     forbidden: frozenset[int] = frozenset()
     required: tuple[Required, ...] = ()
 
@@ -183,6 +193,14 @@ def _no_repeat(rest: str, rules: Rules) -> Rules:
     return replace(rules, no_repeat=int(found[1]))
 
 
+def _hold(rest: str, rules: Rules) -> Rules:
+    _once(rules.hold)
+    found = re.fullmatch(r"(\d{1,4}) (bar|beat)s?", rest.lower())
+    if found is None or not int(found[1]):
+        raise _Wrong
+    return replace(rules, hold=Hold(int(found[1]), found[2] == "beat"))
+
+
 def _forbidden(rest: str, rules: Rules) -> Rules:
     pitches = set(rules.forbidden)
     for item in _items(rest):
@@ -258,6 +276,7 @@ PARSERS: dict[str, Parser] = {
     "metre": _metre,
     "at most": _most,
     "no repeat": _no_repeat,
+    "hold": _hold,
     "forbidden": _forbidden,
     "required": _required,
 } | {word: _of(name) for word, name in VOICES.items()}

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from elman.errors import UserError
-from elman.tasks.music.composing import choosing
+from elman.tasks.music.composing import choosing, held
 from elman.tasks.music.composing.choosing import Frozen, frozen
 from elman.tasks.music.composing.limits import Limits, Way
-from elman.tasks.music.composing.network import Network
+from elman.tasks.music.composing.network import Network, silent
 from elman.tasks.music.composing.repeats import Repeats
 from elman.tasks.music.frames.heads.head import Head
 from elman.tasks.music.frames.heads.independent import Independent
@@ -37,6 +37,7 @@ class Hypothesis:
     total: float
     frames: tuple[Tensor, ...]
     repeats: Repeats
+    held: Tensor
 
 
 def search(network: Network, limits: Limits, steps: int, width: int) -> Iterator[Frames]:
@@ -44,7 +45,8 @@ def search(network: Network, limits: Limits, steps: int, width: int) -> Iterator
 
     UserError: nothing keeps the limits.
     """
-    beam = [Hypothesis(0.0, (), Repeats(limits.run))]
+    begun = held.of(silent(network.head, 0), network.head.pitches)
+    beam = [Hypothesis(0.0, (), Repeats(limits.run), begun)]
     contexts, state = network.begin(1, limits.measure)
     for step in range(steps):
         found = list(
@@ -65,7 +67,7 @@ def _gone_on(before: Hypothesis, total: float, frame: Tensor) -> Hypothesis:
     repeats = before.repeats.branch() if before.repeats.length else before.repeats
     if repeats.length:
         repeats.add(frozen(frame))
-    return Hypothesis(total, (*before.frames, frame), repeats)
+    return Hypothesis(total, (*before.frames, frame), repeats, held.after(before.held, frame))
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,8 @@ def _next(
     def push(bound: float, branch: _Branch, told: float) -> None:
         heapq.heappush(queue, (-bound, next(order), told, branch))
 
-    ways = limits.ways(step)
     for k, one in enumerate(beam):
-        for way in ways:
+        for way in limits.ways(step, one.held):
             push(one.total, _Branch(k, way, ()), 0.0)
     left, seen = DRAWINGS * width + MORE, set[tuple[int, Frozen]]()
     barred = [one.repeats.barred() for one in beam]

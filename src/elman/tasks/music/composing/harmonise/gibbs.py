@@ -16,10 +16,10 @@ from torch import Tensor
 from elman import decode
 from elman.decode import Sampling
 from elman.errors import UserError
-from elman.tasks.music.composing import choosing
+from elman.tasks.music.composing import choosing, held
 from elman.tasks.music.composing.choosing import Chance
 from elman.tasks.music.composing.limits import FREE, Limits
-from elman.tasks.music.composing.network import Network
+from elman.tasks.music.composing.network import Network, silent
 from elman.tasks.music.frames.heads.head import SILENCE
 from elman.tasks.task import State
 
@@ -41,15 +41,17 @@ def sample(
 
 def _first(network: Network, limits: Limits, steps: int, sampling: Sampling, seed: int) -> Tensor:
     made = list[Tensor]()
+    sounding = held.of(silent(network.head, 0), network.head.pitches)
     contexts, state = network.begin(1, limits.measure)
     for step in range(steps):
         frame = choosing.choose(
-            network.head, contexts[0], limits.ways(step), limits.rules.most, (), sampling,
-            Chance(seed, step),
+            network.head, contexts[0], limits.ways(step, sounding), limits.rules.most, (),
+            sampling, Chance(seed, step),
         )  # fmt: skip
         if frame is None:
             raise UserError(limits.stuck(step))
         made.append(frame)
+        sounding = held.after(sounding, frame)
         after, state = network.read(frame[None, None], step, limits.measure, state)
         contexts = after[0]
     return torch.stack(made)
@@ -62,7 +64,7 @@ def _swept(
     for step in range(len(frames)):
         chance = Chance(seed, step, sweep + 1)
         for site in sites(limits, step):
-            others = candidates(limits, frames[step], step, site)
+            others = candidates(limits, frames, step, site)
             if len(others) > 1:
                 log_p = -costs(network, limits, frames, step, others, context, state)
                 p = decode.distribution(log_p, (), sampling)
@@ -81,9 +83,13 @@ def sites(limits: Limits, step: int) -> list[int]:
     return (limits.given[step] == FREE).nonzero()[:, 0].tolist()
 
 
-def candidates(limits: Limits, frame: Tensor, step: int, site: int) -> Tensor:
-    """The frames that keep the limits and differ from `frame` in one site at most, [K, …]."""
+def candidates(limits: Limits, frames: Tensor, step: int, site: int) -> Tensor:
+    """What may stand in a step of `frames` [T, …], which keep the limits: frames [K, …] that keep
+    them there and differ in one site at most."""
+    frame = frames[step]
     values = [False, True] if not limits.voices else [SILENCE, *range(limits.pitches)]
+    line, most_steps = frames[:, site].tolist(), limits.hold or len(frames)
+    values = [v for v in values if v == line[step] or _lasts(line, step, v) <= most_steps]
     made = frame.repeat(len(values), *[1] * frame.dim())
     made[:, site] = torch.tensor(values)
     ways, most = limits.ways(step), limits.rules.most
@@ -93,6 +99,15 @@ def candidates(limits: Limits, frame: Tensor, step: int, site: int) -> Tensor:
         for one, count in zip(made, sounding, strict=True)
     ]
     return made[torch.tensor(fits)]
+
+
+def _lasts(line: list[int], step: int, value: int) -> int:
+    """For how many steps the note sounds that stands in a step with such a value; 0 of silence."""
+    if value is False or value == SILENCE:
+        return 0
+    before = next((k for k in range(step) if line[step - 1 - k] != value), step)
+    rest = len(line) - step - 1
+    return 1 + before + next((k for k in range(rest) if line[step + 1 + k] != value), rest)
 
 
 @torch.no_grad()
