@@ -14,9 +14,15 @@ import pytest
 from calling import call
 
 HOME = Path(__file__).parents[1]
-PAGES = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/reading.in", "docs/design.md")
+PAGES = (
+    "README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/reading.in", "docs/design.md",
+    "docs/inside.md", "docs/trace.md",
+)  # fmt: skip
 OTHER_NAMES = {"--target-columns"}  # accepted, and not shown by --help
-COMMANDS = ("resume", "evaluate", "predict", "generate", "bench", "trace", "data")
+COMMANDS = (
+    "resume", "evaluate", "predict", "generate", "inspect", "bench", "trace", "data",
+)  # fmt: skip
+DEEPER = ("train", "compare", "probe")  # commands that have commands
 
 
 def made() -> str:
@@ -109,7 +115,7 @@ def shown() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), shown())
 def test_commands_that_are_shown_have_such_flags(page: str, line: str) -> None:
     words = shlex.split(line)[1:]
-    command = words[:2] if words[0] == "train" else words[:1]
+    command = words[:2] if words[0] in DEEPER else words[:1]
     known = flags_of(*command)
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
 
@@ -117,7 +123,10 @@ def test_commands_that_are_shown_have_such_flags(page: str, line: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_flags_that_are_named_are_those_of_some_command(page: str) -> None:
     known = frozenset[str]().union(
-        *(flags_of("train", task) for task in tasks()), *(flags_of(name) for name in COMMANDS)
+        *(flags_of("train", task) for task in tasks()),
+        *(flags_of(name) for name in COMMANDS),
+        flags_of("compare", "text"),
+        flags_of("probe", "gradients"),
     )
     text = (HOME / page).read_text(encoding="utf-8")
     named = set(re.findall(r"`(--[a-z][a-z0-9-]*)", text))
