@@ -199,7 +199,7 @@ def test_gibbs_has_the_exact_conditionals(head: HeadName, voices: int) -> None:
         context, state = network.begin(1, limits.measure)
         for step in range(3):
             for site in gibbs.sites(limits, step):
-                others = gibbs.candidates(limits, piece[step], step, site)
+                others = gibbs.candidates(limits, piece, step, site)
                 wholes = [torch.cat([piece[:step], o[None], piece[step + 1 :]]) for o in others]
                 exact = torch.tensor([known[tuple(map(frozen, w))] for w in wholes])
                 found = -gibbs.costs(network, limits, piece, step, others, context, state)
