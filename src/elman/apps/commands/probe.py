@@ -26,7 +26,7 @@ def gradients(
         "rnn,lstm,gru"
     ),
     steps: Annotated[int, Parameter(help="Length of the sequences.", converter=whole)] = 100,
-    updates: Annotated[int, Parameter(help="Updates of each network.", converter=whole)] = 400,
+    updates: Annotated[int, Parameter(help="Updates of each network.", converter=whole)] = 600,
     hidden_size: Annotated[int, Parameter(help="Units of each network.", converter=whole)] = 32,
     radius: Annotated[
         float,

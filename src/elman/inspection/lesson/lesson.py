@@ -13,6 +13,7 @@ from elman.errors import UserError
 from elman.inspection.lesson.problems import FEWEST_STEPS, PROBLEMS
 from elman.inspection.lesson.training import Contestant, Seen, Trained, can_open, train
 
+FAR = 100.0  # times larger or smaller, over all steps, from which on gradients explode or vanish
 LEARNT = 0.5  # of the loss of a guess, below which a problem counts as being learnt
 RANGES = {
     "steps": (FEWEST_STEPS, 5_000),
@@ -33,7 +34,7 @@ class Lesson:
 
     cells: tuple[str, ...] = ("rnn", "lstm", "gru")
     steps: int = 100
-    updates: int = 400
+    updates: int = 600
     hidden_size: int = 32
     radius: float = 2.0
     clip: float = 1.0
@@ -134,7 +135,7 @@ def _findings(one: Trained, lesson: Lesson) -> list[str]:
         if not math.isfinite(factor):
             continue
         over = factor ** (lesson.steps - 1)
-        kind = "explode" if factor > 1.01 else "vanish" if factor < 0.99 else "keep their size"
+        kind = "explode" if over > FAR else "vanish" if over < 1 / FAR else "last"
         lines.append(
             f"{who}, {when}: gradients {kind}, by {factor:.3f} a step, "
             f"{over:.1e} over {lesson.steps} steps"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from elman import cells
 from elman.inspection.lesson.lesson import Taught
 from elman.inspection.lesson.training import Seen, Trained
 from elman.inspection.pictures import COLOURS, tidy
@@ -45,10 +44,11 @@ def draw(taught: Taught, path: Path) -> None:
 
 
 def _lags(panel: Axes, found: Sequence[tuple[Trained, Seen]], title: str) -> None:
+    order = _cells([one for one, _ in found])
     for one, seen in found:
         share = seen.flow.share_by_lag().values
         shown = np.where((share >= LEAST) & (share <= MOST), share, np.nan)
-        _line(panel, one, np.arange(len(share)), shown)
+        _line(panel, one, order, np.arange(len(share)), shown)
     panel.axhline(1, color="#999999", lw=0.8)
     panel.axhline(0.01, color="#999999", lw=0.8, ls=":")
     panel.set_yscale("log")
@@ -56,30 +56,39 @@ def _lags(panel: Axes, found: Sequence[tuple[Trained, Seen]], title: str) -> Non
 
 
 def _losses(panel: Axes, found: Sequence[Trained]) -> None:
+    order = _cells(found)
     for one in found:
         smooth = _smooth(np.array(one.losses))
-        _line(panel, one, np.arange(1, len(smooth) + 1), smooth)
+        _line(panel, one, order, np.arange(1, len(smooth) + 1), smooth)
     guess = found[0].problem.guess
     _mark(panel, guess, "a guess")
-    panel.set_ylim(0, 2 * guess)
+    panel.set_ylim(0, 1.5 * guess)
     tidy(panel, "updates", found[0].problem.unit, "loss")
 
 
 def _norms(panel: Axes, found: Sequence[Trained], clip: float) -> None:
+    order = _cells(found)
     for one in found:
-        _line(panel, one, np.arange(1, len(one.norms) + 1), np.array(one.norms))
+        _line(panel, one, order, np.arange(1, len(one.norms) + 1), np.array(one.norms))
     _mark(panel, clip, "clipped to")
     panel.set_yscale("log")
-    tidy(panel, "updates", "norm", "gradient of the weights, before it is clipped")
+    tidy(panel, "updates", "norm", "gradient of the weights, unclipped")
 
 
-def _line(panel: Axes, one: Trained, x: NDArray[np.int64], y: NDArray[np.float64]) -> None:
+def _line(
+    panel: Axes, one: Trained, order: Sequence[str], x: NDArray[np.int64], y: NDArray[np.float64]
+) -> None:
     """A colour for each cell, a dash for how it starts and is trained."""
     who = one.contestant
-    colour = COLOURS[cells.names().index(who.cell) % len(COLOURS)]
+    colour = COLOURS[order.index(who.cell) % len(COLOURS)]
     dash = "--" if who.open else "-" if who.radius is None else "-." if who.clip is None else ":"
     wide = 1.8 if who.radius is None else 1.2
     panel.plot(x, y, color=colour, ls=dash, lw=wide, label=who.name)
+
+
+def _cells(found: Sequence[Trained]) -> list[str]:
+    """The cells in the order in which they were asked for."""
+    return list(dict.fromkeys(one.contestant.cell for one in found))
 
 
 def _mark(panel: Axes, at: float, text: str) -> None:
