@@ -99,6 +99,8 @@ def test_what_cannot_be_sought_is_told_in_a_line(run: Path) -> None:
     ):
         with pytest.raises(UserError, match=told):
             elman.load(run).inspect(seconds=2, only=["units"], units=[asked])
+        with pytest.raises(UserError, match=told):  # with others it is not dropped in silence
+            elman.load(run).inspect(seconds=1, units=[asked])
     ended = call("inspect", run, "--only", "units", "--unit", "(a", "--seconds", "2")
     assert ended.code == 2
     assert "no regular expression" in ended.err

@@ -17,6 +17,7 @@ from elman.run.folder import replace, writing
 from elman.tasks import drawing
 
 PAGE = "inspect.md"
+PATTERNS = "units"  # the section that patterns of the user are for
 SECONDS = 40.0  # for all sections together
 
 
@@ -95,6 +96,8 @@ def inspect(
         try:
             found = section.find(subject)
         except UserError as error:  # what one question cannot be answered for, others may
+            if subject.patterns and section.name == PATTERNS:
+                raise  # that very question was asked
             found = Found([], [f"Not told: {error}."])
         if found is not None:
             picture = _drawn(section, found, folder)
