@@ -24,9 +24,10 @@ def test_a_held_unit_is_one_that_a_loop_sets_back(cell: str, zoneout: float) -> 
     torch.manual_seed(1)
     layer = Recurrent(I, H, cell=cell, zoneout=zoneout, dtype=torch.float64).train()
     x, weights = torch.randn(T, B, I).double(), torch.randn(H).double()
+    first = tuple(torch.randn(1, B, H).double() for _ in layer.cell[0].states)
 
     def losses(model: nn.Module) -> Tensor:
-        y, _ = model(x)
+        y, _ = model(x, [first])
         each: Tensor = (y * weights).sum(-1).square().mean(0)
         return each
 
@@ -41,7 +42,7 @@ def test_a_held_unit_is_one_that_a_loop_sets_back(cell: str, zoneout: float) -> 
     direction = Direction(**parts)
     R = RecurrentProduct(kind, direction) if kind.recurrent else no_recurrence
     for u in range(H):
-        state = tuple(torch.zeros(B, H).double() for _ in kind.states)
+        state = tuple(part[0].clone() for part in first)
         state[0][:, u] = means[u]
         ys = []
         for now in x:
