@@ -55,9 +55,7 @@ class Measure:
 
     def longest(self, hold: Hold) -> int:
         """Steps that a note may sound: whole ones, one at least."""
-        return (
-            hold.count * self.bar if not hold.beats else max(int(hold.count * self.beat_steps), 1)
-        )
+        return max(int(hold.count * (self.beat_steps if hold.beats else self.bar)), 1)
 
     def steps_of_bars(self, begin: int, bars: int) -> int:
         """How many steps from `begin` are so many bars; the first may have begun already."""

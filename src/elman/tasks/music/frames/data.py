@@ -27,14 +27,15 @@ KEYS = (21, 108)  # of a piano: the literature's 88 notes
 PITCHES = 128
 SILENT = -1
 LONGEST_BAR, MOST_BARS = 192, 16  # steps; different lengths of bars that are told apart
+LONGEST_NOTE = 2**31
 
 
 @dataclass(frozen=True)
 class FrameReading:
     """How pieces become frames: what goes with a model.
 
-    `bars` are the lengths of bars that are told apart, in steps. `metred` says whether pieces tell
-    their metre. `one_key`: those of the training part all stand in one key.
+    `bars` are the lengths of bars that are told apart, in steps. `one_key`: pieces of the training
+    part all stand in one key. A note of it sounds at most `longest` steps; 0 if not known.
     """
 
     per_quarter: int
@@ -43,12 +44,14 @@ class FrameReading:
     voices: int = 0  # of pieces in voices; else 0
     bars: tuple[int, ...] = ()
     one_key: bool = False
+    longest: int = 0
 
     def __post_init__(self) -> None:
         require_range(self, ("per_quarter",), 1, 96)
         require_range(self, ("lowest", "highest"), 0, PITCHES - 1)
         require_range(self, ("voices",), 0, 64)
         require_range(self, ("bars",), 1, LONGEST_BAR)
+        require_range(self, ("longest",), 0, LONGEST_NOTE)
         if self.lowest > self.highest or len(self.bars) > MOST_BARS:
             raise UserError("lowest, highest or bars out of range")
 
@@ -237,6 +240,26 @@ def _digest(scores: Iterable[Score]) -> str:
     for score in scores:
         digest.update(score.digest().encode())
     return digest.hexdigest()
+
+
+def longest_note(frames: Sequence[Frames], *, in_voices: bool) -> int:
+    """Steps that a note sounds at most, in its voice or, of rolls, in all of them."""
+    each = (
+        _longest_run(one.voices, SILENT)
+        if in_voices and one.voices is not None
+        else _longest_run(one.sounding, 0)
+        for one in frames
+    )
+    return max(each, default=0)
+
+
+def _longest_run(columns: NDArray[Any], silence: int) -> int:
+    """How often one value, but `silence`, stands below another in a column [T, K] at most."""
+    begins = np.ones(columns.shape, bool)
+    begins[1:] = columns[1:] != columns[:-1]
+    first = np.flatnonzero(begins.T)
+    lengths = np.diff(first, append=columns.size)
+    return int(lengths[columns.T.ravel()[first] != silence].max(initial=0))
 
 
 def bars_of(frames: Sequence[Frames]) -> tuple[int, ...]:

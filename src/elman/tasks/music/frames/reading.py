@@ -21,6 +21,7 @@ from elman.tasks.music.frames.data import (
     FrameReading,
     Score,
     bars_of,
+    longest_note,
     reading_from_json,
     score_of,
 )
@@ -104,7 +105,10 @@ def _reading(train: Sequence[Frames], every: Sequence[Frames], grid: Grid) -> Fr
     low, high = KEYS if inside else (0, PITCHES - 1)
     kinds = {0 if one.voices is None else one.voices.shape[1] for one in every}
     voices = kinds.pop() if len(kinds) == 1 else 0
-    return FrameReading(grid.per_quarter, low, high, voices, bars_of(train), one_key(train))
+    longest = longest_note(train, in_voices=voices > 0)
+    return FrameReading(
+        grid.per_quarter, low, high, voices, bars_of(train), one_key(train), longest
+    )  # fmt: skip
 
 
 def one_key(frames: Sequence[Frames]) -> bool:
