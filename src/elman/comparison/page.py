@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elman import metrics
 from elman.comparison.place import PAGE, PICTURE, RESULT
 from elman.comparison.result import Result, as_record, notes, table
 from elman.run import folder
@@ -31,7 +33,8 @@ def title(result: Result) -> str:
     """What was compared, on what."""
     asked = result.comparison.asked
     what = "cells" if asked.question.name == "cell" else asked.question.name.replace("_", " ")
-    on = f" on {naming.shown(asked.data)}" if asked.data else ""
+    names = [item if item.startswith("name:") else Path(item).name for item in asked.data]
+    on = f" on {naming.shown(names)}" if names else ""
     return f"{what.capitalize()} compared: {asked.task}{on}, equal {asked.equal}"
 
 
@@ -79,7 +82,8 @@ def _scores(axes: Axes, result: Result) -> None:
         if values:
             axes.plot(values, [k] * len(values), "o", color=INK, alpha=0.55, ms=5, mew=0)
             axes.plot([sum(values) / len(values)], [k], "|", color=ACCENT, ms=16, mew=2)
-    axes.set_xlabel(f"{result.score.replace('_', ' ')}; dots: runs, bar: mean")
+    wanted = "more" if result.score in metrics.HIGHER else "less"
+    axes.set_xlabel(f"{result.score.replace('_', ' ')}, {wanted} is better; dots: runs, bar: mean")
 
 
 def _differences(axes: Axes, result: Result) -> None:
@@ -94,4 +98,4 @@ def _differences(axes: Axes, result: Result) -> None:
         if d.low_together is not None and d.high_together is not None:
             axes.plot([d.low_together, d.high_together], [k, k], color=ACCENT, lw=1)
     first = drawing.plain(result.rows[0].variant.name)
-    axes.set_xlabel(f"less that of {first}; 95 %: thick alone, thin together")
+    axes.set_xlabel(f"minus {first}; 95 %: thick alone, thin all together")

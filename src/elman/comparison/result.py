@@ -129,7 +129,7 @@ def table(result: Result) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Heads and rows of the one table."""
     name, first = result.score.replace("_", " ") or "score", result.rows[0].variant.name
     heads = (
-        result.comparison.asked.question.name, *HEADS, name, f"less that of {first}",
+        result.comparison.asked.question.name, *HEADS, name, f"minus {first}",
         "95 %, alone", f"95 %, all {result.told} together" if result.told > 1 else "95 %",
         "seconds",
     )  # fmt: skip

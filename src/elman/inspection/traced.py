@@ -19,6 +19,7 @@ from torch import Tensor
 from elman.errors import UserError
 from elman.inspection.subject import Subject
 from elman.inspection.subjects import of_run
+from elman.layers.scan import State
 from elman.probe.opened import Layers, Pass, Step, opened
 from elman.probe.trace import Setup, Weights
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from elman.run.trained import Run
 
 MOST_STEPS = 2_000  # of a sequence
+TINY = 1e-5  # of the largest gradient from above, below which a state gets none
 ROUNDED = 1e-3  # share up to which float32 may differ from what is reckoned in float64
 
 
@@ -161,32 +163,44 @@ def _inputs(seen: Pass, row: int) -> list[Tensor]:
 
 
 def _above(seen: Pass, steps: Sequence[Step], row: int, loss: Tensor) -> dict[str, Tensor]:
-    """The gradient of the loss by each state after each step, less what the next step sends back;
-    states that get none are left out."""
+    """What comes to the gradient of each state after each step from outside of the layer; states
+    that get nothing are left out."""
     states = [s for step in steps for s in step.after]
     grads = torch.autograd.grad(loss, states, retain_graph=True, allow_unused=True)
-    count = len(seen.cell.states)
-    whole = [
-        [torch.zeros_like(s) if g is None else g for s, g in zip(step.after, part, strict=True)]
-        for step, part in zip(
-            steps, (grads[k : k + count] for k in range(0, len(grads), count)), strict=True
-        )
-    ]
-    found: dict[str, list[Tensor]] = {name: [] for name in seen.cell.states}
-    for at, own in enumerate(whole):
-        sent: Sequence[Tensor | None] = [None] * count
+    whole = [torch.zeros_like(s) if g is None else g for s, g in zip(states, grads, strict=True)]
+    names, count = seen.cell.states, len(seen.cell.states)
+    found: dict[str, list[Tensor]] = {name: [] for name in names}
+    for at, step in enumerate(steps):
+        outside = _outside(step.after, whole[at * count : (at + 1) * count])
+        back: Sequence[Tensor | None] = [None] * count
         if at + 1 < len(steps):
+            sent = whole[(at + 1) * count : (at + 2) * count]
             later = steps[at + 1]
-            sent = torch.autograd.grad(
-                later.after, later.before, whole[at + 1], retain_graph=True, allow_unused=True
-            )
-        for name, mine, back in zip(seen.cell.states, own, sent, strict=True):
-            less = 0.0 if back is None else _exact(back[row])
-            found[name].append(_exact(mine[row]) - less)
+            back = torch.autograd.grad(
+                later.after, later.before, _outside(later.after, sent), retain_graph=True,
+                allow_unused=True,
+            )  # fmt: skip
+        for name, mine, less in zip(names, outside, back, strict=True):
+            found[name].append(_exact(mine[row]) - (0.0 if less is None else _exact(less[row])))
     made = {name: torch.stack(parts) for name, parts in found.items()}
-    first = seen.cell.states[0]
-    size = float(made[first].abs().max())
-    return {n: part for n, part in made.items() if n == first or part.abs().max() > 1e-5 * size}
+    size = max(float(part.abs().max()) for part in made.values())
+    return {n: part for n, part in made.items() if n == names[0] or part.abs().max() > TINY * size}
+
+
+def _outside(states: State, whole: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients of the states after a step, less what comes to one through another of the same
+    step, as to c of an LSTM through h = o * tanh(c)."""
+    own = list(whole)
+    for _ in states[1:]:  # so often that a state may be reached through all others
+        for k, state in enumerate(states):
+            through = [
+                torch.autograd.grad(other, state, own[j], retain_graph=True, allow_unused=True)[0]
+                for j, other in enumerate(states)
+                if j != k
+            ]
+            own[k] = whole[k] - sum((part for part in through if part is not None),
+                                    torch.zeros_like(state))  # fmt: skip
+    return own
 
 
 def _exact(x: Tensor) -> Tensor:

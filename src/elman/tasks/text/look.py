@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from elman.errors import UserError
 from elman.tasks.looking import Look
 from elman.tasks.text.data import TextData
 from elman.tasks.text.options import TextOptions
@@ -21,6 +22,8 @@ def look(dataset: TextData, options: TextOptions, size: int, seed: int) -> Look[
     ids, window = dataset.corpus.ids, options.sequence_length
     held = dataset.tokens - dataset.cut
     begin = dataset.cut if held >= 2 else 0
+    if dataset.tokens - begin < 2:
+        raise UserError(f"too short to look at ({counted(dataset.tokens, 'token')})")
     part = "the text" if begin == 0 else "the validation part"
     wanted = window if options.windowed else min(max(WINDOWS * window, FEWEST), max(window, MOST))
     # Half of a short part is enough for one stretch of several, so that they are not the same.
