@@ -14,7 +14,6 @@ from calling import call, snapshot
 from jobs import PowerCut, fails_after, final
 
 import elman
-from elman.comparison import work
 from elman.comparison.api import compare
 from elman.comparison.place import PAGE, PLAN, RESULT
 from elman.comparison.result import Result, as_record, table
@@ -96,7 +95,7 @@ def test_killed_at_any_instant_and_started_again_is_as_never_stopped(
             return complete(fails_after(dataclasses.replace(job, how=how), cuts.pop()), *others)
         return complete(job, *others)
 
-    monkeypatch.setattr(work.api, "complete", dying)
+    monkeypatch.setattr(api, "complete", dying)
     while cuts:
         with pytest.raises(PowerCut):
             race(text, "killed")
@@ -135,13 +134,13 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
             raise RunError("the loss is no longer finite")
         return complete(job, *others)
 
-    monkeypatch.setattr(work.api, "complete", failing)
+    monkeypatch.setattr(api, "complete", failing)
     result = race(text)
     assert result.rows[1].runs[0].failure == "the loss is no longer finite"
     assert result.ended == 4 and result.rows[1].difference is not None
     assert result.rows[1].difference.seeds == 1
     assert "rnn, seed 1: the loss is no longer finite" in Path("race", PAGE).read_text()
-    monkeypatch.setattr(work.api, "complete", complete)
+    monkeypatch.setattr(api, "complete", complete)
     (Path("race/runs") / "rnn-1.failed").unlink()
     assert race(text).rows[1].runs[0].scores
 

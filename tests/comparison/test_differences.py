@@ -26,9 +26,10 @@ def test_what_seeds_have_in_common_cancels() -> None:
     for n in (2, 3, 5, 8):
         own, other, common = (dict(enumerate(draw.normal(size=n).tolist())) for _ in range(3))
         alone = paired(own, other, 4)
-        both = paired(
-            *({seed: 100 * common[seed] + one[seed] for seed in one} for one in (own, other)), 4
+        first, second = (
+            {seed: 100 * common[seed] + one[seed] for seed in one} for one in (own, other)
         )
+        both = paired(first, second, 4)
         assert alone is not None and both is not None
         for name, value in vars(alone).items():
             assert vars(both)[name] == pytest.approx(value, abs=1e-9), name
