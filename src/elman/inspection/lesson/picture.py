@@ -32,7 +32,8 @@ def draw(taught: Taught, path: Path) -> None:
         _lags(row[0], [(one, one.before) for one in found], f"{problem}: before training")
         _lags(row[1], [(one, one.after) for one in found if not one.failed_at], "after training")
         _losses(row[2], found)
-        _norms(row[3], found, taught.lesson.clip)
+        simple = [one for one in found if one.contestant.cell == "rnn"]
+        _norms(row[3], simple or found, _cells(found), taught.lesson.clip)
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     figure.suptitle(
@@ -66,8 +67,7 @@ def _losses(panel: Axes, found: Sequence[Trained]) -> None:
     tidy(panel, "updates", found[0].problem.unit, "loss")
 
 
-def _norms(panel: Axes, found: Sequence[Trained], clip: float) -> None:
-    order = _cells(found)
+def _norms(panel: Axes, found: Sequence[Trained], order: Sequence[str], clip: float) -> None:
     for one in found:
         _line(panel, one, order, np.arange(1, len(one.norms) + 1), np.array(one.norms))
     _mark(panel, clip, "clipped to")
