@@ -46,6 +46,15 @@ def chosen(
     )  # fmt: skip
 
 
+def held(pieces: Sequence[Piece], grid: int) -> int:
+    """Steps that a note of them sounds at most."""
+    times = (
+        (rounded(note.start, piece.division, grid), rounded(note.end, piece.division, grid))
+        for piece in pieces for track in piece.tracks for note in track.notes
+    )  # fmt: skip
+    return max((max(end - start, 1) for start, end in times), default=0)
+
+
 def _longest(ascending: Sequence[int], grid: int) -> int:
     """The fewest of `QUARTERS`, as steps, by which nearly all notes are no longer."""
     fitting = [q * grid for q in QUARTERS if q * grid <= MOST_STEPS] or [MOST_STEPS]

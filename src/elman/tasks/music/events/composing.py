@@ -14,6 +14,7 @@ from elman.data.symbolic.piece import Piece
 from elman.errors import UserError
 from elman.tasks.music.composing.options import DEFAULT_BARS, Composing
 from elman.tasks.music.composing.place import Place, refuse
+from elman.tasks.music.composing.rules import Hold
 from elman.tasks.music.events.composition import Draft, End, EventComposition
 from elman.tasks.music.events.data import settled
 from elman.tasks.music.events.fitting import Fitted, fitted
@@ -143,7 +144,16 @@ class EventComposer:
             raise UserError(f"--keep metre {metre}: the model knows {', '.join(s.metres)}")
         if rules.most == 0:
             raise UserError("--keep at most 0 notes: needs one at least")
-        return Keeping(pitches, metre, rules.most)
+        return Keeping(pitches, metre, rules.most, self._hold(rules.hold, metre or s.metres[0]))
+
+    def _hold(self, hold: Hold | None, metre: str) -> int:
+        """Steps that a note may sound, in bars of such a metre; 0 if any."""
+        s = self.tokenizer.settings
+        if hold is None:
+            return s.held
+        steps = s.bar_steps(metre)
+        beats = int(metre.partition("/")[0])
+        return max(hold.count * steps // (beats if hold.beats else 1), 1)
 
     def _end(self, asked: Composing, at: Stand, known: Mapping[str, Any]) -> End:
         s = self.tokenizer.settings

@@ -9,7 +9,7 @@ one of its pitch and instrument sounds. So what is written, decoded and encoded 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from elman.tasks.music.events.tokens import Tokenizer
 
 Mask = NDArray[np.bool_]
 Key = tuple[int, int]  # instrument, pitch
+Event = tuple[int, int, int, int]  # instrument, 0 for an end, when it began, pitch; in their order
 
 HALF_TOLD = ("Bar", "Program", "Pitch", "PitchDrum", "NoteOn", "DrumOn", "Velocity")
 NEVER = (-1, -1, -1, -1)  # before all that happens at a step
@@ -29,11 +30,13 @@ NEVER = (-1, -1, -1, -1)  # before all that happens at a step
 @dataclass(frozen=True)
 class Keeping:
     """What writing has to keep besides. `pitches` [128] may begin, drums aside; only `metre`, if
-    one is named; at most `most` notes sound at a time, if told."""
+    one is named; at most `most` notes sound at a time, if told, and no note longer than `hold`
+    steps, if that is not 0."""
 
     pitches: Mask = field(default_factory=lambda: np.ones(128, np.bool_))
     metre: str = ""
     most: int | None = None
+    hold: int = 0
 
 
 @dataclass
@@ -214,7 +217,8 @@ class Grammar:
 
     @property
     def _durations(self) -> NDArray[np.int64]:
-        return self._ids["Duration"][1 : self.settings.longest + 1]
+        longest = self.settings.longest
+        return self._ids["Duration"][1 : min(self.keeping.hold or longest, longest) + 1]
 
     def _next_of_bars(self, at: Stand) -> NDArray[np.int64] | list[int]:
         if at.last == "BOS":
@@ -269,15 +273,15 @@ class Grammar:
         return first
 
     def _next_of_shifts(self, at: Stand) -> list[int]:
-        several = self.settings.several
+        several, longest, due = self.settings.several, self.settings.longest, self._due(at)
         if at.last == "Program":
-            one = self._playing(at)
-            return self._offs(at, one) + _listed(self._pitches(at, one))
+            return self._happens(at, self._playing(at), due)
         # Longer silences than one token tells begin with the longest one.
-        again = at.last != "TimeShift" or at.shift == self.settings.longest
-        found = _listed(self._ids["TimeShift"][1 : self.settings.longest + 1]) if again else []
+        again = (at.last != "TimeShift" or at.shift == longest) and not due
+        shift = min(max(self._room(at), 1), longest)
+        found = _listed(self._ids["TimeShift"][1 : shift + 1]) if again else []
         instruments = self.settings.instruments
-        happens = {k: self._offs(at, k) + _listed(self._pitches(at, k)) for k in instruments}
+        happens = {k: self._happens(at, k, due) for k in instruments}
         if several:
             found += [int(self._ids["Program"][k]) for k in instruments if happens[k]]
         else:
@@ -286,15 +290,42 @@ class Grammar:
             found.append(self.tokenizer.end)
         return found
 
-    def _offs(self, at: Stand, instrument: int) -> list[int]:
+    def _happens(self, at: Stand, instrument: int, due: Sequence[Event]) -> list[int]:
+        """The tokens that end or begin a note of this instrument, none of them after what is
+        due."""
+        offs = self._offs(at, instrument, due[0] if due else None)
+        if due and (instrument, 1) > due[0][:2]:
+            return offs
+        return offs + _listed(self._pitches(at, instrument))
+
+    def _offs(self, at: Stand, instrument: int, last: Event | None) -> list[int]:
         """The tokens that end a note of this instrument that sounds: in their order, and so before
-        any begins at this step."""
-        kind = "DrumOff" if instrument == DRUMS else "NoteOff"
+        any begins at this step; none after `last`."""
         return [
-            int(self._ids[kind][pitch])
+            self._off(k, pitch)
             for (k, pitch), began in at.sounding.items()
-            if k == instrument and (k, 0, began, pitch) > at.latest
+            if k == instrument
+            and (k, 0, began, pitch) > at.latest
+            and (last is None or (k, 0, began, pitch) <= last)
         ]
+
+    def _off(self, instrument: int, pitch: int) -> int:
+        return int(self._ids["DrumOff" if instrument == DRUMS else "NoteOff"][pitch])
+
+    def _room(self, at: Stand) -> int:
+        """How many steps may pass until a note that sounds has sounded as long as it may."""
+        longest = self.settings.longest
+        if not self.keeping.hold:
+            return longest
+        left = (began + self.keeping.hold - at.step for began in at.sounding.values())
+        return min(left, default=longest)
+
+    def _due(self, at: Stand) -> list[Event]:
+        """The ends of notes that have to come at this step, in their order."""
+        if self._room(at) > 0:
+            return []
+        ends = sorted((k, 0, began, pitch) for (k, pitch), began in at.sounding.items())
+        return [e for e in ends if e[2] + self.keeping.hold <= at.step and e > at.latest]
 
     def shifts(self, steps: int) -> list[int]:
         """The tokens of midi-like that let so many steps pass: the longest first."""
@@ -309,12 +340,17 @@ class Grammar:
             return []
         newest = max(at.sounding.values())
         end = max(until, at.step, newest + 1)
-        made = self.shifts(end - at.step)
-        for instrument, _, pitch in sorted((k, b, p) for (k, p), b in at.sounding.items()):
-            if self.settings.several:
-                made.append(int(self._ids["Program"][instrument]))
-            made.append(int(self._ids["DrumOff" if instrument == DRUMS else "NoteOff"][pitch]))
-        return made
+        due = self._due(at) if end > at.step else []
+        rest = sorted((k, 0, began, pitch) for (k, pitch), began in at.sounding.items())
+        made = [token for event in due for token in self._ending(event)]
+        made += self.shifts(end - at.step)
+        return made + [t for event in rest if event not in due for t in self._ending(event)]
+
+    def _ending(self, event: Event) -> list[int]:
+        """The tokens that tell the end of a note."""
+        instrument, _, _, pitch = event
+        program = [int(self._ids["Program"][instrument])] if self.settings.several else []
+        return [*program, self._off(instrument, pitch)]
 
 
 def _listed(ids: NDArray[np.int64]) -> list[int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from elman.data.symbolic.piece import Piece
 from elman.tasks import naming
 from elman.tasks.music.data import Parts
-from elman.tasks.music.events.choosing import chosen
+from elman.tasks.music.events.choosing import chosen, held
 from elman.tasks.music.events.data import EventData, Tune, settled
 from elman.tasks.music.events.fitting import fitted
 from elman.tasks.music.events.lost import Lost
@@ -24,7 +25,10 @@ GRID = 12  # steps a quarter: sixteenths and triplets of eighths
 def read(parts: Parts, options: MusicOptions) -> EventData:
     """There are tokens for whatever any of the pieces has."""
     grid = options.steps_per_quarter or GRID
-    settings = chosen(parts.pieces, options.tokens, grid, options.velocities, keys(options))
+    settings = replace(
+        chosen(parts.pieces, options.tokens, grid, options.velocities, keys(options)),
+        held=held(parts.train, grid),
+    )
     known = tokenizer(settings)
     lost = Lost()
     train, lost = _tunes(parts.train, known, lost)

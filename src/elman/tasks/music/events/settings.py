@@ -41,6 +41,7 @@ class Settings:
     instruments: tuple[int, ...] = (0,)  # ascending
     metres: tuple[str, ...] = ("4/4",)
     tempo: float = 120.0  # quarters a minute of pieces that are written
+    held: int = 0  # steps that a note sounds at most in the training part; 0 if not known
 
     def __post_init__(self) -> None:
         _check(self)
@@ -78,7 +79,7 @@ def from_plain(kept: object) -> Settings:
     if not isinstance(kept, Mapping):
         raise UserError(WHERE.format("none"))
     known = {field.name for field in fields(Settings)}
-    if set(kept) != known:
+    if set(kept) | {"held"} != known:
         wrong = ", ".join(sorted(str(name)[:40] for name in set(kept) ^ known)[:5])
         raise UserError(WHERE.format(f"missing or unknown: {wrong}"))
     values = dict(kept)
@@ -109,6 +110,7 @@ def _check(settings: Settings) -> None:
     _whole(s, "velocities", 0, 127)
     _whole(s, "velocity", 1, 127)
     _ascending(s.instruments)
+    _whole(s, "held", 0, 2**31)
     if not s.metres or len(s.metres) > MOST_METRES or len(set(s.metres)) < len(s.metres):
         raise _Wrong(f"metres must be 1 to {MOST_METRES} different ones")
     for metre in s.metres:
