@@ -41,8 +41,8 @@ def read(data: Sequence[str], options: MusicOptions, validation: float) -> Any:
         parts["test"] = [*test.pieces]
     if not parts["train"] or (validation and not parts["valid"]):
         raise bad.nothing_left(
-            f"{name}: {counted(len(found.pieces), 'piece')} are too few to hold some back; give "
-            "more, --validation-data, or --validation 0"
+            f"{name}: with {counted(len(found.pieces), 'piece')} none can be held back to validate "
+            "on; give more, --validation-data, or --validation 0"
         )
     every = [one for one in (found, valid, test) if one is not None]
     form, why = _form(options, found.pieces)

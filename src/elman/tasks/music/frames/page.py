@@ -55,7 +55,7 @@ def _shape(scores: list[Score]) -> list[str]:
     shares = [(k, n / len(notes)) for k, n in enumerate(counts)]
     often = ", ".join(f"{k} in {share:.0%}" for k, share in shares if share >= RARE)
     return [
-        f"lengths in steps: {lengths[0]:,} to {lengths[2]:,}, half below {lengths[1] + 1:,}",
+        f"lengths in steps: {lengths[0]:,} to {lengths[2]:,}, half at most {lengths[1]:,}",
         f"notes at once: {often} of the steps; at most {len(counts) - 1}",
     ]
 
