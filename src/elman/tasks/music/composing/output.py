@@ -9,16 +9,15 @@ from pathlib import Path
 
 from elman.data.symbolic.piece import Piece
 from elman.data.symbolic.record import to_record
-from elman.errors import RunError, UserError, unknown_name
+from elman.errors import RunError, UserError
 
 
 def check(paths: Sequence[Path]) -> None:
     """UserError: an ending that nothing is written in, a folder that is not there, a name twice."""
     for path in paths:
         if path.suffix.lower() not in WRITERS:
-            known = ", ".join(WRITERS)
-            told = unknown_name("ending", path.suffix, WRITERS) if path.suffix else None
-            raise UserError(f"--output {path}: {told or f'needs an ending out of {known}'}")
+            told = f'unknown ending "{path.suffix}"; ' if path.suffix else ""
+            raise UserError(f"--output {path}: {told}needs an ending out of {', '.join(WRITERS)}")
         if not path.parent.is_dir() or path.is_dir():
             raise UserError(f"--output {path}: needs a file in a folder that exists")
     if len(set(paths)) < len(paths):

@@ -13,6 +13,7 @@ from elman.errors import UserError
 from elman.wording import counted
 
 LARGEST = 1 << 26  # bytes
+ADVICE = "mend the file, or give another one"
 
 
 def read_piece(path: str | Path) -> tuple[Piece, list[str]]:
@@ -22,7 +23,7 @@ def read_piece(path: str | Path) -> tuple[Piece, list[str]]:
     own = _own(Path(name))
     if own is not None:
         return own, []
-    found = reading.read([name], BadRows(skip=False))
+    found = reading.read([name], BadRows(skip=False, advice=ADVICE))
     told = [*found.account.lines()[1:], *found.warnings]
     if len(found.pieces) > 1:
         told.append(f"{name}: the first of {counted(len(found.pieces), 'piece')}")
