@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,15 @@ from jobs import finish
 
 import elman
 from elman.data.symbolic.piece import Note, Piece, Track
+from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import parse
 from elman.run.trained import Run
-from elman.tasks.music import reading, showing
+from elman.tasks.music import forms, reading, showing
+from elman.tasks.music.data import Parts
 from elman.tasks.music.frames.reading import piece_of
 from elman.tasks.music.options import MusicOptions
 from elman.tasks.music.task import TASK
@@ -202,3 +206,16 @@ def test_what_is_looked_at_is_what_the_network_reads(trained: Run) -> None:
             assert notes == (0 if name == "-" else name.count("·") + 1)
             assert notes == found.quantities["notes at once"][k][t]
             assert t == 0 or found.steps[k][t] == found.labels[k][t - 1]
+
+
+@pytest.mark.parametrize("form", ["frames", "events"])
+def test_a_score_on_other_pieces_tells_what_of_them_it_leaves_aside(form: str) -> None:
+    """Drums, which a model without them cannot hear."""
+    tune = Track(tuple(Note(k, 1, 60 + k % 5) for k in range(20)))
+    drums = Track(tuple(Note(k, 1, 36) for k in range(7)), is_drum=True)
+    known = tuple(Piece(f"{k}", 1, (replace(tune, program=k),), 20) for k in range(2))
+    parts = Parts("x", known, known, BadRows(skip=False))
+    own = forms.get(form).read(parts, MusicOptions(form=form))  # type: ignore[arg-type]
+    other = replace(known[0], tracks=(tune, drums))
+    heard = forms.get(form).unseen(replace(parts, train=(), check=(other,)), own.preprocessing())
+    assert re.search(r"7 (drum hits|notes of drums) left out", forms.overlap(heard, own))

@@ -93,7 +93,9 @@ def rivals(dataset: Any, options: MusicOptions, training: Any) -> list[Rival]:
 
 
 def overlap(dataset: Any, training: Any) -> str:
-    return get(dataset.form).overlap(dataset, training)
+    """What else has to be known of a score on other pieces: what of them it leaves aside, too."""
+    seen = get(dataset.form).overlap(dataset, training)
+    return "; ".join(line for line in (seen, *dataset.warnings) if line)
 
 
 def sample(
