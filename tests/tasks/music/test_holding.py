@@ -218,3 +218,31 @@ def test_a_damaged_longest_note_is_refused(value: object) -> None:
     assert reading_from_json(kept | {"longest": 7}).longest == 7
     with pytest.raises(UserError, match="longest"):
         reading_from_json(kept | {"longest": value})
+
+
+@pytest.mark.parametrize(("head", "voices"), HEADS)
+def test_a_note_that_has_to_come_is_not_used_up_before(head: HeadName, voices: int) -> None:
+    """F3 is required in step 2, or given there and after it, and may sound so many steps."""
+    note, network = 53 - 50, composer(head, voices, 1).network
+    given = None
+    if not voices:
+        given = torch.full((6, 1), SILENCE)
+        given[2:4] = note
+
+    def may(hold: int, step: int, held: int, given: Tensor | None, keep: str) -> bool:
+        rules = Composing(keep=keep).rules
+        limits = Limits.of(rules, Measure(2), network.head, 50, given, longest=hold)
+        sounding = torch.zeros_like(limits.allowed, dtype=torch.int64)
+        sounding[..., note] = held
+        return all(bool(way.allowed[..., note].all()) for way in limits.ways(step, sounding))
+
+    keep = "required F3 at bar 1 beat 2"
+    for hold in (2, 3):
+        assert may(hold, 0, 0, None, keep)
+        assert may(hold, 1, 0, None, keep)
+        assert may(hold, 1, 1, None, keep) == (hold == 3)
+        assert may(hold, 1, hold - 1, None, "")
+        assert not may(hold, 1, hold, None, "")
+    if given is not None:
+        assert may(3, 1, 0, given, "") and not may(2, 1, 0, given, "")
+        assert not may(3, 1, 1, given, "") and may(4, 1, 1, given, "")

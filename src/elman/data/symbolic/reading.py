@@ -347,7 +347,7 @@ def _told(pieces: Sequence[Piece], tunes: Sequence[str]) -> Iterator[str]:
     each = "a tune stays in one part"
     if any(piece.part for piece in pieces):
         parts = Counter(tune for tune, _ in set(zip(tunes, (p.part for p in pieces), strict=True)))
-        each = f"{sum(n > 1 for n in parts.values()):,} stand in several parts, as they are given"
+        each = f"{sum(n > 1 for n in parts.values()):,} in several parts, as they are given"
     yield (
         f"{len(tunes):,} pieces are {counted(len(often), 'tune')}, {again:,} of them more than "
         f"once, in the same key or another; {each}"
