@@ -74,7 +74,7 @@ class Source:
             else:
                 with self.path.open("rb") as stream:
                     if self.path.suffix == ".zst":
-                        yield from _zstd(stream)
+                        yield from zstd_blocks(stream)
                     else:
                         yield from iter(lambda: stream.read(BLOCK), b"")
 
@@ -398,8 +398,11 @@ def _spooled(item: str, shown: str, stream: BinaryIO) -> Source:
             return Source(shown, path, hashlib.file_digest(copied, "sha256").hexdigest())
 
 
-def _zstd(stream: BinaryIO) -> Iterator[bytes]:
-    """Frame by frame: zstandard's own stream reader takes a truncated file for a whole one."""
+def zstd_blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """What is packed in a stream, in blocks. EOFError: it is damaged, or ends too early.
+
+    Frame by frame: zstandard's own stream reader takes a truncated file for a whole one.
+    """
     import zstandard
 
     ready = bytearray()

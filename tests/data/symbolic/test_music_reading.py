@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from midi_bytes import a_piece, a_track, chunk, midi, of, off, on
 
 from elman.data.built_in import named
@@ -90,7 +91,8 @@ def test_a_file_is_what_it_holds_whatever_its_name(tmp_path: Path) -> None:
     held = io.BytesIO()
     np.savez(held, train=np.eye(128)[60:64])
     for data, pieces in (
-        (TUNE, 1), (ABC, 2), (ROLL, 2), (held.getvalue(), 1), (gzip.compress(ROLL), 2)
+        (TUNE, 1), (ABC, 2), (ROLL, 2), (held.getvalue(), 1), (gzip.compress(ROLL), 2),
+        (zstandard.compress(ROLL), 2), (zstandard.compress(TUNE), 1),
     ):  # fmt: skip
         for name in ("x", "x.txt", "x.data"):
             (tmp_path / name).write_bytes(data)
@@ -168,6 +170,10 @@ def test_what_is_no_data_is_told(tmp_path: Path, music: Path) -> None:
     assert "no file matches" in refused(tmp_path / "*.mid")
     assert "no music that is known here" in refused(put(tmp_path / "t", x_txt=b"words") / "x.txt")
     assert "unknown data set" in refused("name:nottinghm")
+    (tmp_path / "x.mid.zst").write_bytes(zstandard.compress(TUNE)[:-5])
+    assert "broken archive" in refused(tmp_path / "x.mid.zst")
+    (tmp_path / "x.mid.zst").write_bytes(zstandard.compress(bytes(reading.LARGEST + 5)))
+    assert "too large for a file of notes" in refused(tmp_path / "x.mid.zst")
     (tmp_path / "x.mid.gz").write_bytes(gzip.compress(TUNE)[:-20])
     assert "broken archive" in refused(tmp_path / "x.mid.gz")
     bomb = gzip.compress(bytes(reading.LARGEST + 5))

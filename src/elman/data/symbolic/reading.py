@@ -37,6 +37,7 @@ from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.wording import counted, listed
 
+ZSTD: Final = b"\x28\xb5\x2f\xfd"  # how such a file begins
 SKIP: Final = "give --skip-bad-rows to leave such files out"
 LARGEST: Final = 1 << 26  # bytes of a file
 MIDI: Final = (".mid", ".midi", ".smf", ".kar", ".rmi", ".rmid")
@@ -149,7 +150,7 @@ def read_document(
     name = document.name
     data = _unpacked(document.read(), name)
     start = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
-    ending = posixpath.splitext(name.lower().removesuffix(".gz"))[1]
+    ending = _ending(name)
     if is_midi(data) or ending in MIDI:
         return [read_midi(data, name, account)]
     account.files += 1
@@ -170,6 +171,11 @@ def read_document(
     if form := OTHER_FORMS.get(ending):
         raise UserError(f"{name}: {form}, which is not read; {EXPORT}")
     raise UserError(f"{name}: no music that is known here; {FITS} would fit")
+
+
+def _ending(name: str) -> str:
+    """That of a file, or of what is packed in it."""
+    return posixpath.splitext(name.lower().removesuffix(".gz").removesuffix(".zst"))[1]
 
 
 def is_abc(start: bytes) -> bool:
@@ -259,8 +265,7 @@ def _below(
             f"{listed([printable(name) for name in files.names], 3)}"
         )
     for name in names:
-        bare = name.lower().removesuffix(".gz")
-        if posixpath.splitext(bare)[1] in ENDINGS:
+        if _ending(name) in ENDINGS:
             yield Document(files.where(name), partial(files.read, name), alone=False)
         else:
             other(name)
@@ -294,13 +299,17 @@ def _reader(path: Path, shown: str) -> Callable[[], bytes]:
 
 
 def _unpacked(data: bytes, name: str) -> bytes:
-    """The bytes of a file, out of gzip where they are. UserError: damaged, or too many."""
-    if data[:2] == b"\x1f\x8b":
-        try:
+    """The bytes of a file, out of gzip or zstd where they are. UserError: damaged, or too many."""
+    try:
+        if data[:2] == b"\x1f\x8b":
             with gzip.open(io.BytesIO(data)) as stream:
                 data = stream.read(LARGEST + 1)
-        except (EOFError, zlib.error, OSError):
-            raise UserError(f"{name}: a broken archive; make it or download it again") from None
+        elif data[:4] == ZSTD:
+            blocks, data = source.zstd_blocks(io.BytesIO(data)), b""
+            while len(data) <= LARGEST and (block := next(blocks, b"")):
+                data += block
+    except (EOFError, zlib.error, OSError):
+        raise UserError(f"{name}: a broken archive; make it or download it again") from None
     if len(data) > LARGEST:
         raise UserError(f"{name}: more than {LARGEST:,} bytes, too large for a file of notes")
     return data
