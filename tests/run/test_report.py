@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -178,3 +179,18 @@ def test_a_network_that_reads_its_own_values_has_losses_apart(
     for told in (run.verdict, (run.path / "report.md").read_text(encoding="utf-8")):
         assert ("loss do not compare: in training the network reads true values" in told) == apart
         assert ("Training loss is far" in told or "Training and validation are" in told) != apart
+
+
+def test_a_network_that_is_worse_than_a_guess_has_hardly_begun_or_needs_smaller_steps(
+    tmp_path: Path,
+) -> None:
+    run = elman.train("music", run=tmp_path / "run", epochs=1, hidden_size=2, threads=1,
+                      learning_rate=1e-9, batch_size=300, sample=0)  # fmt: skip
+    assert run.folder.verdict().diverged
+    log = run.path / "metrics.jsonl"
+    records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    for batches in (1, 49, 50, 3000):
+        moved = [json.dumps(record | {"step": batches}) + "\n" for record in records]
+        log.write_text("".join(moved), encoding="utf-8")
+        assert ("give it longer" in run.verdict) == (batches < 50)
+        assert ("--learning-rate" in run.verdict) == (batches >= 50)

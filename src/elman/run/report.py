@@ -19,6 +19,7 @@ Record = Mapping[str, Any]
 RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than chance
 SHARES = ("accuracy", "micro_f1", "exact")  # scores of which 1 is the best there is
 MOST_DROPPED = 0.6  # share of units
+BEGUN = 50  # batches, before which nothing can be said of a network that is bad
 ANNEALED = 0.05  # share of the highest learning rate below which a flat curve says nothing
 
 
@@ -49,6 +50,10 @@ def advice(folder: RunFolder, apart: str = "") -> list[str]:
     verdict = folder.verdict()
     lines = [line for line in (verdict.told, _used(folder.scores(), tables)) if line]
     if verdict.diverged:
+        updates = max((r["step"] for r in records if _is(r, "train")), default=0)
+        if updates < BEGUN:
+            told = f"It learnt from {counted(updates, 'batch', 'batches')} alone: give it longer."
+            return [*lines, told]
         return [*lines, f"Try {_again(run, tables, 'learning_rate')}."]
     ended = bool(folder.scores().get("ended"))
     return lines + course(run, records, verdict, tables, apart, ended=ended)

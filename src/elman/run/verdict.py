@@ -81,8 +81,8 @@ class Verdict:
             return ""
         if guess := self._guess():
             return (
-                f"WARNING: the network has diverged: it is worse than {guess}, "
-                f"{self._against(guess)}."
+                f"WARNING: the network is worse than {guess}, {self._against(guess)}: it has "
+                "diverged, or hardly begun."
             )
         if self.gained:
             sure = f", by {self._span()}" if self.gain else ""
