@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=16)
     parser.add_argument("--ending", action="store_true")
     parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--keep", default="")
     parser.add_argument("--name", default="made")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +39,12 @@ def main() -> None:
     for seed in range(1, asked.pieces + 1):
         names = [asked.folder / f"{asked.name}-{seed}{ending}" for ending in (".mid", ".png")]
         piece = run.compose(
-            bars=asked.bars, ending=asked.ending, top_p=asked.top_p, seed=seed, output=names
+            bars=asked.bars,
+            ending=asked.ending,
+            keep=asked.keep,
+            top_p=asked.top_p,
+            seed=seed,
+            output=names,
         )
         print(line(piece, names[0].name, trained), flush=True)
 
