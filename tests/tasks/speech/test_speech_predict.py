@@ -36,6 +36,8 @@ def listening(run: Path, *flags: str) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "elman", "predict", str(run), "-", *flags],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
+        # Tests started in the background of a shell hand on that SIGINT is to be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
 
 
