@@ -39,4 +39,5 @@ def trained_on(known: Iterable[Hashable], scored: Iterable[Hashable], what: str)
     """A warning that some of what is scored was trained on, by content; empty where nothing was."""
     learnt, there = set(known), list(scored)
     seen = sum(content in learnt for content in there)
-    return f"{seen:,} of {counted(len(there), what)} were trained on" if seen else ""
+    verb = "was" if len(there) == 1 else "were"
+    return f"{seen:,} of {counted(len(there), what)} {verb} trained on" if seen else ""

@@ -173,6 +173,6 @@ def test_what_is_lost_is_told_and_pieces_without_notes_are_no_data() -> None:
         reading.unseen(Parts("q", (), (drums,), bad), kept)
     with pytest.raises(UserError, match="no notes"):
         reading.read(Parts("p", (empty,), (), bad), MusicOptions(form="events"))
-    assert "were trained on" in reading.overlap(found, made)
+    assert "was trained on" in reading.overlap(found, made)
     assert as_text(MusicOptions(embedding=3)).embedding == 3
     assert settings(random.Random(0)).plain()

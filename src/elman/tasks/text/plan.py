@@ -8,15 +8,13 @@ P = sqrt(C / (6 TOKENS_A_WEIGHT)). The constants were found on Tiny Shakespeare:
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-import torch
-
 from elman import cells, wording
 from elman.errors import UserError
+from elman.tasks import pace
 from elman.tasks.settling import settle
 from elman.tasks.task import Budget, Plan
 from elman.tasks.text.data import TextData
@@ -62,26 +60,11 @@ def plan(dataset: TextData, options: TextOptions, budget: Budget) -> Plan[TextOp
         )
 
     def speed(candidate: Plan[TextOptions]) -> float:
-        return _speed(dataset, candidate, budget.device)
+        model = LanguageModel(dataset.vocabulary.size, candidate.options)
+        first = epoch(dataset, candidate.options, candidate.batch_size, 0, 0)
+        return pace.speed(loss, model, first, budget.device)
 
     return make_plan(dataset.cut, dataset.vocabulary.size, options, budget, speed)
-
-
-def _speed(dataset: TextData, tried: Plan[TextOptions], device: str) -> float:
-    """Tokens trained in a second with such a plan: the best of two steps after a first."""
-    model = LanguageModel(dataset.vocabulary.size, tried.options).to(device).train()
-    first = epoch(dataset, tried.options, tried.batch_size, 0, 0)
-    best = 0.0
-    for k in range(3):
-        began = time.perf_counter()
-        total, count, _ = loss(model, first[k % len(first)], None, device)
-        torch.autograd.backward(total)
-        if device != "cpu":
-            torch.accelerator.synchronize()
-        if k:
-            best = max(best, count / (time.perf_counter() - began))
-        model.zero_grad()
-    return best
 
 
 def make_plan(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
-import torch
-
+from elman.tasks import pace
 from elman.tasks.music.events.data import EventData
 from elman.tasks.music.events.model import EventModel, as_text
 from elman.tasks.music.events.reading import ALL_KEYS
@@ -23,7 +20,9 @@ def plan(dataset: EventData, options: MusicOptions, budget: Budget) -> Plan[Musi
     options = settle(options, sequence_length=WINDOW, transpose=-ALL_KEYS[0])
 
     def speed(candidate: Plan[TextOptions]) -> float:
-        return _speed(dataset, options, candidate, budget.device)
+        model = EventModel(len(dataset.tokenizer), candidate.options)
+        first = epoch(dataset, options, candidate.batch_size, 0, 0)
+        return pace.speed(loss, model, first, budget.device)
 
     found = make_plan(dataset.tokens, len(dataset.tokenizer), as_text(options), budget, speed)
     text = found.options
@@ -33,22 +32,3 @@ def plan(dataset: EventData, options: MusicOptions, budget: Budget) -> Plan[Musi
     )  # fmt: skip
     why = found.why.replace("the text", "the pieces")
     return Plan(settled, found.batch_size, found.learning_rate, why, found.passes)
-
-
-def _speed(
-    dataset: EventData, options: MusicOptions, tried: Plan[TextOptions], device: str
-) -> float:
-    """Tokens trained in a second with such a plan: the best of two steps after a first."""
-    model = EventModel(len(dataset.tokenizer), tried.options).to(device).train()
-    first = epoch(dataset, options, tried.batch_size, 0, 0)
-    best = 0.0
-    for k in range(3):
-        began = time.perf_counter()
-        total, count, _ = loss(model, first[k % len(first)], None, device)
-        torch.autograd.backward(total)
-        if device != "cpu":
-            torch.accelerator.synchronize()
-        if k:
-            best = max(best, count / (time.perf_counter() - began))
-        model.zero_grad()
-    return best
