@@ -48,7 +48,10 @@ def test_a_delay_line_gains_all_at_once(lag: int, seed: int) -> None:
         assert (mean[lag:] < 1e-6).all()
         assert (mean[:lag] > 0.5).all()
         for share in (0.5, 0.95, 0.99):
-            assert found.enough(share, way) == (lag + 1, lag + 1, lag + 1)
+            enough, low, high = found.enough(share, way)
+            assert enough == high == lag + 1
+            # Half of the gain may be there by luck, in few sequences that are drawn anew.
+            assert low <= lag + 1 if share == 0.5 else low == lag + 1
     # Cut too short nothing is known; from elsewhere something is, and it is wrong 3 times in 4.
     np.testing.assert_allclose(found.losses["cut"][0], np.log(V))
     gained, bounds = found.beyond(lag)
