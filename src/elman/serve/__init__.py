@@ -1,0 +1,1 @@
+"""`elman serve`: trained models over HTTP, with the interface of OpenAI where there is one."""
