@@ -168,6 +168,11 @@ class MaskedNorm(nn.Module):
         factor = self.weight * torch.rsqrt(variance + EPSILON)
         return gap * factor[:, None] + self.bias[:, None]
 
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """The mean and variance [F] by which it norms once it no longer learns."""
+        self._take_in()
+        return self.running_mean, self.running_var
+
     def _take_in(self) -> None:
         if self._last is not None:
             mean, variance = self._last

@@ -13,6 +13,7 @@ from elman import decode, metrics
 from elman.chance import Tally
 from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
+from elman.export.program import Export
 from elman.metrics import Loss
 from elman.metrics import Scores as Scores
 from elman.tasks.adapting import Adapting
@@ -259,6 +260,10 @@ class Task(Generic[Options, Data, Batch]):
     """`(model, dataset, options, training, device, how)`: further scores, of a copy of the model
     that goes on learning while it is scored."""
 
+    export: Callable[[nn.Module, Kept, Options], Export] | None = None
+    """`(model, kept, options)`: the model as a program that other software runs, with all that
+    stands around it. UserError: some part of it cannot leave."""
+
     # ---- What a run keeps beside trained weights
 
     start: Callable[[nn.Module, Kept, Options, Data], None] = no_start
@@ -275,6 +280,9 @@ class Task(Generic[Options, Data, Batch]):
     keep: Callable[[Data, Options, Path], None] = nothing_kept
     """`(dataset, options, folder)`: writes what is no weight into the run folder before training,
     unless it is there already."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The files that `keep` writes, by name, and what of the user's data is in each."""
 
     restore: Callable[[nn.Module, Options, Path], None] = nothing_restored
     """`(model, options, folder)`: gives it to a model of the run."""

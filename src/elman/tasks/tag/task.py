@@ -2,6 +2,7 @@
 
 from elman.tasks.tag import page, reading, training
 from elman.tasks.tag.data import Tagged
+from elman.tasks.tag.export import export
 from elman.tasks.tag.look import look
 from elman.tasks.tag.model import build
 from elman.tasks.tag.options import TagOptions
@@ -27,5 +28,6 @@ TASK: Task[TagOptions, Tagged, Batch] = Task(
     overlap=reading.overlap,
     remarks=page.remarks,
     look=look,
+    export=export,
     predict=predict,
 )

@@ -6,6 +6,7 @@ Every score is of text that the model has not been trained on.
 from elman.tasks.task import Task
 from elman.tasks.text import page, reading, training
 from elman.tasks.text.data import TextData
+from elman.tasks.text.export import export
 from elman.tasks.text.look import look
 from elman.tasks.text.model import build
 from elman.tasks.text.ngrams.keeping import keep, restore
@@ -31,6 +32,7 @@ TASK: Task[TextOptions, TextData, Batch] = Task(
     sample=page.sample,
     remarks=page.remarks,
     look=look,
+    export=export,
     writer=writer,
     adapted=adapted,
     keep=keep,

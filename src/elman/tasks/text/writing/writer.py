@@ -52,10 +52,8 @@ class Writer:
         if after is not None:
             return decode.advance(self.step, after, ids) if ids else after
         if not ids:
-            known = not self.vocabulary.covers("\n")
-            ids = (self.vocabulary.encode("\n").tolist() if known else []) or [1]
             # It is not in the text: no space follows it.
-            return replace(self.start(ids), last=())
+            return replace(self.start(beginning(self.vocabulary)), last=())
         return self.start(ids)
 
     def start(self, ids: list[int]) -> Cursor:
@@ -104,6 +102,13 @@ class Writer:
     def unknown(self, text: str) -> list[str]:
         """The symbols of a text that the model does not know, in the order they come."""
         return self.vocabulary.covers(text)
+
+
+def beginning(vocabulary: Vocabulary) -> list[int]:
+    """The ids that a text without a beginning goes on from: a line break or, where the model has
+    never seen one, its most frequent symbol."""
+    known = not vocabulary.covers("\n")
+    return (vocabulary.encode("\n").tolist() if known else []) or [1]
 
 
 def stepper(model: nn.Module, options: TextOptions, device: str) -> decode.Step[State]:

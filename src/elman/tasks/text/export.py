@@ -1,0 +1,79 @@
+"""What leaves of a language model, which writes.
+
+    vocabulary  as `elman.export.vocabularies` tells it
+    begin       ids that are read where there is no prompt; they are no part of the text
+    forbidden   ids that are never written
+    window      None, or how many of the newest tokens a model that reads both ways is given
+
+One program `model`: `tokens` [B, T] → `scores` [B, T, V] of the next token at each step; of a model
+with a window [B, V]. From scores a token is chosen as `elman.decode` does: see `distribution`,
+`choose` and `uniform` there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from elman.errors import UserError
+from elman.export.building import Builder, stacked, unstacked
+from elman.export.program import Array, Arrays, Export, Program
+from elman.export.vocabularies import told
+from elman.tasks import leaving
+from elman.tasks.task import Kept
+from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.options import TextOptions
+from elman.tasks.text.reading import vocabulary_of
+from elman.tasks.text.writing.writer import beginning
+
+
+def export(model: nn.Module, kept: Kept, options: TextOptions) -> Export:
+    """UserError: a mixture with an n-gram model."""
+    assert isinstance(model, LanguageModel)
+    if model.ngram is not None:
+        raise UserError(
+            "--mix-ngram: the counts of an n-gram model cannot leave; "
+            "train without it, or give the run folder itself"
+        )
+    vocabulary = vocabulary_of(kept)
+    surroundings = {
+        "vocabulary": told(vocabulary),
+        "begin": beginning(vocabulary),
+        "forbidden": [] if vocabulary.unknown is None else [vocabulary.unknown],
+        "window": options.sequence_length if options.windowed else None,
+    }
+    return Export("text", {"model": program(model)}, surroundings, {"model": Original(model)})
+
+
+def program(model: LanguageModel) -> Program:
+    """`tokens` [B, T] → `scores` [B, T, V], with states; of a windowed model [B, V]."""
+    build = Builder(model)
+    tokens = build.ids("tokens", ("B", "T"), model.vocabulary_size)
+    if model.embedding is None:
+        x = build.one_hot(tokens, model.vocabulary_size)
+    else:
+        x = build.lookup(tokens, model.embedding.weight)
+    y, _ = build.stack(model.recurrent, x, carried=not model.windowed)
+    if model.windowed:
+        y = leaving.ends(build, y, None, both_ways=model.both_ways)
+    return build.done(build.linear(y, model.output, "scores"))
+
+
+@dataclass(frozen=True)
+class Original:
+    """The model itself, as a `Runner`."""
+
+    model: LanguageModel
+
+    @torch.no_grad()
+    def run(
+        self, inputs: Arrays, states: Arrays | None = None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        tokens = torch.from_numpy(inputs["tokens"]).T
+        stack = self.model.recurrent
+        scores, after = self.model(tokens, None if states is None else stacked(stack, states))
+        if self.model.windowed:
+            return {"scores": scores.numpy()}, {}
+        return {"scores": scores.transpose(0, 1).numpy()}, unstacked(stack, after)
