@@ -52,9 +52,9 @@ a newline; a name in angle brackets (`<unk>`, `<eos>`); a run of letters, digits
 with single apostrophes or hyphens inside; each Chinese or Japanese character; each other symbol.
 Other whitespace separates and is dropped.
 """
-FULL_WIDTH: Final = re.compile(rf"[{CJK}{CJK_MARKS}]")
-CLOSING: Final = frozenset(".,;:!?)]}%…’”»")
-OPENING: Final = frozenset("([{“‘«")
+_FULL_WIDTH = re.compile(rf"[{CJK}{CJK_MARKS}]")
+_CLOSING = frozenset(".,;:!?)]}%…’”»")
+_OPENING = frozenset("([{“‘«")
 
 
 class Decoder(ABC):
@@ -275,9 +275,9 @@ def _spaced(before: str, word: str, spaced: bool) -> bool:
         return False
     if spaced:
         return True
-    if before in OPENING or word in CLOSING:
+    if before in _OPENING or word in _CLOSING:
         return False
-    return not (FULL_WIDTH.match(before) and FULL_WIDTH.match(word))
+    return not (_FULL_WIDTH.match(before) and _FULL_WIDTH.match(word))
 
 
 class _ByteWise(Vocabulary):
@@ -379,7 +379,7 @@ class BPE(_ByteWise):
 
     @cached_property
     def _pieces(self) -> Sequence[bytes]:
-        letters = byte_letters()
+        letters = _byte_letters()
         tokens = sorted((token, piece) for piece, token in self.tokenizer.get_vocab().items())
         if [token for token, _ in tokens] != list(range(len(tokens))):
             raise ValueError("ids with gaps")
@@ -523,7 +523,7 @@ def _first(pieces: Iterable[str], characters: int) -> Iterable[str]:
             return
 
 
-def byte_letters() -> dict[str, int]:
+def _byte_letters() -> dict[str, int]:
     """The letter that byte-level BPE writes for each byte: itself if printable, else one of the
     letters from U+0100 on, in order."""
     own = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]

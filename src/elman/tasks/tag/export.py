@@ -22,7 +22,6 @@ from torch import nn
 
 from elman.export.building import Builder
 from elman.export.program import Array, Arrays, Export, Program, Runner
-from elman.export.vocabularies import told
 from elman.tasks import leaving
 from elman.tasks.tag.data import LETTERS
 from elman.tasks.tag.model import Tagger
@@ -36,8 +35,8 @@ def export(model: nn.Module, kept: Kept, options: TagOptions) -> Export:
     labels, encoder, roles = settled(kept)
     surroundings = {
         "labels": list(labels),
-        "words": told(encoder.words),
-        "letters": None if model.spelling is None else told(encoder.letters),
+        "words": encoder.words.to_json(),
+        "letters": None if model.spelling is None else encoder.letters.to_json(),
         "spelt": LETTERS,
         "longest": encoder.longest,
         "reading": asdict(roles),

@@ -1,6 +1,6 @@
 """What leaves of a language model, which writes.
 
-    vocabulary  as `elman.export.vocabularies` tells it
+    vocabulary  of its level: symbols, or bytes, or what `tokenizers` writes
     begin       ids that are read where there is no prompt; they are no part of the text
     forbidden   ids that are never written
     window      None, or how many of the newest tokens a model that reads both ways is given
@@ -20,7 +20,6 @@ from torch import nn
 from elman.errors import UserError
 from elman.export.building import Builder, stacked, unstacked
 from elman.export.program import Array, Arrays, Export, Program
-from elman.export.vocabularies import told
 from elman.tasks import leaving
 from elman.tasks.task import Kept
 from elman.tasks.text.model import LanguageModel
@@ -39,7 +38,7 @@ def export(model: nn.Module, kept: Kept, options: TextOptions) -> Export:
         )
     vocabulary = vocabulary_of(kept)
     surroundings = {
-        "vocabulary": told(vocabulary),
+        "vocabulary": vocabulary.to_json(),
         "begin": beginning(vocabulary),
         "forbidden": [] if vocabulary.unknown is None else [vocabulary.unknown],
         "window": options.sequence_length if options.windowed else None,
