@@ -39,6 +39,7 @@ from elman.export.program import (
     SoftmaxOverTime,
     Spread,
     State,
+    Steps,
     Value,
 )
 from elman.export.steps import step_of
@@ -186,6 +187,11 @@ class Builder:
         """[F] for each row of `like` [B, …]."""
         node = Expand(self._out(Expand), self.weight(weight), like)
         return self._add(node, (self.shape(like)[0], len(weight)))
+
+    def steps(self, x: str, count: int) -> str:
+        """[B, count * F] as so many steps [B, count, F]."""
+        shape = (self.shape(x)[0], count, self.width(x) // count)
+        return self._add(Steps(self._out(Steps), x, count), shape)
 
     def mask(self, x: str, lengths: str | None) -> str:
         if lengths is None:

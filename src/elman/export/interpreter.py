@@ -86,6 +86,9 @@ class Interpreter:
                 found = np.repeat(x[:, None], like.shape[1], 1)
             case p.Expand():
                 found = np.tile(values[node.weight], (len(values[node.like]), 1))
+            case p.Steps():
+                x = values[node.x]
+                found = x.reshape(len(x), node.count, -1)
             case p.Concat():
                 found = np.concatenate([values[x] for x in node.xs], -1)
             case p.Slice():

@@ -216,6 +216,15 @@ class Expand:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """x [B, count * F] → [B, count, F]: as many steps, side by side in x."""
+
+    out: str
+    x: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Concat:
     """Side by side in the last axis."""
 
@@ -291,7 +300,7 @@ class LayerNorm:
 
 Node: TypeAlias = (
     Lookup | OneHot | Linear | Recurrent | Convolution | Shorter | Mask | Pool | SoftmaxOverTime
-    | Spread | Expand | Concat | Slice | Add | Mul | Affine | Activation | Softmax | LayerNorm
+    | Spread | Expand | Steps | Concat | Slice | Add | Mul | Affine | Activation | Softmax | LayerNorm
 )  # fmt: skip
 
 
