@@ -144,22 +144,42 @@ def until(pieces: Iterable[tuple[str, Place]], stops: Sequence[str]) -> Iterator
     left out. What may be the beginning of one is held back until it is known. The last place is
     that after the whole piece in which a stop ended. UserError: a stop without a character.
     """
-    if "" in stops:
-        raise UserError("--stop: needs at least one character")
-    found, held = [_Stop(stop) for stop in stops], ""
+    until = Until(stops)
+    place: Place | None = None
     for piece, place in pieces:
-        for k, character in enumerate(piece):
-            ended = [len(stop.text) for stop in found if stop.read(character)]
-            if ended:
-                text = held + piece[: k + 1]
-                yield text[: len(text) - max(ended)], place
-                return
-        held += piece
-        sure = len(held) - max((stop.matched for stop in found), default=0)
-        yield held[:sure], place
-        held = held[sure:]
-    if held:
+        yield until.push(piece), place
+        if until.ended:
+            return
+    if place is not None and (held := until.rest()):
         yield held, place
+
+
+class Until:
+    """Pieces of text up to the first of `stops`, for whoever is handed them one by one: what
+    `until` does. UserError: a stop without a character."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        if "" in stops:
+            raise UserError("--stop: needs at least one character")
+        self.ended = False  # a stop has come
+        self._stops, self._held = [_Stop(stop) for stop in stops], ""
+
+    def push(self, piece: str) -> str:
+        """What is certain to stand before every stop, now that this piece has come."""
+        for k, character in enumerate(piece):
+            ended = [len(stop.text) for stop in self._stops if stop.read(character)]
+            if ended:
+                self.ended = True
+                text = self._held + piece[: k + 1]
+                return text[: len(text) - max(ended)]
+        text = self._held + piece
+        sure = len(text) - max((stop.matched for stop in self._stops), default=0)
+        self._held = text[sure:]
+        return text[:sure]
+
+    def rest(self) -> str:
+        """What was held back, of a text that ends without a stop."""
+        return self._held
 
 
 class _Stop:
