@@ -61,6 +61,7 @@ class Builder:
         self._values: dict[str, Value] = {}
         self._weights: dict[str, Array] = {}
         self._nodes: list[Node] = []
+        self._begins: dict[str, Array] = {}
         self._states: list[State] = []
 
     def named(self, x: str, name: str) -> str:
@@ -94,6 +95,15 @@ class Builder:
         self._inputs.append(name)
         self._values[name] = Value(kind, tuple(shape))
         return name
+
+    def state(self, name: str, initial: Array) -> str:
+        """A state [B, F] before a call; `carry` says what it is after it."""
+        self._values[name] = Value("float32", ("B", len(initial)))
+        self._begins[name] = initial.astype(np.float32)
+        return name
+
+    def carry(self, name: str, after: str) -> None:
+        self._states.append(State(name, name, after, self._begins[name]))
 
     def weight(self, values: Tensor | Array, name: str = "") -> str:
         """Numbers that are always the same, by the name that they have in the model, once each."""
@@ -269,11 +279,8 @@ class Builder:
                 ys.append(y)
                 ends.append(end)
             if carried:
-                for name, before, after in zip(layer.cell.states, states[0], ends[0], strict=True):
-                    initial = getattr(stack, f"initial_{name}_l{k}", None)
-                    zeros = np.zeros(layer.hidden_size, np.float32)
-                    start = zeros if initial is None else initial.detach().cpu().numpy()[0]
-                    self._states.append(State(f"{prefix}{name}_l{k}", before, after, start))
+                for name, after in zip(states[0], ends[0], strict=True):
+                    self.carry(name, after)
             y = self.concat(*ys)
             x = self.add(x, y) if stack.residual and self.width(x) == self.width(y) else y
             last.append(tuple(ends))
@@ -283,15 +290,15 @@ class Builder:
         self, stack: stacks.Recurrent, k: int, d: int, x: str, carried: bool, prefix: str
     ) -> tuple[str, ...]:
         layer = stack._layers[k]
+        begins = [torch.zeros(layer.hidden_size) for _ in layer.cell.states]
+        if layer.learned_state:
+            begins = [getattr(stack, f"initial_{name}_l{k}")[d] for name in layer.cell.states]
         if carried:
-            names = tuple(f"{prefix}{name}_l{k}" for name in layer.cell.states)
-            for name in names:
-                self._values[name] = Value("float32", ("B", layer.hidden_size))
-            return names
-        if not layer.learned_state:
-            return ()
-        learned = [getattr(stack, f"initial_{name}_l{k}")[d] for name in layer.cell.states]
-        return tuple(self.expand(one, x) for one in learned)
+            return tuple(
+                self.state(f"{prefix}{name}_l{k}", begin.detach().cpu().numpy())
+                for name, begin in zip(layer.cell.states, begins, strict=True)
+            )
+        return tuple(self.expand(one, x) for one in begins) if layer.learned_state else ()
 
     def _direction(
         self,

@@ -300,7 +300,8 @@ class LayerNorm:
 
 Node: TypeAlias = (
     Lookup | OneHot | Linear | Recurrent | Convolution | Shorter | Mask | Pool | SoftmaxOverTime
-    | Spread | Expand | Steps | Concat | Slice | Add | Mul | Affine | Activation | Softmax | LayerNorm
+    | Spread | Expand | Steps | Concat | Slice | Add | Mul | Affine | Activation | Softmax
+    | LayerNorm
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from elman.tasks.classify import page, reading, training
 from elman.tasks.classify.data import Labelled
+from elman.tasks.classify.export import export
 from elman.tasks.classify.look import look
 from elman.tasks.classify.model import build, start
 from elman.tasks.classify.options import ClassifyOptions
@@ -27,6 +28,7 @@ TASK: Task[ClassifyOptions, Labelled, Batch] = Task(
     overlap=reading.overlap,
     remarks=page.remarks,
     look=look,
+    export=export,
     predict=predict,
     start=start,
 )

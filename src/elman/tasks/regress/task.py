@@ -2,6 +2,7 @@
 
 from elman.tasks.regress import page, reading, training
 from elman.tasks.regress.data import Measured
+from elman.tasks.regress.export import export
 from elman.tasks.regress.look import look
 from elman.tasks.regress.model import build
 from elman.tasks.regress.options import RegressOptions
@@ -28,5 +29,6 @@ TASK: Task[RegressOptions, Measured, Batch] = Task(
     losses_apart=training.losses_apart,
     remarks=page.remarks,
     look=look,
+    export=export,
     predict=predict,
 )
