@@ -1,0 +1,78 @@
+"""The modules of `runners` that a task needs, as one file that stands by itself."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from importlib import resources
+
+PACKAGE = "elman.export.onnx.runners"
+FUTURE = "__future__"
+
+
+def known(task: str) -> bool:
+    """Whether there is a runner for this task."""
+    return importlib.util.find_spec(f"{PACKAGE}.{task}") is not None
+
+
+def joined(task: str) -> str:
+    """The runner of a task with all that it imports from its neighbours put before it."""
+    modules: dict[str, _Module] = {}
+    _gather(task, modules)
+    plain = sorted({name for module in modules.values() for name in module.plain})
+    taken: dict[str, set[str]] = {}
+    for module in modules.values():
+        for source, names in module.taken.items():
+            taken.setdefault(source, set()).update(names)
+    imports = [f"import {name}" for name in plain]
+    imports += [f"from {source} import {', '.join(sorted(taken[source]))}"
+                for source in sorted(taken)]  # fmt: skip
+    parts = [f'"""{modules[task].title}\n"""', f"from {FUTURE} import annotations",
+             "\n".join(imports)]  # fmt: skip
+    for name, module in modules.items():
+        rule = f"# ---- {name} ".ljust(100, "-")
+        told = [] if name == task else [f"# {line}".rstrip() for line in module.title.splitlines()]
+        parts.append("\n".join([rule, *told]))
+        parts.append(module.body)
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+class _Module:
+    """A module of `runners`: its docstring, what it imports, and its text without them."""
+
+    def __init__(self, name: str) -> None:
+        text = (resources.files(PACKAGE) / f"{name}.py").read_text(encoding="utf-8")
+        tree = ast.parse(text)
+        self.title = (ast.get_docstring(tree) or "").strip()
+        self.plain: set[str] = set()
+        self.taken: dict[str, set[str]] = {}
+        self.neighbours: list[str] = []
+        end = tree.body[0].end_lineno or 0
+        for node in tree.body[1:]:
+            if isinstance(node, ast.Import):
+                self.plain |= {_written(one) for one in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+                raise ValueError(f"{name}: import names from a neighbour, not the neighbour")
+            elif isinstance(node, ast.ImportFrom) and str(node.module).startswith(PACKAGE):
+                self.neighbours.append(str(node.module).rpartition(".")[2])
+            elif isinstance(node, ast.ImportFrom):
+                if node.module != FUTURE:
+                    names = self.taken.setdefault(str(node.module), set())
+                    names |= {_written(one) for one in node.names}
+            else:
+                break
+            end = node.end_lineno or end
+        self.body = "\n".join(text.splitlines()[end:])
+
+
+def _written(alias: ast.alias) -> str:
+    return alias.name if alias.asname is None else f"{alias.name} as {alias.asname}"
+
+
+def _gather(name: str, modules: dict[str, _Module]) -> None:
+    """Put a module after those that it needs."""
+    if name not in modules:
+        module = _Module(name)
+        for neighbour in module.neighbours:
+            _gather(neighbour, modules)
+        modules[name] = module

@@ -1,0 +1,55 @@
+"""An export as files: a model for each program, and a Python file that answers with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from elman.errors import UserError
+from elman.export.onnx import joining
+from elman.export.onnx.graph import Storage
+from elman.export.onnx.model import OPSET, model_of
+from elman.export.onnx.runners.network import Network
+from elman.export.program import Export, How, Program, Written
+from elman.wording import listed
+
+STORAGE: dict[str, Storage] = {"float32": "float32", "int8": "int8"}
+
+
+def write(export: Export, folder: Path, how: How) -> Written:
+    """UserError: a precision that ONNX Runtime has no operators for, or more than 2 GiB."""
+    if how.precision not in STORAGE:
+        raise UserError(
+            f"--to onnx --precision {how.precision}: gives {listed(list(STORAGE), 3)}; "
+            f"{how.precision} is for --to c"
+        )
+    files = []
+    for name, program in export.programs.items():
+        alone = len(export.programs) == 1
+        file = f"{how.name}.onnx" if alone else f"{how.name}_{name}.onnx"
+        record = _record(export, name, program, whole=not files)
+        model = model_of(program, how.name, STORAGE[how.precision], record)
+        (folder / file).write_bytes(model)
+        files.append(file)
+    told = [f"opset {OPSET}, checked by onnx; batch and time are free"]
+    if joining.known(export.task):
+        files.append(f"{how.name}.py")
+        (folder / files[-1]).write_text(joining.joined(export.task), encoding="utf-8")
+        told.append(f"{files[-1]} answers raw input, by numpy and onnxruntime alone")
+    return Written(tuple(files), tuple(told))
+
+
+def open_written(folder: Path) -> dict[str, Network]:
+    """The programs of a folder that `write` has filled, by their names."""
+    networks = [Network(path) for path in sorted(folder.glob("*.onnx"))]
+    return {network.record["program"]: network for network in networks}
+
+
+def _record(export: Export, name: str, program: Program, *, whole: bool) -> dict[str, Any]:
+    """What a model says of itself; the first of several has what stands around all of them."""
+    states = [
+        {"name": s.name, "before": s.before, "after": s.after, "initial": s.initial.tolist()}
+        for s in program.states
+    ]
+    record = {"task": export.task, "program": name, "states": states}
+    return record | ({"surroundings": export.surroundings} if whole else {})
