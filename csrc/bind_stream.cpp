@@ -85,30 +85,35 @@ void bind_stream(nb::module_& m) {
             released)
         .def(
             "generate",
-            [](const Model& self, int threads, int64_t count, Address logits, int64_t V,
-               uint64_t position, const std::vector<Address>& before, double temperature,
-               int64_t top_k, double top_p, double repetition_penalty, uint64_t seed,
-               const std::vector<int64_t>& seen, const std::vector<int64_t>& forbidden,
+            [](const Model& self, int threads, int64_t count, Address logits, uint64_t position,
+               const std::vector<Address>& before, double temperature, int64_t top_k, double top_p,
+               double repetition_penalty, uint64_t seed, Address seen, Address forbidden,
                Address tokens, Address all_logits, const std::vector<Address>& all_states) {
                 const Sampling sampling{temperature, top_p, repetition_penalty, top_k, seed};
-                Chooser chooser(self.kernels(), V, sampling, seen, forbidden);
                 int64_t why;
                 const int64_t made = self.generate(
-                    count, at<const float>(logits), position, read_from(before), chooser,
-                    at<int64_t>(tokens), at<float>(all_logits), written_to(all_states), &why,
-                    threads);
+                    count, at<const float>(logits), position, read_from(before), sampling,
+                    at<uint8_t>(seen), at<const uint8_t>(forbidden), at<int64_t>(tokens),
+                    at<float>(all_logits), written_to(all_states), &why, threads);
                 return std::make_tuple(made, why);
+            },
+            released)
+        .def(
+            "advance",
+            [](const Model& self, int threads, Address texts, Address which, int64_t count) {
+                self.advance(at<Text>(texts), at<const int64_t>(which), count, threads);
             },
             released);
     m.def("uniform", &uniform);
     m.def(
         "choose",
-        [](const std::string& isa, Address logits, int64_t V, uint64_t position, double temperature, int64_t top_k,
-           double top_p, double repetition_penalty, uint64_t seed, const std::vector<int64_t>& seen,
-           const std::vector<int64_t>& forbidden) {
+        [](const std::string& isa, Address logits, int64_t V, uint64_t position, double temperature,
+           int64_t top_k, double top_p, double repetition_penalty, uint64_t seed, Address seen,
+           Address forbidden) {
             const Sampling sampling{temperature, top_p, repetition_penalty, top_k, seed};
-            return Chooser(build(isa), V, sampling, seen, forbidden)
-                .choose(at<const float>(logits), position);
+            return Chooser(build(isa), V)
+                .choose(at<const float>(logits), position, sampling, at<const uint8_t>(seen),
+                        at<const uint8_t>(forbidden));
         },
         released);
 }

@@ -1,8 +1,10 @@
 #include "model.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace elman {
 namespace {
@@ -13,6 +15,9 @@ constexpr int64_t PAD = 64;  // floats that a vector of units may be read and wr
 constexpr int64_t SHARED_BYTES = 1 << 20;
 // Below so many bytes of weights streamed in a call, no thread is woken up for it.
 constexpr int64_t CALL_BYTES = 8 << 20;
+// Texts that one thread takes through the stack together: enough to read weights for many rows at
+// once, few enough that all their states stay close. Up to FEW are not dealt out.
+constexpr int64_t GROUP = 48, FEW = 6;
 
 int64_t bytes_of(const Layer& l, const Matrix& m) {
     const int64_t width = l.storage == Storage::float32 ? 4 : l.storage == Storage::float16 ? 2 : 1;
@@ -100,35 +105,24 @@ void Model::set_embedding(const float* embedding, int64_t V) {
 
 // ---- A walk through steps ------------------------------------------------------------------
 
-// The states and all the room that B rows need on their way through the stack.
+// The states of up to B rows, and all the room that they need on their way through the stack.
 class Model::Walk {
   public:
-    Walk(const Model& model, int64_t B, const States& before)
-        : model_(model), B_(B), rows_((size_t)B) {
+    Walk(const Model& model, int64_t B) : model_(model), rows_((size_t)B) {
         int64_t floats = 0, bytes = 0, widest = model.parts_[0]->I;
         for (const auto& part : model.parts_) widest = std::max(widest, part->layer.width);
-        const int64_t vector = (widest + PAD + 15) / 16 * 16;
-        floats = B * vector * ((int64_t)model.parts_.size() * 3 + 5);
-        bytes = B * vector * 3;
+        stride_ = (widest + PAD + 15) / 16 * 16;
+        floats = B * stride_ * ((int64_t)model.parts_.size() * 3 + 5);
+        bytes = B * stride_ * 3;
         room_ = block(floats * 4 + bytes);
         std::memset(room_.get(), 0, (size_t)(floats * 4 + bytes));
         float* next = (float*)room_.get();
         const auto take = [&] {
             float* taken = next;
-            next += B * vector;
+            next += B * stride_;
             return taken;
         };
-        stride_ = vector;
-        size_t k = 0;
-        for (const auto& part : model.parts_) {
-            const Layer& l = part->layer;
-            Held held{take(), take(), take()};
-            if (l.unit != Unit::linear) {
-                copy_in(held.h, before[k++], l.H);
-                if (l.unit == Unit::lstm) copy_in(held.c, before[k++], l.H);
-            }
-            held_.push_back(held);
-        }
+        for (size_t k = 0; k < model.parts_.size(); ++k) held_.push_back({take(), take(), take()});
         input_ = take();
         outputs_[0] = take();
         outputs_[1] = take();
@@ -136,18 +130,42 @@ class Model::Walk {
         n_ = take();
         for (uint8_t*& each : bytes_) {
             each = (uint8_t*)next;
-            next += B * vector / 4;
+            next += B * stride_ / 4;
         }
     }
 
-    // One step from x [B, I], or from a token: the output of the last layer, rows `stride` apart.
-    const float* step(const float* x, int64_t token, Team& team) {
+    int64_t stride() const { return stride_; }
+
+    // Row b begins with the states that from(H) gives one after the other.
+    template <class From>
+    void enter(int64_t b, From from) {
+        for_states(b, [&](float* state, int64_t H) { copy(state, from(H), H); });
+    }
+
+    // The states of row b go where to(H) says, one after the other.
+    template <class To>
+    void leave(int64_t b, To to) {
+        for_states(b, [&](float* state, int64_t H) { copy(to(H), state, H); });
+    }
+
+    // Row `to` goes on as row `from`.
+    void move(int64_t from, int64_t to) {
+        const int64_t by = (to - from) * stride_;
+        for_states(from, [&](float* state, int64_t H) { copy(state + by, state, H); });
+    }
+
+    // Row b of the next step reads x [I].
+    void see(int64_t b, const float* x) { copy(input_ + b * stride_, x, model_.parts_[0]->I); }
+
+    // One step of the first B rows, from what they see, or from tokens [B]: the output of the last
+    // layer, rows `stride` apart. A matrix behind the layers is multiplied only for rows that are
+    // `wanted` [B], null for all.
+    const float* step(const int64_t* tokens, int64_t B, const uint8_t* wanted, Team& team) {
         const float* in = input_;
         const int64_t I = model_.parts_[0]->I;
-        if (x)
-            copy_in(input_, x, I);
-        else if (I)
-            copy_in(input_, model_.embedding_.data() + token * I, I);
+        const bool table = tokens && !I;
+        if (tokens && I)
+            for (int64_t b = 0; b < B; ++b) see(b, model_.embedding_.data() + tokens[b] * I);
         int turn = 0;
         for (size_t k = 0; k < model_.parts_.size(); ++k) {
             const Part& part = *model_.parts_[k];
@@ -155,12 +173,14 @@ class Model::Walk {
             const Held& held = held_[k];
             float* const out = outputs_[turn];
             const bool own = part.residual || l.unit == Unit::linear;  // y is not h
-            const bool table = k == 0 && !x && !I;
-            for (int64_t b = 0; b < B_; ++b) {
+            int64_t count = 0;
+            for (int64_t b = 0; b < B; ++b) {
+                if (l.unit == Unit::linear && wanted && !wanted[b]) continue;
                 const int64_t at = b * stride_;
-                Row& row = rows_[(size_t)b];
-                row.table = table ? model_.table_.data() + token * gates_x(l.unit) * l.width
-                                  : nullptr;
+                Row& row = rows_[(size_t)count++];
+                row.table = k == 0 && table
+                                ? model_.table_.data() + tokens[b] * gates_x(l.unit) * l.width
+                                : nullptr;
                 row.x = vector(l.x, in + at, bytes_[0] + at);
                 row.h = vector(l.h, held.h + at, bytes_[1] + at);
                 row.rh = Vector{};
@@ -172,13 +192,13 @@ class Model::Walk {
                 row.z = z_ + at;
                 row.n = n_ + at;
             }
-            run(l, 0, team);
+            run(l, count, 0, team);
             if (l.rh.K) {
-                for (int64_t b = 0; b < B_; ++b) {
+                for (int64_t b = 0; b < B; ++b) {
                     Row& row = rows_[(size_t)b];
                     row.rh = vector(l.rh, row.product, bytes_[2] + b * stride_);
                 }
-                run(l, 1, team);
+                run(l, count, 1, team);
             }
             if (l.unit != Unit::linear) std::swap(held_[k].h, held_[k].after);
             in = own ? out : held_[k].h;
@@ -187,30 +207,23 @@ class Model::Walk {
         return in;
     }
 
-    // Row b of every state goes to row `to` + b.
-    void states(const StatesOut& after, int64_t to) const {
-        size_t k = 0;
-        for (size_t p = 0; p < held_.size(); ++p) {
-            const Layer& l = model_.parts_[p]->layer;
-            if (l.unit == Unit::linear) continue;
-            copy_out(after[k++] + to * l.H, held_[p].h, l.H);
-            if (l.unit == Unit::lstm) copy_out(after[k++] + to * l.H, held_[p].c, l.H);
-        }
-    }
-
-    void copy_out(float* to, const float* from, int64_t n) const {
-        for (int64_t b = 0; b < B_; ++b)
-            std::memcpy(to + b * n, from + b * stride_, (size_t)n * sizeof(float));
-    }
-
   private:
     struct Held {
         float *h, *after, *c;  // each B vectors
     };
 
-    void copy_in(float* to, const float* from, int64_t n) const {
-        for (int64_t b = 0; b < B_; ++b)
-            std::memcpy(to + b * stride_, from + b * n, (size_t)n * sizeof(float));
+    static void copy(float* to, const float* from, int64_t n) {
+        std::memcpy(to, from, (size_t)n * sizeof(float));
+    }
+
+    template <class Do>
+    void for_states(int64_t b, Do act) {
+        for (size_t k = 0; k < held_.size(); ++k) {
+            const Layer& l = model_.parts_[k]->layer;
+            if (l.unit == Unit::linear) continue;
+            act(held_[k].h + b * stride_, l.H);
+            if (l.unit == Unit::lstm) act(held_[k].c + b * stride_, l.H);
+        }
     }
 
     Vector vector(const Matrix& m, const float* values, uint8_t* bytes) const {
@@ -218,16 +231,16 @@ class Model::Walk {
         return {values, bytes, as_bytes ? model_.kernels_.quantise(values, m.K, bytes) : 1.0f};
     }
 
-    void run(const Layer& l, int pass, Team& team) const {
+    void run(const Layer& l, int64_t count, int pass, Team& team) const {
         if (bytes_of(l) <= SHARED_BYTES)
-            return model_.kernels_.run(l, rows_.data(), B_, pass, 0, l.tiles);
+            return model_.kernels_.run(l, rows_.data(), count, pass, 0, l.tiles);
         team.share(l.tiles, [&](int64_t tile) {
-            model_.kernels_.run(l, rows_.data(), B_, pass, tile, tile + 1);
+            model_.kernels_.run(l, rows_.data(), count, pass, tile, tile + 1);
         });
     }
 
     const Model& model_;
-    int64_t B_, stride_ = 0;
+    int64_t stride_ = 0;
     std::vector<Row> rows_;
     std::vector<Held> held_;
     Block room_;
@@ -235,52 +248,167 @@ class Model::Walk {
     uint8_t* bytes_[3];
 };
 
+// The states of row b, one after the other, where they lie as [B, H] each.
+template <class All>
+auto row_of(const All& all, int64_t b) {
+    return [&all, b, k = (size_t)0](int64_t H) mutable { return all[k++] + b * H; };
+}
+
 int Model::workers(int64_t steps, int threads) const {
     return largest_ <= SHARED_BYTES || bytes_ * steps < CALL_BYTES ? 1 : threads;
 }
 
 void Model::step(const float* x, int64_t B, const States& before, const StatesOut& after, float* y,
                  int threads) const {
-    Walk walk(*this, B, before);
+    Walk walk(*this, B);
+    const int64_t I = parts_[0]->I, O = parts_.back()->layer.H;
+    for (int64_t b = 0; b < B; ++b) {
+        walk.enter(b, row_of(before, b));
+        walk.see(b, x + b * I);
+    }
     Team::gather(workers(B, threads), [&](Team& team) {
-        const float* out = walk.step(x, 0, team);
-        walk.copy_out(y, out, parts_.back()->layer.H);
+        const float* out = walk.step(nullptr, B, nullptr, team);
+        for (int64_t b = 0; b < B; ++b)
+            std::copy(out + b * walk.stride(), out + b * walk.stride() + O, y + b * O);
     });
-    walk.states(after, 0);
+    for (int64_t b = 0; b < B; ++b) walk.leave(b, row_of(after, b));
 }
 
 void Model::read(const int64_t* ids, int64_t count, const States& before, const StatesOut& after,
                  float* y, int threads) const {
-    Walk walk(*this, 1, before);
+    Walk walk(*this, 1);
+    walk.enter(0, row_of(before, 0));
     Team::gather(workers(count, threads), [&](Team& team) {
-        const int64_t H = parts_.back()->layer.H;
-        for (int64_t t = 0; t < count; ++t)
-            walk.copy_out(y + t * H, walk.step(nullptr, ids[t], team), H);
+        const int64_t O = parts_.back()->layer.H;
+        for (int64_t t = 0; t < count; ++t) {
+            const float* out = walk.step(ids + t, 1, nullptr, team);
+            std::copy(out, out + O, y + t * O);
+        }
     });
-    walk.states(after, 0);
+    walk.leave(0, row_of(after, 0));
 }
 
 int64_t Model::generate(int64_t count, const float* logits, uint64_t position, const States& before,
-                        Chooser& chooser, int64_t* tokens, float* all_logits,
-                        const StatesOut& all_states, int64_t* why, int threads) const {
-    Walk walk(*this, 1, before);
+                        const Sampling& sampling, uint8_t* seen, const uint8_t* forbidden,
+                        int64_t* tokens, float* all_logits, const StatesOut& all_states,
+                        int64_t* why, int threads) const {
     const int64_t V = parts_.back()->layer.H;
+    Walk walk(*this, 1);
+    Chooser chooser(kernels_, V);
+    walk.enter(0, row_of(before, 0));
     int64_t made = 0;
     *why = 0;
     Team::gather(workers(count, threads), [&](Team& team) {
         for (; made < count; ++made) {
-            const int64_t token = chooser.choose(logits, position + (uint64_t)made);
+            const int64_t token =
+                chooser.choose(logits, position + (uint64_t)made, sampling, seen, forbidden);
             if (token < 0) {
                 *why = token;
                 return;
             }
             tokens[made] = token;
-            walk.copy_out(all_logits + made * V, walk.step(nullptr, token, team), V);
-            walk.states(all_states, made);
+            if (seen) seen[token] = 1;
+            const float* out = walk.step(&token, 1, nullptr, team);
+            std::copy(out, out + V, all_logits + made * V);
+            walk.leave(0, row_of(all_states, made));
             logits = all_logits + made * V;
         }
     });
     return made;
+}
+
+// ---- Many texts ----------------------------------------------------------------------------
+
+void Model::advance(Text* texts, const int64_t* which, int64_t count, int threads) const {
+    const int64_t V = parts_.back()->layer.H;
+    int64_t steps = 0;
+    for (int64_t k = 0; k < count; ++k) steps += texts[which[k]].reads + texts[which[k]].writes;
+    // Few texts share the products of large layers; many are dealt out in groups.
+    if (count <= FEW) {
+        Walk walk(*this, std::max<int64_t>(count, 1));
+        Chooser chooser(kernels_, V);
+        return Team::gather(workers(steps, threads), [&](Team& team) {
+            advance_group(texts, which, count, walk, chooser, team);
+        });
+    }
+    const int64_t groups = std::max((count + GROUP - 1) / GROUP, std::min<int64_t>(threads, count / FEW));
+    const int hands = bytes_ * steps < CALL_BYTES ? 1 : (int)std::min<int64_t>(threads, groups);
+    struct Hand {
+        Walk walk;
+        Chooser chooser;
+        Team alone;
+    };
+    std::vector<std::unique_ptr<Hand>> all;
+    for (int k = 0; k < hands; ++k)
+        all.push_back(std::unique_ptr<Hand>(new Hand{Walk(*this, (count + groups - 1) / groups), Chooser(kernels_, V), {}}));
+    std::atomic<int64_t> next{0};
+    run_jobs(hands, threads, [&](int k) {
+        for (int64_t g; (g = next.fetch_add(1)) < groups;) {
+            const int64_t first = count * g / groups, last = count * (g + 1) / groups;
+            advance_group(texts, which + first, last - first, all[(size_t)k]->walk, all[(size_t)k]->chooser, all[(size_t)k]->alone);
+        }
+    });
+}
+
+// Rows of the walk are texts that go on; the last takes the place of one that has done its part.
+void Model::advance_group(Text* texts, const int64_t* which, int64_t count, Walk& walk,
+                          Chooser& chooser, Team& team) const {
+    const int64_t V = parts_.back()->layer.H;
+    struct Place {
+        Text* text;
+        int64_t done;  // tokens read and made
+    };
+    std::vector<Place> places;
+    for (int64_t b = 0; b < count; ++b) {
+        Text& text = texts[which[b]];
+        text.made = text.why = 0;
+        walk.enter(b, [next = text.state](int64_t H) mutable { return std::exchange(next, next + H); });
+        places.push_back({&text, 0});
+    }
+    std::vector<int64_t> tokens((size_t)count);
+    std::vector<uint8_t> wanted((size_t)count);
+    int64_t live = count;
+    // The next token of the text in row b; or no token, where it has none.
+    const auto next_token = [&](Place& place) -> int64_t {
+        Text& text = *place.text;
+        if (place.done < text.reads) return text.ids[place.done];
+        if (text.made == text.writes) return -1;
+        const int64_t token = chooser.choose(text.logits, text.position, text.sampling, text.seen, text.forbidden);
+        if (token < 0)
+            text.why = token;
+        else
+            text.tokens[text.made++] = token;
+        return token;
+    };
+    for (;;) {
+        for (int64_t b = 0; b < live;) {
+            Place& place = places[(size_t)b];
+            Text& text = *place.text;
+            const int64_t token = next_token(place);
+            if (token < 0) {
+                walk.leave(b, [next = text.state](int64_t H) mutable { return std::exchange(next, next + H); });
+                if (b < --live) {
+                    walk.move(live, b);
+                    place = places[(size_t)live];
+                }
+                continue;
+            }
+            if (text.seen) text.seen[token] = 1;
+            ++text.position;
+            ++place.done;
+            tokens[(size_t)b] = token;
+            wanted[(size_t)b] = text.all_logits || place.done >= text.reads;
+            ++b;
+        }
+        if (!live) return;
+        const float* out = walk.step(tokens.data(), live, wanted.data(), team);
+        for (int64_t b = 0; b < live; ++b, out += walk.stride()) {
+            if (!wanted[(size_t)b]) continue;
+            const auto [text, done] = places[(size_t)b];
+            std::copy(out, out + V, text->logits);
+            if (text->all_logits) std::copy(out, out + V, text->all_logits + (done - 1) * V);
+        }
+    }
 }
 
 }  // namespace elman

@@ -24,6 +24,23 @@ struct Weights {
 using States = std::vector<const float*>;
 using StatesOut = std::vector<float*>;
 
+// One of many texts that go on together: it reads, then writes. Such lie in an array of Python's,
+// whose fields kernels/together.py names in this order.
+struct Text {
+    float* state;              // [S], layer by layer h, and c of lstm; replaced
+    float* logits;             // [V] of the next token; replaced
+    const int64_t* ids;        // [reads]
+    int64_t* tokens;           // [writes]; set
+    float* all_logits;         // [reads + writes, V] after each of them, set; or null
+    uint8_t* seen;             // [V]: what was read and made is added; null without a penalty
+    const uint8_t* forbidden;  // [V], or null
+    int64_t reads, writes;
+    uint64_t position;  // of the next token; moves on
+    Sampling sampling;
+    int64_t made, why;  // tokens, and 0 or why there are not more of them; set
+};
+static_assert(sizeof(Text) == 17 * 8, "kernels/together.py");
+
 class Model {
   public:
     Model(const StreamKernels& kernels, Storage storage) : kernels_(kernels), storage_(storage) {}
@@ -44,11 +61,15 @@ class Model {
     void read(const int64_t* ids, int64_t count, const States& before, const StatesOut& after,
               float* y, int threads) const;
     // Up to `count` tokens from `logits` [V] at `position` on: each token, and the logits [count, V]
-    // and states, each [count, H], after it. → how many were made, and in `why` 0, NOT_FINITE or
-    // ALL_FORBIDDEN.
+    // and states, each [count, H], after it. seen [V] is written to; it and forbidden [V] may be
+    // null. → how many were made, and in `why` 0, NOT_FINITE or ALL_FORBIDDEN.
     int64_t generate(int64_t count, const float* logits, uint64_t position, const States& before,
-                     Chooser& chooser, int64_t* tokens, float* all_logits,
-                     const StatesOut& all_states, int64_t* why, int threads) const;
+                     const Sampling& sampling, uint8_t* seen, const uint8_t* forbidden,
+                     int64_t* tokens, float* all_logits, const StatesOut& all_states, int64_t* why,
+                     int threads) const;
+    // texts[which[0]], … texts[which[count - 1]] read and write what they are to. Each gets what it
+    // gets alone, bit for bit.
+    void advance(Text* texts, const int64_t* which, int64_t count, int threads) const;
 
   private:
     struct Freed {
@@ -64,6 +85,8 @@ class Model {
     };
     class Walk;
 
+    void advance_group(Text* texts, const int64_t* which, int64_t count, Walk& walk,
+                       Chooser& chooser, Team& team) const;
     static Block block(int64_t bytes);
     Matrix packed(Part& part, int64_t K, int64_t G, int64_t first, const Weights& weights) const;
     int workers(int64_t steps, int threads) const;

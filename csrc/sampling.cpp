@@ -23,52 +23,41 @@ double uniform(uint64_t seed, uint64_t position) {
     return (double)(counter[0] >> 11) * 0x1p-53;
 }
 
-Chooser::Chooser(const StreamKernels& kernels, int64_t V, const Sampling& sampling,
-                 const std::vector<int64_t>& seen, const std::vector<int64_t>& forbidden)
-    : kernels_(kernels),
-      sampling_(sampling),
-      seen_((size_t)V),
-      forbidden_((size_t)V),
-      x_((size_t)V),
-      p_((size_t)V) {
-    for (int64_t token : seen) seen_[(size_t)token] = 1;
-    for (int64_t token : forbidden) forbidden_[(size_t)token] = 1;
-    if (sampling.top_k > 0 || sampling.top_p < 1) order_.resize((size_t)V);
-}
+Chooser::Chooser(const StreamKernels& kernels, int64_t V)
+    : kernels_(kernels), x_((size_t)V), p_((size_t)V), order_((size_t)V) {}
 
-int64_t Chooser::choose(const float* logits, uint64_t position) {
-    int64_t token = likeliest(logits);
-    if (token < 0) return token;
-    if (sampling_.temperature > 0) {
-        const double u = uniform(sampling_.seed, position);
-        token = order_.empty() ? draw(token, u) : draw_of_the_first(u);
-    }
-    seen_[(size_t)token] = 1;
-    return token;
+int64_t Chooser::choose(const float* logits, uint64_t position, const Sampling& sampling,
+                        const uint8_t* seen, const uint8_t* forbidden) {
+    const int64_t token = likeliest(logits, sampling, seen, forbidden);
+    if (token < 0 || sampling.temperature <= 0) return token;
+    const double u = uniform(sampling.seed, position);
+    const bool all = sampling.top_k <= 0 && sampling.top_p >= 1;
+    return all ? draw(token, u) : draw_of_the_first(sampling, u);
 }
 
 // Fills x_, and p_: probabilities but for a common factor.
-int64_t Chooser::likeliest(const float* logits) {
+int64_t Chooser::likeliest(const float* logits, const Sampling& sampling, const uint8_t* seen,
+                           const uint8_t* forbidden) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
-    const double penalty = sampling_.repetition_penalty;
+    const double penalty = seen ? sampling.repetition_penalty : 1.0;
     const size_t V = x_.size();
     int64_t best = 0;
     for (size_t k = 0; k < V; ++k) {
         double x = logits[k];
         if (!(x < infinity)) return NOT_FINITE;  // NaN too
-        if (forbidden_[k])
+        if (forbidden && forbidden[k])
             x = -infinity;
-        else if (penalty != 1 && seen_[k])
+        else if (penalty != 1 && seen[k])
             x = x > 0 ? x / penalty : x * penalty;
         x_[k] = x;
         if (x > x_[(size_t)best]) best = (int64_t)k;
     }
     const double top = x_[(size_t)best];
     if (top == -infinity) return ALL_FORBIDDEN;
-    if (sampling_.temperature > 0) {
+    if (sampling.temperature > 0) {
         for (size_t k = 0; k < V; ++k) {
             const double below = x_[k] - top;  // equals stay equal at any temperature
-            p_[k] = below < 0 ? below / sampling_.temperature : 0.0;
+            p_[k] = below < 0 ? below / sampling.temperature : 0.0;
         }
         kernels_.exponentials(p_.data(), (int64_t)V);
     }
@@ -86,7 +75,7 @@ int64_t Chooser::draw(int64_t likeliest, double uniform) {
 }
 
 // With top_k or top_p: only the first of the tokens in order of their logits.
-int64_t Chooser::draw_of_the_first(double uniform) {
+int64_t Chooser::draw_of_the_first(const Sampling& sampling, double uniform) {
     const size_t V = x_.size();
     std::iota(order_.begin(), order_.end(), 0);
     const auto before = [this](int64_t a, int64_t b) {
@@ -94,17 +83,17 @@ int64_t Chooser::draw_of_the_first(double uniform) {
         return xa > xb || (xa == xb && a < b);  // of equals the lower id
     };
     size_t kept = V;
-    if (sampling_.top_k > 0 && (uint64_t)sampling_.top_k < V) kept = (size_t)sampling_.top_k;
+    if (sampling.top_k > 0 && (uint64_t)sampling.top_k < V) kept = (size_t)sampling.top_k;
     if (kept < V)
         std::nth_element(order_.begin(), order_.begin() + (int64_t)kept, order_.end(), before);
     std::sort(order_.begin(), order_.begin() + (int64_t)kept, before);
     double mass = 0, cumulated = 0;
     for (size_t k = 0; k < kept; ++k) mass += p_[(size_t)order_[k]];
-    if (sampling_.top_p < 1) {
+    if (sampling.top_p < 1) {
         double reached = 0;
         size_t nucleus = 0;
         do reached += p_[(size_t)order_[nucleus++]];
-        while (nucleus < kept && reached < sampling_.top_p * mass);
+        while (nucleus < kept && reached < sampling.top_p * mass);
         kept = nucleus;
         mass = reached;
     }

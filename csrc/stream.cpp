@@ -3,6 +3,8 @@
 // As in sweep.cpp, nothing here may call an inline function of the standard library.
 #include "stream.h"
 
+#include <type_traits>
+
 #include "vector.h"
 
 #if defined(__SSE2__)
@@ -45,6 +47,9 @@ INLINE vec from_half(const uint16_t* p) {
 #endif
 }
 
+INLINE vec number(const float* p) { return load(p); }
+INLINE vec number(const uint16_t* p) { return from_half(p); }
+
 // Lane by lane the sum of four products of bytes, x without sign and w with one. Exact.
 struct Bytes {
     ivec even, odd;  // of x: bytes 0 and 2, bytes 1 and 3, or all of them
@@ -82,56 +87,63 @@ INLINE ivec dot(ivec sum, const Bytes& x, ivec w) {
 
 // ---- Products ------------------------------------------------------------------------------
 
-// Adds the product of one tile to the sums s [S, V]. The last of the G gates goes to the last of
-// the sums if `apart`, else each goes to the sum of its number, from `to` on.
-template <Storage storage, int G, int V, bool apart, int to, int S>
-INLINE void add(const Matrix& m, long tile, const Vector& a, vec (&s)[S][V]) {
+// Adds the product of M rows with N vectors of one tile's V, from the v0-th on, to the sums s. The
+// last of the G gates goes to the last of the sums if `apart`, else each goes to the sum of its
+// number. Each row's sums are made in the same order for any M and N.
+template <Storage storage, int G, int V, bool apart, Vector Row::*of, int M, int S, int N>
+INLINE void add(const Matrix& m, long tile, long v0, const Row* rows, vec (&s)[M][S][N]) {
     constexpr long STEP = G * V * W;
-    const auto at = [](int g) { return apart && g == G - 1 ? S - 1 : g + to; };
-    if constexpr (storage == Storage::float32) {
-        const float* w = (const float*)m.values + tile * m.K * STEP;
+    const auto at = [](int g) { return apart && g == G - 1 ? S - 1 : g; };
+    if constexpr (storage != Storage::int8) {
+        using Number = std::conditional_t<storage == Storage::float32, float, uint16_t>;
+        const Number* w = (const Number*)m.values + tile * m.K * STEP + v0 * W;
+        const float* x[M];
+        for (int b = 0; b < M; ++b) x[b] = (rows[b].*of).values;
         for (long k = 0; k < m.K; ++k, w += STEP) {
-            const vec x = splat(a.values[k]);
+            vec weight[G][N];
 #pragma GCC unroll 4
             for (int g = 0; g < G; ++g)
 #pragma GCC unroll 4
-                for (int v = 0; v < V; ++v)
-                    s[at(g)][v] = fma(x, load(w + (g * V + v) * W), s[at(g)][v]);
-        }
-    }
-    if constexpr (storage == Storage::float16) {
-        const uint16_t* w = (const uint16_t*)m.values + tile * m.K * STEP;
-        for (long k = 0; k < m.K; ++k, w += STEP) {
-            const vec x = splat(a.values[k]);
+                for (int v = 0; v < N; ++v) weight[g][v] = number(w + (g * V + v) * W);
+#pragma GCC unroll 12
+            for (int b = 0; b < M; ++b) {
+                const vec by = splat(x[b][k]);
 #pragma GCC unroll 4
-            for (int g = 0; g < G; ++g)
+                for (int g = 0; g < G; ++g)
 #pragma GCC unroll 4
-                for (int v = 0; v < V; ++v)
-                    s[at(g)][v] = fma(x, from_half(w + (g * V + v) * W), s[at(g)][v]);
-        }
-    }
-    if constexpr (storage == Storage::int8) {
-        const long K = up(m.K, 4);
-        const int8_t* w = (const int8_t*)m.values + tile * K * STEP;
-        ivec sum[G][V] = {};
-        for (long k = 0; k < K; k += 4, w += 4 * STEP) {
-            const Bytes x = spread(a.bytes + k);
-#pragma GCC unroll 4
-            for (int g = 0; g < G; ++g)
-#pragma GCC unroll 4
-                for (int v = 0; v < V; ++v)
-                    sum[g][v] = dot(sum[g][v], x, read<ivec>(w + (g * V + v) * 4 * W));
-        }
-        const float* scale = m.scale + tile * STEP;
-        const int32_t* zero = m.zero + tile * STEP;
-#pragma GCC unroll 4
-        for (int g = 0; g < G; ++g)
-#pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) {
-                const ivec exact = sum[g][v] - read<ivec>(zero + (g * V + v) * W);
-                const vec by = load(scale + (g * V + v) * W) * a.scale;
-                s[at(g)][v] = fma(__builtin_convertvector(exact, vec), by, s[at(g)][v]);
+                    for (int v = 0; v < N; ++v)
+                        s[b][at(g)][v] = fma(by, weight[g][v], s[b][at(g)][v]);
             }
+        }
+    } else {
+        const long K = up(m.K, 4);
+        const int8_t* w = (const int8_t*)m.values + tile * K * STEP + v0 * 4 * W;
+        const uint8_t* x[M];
+        for (int b = 0; b < M; ++b) x[b] = (rows[b].*of).bytes;
+        ivec sum[M][G][N] = {};
+        for (long k = 0; k < K; k += 4, w += 4 * STEP) {
+#pragma GCC unroll 12
+            for (int b = 0; b < M; ++b) {
+                const Bytes by = spread(x[b] + k);
+#pragma GCC unroll 4
+                for (int g = 0; g < G; ++g)
+#pragma GCC unroll 4
+                    for (int v = 0; v < N; ++v)
+                        sum[b][g][v] = dot(sum[b][g][v], by, read<ivec>(w + (g * V + v) * 4 * W));
+            }
+        }
+        const float* scale = m.scale + tile * STEP + v0 * W;
+        const int32_t* zero = m.zero + tile * STEP + v0 * W;
+#pragma GCC unroll 12
+        for (int b = 0; b < M; ++b)
+#pragma GCC unroll 4
+            for (int g = 0; g < G; ++g)
+#pragma GCC unroll 4
+                for (int v = 0; v < N; ++v) {
+                    const ivec exact = sum[b][g][v] - read<ivec>(zero + (g * V + v) * W);
+                    const vec by = load(scale + (g * V + v) * W) * (rows[b].*of).scale;
+                    s[b][at(g)][v] = fma(__builtin_convertvector(exact, vec), by, s[b][at(g)][v]);
+                }
     }
 }
 
@@ -146,82 +158,116 @@ INLINE vec decay(vec a) {
 // The paper's g: a + 0.5 where a >= 0, else sigmoid(a).
 INLINE vec positive(vec a) { return a >= 0.0f ? a + 0.5f : sigmoid(a); }
 
-template <Unit unit, Storage storage, int V>
-void run_tiles(const Layer& l, const Row* rows, int64_t B, int pass, int64_t first, int64_t last) {
-    constexpr int S = sums(unit), GX = gates_x(unit), GH = gates_h(unit);
-    for (long tile = first; tile < last; ++tile)
-        for (long b = 0; b < B; ++b) {
-            const Row& row = rows[b];
-            const long start = tile * V * W;
-            const auto finish = [&](long u, vec h) {
-                if (l.zoneout > 0) h = fma(splat(l.zoneout), load(row.h.values + u) - h, h);
-                store(row.h_after + u, h);
-                if (row.skip) store(row.y + u, load(row.skip + u) + h);
-            };
-            if constexpr (unit == Unit::gru_reset_before)
-                if (pass == 1) {
-                    vec s[1][V];
-                    for (int v = 0; v < V; ++v) s[0][v] = load(row.n + start + v * W);
-                    add<storage, 1, V, false, 0>(l.rh, tile, row.rh, s);
-                    for (int v = 0; v < V; ++v) {
-                        const long u = start + v * W;
-                        const vec n = tanh(s[0][v]);
-                        finish(u, fma(load(row.z + u), load(row.h.values + u) - n, n));
-                    }
-                    continue;
-                }
-            vec s[S][V];
+// A vector of units of one row, from unit u on, once its sums are made.
+template <Unit unit, int S, int N>
+INLINE void finish(const Layer& l, const Row& row, long u, const vec (&s)[S][N], int v) {
+    const auto give = [&](vec h) {
+        if (l.zoneout > 0) h = fma(splat(l.zoneout), load(row.h.values + u) - h, h);
+        store(row.h_after + u, h);
+        if (row.skip) store(row.y + u, load(row.skip + u) + h);
+    };
+    if constexpr (unit == Unit::linear) store(row.y + u, s[0][v]);
+    if constexpr (unit == Unit::rnn_tanh) give(tanh(s[0][v]));
+    if constexpr (unit == Unit::rnn_relu) give(relu(s[0][v]));
+    if constexpr (unit == Unit::lstm) {
+        const vec i = sigmoid(s[0][v]), f = sigmoid(s[1][v]);
+        const vec g = tanh(s[2][v]), o = sigmoid(s[3][v]);
+        const vec before = load(row.c + u);
+        vec c = fma(f, before, i * g);
+        const vec h = o * tanh(c);
+        if (l.zoneout > 0) c = fma(splat(l.zoneout), before - c, c);
+        store(row.c + u, c);
+        give(h);
+    }
+    if constexpr (unit == Unit::gru) {
+        const vec r = sigmoid(s[0][v]), z = sigmoid(s[1][v]);
+        const vec n = tanh(fma(r, s[3][v], s[2][v]));
+        give(fma(z, load(row.h.values + u) - n, n));
+    }
+    if constexpr (unit == Unit::gru_reset_before) {
+        if constexpr (S == 1) {  // the second pass
+            const vec n = tanh(s[0][v]);
+            give(fma(load(row.z + u), load(row.h.values + u) - n, n));
+        } else {
+            store(row.product + u, sigmoid(s[0][v]) * load(row.h.values + u));
+            store(row.z + u, sigmoid(s[1][v]));
+            store(row.n + u, s[2][v]);
+        }
+    }
+    if constexpr (unit == Unit::mingru) {
+        const vec z = sigmoid(s[0][v]), h = load(row.h.values + u);
+        give(fma(z, positive(s[1][v]) - h, h));
+    }
+    if constexpr (unit == Unit::minlstm) {
+        // f / (f + i) with numerator and denominator times e^-most / (f i), so that
+        // neither overflows and not both vanish.
+        const vec f = -s[0][v], i = -s[1][v], h = load(row.h.values + u);
+        const vec most = at_least(at_least(splat(0.0f), f), i);
+        const vec one = decay(-most), keep = one + decay(i - most);
+        const vec take = one + decay(f - most);
+        give(fma(keep, h, take * positive(s[2][v])) / (keep + take));
+    }
+}
+
+// Pass 0 makes the sums of all gates, pass 1 that of W_n x + R_n (r * h).
+template <Unit unit, Storage storage, int V, int pass, int M, int N>
+INLINE void run_rows(const Layer& l, const Row* rows, long tile, long v0) {
+    constexpr int S = pass ? 1 : sums(unit), GX = gates_x(unit), GH = gates_h(unit);
+    const long start = (tile * V + v0) * W;
+    vec s[M][S][N];
+#pragma GCC unroll 12
+    for (int b = 0; b < M; ++b)
 #pragma GCC unroll 4
-            for (int g = 0; g < S; ++g)
+        for (int g = 0; g < S; ++g)
 #pragma GCC unroll 4
-                for (int v = 0; v < V; ++v) {
-                    s[g][v] = load(l.bias + g * l.width + start + v * W);
-                    if (g < GX && row.table)
-                        s[g][v] = s[g][v] + load(row.table + g * l.width + start + v * W);
-                }
-            if (l.x.K) add<storage, GX, V, false, 0>(l.x, tile, row.x, s);
-            if constexpr (GH > 0) add<storage, GH, V, unit == Unit::gru, 0>(l.h, tile, row.h, s);
-#pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) {
-                const long u = start + v * W;
-                if constexpr (unit == Unit::linear) store(row.y + u, s[0][v]);
-                if constexpr (unit == Unit::rnn_tanh) finish(u, tanh(s[0][v]));
-                if constexpr (unit == Unit::rnn_relu) finish(u, relu(s[0][v]));
-                if constexpr (unit == Unit::lstm) {
-                    const vec i = sigmoid(s[0][v]), f = sigmoid(s[1][v]);
-                    const vec g = tanh(s[2][v]), o = sigmoid(s[3][v]);
-                    const vec before = load(row.c + u);
-                    vec c = fma(f, before, i * g);
-                    const vec h = o * tanh(c);
-                    if (l.zoneout > 0) c = fma(splat(l.zoneout), before - c, c);
-                    store(row.c + u, c);
-                    finish(u, h);
-                }
-                if constexpr (unit == Unit::gru) {
-                    const vec r = sigmoid(s[0][v]), z = sigmoid(s[1][v]);
-                    const vec n = tanh(fma(r, s[3][v], s[2][v]));
-                    finish(u, fma(z, load(row.h.values + u) - n, n));
-                }
-                if constexpr (unit == Unit::gru_reset_before) {
-                    store(row.product + u, sigmoid(s[0][v]) * load(row.h.values + u));
-                    store(row.z + u, sigmoid(s[1][v]));
-                    store(row.n + u, s[2][v]);
-                }
-                if constexpr (unit == Unit::mingru) {
-                    const vec z = sigmoid(s[0][v]), h = load(row.h.values + u);
-                    finish(u, fma(z, positive(s[1][v]) - h, h));
-                }
-                if constexpr (unit == Unit::minlstm) {
-                    // f / (f + i) with numerator and denominator times e^-most / (f i), so that
-                    // neither overflows and not both vanish.
-                    const vec f = -s[0][v], i = -s[1][v], h = load(row.h.values + u);
-                    const vec most = at_least(at_least(splat(0.0f), f), i);
-                    const vec one = decay(-most), keep = one + decay(i - most);
-                    const vec take = one + decay(f - most);
-                    finish(u, fma(keep, h, take * positive(s[2][v])) / (keep + take));
+            for (int v = 0; v < N; ++v) {
+                const long u = start + v * W, at = g * l.width + u;
+                if constexpr (pass)
+                    s[b][g][v] = load(rows[b].n + u);
+                else {
+                    s[b][g][v] = load(l.bias + at);
+                    if (g < GX && rows[b].table)
+                        s[b][g][v] = s[b][g][v] + load(rows[b].table + at);
                 }
             }
+    if constexpr (pass)
+        add<storage, 1, V, false, &Row::rh>(l.rh, tile, v0, rows, s);
+    else {
+        if (l.x.K) add<storage, GX, V, false, &Row::x>(l.x, tile, v0, rows, s);
+        if constexpr (GH > 0) add<storage, GH, V, unit == Unit::gru, &Row::h>(l.h, tile, v0, rows, s);
+    }
+#pragma GCC unroll 12
+    for (int b = 0; b < M; ++b)
+#pragma GCC unroll 4
+        for (int v = 0; v < N; ++v) finish<unit>(l, rows[b], start + v * W, s[b], v);
+}
+
+// As many rows at once as have room for their sums in registers, then half as many, then each alone.
+template <Unit unit, Storage storage, int V, int pass>
+INLINE void run_pass(const Layer& l, const Row* rows, long B, long first, long last) {
+    constexpr int S = pass ? 1 : sums(unit);
+    constexpr int N = S <= 2 ? V : 1;  // vectors of units of several rows
+    constexpr int MOST = ACCUMULATORS / (S * N) < 12 ? ACCUMULATORS / (S * N) : 12, HALF = MOST / 2;
+    for (long tile = first; tile < last; ++tile) {
+        long b = 0;
+        for (long v = 0; v < V && B >= HALF; v += N) {
+            for (b = 0; b + MOST <= B; b += MOST)
+                run_rows<unit, storage, V, pass, MOST, N>(l, rows + b, tile, v);
+            if constexpr (HALF > 1)
+                if (b + HALF <= B) {
+                    run_rows<unit, storage, V, pass, HALF, N>(l, rows + b, tile, v);
+                    b += HALF;
+                }
         }
+        for (; b < B; ++b) run_rows<unit, storage, V, pass, 1, V>(l, rows + b, tile, 0);
+    }
+}
+
+template <Unit unit, Storage storage, int V>
+void run_tiles(const Layer& l, const Row* rows, int64_t B, int pass, int64_t first, int64_t last) {
+    if constexpr (unit == Unit::gru_reset_before)
+        if (pass) return run_pass<unit, storage, V, 1>(l, rows, B, first, last);
+    run_pass<unit, storage, V, 0>(l, rows, B, first, last);
 }
 
 typedef void (*Run)(const Layer&, const Row*, int64_t, int, int64_t, int64_t);

@@ -172,7 +172,8 @@ class Stream:
             raise ValueError(f"length, position, seed: {length}, {position}, {seed}")
         check("logits", logits, V)
         # Only the penalty looks at what was seen.
-        seen_ids = _ids("seen", seen if repetition_penalty != 1 else (), V)
+        seen_mask = mask("seen", seen if repetition_penalty != 1 else (), V)
+        forbidden_mask = mask("forbidden", forbidden, V)
         before = self._addresses(state, 1)
         tokens, all_logits = (
             torch.empty(length, dtype=torch.int64, device="cpu"),
@@ -180,9 +181,9 @@ class Stream:
         )
         after = self._new_states(length)
         made, why = self._model.generate(
-            torch.get_num_threads(), length, logits.data_ptr(), V, position, before,
+            torch.get_num_threads(), length, logits.data_ptr(), position, before,
             temperature, min(top_k, 2**62), top_p, repetition_penalty, seed,
-            seen_ids, _ids("forbidden", forbidden, V),
+            seen_mask.data_ptr(), forbidden_mask.data_ptr(),
             tokens.data_ptr(), all_logits.data_ptr(), _flat(after),
         )  # fmt: skip
         states = [tuple(s[:made] for s in part) for part in after]
@@ -263,9 +264,10 @@ def choose(
     """The token that `Stream.generate` takes for `logits` [V]. RunError, UserError: none fits."""
     V = len(logits)
     check("logits", logits, V)
+    seen_mask, forbidden_mask = mask("seen", seen, V), mask("forbidden", forbidden, V)
     token = extension().choose(
         which(instruction_set), logits.data_ptr(), V, position, temperature, min(top_k, 2**62),
-        top_p, repetition_penalty, seed, _ids("seen", seen, V), _ids("forbidden", forbidden, V),
+        top_p, repetition_penalty, seed, seen_mask.data_ptr(), forbidden_mask.data_ptr(),
     )  # fmt: skip
     if token < 0:
         raised = error(token)
@@ -358,11 +360,14 @@ def _vocabulary(tokens: Tensor | int | None, input_size: int) -> int | None:
     return len(tokens)
 
 
-def _ids(name: str, ids: Collection[int], V: int) -> list[int]:
+def mask(name: str, ids: Collection[int], V: int) -> Tensor:
+    """uint8 [V], 1 for each of `ids`. ValueError: one of them is out of range."""
     listed = [int(k) for k in ids]
     if listed and not (min(listed) >= 0 and max(listed) < V):
         raise ValueError(f"{name} must be ids from 0 to {V - 1}")
-    return listed
+    made = torch.zeros(V, dtype=torch.uint8, device="cpu")
+    made[listed] = 1
+    return made
 
 
 def _flat(state: State) -> list[int]:
