@@ -14,12 +14,15 @@ A back end is a package `elman.export.NAME` (`onnx`, `c`) with two functions:
 
 `write` raises UserError, in one line, for what this back end cannot say. `surroundings` are all
 that stands around the network: what a reader of the files needs from raw input to the answer that
-`elman predict` gives. Their keys are told at the top of each task's `export.py`.
+`elman predict` gives. Their keys are told at the top of each task's `export.py`, and so are the
+questions of `Raw` and their answers. A back end that writes a file that answers by itself has
+
+    answers(folder: Path, questions: list) -> list               asked in a process of its own
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -347,17 +350,26 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """Questions in raw form, plain values as JSON has them, and what Elman answers to each."""
+
+    drawn: Callable[[np.random.Generator, int], list[Any]]
+    answered: Callable[[Sequence[Any]], list[Any]]
+
+
+@dataclass(frozen=True)
 class Export:
     """All that leaves of a run.
 
-    `originals` are the networks themselves, by the names of the programs: the certificate compares
-    with them, and no back end looks at them.
+    `originals` are the networks themselves, by the names of the programs; with them and `raw` the
+    certificate compares, and no back end looks at them.
     """
 
     task: str
     programs: Mapping[str, Program]
     surroundings: Mapping[str, Any]  # plain values, as JSON has them
     originals: Mapping[str, Runner] = field(default_factory=dict)
+    raw: Raw | None = None
 
 
 @dataclass(frozen=True)

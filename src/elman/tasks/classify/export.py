@@ -14,26 +14,35 @@
                {"kind": "kernels", "stretches", "filters", "levels", "weights", "shift"}
     mix        the network's share of both; 0.5 beside a bag, None alone
 
-Program `model`: `tokens` [B, T] or `x` [B, T, I], `lengths` → `scores` [B, C], log probabilities or,
-of several labels at once, log odds; those of `beside` are made so too, by log_softmax. With s the
-mixture `beside + mix * (scores - beside)` probabilities are softmax(s) or sigmoid(s), in float64; they
-are told to six digits, rounded down.
+Program `model`: `tokens` [B, T] or `x` [B, T, I], `lengths` → `scores` [B, C], log probabilities,
+of several labels at once log odds. Those of `beside` are made log probabilities too. With s the
+mixture `beside + mix * (scores - beside)` probabilities are softmax(s) or sigmoid(s), in float64;
+they are told to six digits, rounded down.
+
+Question: a text, or steps [T][I]; answer: {"predicted": class, "probability"}, of several labels at
+once the list of those told, and their probabilities.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from elman.export.building import Builder
-from elman.export.program import Array, Arrays, Export, Program
+from elman.export.program import Array, Arrays, Export, Program, Raw
 from elman.tasks import leaving
+from elman.tasks.classify.data import Encoder
 from elman.tasks.classify.model import Classifier, Member
 from elman.tasks.classify.options import ClassifyOptions
+from elman.tasks.classify.predict import rounded
 from elman.tasks.classify.reading import settled
+from elman.tasks.classify.scores import probabilities
 from elman.tasks.task import Kept
 
 
@@ -50,7 +59,43 @@ def export(model: nn.Module, kept: Kept, options: ClassifyOptions) -> Export:
         "mix": None if beside is None else 0.5 if model.mix is None else float(model.mix),
     }
     program = _program(model, encoder.inputs, len(classes))
-    return Export("classify", {"model": program}, surroundings, {"model": Original(model)})
+    raw = Raw(partial(drawn, encoder), partial(answered, model, encoder, classes))
+    return Export("classify", {"model": program}, surroundings, {"model": Original(model)}, raw)
+
+
+def drawn(encoder: Encoder, draw: np.random.Generator, count: int) -> list[Any]:
+    """Texts of known symbols and of others, or numbers about their mean."""
+    if encoder.vocabulary is None:
+        assert encoder.mean is not None and encoder.scale is not None
+        sizes = [(int(n), encoder.inputs) for n in draw.integers(2, 60, count)]
+        steps = [draw.standard_normal(size) * encoder.scale + encoder.mean for size in sizes]
+        return [one.astype(np.float32).tolist() for one in steps]
+    size = encoder.vocabulary.size
+    strange = ["", "我喜欢 this film's 2 END-ings, “déjà vu”!", "e\u0301t\u00e9 \u2028 x\ty"]
+    known = [encoder.vocabulary.decode(draw.integers(0, size, 40)) for _ in range(count)]
+    return [*strange, *known][:count]
+
+
+def answered(
+    model: Classifier, encoder: Encoder, classes: Sequence[str], questions: Sequence[Any]
+) -> list[Any]:
+    sequences = [
+        one if isinstance(one, str) else np.array(one, dtype=np.float32) for one in questions
+    ]
+    inputs = [encoder.encode(one) for one in sequences]
+    texts = questions if encoder.vocabulary is not None else ()
+    found = probabilities(model, inputs, "cpu", texts=texts)
+    if model.threshold is None:
+        best = found.argmax(1).tolist()
+        return [
+            {"predicted": classes[k], "probability": rounded(row[k])}
+            for k, row in zip(best, found, strict=True)
+        ]
+    told = [np.flatnonzero(model.answers(row)).tolist() for row in found]
+    return [
+        {"predicted": [classes[k] for k in some], "probability": [rounded(row[k]) for k in some]}
+        for some, row in zip(told, found, strict=True)
+    ]
 
 
 def _program(model: Classifier, inputs: int, classes: int) -> Program:

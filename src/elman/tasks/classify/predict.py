@@ -81,7 +81,7 @@ class Answering:
         several = self.roles.several
         if several is None:
             best = int(chances.argmax())
-            cells: list[Any] = [self.classes[best], _rounded(chances[best])]
+            cells: list[Any] = [self.classes[best], rounded(chances[best])]
         else:
             cells = self._several(several, chances)
         return dict(zip(self.columns, cells, strict=True))
@@ -90,15 +90,15 @@ class Answering:
         told = self.model.answers(chances)
         if several.form == "columns":
             said = [several.yes if yes else several.no for yes in told]
-            return [*said, *map(_rounded, chances)]
+            return [*said, *map(rounded, chances)]
         chosen = np.flatnonzero(told).tolist()
         labels = [self.classes[k] for k in chosen]
-        each = [_rounded(chances[k]) for k in chosen]
+        each = [rounded(chances[k]) for k in chosen]
         if several.form == "list":
             return [labels, each]
         return [several.written(labels), several.written(list(map(str, each)))]
 
 
-def _rounded(chance: float) -> float:
+def rounded(chance: float) -> float:
     """To six digits, never up to 1."""
     return math.floor(float(chance) * 1e6) / 1e6

@@ -15,25 +15,30 @@ there is one; else zeros, or as they were learnt.
 
 Else it reads whole sequences: `x`, `lengths`, `known` [B, S] where something is known at the start,
 and `linear_N` [B, T, O] or [B, O] → `y` [B, T, O] or [B, O].
+
+Question: {"x": [T][I], "known": [S]}, in the data's units; answer: [T][O], or [O].
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from elman.export.building import Builder, Last, stacked, unstacked
-from elman.export.program import Array, Arrays, Export, Program, Runner
+from elman.export.program import Array, Arrays, Export, Program, Raw, Runner
 from elman.layers.recurrent import Recurrent
 from elman.tasks import leaving
-from elman.tasks.regress.data import Encoder
+from elman.tasks.regress.data import Encoded, Encoder, Scale
 from elman.tasks.regress.model import Member, Regressor, Start
 from elman.tasks.regress.options import RegressOptions
 from elman.tasks.regress.reading import settled
+from elman.tasks.regress.scores import tell
 from elman.tasks.task import Kept
 
 
@@ -55,7 +60,34 @@ def export(model: nn.Module, kept: Kept, options: RegressOptions) -> Export:
         originals["model"] = Streamed(leave)
         if start is not None:
             programs["start"], originals["start"] = leave.start(), First(leave)
-    return Export("regress", programs, surroundings, originals)
+    raw = Raw(partial(drawn, encoder, start), partial(answered, model, encoder, start, options))
+    return Export("regress", programs, surroundings, originals, raw)
+
+
+def drawn(encoder: Encoder, start: str | None, draw: np.random.Generator, count: int) -> list[Any]:
+    """Sequences about the mean of what was trained on."""
+    own: Scale = getattr(encoder, start) if start else encoder.state
+    return [
+        {
+            "x": encoder.x.back(draw.standard_normal((int(n), len(encoder.x.mean)))).tolist(),
+            "known": own.back(draw.standard_normal(len(own.mean))).tolist() if start else [],
+        }
+        for n in draw.integers(1, 50, count)
+    ]
+
+
+def answered(
+    model: Regressor, encoder: Encoder, start: str | None, options: RegressOptions,
+    questions: Sequence[Any],
+) -> list[Any]:  # fmt: skip
+    none, encoded = np.zeros(0, np.float32), []
+    for one in questions:
+        x = encoder.x.scaled(np.array(one["x"]).reshape(-1, len(encoder.x.mean)))
+        known = np.array(one["known"], dtype=np.float32)
+        state, static = (known if start == side else none for side in ("state", "static"))
+        encoded.append(Encoded(x, none, state, static))
+    told = tell(model, encoder.with_linear(encoded), options, "cpu")
+    return [encoder.y.back(values).tolist() for values in told]
 
 
 @dataclass(frozen=True)

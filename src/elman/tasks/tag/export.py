@@ -10,20 +10,28 @@
 Program `spelling`: `letters` [B, T] of different tokens, `lengths` → `spelt` [B, C] of each.
 Program `tagger`: `tokens` [B, T], `spelt` [B, T, C] of each, `lengths` → `scores` [B, T, L] of the
 labels; the greatest is the answer. What stands at padding is to be left out.
+
+Question: a list of tokens; answer: a list of their labels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from elman.data.tags.sentence import Sentence
 from elman.export.building import Builder
-from elman.export.program import Array, Arrays, Export, Program, Runner
+from elman.export.program import Array, Arrays, Export, Program, Raw, Runner
 from elman.tasks import leaving
-from elman.tasks.tag.data import LETTERS
+from elman.tasks.tag import answering
+from elman.tasks.tag.data import LETTERS, Encoder
 from elman.tasks.tag.model import Tagger
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.tag.reading import settled
@@ -46,7 +54,29 @@ def export(model: nn.Module, kept: Kept, options: TagOptions) -> Export:
     if model.spelling is not None:
         programs["spelling"], originals["spelling"] = spelling(model), Spelling(model)
     programs["tagger"], originals["tagger"] = tagger(model), Tagging(model)
-    return Export("tag", programs, surroundings, originals)
+    raw = Raw(partial(drawn, encoder), partial(answered, model, encoder, labels))
+    return Export("tag", programs, surroundings, originals, raw)
+
+
+def drawn(encoder: Encoder, draw: np.random.Generator, count: int) -> list[Any]:
+    """Sentences of known tokens, and of others; one is as long as it may be, and longer."""
+    known = encoder.words.symbols
+    strange = ["Zürich-2", "x" * 40, "苹果", "e\u0301t\u00e9", "ΟΔΥΣΣΕΥΣ", "don't"]
+    lengths = [min(encoder.longest, 300) + 7, *(int(n) for n in draw.integers(1, 30, count))]
+    return [
+        [str(draw.choice(strange if draw.random() < 0.3 else known)) for _ in range(n)]
+        for n in lengths[:count]
+    ]
+
+
+def answered(
+    model: Tagger, encoder: Encoder, labels: Sequence[str], questions: Sequence[Any]
+) -> list[Any]:
+    parts = encoder.cut([Sentence("", list(tokens), []) for tokens in questions])
+    encoded = encoder.encode([part.tokens for part in parts])
+    answers = answering.answered(model, encoded, range(len(parts)), "cpu")
+    said = (labels[k] for answer in answers for k in answer.best)
+    return [[next(said) for _ in tokens] for tokens in questions]
 
 
 def spelling(model: Tagger) -> Program:

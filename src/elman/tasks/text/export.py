@@ -8,24 +8,34 @@
 One program `model`: `tokens` [B, T] → `scores` [B, T, V] of the next token at each step; of a model
 with a window [B, V]. From scores a token is chosen as `elman.decode` does: see `distribution`,
 `choose` and `uniform` there.
+
+Question: {"prompt", "length", "temperature", "top_k", "top_p", "repetition_penalty", "seed"};
+answer: the text that is written.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from elman.data.texts.vocabulary import Vocabulary
+from elman.decode import Sampling
 from elman.errors import UserError
 from elman.export.building import Builder, stacked, unstacked
-from elman.export.program import Array, Arrays, Export, Program
+from elman.export.program import Array, Arrays, Export, Program, Raw
+from elman.options import make
 from elman.tasks import leaving
 from elman.tasks.task import Kept
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.reading import vocabulary_of
-from elman.tasks.text.writing.writer import beginning
+from elman.tasks.text.writing.writer import beginning, writer_of
 
 
 def export(model: nn.Module, kept: Kept, options: TextOptions) -> Export:
@@ -43,7 +53,10 @@ def export(model: nn.Module, kept: Kept, options: TextOptions) -> Export:
         "forbidden": [] if vocabulary.unknown is None else [vocabulary.unknown],
         "window": options.sequence_length if options.windowed else None,
     }
-    return Export("text", {"model": program(model)}, surroundings, {"model": Original(model)})
+    return Export(
+        "text", {"model": program(model)}, surroundings, {"model": Original(model)},
+        Raw(partial(drawn, vocabulary), partial(answered, model, vocabulary, options)),
+    )  # fmt: skip
 
 
 def program(model: LanguageModel) -> Program:
@@ -58,6 +71,30 @@ def program(model: LanguageModel) -> Program:
     if model.windowed:
         y = leaving.ends(build, y, None, both_ways=model.both_ways)
     return build.done(build.linear(y, model.output, "scores"))
+
+
+def drawn(vocabulary: Vocabulary, draw: np.random.Generator, count: int) -> list[Any]:
+    """Prompts of known symbols and of others, the first one empty."""
+    prompts = [vocabulary.decode(draw.integers(0, vocabulary.size, 12)) for _ in range(count)]
+    strange = ["", "The 3 çats didn't\n sleep.", "我喜欢苹果 🍎 and\u200b 12"]
+    return [
+        {"prompt": prompt, "length": 20, "temperature": float(draw.integers(3)) / 2, "top_k": 5 * k,
+         "top_p": 0.9, "repetition_penalty": 1.2, "seed": k}
+        for k, prompt in enumerate([*strange, *prompts][:count])
+    ]  # fmt: skip
+
+
+def answered(
+    model: LanguageModel, vocabulary: Vocabulary, options: TextOptions, questions: Sequence[Any]
+) -> list[Any]:
+    write = writer_of(model, vocabulary, options, "cpu")
+    answers = []
+    for question in questions:
+        asked = dict(question)
+        prompt, length = asked.pop("prompt"), asked.pop("length")
+        pieces = write.write(write.read(prompt), length, make(Sampling, asked))
+        answers.append("".join(piece for piece, _ in pieces))
+    return answers
 
 
 @dataclass(frozen=True)

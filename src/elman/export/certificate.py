@@ -1,0 +1,219 @@
+"""Proof that an export is the network that it was made from: drawn batches through both.
+
+Each case is a batch of some rows and steps with lengths and first states, all drawn. The export is
+held against the network itself, and both against the program reckoned in NumPy in float64, which
+shares no code with either. A program that streams reads its batch in parts, handing on its states.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from elman.export.interpreter import Interpreter
+from elman.export.program import Array, Arrays, Dim, Export, Precision, Program, Runner
+
+CASES = 12  # of each program
+MOST_ROWS, MOST_STEPS = 5, 40
+MOST_PARTS = 4
+# The largest difference that may be, as a share of the largest number of a case, at least of 1.
+# float32: sums of a few thousand products in another order differ by some 1e-6, and a recurrence
+# may multiply that by ten. The others: what rounding weights to 8 bits makes of a network.
+TOLERANCE: Mapping[Precision, float] = {"float32": 1e-4, "bf16": 0.05, "int8": 0.15}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A batch. `parts` are where each call that reads some of its steps begins and ends."""
+
+    number: int
+    rows: int
+    steps: int
+    first: str  # "own" states, as a sequence begins, or "drawn" ones
+    parts: tuple[tuple[int, int], ...]
+    inputs: Arrays = field(repr=False)
+    states: Arrays | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest difference of an output or state, as a share of the largest number there."""
+
+    value: float
+    of: float  # that largest number, at least 1
+    name: str  # of the output or state
+    at: tuple[int, ...]  # where in it
+    case: int
+
+    def __lt__(self, other: Difference) -> bool:
+        return not self.value >= other.value  # NaN is the largest
+
+
+NONE = Difference(0.0, 1.0, "", (), 0)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the cases of one program gave."""
+
+    program: str
+    cases: tuple[dict[str, Any], ...]
+    export: Difference  # of the export from the network
+    reckoned: Difference  # of the export from the program in float64
+    network: Difference  # of the network from the same
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compare(
+    export: Export, opened: Mapping[str, Runner], seed: int, cases: int = CASES
+) -> list[Compared]:
+    """All programs of an export, by cases drawn by `seed`."""
+    return [
+        _compared(name, program, export.originals[name], opened[name], seed, cases)
+        for name, program in export.programs.items()
+    ]
+
+
+def within(compared: Sequence[Compared], precision: Precision) -> Compared | None:
+    """The first program whose export is too far from its network; None where all are near."""
+    return next((c for c in compared if not c.export.value <= TOLERANCE[precision]), None)
+
+
+def _compared(
+    name: str, program: Program, network: Runner, export: Runner, seed: int, cases: int
+) -> Compared:
+    exact = Interpreter(program)
+    found, told = [NONE, NONE, NONE], []
+    for case in drawn(program, seed, cases):
+        ours, true = (_run(runner, program, case, parts=False) for runner in (network, exact))
+        theirs = _run(export, program, case, parts=True)
+        for k, (a, b) in enumerate(((theirs, ours), (theirs, true), (ours, true))):
+            found[k] = max(found[k], _difference(program, case, a, b))
+        told.append(
+            {"number": case.number, "rows": case.rows, "steps": case.steps, "first": case.first,
+             "parts": case.parts}
+        )  # fmt: skip
+    return Compared(name, tuple(told), *found)
+
+
+def drawn(program: Program, seed: int, cases: int) -> Iterator[Case]:
+    """Batches for a program: the first is one row of one step."""
+    draw = np.random.default_rng(seed)
+    for number in range(cases):
+        rows = 1 if number == 0 else int(draw.integers(1, MOST_ROWS + 1))
+        steps = 1 if number == 0 else int(draw.integers(1, MOST_STEPS + 1))
+        lengths = draw.integers(1, steps + 1, rows)
+        lengths[draw.integers(rows)] = steps
+        inputs = {
+            name: lengths if name == "lengths" else _numbers(program, name, rows, steps, draw)
+            for name in program.inputs
+        }
+        states = None
+        if program.states and draw.random() < 0.5:
+            states = {
+                s.name: draw.standard_normal((rows, len(s.initial))).astype(np.float32)
+                for s in program.states
+            }
+        parts = tuple(_parts(steps, draw)) if program.streams else ((0, steps),)
+        first = "own" if states is None else "drawn"
+        yield Case(number, rows, steps, first, parts, inputs, states)
+
+
+def _numbers(
+    program: Program, name: str, rows: int, steps: int, draw: np.random.Generator
+) -> Array:
+    value = program.values[name]
+    shape = [rows, *(int(d) for d in value.shape[1:] if d != "T")]
+    if _stepwise(value.shape):  # a program of one step at a time has a sequence of them too
+        shape[1:] = [steps, *(int(d) for d in value.shape[2:])]
+    if value.kind == "int64":
+        return draw.integers(0, program.limits[name], shape)
+    return draw.standard_normal(shape).astype(np.float32)
+
+
+def _parts(steps: int, draw: np.random.Generator) -> Iterator[tuple[int, int]]:
+    cuts = np.unique(draw.integers(0, steps + 1, draw.integers(MOST_PARTS)))
+    at = [0, *(int(cut) for cut in cuts if 0 < cut < steps), steps]
+    yield from itertools.pairwise(at)
+
+
+def _free(program: Program) -> bool:
+    """Whether it reads as many steps at once as one likes."""
+    return all(1 not in program.values[name].shape[1:2] for name in program.inputs)
+
+
+def _run(runner: Runner, program: Program, case: Case, *, parts: bool) -> dict[str, Array]:
+    """Outputs and last states of a case, read in its parts or whole."""
+    spans = case.parts if parts else ((0, case.steps),)
+    if program.streams and not _free(program):
+        spans = tuple((t, t + 1) for t in range(case.steps))
+    states, made = case.states, []
+    for start, stop in spans:
+        inputs = {
+            name: array[:, start:stop] if _stepwise(program.values[name].shape) else array
+            for name, array in case.inputs.items()
+        }
+        outputs, after = runner.run(inputs, states)
+        states = after or None
+        made.append(outputs)
+    found = {
+        name: np.concatenate([outputs[name] for outputs in made], 1)
+        if program.streams and _stepwise(program.values[name].shape) else made[-1][name]
+        for name in program.outputs
+    }  # fmt: skip
+    return found | dict(states or {})
+
+
+def _stepwise(shape: Sequence[Dim]) -> bool:
+    """Whether the second axis is time, of any number of steps or of one."""
+    return len(shape) > 1 and (shape[1] == "T" or (len(shape) > 2 and shape[1] == 1))
+
+
+def _difference(program: Program, case: Case, a: Arrays, b: Arrays) -> Difference:
+    """The largest, padding left out."""
+    found = NONE
+    for name in b:
+        value = program.values.get(name)
+        gap = np.abs(a[name].astype(np.float64) - b[name])
+        true = np.abs(b[name].astype(np.float64))
+        if value is not None and "lengths" in program.inputs:
+            alive = _alive(value.shape, case, gap.shape)
+            gap, true = np.where(alive, gap, 0), np.where(alive, true, 0)
+        if not gap.size:
+            continue
+        at = np.unravel_index(int(np.where(np.isnan(gap), np.inf, gap).argmax()), gap.shape)
+        size = max(1.0, float(true.max()))
+        value_at = float(gap[at]) / size
+        place = tuple(int(k) for k in at)
+        found = max(found, Difference(value_at, size, name, place, case.number))
+    return found
+
+
+def _alive(shape: Sequence[Dim], case: Case, sizes: Sequence[int]) -> Array:
+    """Which numbers of an output are no padding, to be spread over it."""
+    time = shape[1] if len(shape) > 2 else 1
+    if not isinstance(time, str):
+        return np.ones([1] * len(sizes), dtype=bool)
+    stride = int(time.partition("/")[2] or 1)
+    lengths = -(-case.inputs["lengths"] // stride)
+    alive: Array = (np.arange(sizes[1]) < lengths[:, None])[..., None]
+    return alive
+
+
+def told(compared: Sequence[Compared], precision: Precision) -> str:
+    """In a line, for the user."""
+    worst = max((c.export for c in compared), default=NONE)
+    count = sum(len(c.cases) for c in compared)
+    size = f" of {worst.of:.3g}" if worst.of > 1 else ""
+    what = f"largest difference {worst.value * worst.of:.2g}{size} ({worst.name})"
+    if math.isnan(worst.value):
+        what = f"{worst.name} is no number"
+    allowed = f"{TOLERANCE[precision]:g} of the largest number is allowed"
+    return f"{count} drawn batches through network and export: {what}; {allowed}"
