@@ -42,5 +42,6 @@ using Builds = std::array<const Table*, 1>;
 void bind_sweeps(nanobind::module_& m);
 void bind_linear(nanobind::module_& m);
 void bind_stream(nanobind::module_& m);
+void bind_limits(nanobind::module_& m);
 
 }  // namespace elman
