@@ -14,9 +14,11 @@ from elman.apps.app import app
 from elman.apps.commands import compare, probe, searching, train
 from elman.apps.commands.bench import bench
 from elman.apps.commands.evaluate import evaluate
+from elman.apps.commands.export import export
 from elman.apps.commands.generate import add_options, generate
 from elman.apps.commands.inspect import inspect
 from elman.apps.commands.lists import list_cells, list_data, list_tasks
+from elman.apps.commands.package import package
 from elman.apps.commands.predict import predict
 from elman.apps.commands.trace import trace
 from elman.apps.console import warn
@@ -29,6 +31,8 @@ app.command(generate, sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
 app.command(predict, sort_key=5, usage="Usage: elman predict RUN DATA... [OPTIONS]")
 app.command(inspect, sort_key=5, usage="Usage: elman inspect RUN [DATA...] [OPTIONS]")
 app.command(trace, sort_key=5)
+app.command(export, sort_key=5, usage="Usage: elman export RUN --to FORMAT [OPTIONS]")
+app.command(package, sort_key=5, usage="Usage: elman package RUN [--to PLACE] [OPTIONS]")
 app.command(probe.app)
 app.command(compare.app)
 app.command(bench, sort_key=6)

@@ -8,6 +8,7 @@ shares no code with either. A program that streams reads its batch in parts, han
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -81,9 +82,44 @@ def compare(
     ]
 
 
-def within(compared: Sequence[Compared], precision: Precision) -> Compared | None:
-    """The first program whose export is too far from its network; None where all are near."""
-    return next((c for c in compared if not c.export.value <= TOLERANCE[precision]), None)
+@dataclass(frozen=True)
+class Asked:
+    """Raw questions to the export's own file: how many it answers as Elman does."""
+
+    asked: int
+    alike: int
+    first: dict[str, Any] | None  # a question that is not, with both answers
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def asked(questions: Sequence[Any], ours: Sequence[Any], theirs: Sequence[Any]) -> Asked:
+    """Answers are alike where texts are the same and numbers nearly."""
+    same = [alike(a, b) for a, b in zip(ours, theirs, strict=True)]
+    first = None
+    if not all(same):
+        k = same.index(False)
+        first = {"question": questions[k], "elman": ours[k], "export": theirs[k]}
+    return Asked(len(same), sum(same), first)
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two plain values are the same but for what rounding makes of numbers."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[name], b[name]) for name in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, float) or isinstance(b, float):
+        near = TOLERANCE["float32"]
+        return bool(math.isclose(a, b, rel_tol=near, abs_tol=near))
+    return bool(a == b)
+
+
+def passes(compared: Sequence[Compared], asked: Asked | None, precision: Precision) -> bool:
+    """Rounded weights may change answers; they are counted, and decide nothing."""
+    near = all(one.export.value <= TOLERANCE[precision] for one in compared)
+    return near and (precision != "float32" or asked is None or asked.alike == asked.asked)
 
 
 def _compared(
@@ -207,13 +243,24 @@ def _alive(shape: Sequence[Dim], case: Case, sizes: Sequence[int]) -> Array:
     return alive
 
 
-def told(compared: Sequence[Compared], precision: Precision) -> str:
+def told(compared: Sequence[Compared], asked: Asked | None, precision: Precision) -> str:
     """In a line, for the user."""
-    worst = max((c.export for c in compared), default=NONE)
-    count = sum(len(c.cases) for c in compared)
-    size = f" of {worst.of:.3g}" if worst.of > 1 else ""
-    what = f"largest difference {worst.value * worst.of:.2g}{size} ({worst.name})"
-    if math.isnan(worst.value):
-        what = f"{worst.name} is no number"
-    allowed = f"{TOLERANCE[precision]:g} of the largest number is allowed"
-    return f"{count} drawn batches through network and export: {what}; {allowed}"
+    worst = max((one.export for one in compared), default=NONE)
+    count = sum(len(one.cases) for one in compared)
+    allowed = TOLERANCE[precision] * worst.of
+    line = (
+        f"{count} drawn batches through the network and its export: {worst.name} differs by "
+        f"{worst.value * worst.of:.2g} at most ({allowed:.2g} may be)"
+    )
+    if asked is None:
+        return line
+    line += f"; {asked.alike} of {asked.asked} raw inputs answered alike"
+    if asked.first is not None:
+        parts = (f"{name} {shortened(value)}" for name, value in asked.first.items())
+        line += f" ({', '.join(parts)})"
+    return line
+
+
+def shortened(value: Any, most: int = 60) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= most else text[:most] + "…"

@@ -15,16 +15,23 @@ from elman.data import handed
 from elman.data.handed import Data
 from elman.data.tables.content import BadRows
 from elman.errors import UserError, unknown_name
+from elman.export.program import How
 from elman.options import make, shown
 from elman.run import place, prepare
 from elman.run.folder import RunFolder
 from elman.run.report import advice
+from elman.run.sharing import hub
+from elman.run.sharing.options import told
+from elman.run.sharing.pack import pack
+from elman.run.sharing.parts import Part, parts
+from elman.run.sharing.places import name_of
 from elman.run.verdict import Verdict, judged
 from elman.tasks.adapting import Adapting
 from elman.tasks.task import Cursor, Task, Writer
 
 if TYPE_CHECKING:
     from elman.data.symbolic.piece import Piece
+    from elman.run.exporting import Exported
     from elman.tasks.music.composing.place import Composer, Composition, Place
 
 
@@ -158,6 +165,24 @@ class Run:
         # What looks into runs stands above them, and is loaded when it is asked for.
         return importlib.import_module("elman.inspection").inspect_run(self, *data, **how)
 
+    def export(
+        self, to: str, output: str | Path | None = None, *, seed: int = 0, force: bool = False,
+        **how: Any,
+    ) -> Exported:  # fmt: skip
+        """The run as files that need no Elman, `to` onnx or c, in the folder `output`, by default
+        one of the run's own; they are held against the run before they are kept.
+
+        `how`: precision (float32, int8, for c bf16 too), name of the files. UserError: it cannot
+        leave. RunError: the export is not the same network.
+        """
+        from elman.run import exporting
+
+        path = None if output is None else Path(output)
+        made = make(How, how)
+        return exporting.export(
+            self._trained, self.model, to, made, path=path, seed=seed, force=force
+        )
+
     def predict(
         self, *data: Data, out: TextIO, bad: BadRows | None = None, **decoding: Any
     ) -> None:
@@ -257,6 +282,45 @@ class Run:
         for path in paths:
             files.write(made.piece, path)
         return made.piece
+
+    def package(
+        self, path: str | Path, *, force: bool = False, checkpoint: bool = False,
+        data: bool = False, **about: Any,
+    ) -> Path:  # fmt: skip
+        """Write the run into one zip, which `elman.load` reads; its path.
+
+        `checkpoint`: with the state of the training; `data`: with the copies of standard input or
+        of data frames that the run keeps. `about`: license, data_license, datasets, language,
+        about, limits, for the model card. UserError: `path` exists, unless `force`.
+        """
+        pack(self.parts(checkpoint=checkpoint, data=data, **about), Path(path), force=force)
+        return Path(path)
+
+    def push_to_hub(
+        self, repository: str, *, private: bool | None = None, revision: str | None = None,
+        message: str = "", token: str | None = None, checkpoint: bool = False, data: bool = False,
+        **about: Any,
+    ) -> str:  # fmt: skip
+        """Put the run into the repository `user/name` of a model hub; the address of the commit.
+
+        `revision` is a branch; repository and branch are made if they are not there. The rest as in
+        `package`. `parts` tells what would go, and what of the data is in it. UserError: the token
+        may not write there; RunError: the hub cannot be reached.
+        """
+        at = hub.place(hub.SIGN + repository, revision)
+        parts = self.parts(at.name, str(at), checkpoint=checkpoint, data=data, **about)
+        return hub.push(parts, at, private=private, message=message, token=token)
+
+    def parts(
+        self, name: str = "", place: str = "RUN", *, checkpoint: bool = False, data: bool = False,
+        **about: Any,
+    ) -> list[Part]:  # fmt: skip
+        """The files of the run that `package` and `push_to_hub` take, each with what it tells of
+        the data. `name` and `place` are for the model card."""
+        return parts(
+            self._trained, told(self.path, about), name or name_of(self.path), place,
+            checkpoint=checkpoint, data=data,
+        )  # fmt: skip
 
     def unknown(self, text: str) -> list[str]:
         """The symbols of a text that the model does not know."""
