@@ -189,6 +189,16 @@ class Stream:
         states = [tuple(s[:made] for s in part) for part in after]
         return Generated(tokens[:made].tolist(), all_logits[:made], states, error(why))
 
+    @property
+    def state_sizes(self) -> list[tuple[int, ...]]:
+        """The width H of each state, layer by layer, in the order of a `State`."""
+        return [(H,) * count for count, (_, H) in zip(self._states, self._shapes, strict=True)]
+
+    def advance(self, texts: int, which: int, count: int) -> None:
+        """For `elman.kernels.together`: addresses of its texts, and of the numbers of those that
+        go on."""
+        self._model.advance(torch.get_num_threads(), texts, which, count)
+
     def _add_first(self, layer: Weights, tokens: Tensor | int) -> int:
         """The first layer, if what it reads is a table; else the embedding. → layers added."""
         I, H = self._shapes[0]  # noqa: E741
