@@ -64,11 +64,13 @@ def language(cell: str, H: int, depth: int, storage: Storage, embedded: bool, is
 
 def alone(stream: Stream, random: np.random.Generator) -> Text:
     prompt = random.integers(0, V, random.integers(1, 9)).tolist()
-    sampling: dict[str, Any] = dict(
-        temperature=float(random.choice([0, 0.8, 1.3])), top_k=int(random.choice([0, 4])),
-        top_p=float(random.choice([0.8, 1])), seed=int(random.integers(2**62)),
-        repetition_penalty=float(random.choice([1, 1.4])),
-    )  # fmt: skip
+    sampling: dict[str, Any] = {
+        "temperature": float(random.choice([0, 0.8, 1.3])),
+        "top_k": int(random.choice([0, 4])),
+        "top_p": float(random.choice([0.8, 1])),
+        "seed": int(random.integers(2**62)),
+        "repetition_penalty": float(random.choice([1, 1.4])),
+    }
     length = int(random.integers(0, 12))
     begin: State = [tuple(torch.zeros(1, H) for H in layer) for layer in stream.state_sizes]
     read, state = stream.read(torch.tensor(prompt), begin)

@@ -123,7 +123,7 @@ class Together:
         """Where the text in this place stands now."""
         flat, state = torch.from_numpy(self._states[place].copy()), list[tuple[Tensor, ...]]()
         for layer in self._widths:
-            state.append(tuple(part[None] for part in torch.split(flat[: sum(layer)], layer)))
+            state.append(tuple(part[None] for part in torch.split(flat[: sum(layer)], list(layer))))
             flat = flat[sum(layer) :]
         logits = torch.from_numpy(self._logits[place].copy())
         seen = frozenset(np.flatnonzero(self._seen[place]).tolist())
