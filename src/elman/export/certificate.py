@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from elman.export.interpreter import Interpreter
-from elman.export.program import Array, Arrays, Dim, Export, Precision, Program, Runner
+from elman.export.program import Array, Arrays, Dim, Export, Precision, Program, Runner, Value
 
 CASES = 12  # of each program
 MOST_ROWS, MOST_STEPS = 5, 40
@@ -166,9 +166,9 @@ def _numbers(
     program: Program, name: str, rows: int, steps: int, draw: np.random.Generator
 ) -> Array:
     value = program.values[name]
-    shape = [rows, *(int(d) for d in value.shape[1:] if d != "T")]
-    if _stepwise(value.shape):  # a program of one step at a time has a sequence of them too
-        shape[1:] = [steps, *(int(d) for d in value.shape[2:])]
+    shape = [rows, *(steps if d == "T" else int(d) for d in value.shape[1:])]
+    if _single(value):  # a program of one step at a time has a sequence of them too
+        shape[1] = steps
     if value.kind == "int64":
         return draw.integers(0, program.limits[name], shape)
     return draw.standard_normal(shape).astype(np.float32)
@@ -180,36 +180,39 @@ def _parts(steps: int, draw: np.random.Generator) -> Iterator[tuple[int, int]]:
     yield from itertools.pairwise(at)
 
 
-def _free(program: Program) -> bool:
-    """Whether it reads as many steps at once as one likes."""
-    return all(1 not in program.values[name].shape[1:2] for name in program.inputs)
-
-
 def _run(runner: Runner, program: Program, case: Case, *, parts: bool) -> dict[str, Array]:
-    """Outputs and last states of a case, read in its parts or whole."""
+    """Outputs and last states of a case, read in its parts, or whole where that can be; of a
+    program of one step at a time the outputs of the last."""
+    alone = any(_single(program.values[name]) for name in program.inputs)
+    walked = {
+        name
+        for name in (*program.inputs, *program.outputs)
+        if program.streams and (_single if alone else _timed)(program.values[name])
+    }
     spans = case.parts if parts else ((0, case.steps),)
-    if program.streams and not _free(program):
+    if alone:
         spans = tuple((t, t + 1) for t in range(case.steps))
     states, made = case.states, []
     for start, stop in spans:
-        inputs = {
-            name: array[:, start:stop] if _stepwise(program.values[name].shape) else array
-            for name, array in case.inputs.items()
-        }
+        inputs = {n: a[:, start:stop] if n in walked else a for n, a in case.inputs.items()}
         outputs, after = runner.run(inputs, states)
         states = after or None
         made.append(outputs)
     found = {
-        name: np.concatenate([outputs[name] for outputs in made], 1)
-        if program.streams and _stepwise(program.values[name].shape) else made[-1][name]
+        name: np.concatenate([one[name] for one in made], 1) if name in walked else made[-1][name]
         for name in program.outputs
-    }  # fmt: skip
+    }
     return found | dict(states or {})
 
 
-def _stepwise(shape: Sequence[Dim]) -> bool:
-    """Whether the second axis is time, of any number of steps or of one."""
-    return len(shape) > 1 and (shape[1] == "T" or (len(shape) > 2 and shape[1] == 1))
+def _timed(value: Value) -> bool:
+    """Whether it has any number of steps."""
+    return value.shape[1:2] == ("T",)
+
+
+def _single(value: Value) -> bool:
+    """Whether it is one step of a sequence: an id, or numbers."""
+    return value.shape[1:2] == (1,) and (len(value.shape) > 2 or value.kind == "int64")
 
 
 def _difference(program: Program, case: Case, a: Arrays, b: Arrays) -> Difference:

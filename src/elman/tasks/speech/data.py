@@ -70,10 +70,10 @@ class Encoder:
         """Scores of a frame, the blank's among them, or of a clip."""
         if self.vocabulary is None:
             return len(self.labels)
-        return self.vocabulary.size + self._shift
+        return self.vocabulary.size + self.shift
 
     @property
-    def _shift(self) -> int:
+    def shift(self) -> int:
         """Where a vocabulary has a token for what it lacks, which is never written, the blank takes
         its place."""
         assert self.vocabulary is not None
@@ -82,17 +82,17 @@ class Encoder:
     def symbols(self, text: str) -> Ints:
         """What is to be told for a transcript; the blank stands for what the vocabulary lacks."""
         assert self.vocabulary is not None
-        return self.vocabulary.encode(text).astype(np.int64) + self._shift
+        return self.vocabulary.encode(text).astype(np.int64) + self.shift
 
     def text(self, symbols: Sequence[int]) -> str:
         """The transcript that symbols stand for; none of them is the blank."""
         assert self.vocabulary is not None
-        return self.vocabulary.decode(np.array(symbols, dtype=np.int64) - self._shift).strip()
+        return self.vocabulary.decode(np.array(symbols, dtype=np.int64) - self.shift).strip()
 
     def shown(self, symbol: int) -> str:
         """A symbol by itself."""
         assert self.vocabulary is not None
-        return self.vocabulary.decode([symbol - self._shift])
+        return self.vocabulary.decode([symbol - self.shift])
 
     def decoder(self) -> Callable[[Sequence[int]], str]:
         """Turns symbols into text as they come: called with some, it gives what is certain. All
@@ -102,7 +102,7 @@ class Encoder:
 
         def decode(symbols: Sequence[int]) -> str:
             nonlocal begun, held
-            text = held + "".join(decoder.push(symbol - self._shift) for symbol in symbols)
+            text = held + "".join(decoder.push(symbol - self.shift) for symbol in symbols)
             text = text if begun else text.lstrip()
             shown = text.rstrip()
             begun, held = begun or bool(shown), text[len(shown) :]

@@ -72,11 +72,23 @@ class Recogniser(nn.Module):
             x = self.normaliser(x, lengths, moments)
         if draw is not None:
             x = spec_augment(x, lengths, draw)
+        return self.read(x, lengths)
+
+    def read(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of normalised features [B, T, M]."""
         if self.front is not None:
             x, lengths = self.front(x, lengths)
             x = F.dropout(x, self.dropout, self.training)
         y, alive = self.reader(x, lengths)
         return y, alive, lengths
+
+    def told(self, y: Tensor, alive: Tensor) -> Tensor:
+        """What is said of the layers' outputs: log probabilities of symbols, or scores of
+        classes."""
+        if self.pool is not None:
+            y = self.pool(y, alive)
+        scores: Tensor = self.output(F.dropout(y, self.dropout, self.training))
+        return scores if self.pool is not None else scores.log_softmax(-1)
 
     def forward(
         self, waves: Tensor, lengths: Tensor, moments: Sequence[Moments] | None = None,
@@ -89,10 +101,7 @@ class Recogniser(nn.Module):
         [B, C], and the steps that were read.
         """
         y, alive, lengths = self.steps(waves, lengths, moments, draw)
-        if self.pool is not None:
-            y = self.pool(y, alive)
-        scores: Tensor = self.output(F.dropout(y, self.dropout, self.training))
-        return (scores if self.pool is not None else scores.log_softmax(-1)), lengths
+        return self.told(y, alive), lengths
 
 
 def start(model: nn.Module, kept: Kept, options: SpeechOptions, dataset: SpeechData) -> None:

@@ -7,7 +7,8 @@ from functools import partial
 from elman.tasks.speech import page, reading, training
 from elman.tasks.speech.data import SpeechData
 from elman.tasks.speech.decoding import SpeechDecoding
-from elman.tasks.speech.keeping import keep, restore
+from elman.tasks.speech.export import export
+from elman.tasks.speech.keeping import FILES, keep, restore
 from elman.tasks.speech.look import look
 from elman.tasks.speech.model import build, start
 from elman.tasks.speech.options import SpeechOptions
@@ -43,10 +44,12 @@ def by(decoding: SpeechDecoding) -> Task[SpeechOptions, SpeechData, Batch]:
         sample=partial(page.sample, decoding),
         remarks=partial(page.remarks, decoding),
         look=look,
+        export=export,
         predict=partial(predict, decoding),
         transcribe=partial(transcribe, decoding),
         decoded=by,
         keep=keep,
+        files=FILES,
         restore=restore,
     )
 

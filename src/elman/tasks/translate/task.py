@@ -6,6 +6,7 @@ from elman.tasks.task import Task
 from elman.tasks.translate import page, reading, training
 from elman.tasks.translate.data import Paired
 from elman.tasks.translate.decoding import Decoding
+from elman.tasks.translate.export import export
 from elman.tasks.translate.look import look
 from elman.tasks.translate.model import build
 from elman.tasks.translate.options import TranslateOptions
@@ -37,6 +38,7 @@ def by(decoding: Decoding) -> Task[TranslateOptions, Paired, Batch]:
         sample=partial(page.sample, decoding),
         remarks=partial(page.remarks, decoding),
         look=look,
+        export=export,
         predict=partial(predict, decoding),
         decoded=by,
     )
