@@ -28,7 +28,7 @@ class Graph:
     """
 
     def __init__(self, storage: Storage = "float32", within: Graph | None = None) -> None:
-        self.storage = storage if within is None else within.storage
+        self.storage: Storage = storage if within is None else within.storage
         self.nodes: list[Any] = []
         self.initializers: list[Any] = [] if within is None else within.initializers
         self._within = within

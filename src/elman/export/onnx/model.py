@@ -15,9 +15,8 @@ from elman.export.onnx.operators import translate
 from elman.export.onnx.translation import Translation
 from elman.export.program import Program, Value
 
-OPSET = 17  # the newest operators used: LayerNormalization's opset; ONNX Runtime 1.13 has all
-IR_VERSION = 8
-MOST_BYTES = 2**31 - 1  # of a file of protocol buffers
+OPSET, IR_VERSION = 17, 8  # of 2022: ONNX Runtime 1.12 and what is newer read them
+MOST_BYTES = 2**31 - 2**24  # of a file of protocol buffers, with room for what is no weight
 KINDS = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
 
 
@@ -27,6 +26,7 @@ def model_of(program: Program, name: str, storage: Storage, record: Mapping[str,
     Inputs and outputs bear the names of the program, states those of their values before and after.
     UserError: more than 2 GiB.
     """
+    _check_size(program, name, storage)
     graph = Graph(storage)
     to = Translation(program, graph)
     before, after = ([getattr(s, side) for s in program.states] for side in ("before", "after"))
@@ -36,12 +36,6 @@ def model_of(program: Program, name: str, storage: Storage, record: Mapping[str,
         translate(node, to)
     for output in outputs:
         graph.give(to[output], output)
-    bytes_wanted = sum(len(numbers.raw_data) for numbers in graph.initializers)
-    if bytes_wanted > MOST_BYTES:
-        raise UserError(
-            f"--to onnx: the weights of {name} take {bytes_wanted / 2**30:.1f} GiB, and a file of "
-            "ONNX at most 2; give --precision int8, or train a smaller model"
-        )
     made = helper.make_model(
         helper.make_graph(
             graph.nodes, name, [_info(n, program.values[n]) for n in inputs],
@@ -53,6 +47,17 @@ def model_of(program: Program, name: str, storage: Storage, record: Mapping[str,
     helper.set_model_props(made, {"elman": json.dumps(record, ensure_ascii=False)})
     onnx.checker.check_model(made, full_check=True)
     return bytes(made.SerializeToString(deterministic=True))
+
+
+def _check_size(program: Program, name: str, storage: Storage) -> None:
+    each = 1 if storage == "int8" else 4
+    size = each * sum(weights.size for weights in program.weights.values())
+    if size > MOST_BYTES:
+        better = "train a smaller model" if storage == "int8" else "give --precision int8"
+        raise UserError(
+            f"--to onnx: the weights of {name} take {size / 2**30:.1f} GiB, and a file of ONNX has "
+            f"2 at most; {better}"
+        )
 
 
 def _info(name: str, value: Value) -> Any:

@@ -91,6 +91,7 @@ def _(node: program.Pool, to: Translation) -> str:
         case "last" if node.lengths is None:
             return g.add("Gather", x, g.number(-1, np.int64), axis=1)
         case "last":
+            assert node.lengths is not None
             place = g.add("Sub", to[node.lengths], g.integers(1))
             return g.add("GatherND", x, g.add("Unsqueeze", place, g.integers(1)), batch_dims=1)
         case "max":

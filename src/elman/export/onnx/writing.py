@@ -23,7 +23,7 @@ def write(export: Export, folder: Path, how: How) -> Written:
             f"--to onnx --precision {how.precision}: gives {listed(list(STORAGE), 3)}; "
             f"{how.precision} is for --to c"
         )
-    files = []
+    files: list[str] = []
     for name, program in export.programs.items():
         alone = len(export.programs) == 1
         file = f"{how.name}.onnx" if alone else f"{how.name}_{name}.onnx"

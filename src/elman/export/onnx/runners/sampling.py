@@ -48,7 +48,7 @@ def distribution(
         p[likeliest] = 1
         return p
     p = np.exp((x - x[likeliest]) / sampling.temperature)
-    p /= p.sum()
+    p = np.asarray(p / p.sum())
     if sampling.top_k > 0 or sampling.top_p < 1:
         order = np.argsort(-x, kind="stable")
         ranked = p[order]
