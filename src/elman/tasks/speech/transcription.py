@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,32 @@ def transcribe(
 
     UserError: a file that is no sound; samples without a rate, or such as are no sound.
     """
+
+    def waves(rate_out: int) -> Iterable[Floats]:
+        if isinstance(sound, str | Path):
+            return audio.blocks(Recording(Path(sound)), BLOCK, rate_out)
+        return iter([of_samples(sound, rate, rate_out)])
+
+    return transcribed(decoding, model, kept, waves)
+
+
+def transcribed(
+    decoding: SpeechDecoding, model: nn.Module, kept: Kept,
+    waves: Callable[[int], Iterable[Floats]],
+) -> Transcript:  # fmt: skip
+    """The transcript of a recording that `waves` gives in pieces at the rate that it is asked for.
+
+    UserError: options that are of no use to the model, and whatever `waves` raises.
+    """
     decoding.check_no_stream()
     encoder, _ = settled(kept)
     decoding.check_mode(writes=encoder.mode == "transcribe")
     model = recogniser(model).cpu()
-    if isinstance(sound, str | Path):
-        waves = audio.blocks(Recording(Path(sound)), BLOCK, encoder.hearing.rate)
-    else:
-        waves = iter([of_samples(sound, rate, encoder.hearing.rate)])
+    wave = waves(encoder.hearing.rate)
     if model.mode == "classify":
-        label, sure = named(model, encoder, waves, decoding.threshold)
+        label, sure = named(model, encoder, wave, decoding.threshold)
         return Transcript(label, sure, ())
-    return transcripts(model, transcribing(model, encoder, decoding), waves)[0]
+    return transcripts(model, transcribing(model, encoder, decoding), wave)[0]
 
 
 def transcripts(
