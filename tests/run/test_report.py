@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -130,16 +131,14 @@ def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
         assert f"- `{name}` = " in page
     assert (run.path / "curves.png").read_bytes().startswith(b"\x89PNG\r\n")
 
-    card = (run.path / "README.md").read_text(encoding="utf-8")
-    front = re.fullmatch(r"---\n(.*?)\n---\n(.*)", card, re.DOTALL)
-    assert front is not None
-    lines = dict(line.split(": ", 1) for line in front[1].splitlines())
-    assert lines == {
-        "library_name": "elman",
-        "tags": "[elman, recurrent-network, text]",
-        "pipeline_tag": "text-generation",
-    }
-    assert run.folder.verdict().told in front[2] and "text.txt" in front[2]
+    card = ModelCard((run.path / "README.md").read_text(encoding="utf-8"))
+    assert (card.data.library_name, card.data.pipeline_tag) == ("elman", "text-generation")
+    results = {result.metric_name: result for result in card.data.eval_results or ()}
+    assert {name: result.metric_value for name, result in results.items()} == run.scores
+    first = results[compared.first]
+    assert first.metric_args["baseline"] == compared.name
+    assert first.metric_args["baseline_value"] == compared.baseline[compared.first]
+    assert compared.told in card.text and "- text.txt; licence: not told" in card.text
 
 
 def test_a_report_can_be_written_again(text: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from elman.run.job import Job
 from elman.run.log import Log
 from elman.run.options import parse
 from elman.run.report import write_report
+from elman.run.sharing.places import folder_of
 from elman.run.train import Progress
 from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
@@ -62,9 +63,14 @@ def resume(
     return complete(job, listen)
 
 
-def load(run: str | Path, *, device: str = "auto") -> Run:
-    """A trained model from its run folder. UserError where there is none, or a damaged one."""
-    return Run(prepare.trained(Path(run)), prepare.choose_device(device))
+def load(run: str | Path, *, device: str = "auto", revision: str | None = None) -> Run:
+    """A trained model from its run folder, from a package that `Run.package` made, or from a model
+    hub: `elman.load("hf:user/name", revision="v1")`.
+
+    UserError where there is none, or a damaged one; RunError where the hub cannot be reached.
+    """
+    place = folder_of(run, revision=revision)
+    return Run(prepare.trained(place), prepare.choose_device(device))
 
 
 def complete(job: Job, listen: Listener, say: Callable[[str], None] = silent) -> Run:

@@ -151,17 +151,27 @@ def create(
     `copies` are files to keep in it, by name.
     """
     check_free(path, force=force)
+    with filling(path) as fresh:
+        (fresh / "checkpoint").mkdir()
+        (fresh / OPTIONS).write_text(tomli_w.dumps(options), encoding="utf-8")
+        (fresh / PREPROCESSING).write_text(
+            json.dumps(preprocessing, ensure_ascii=False), encoding="utf-8"
+        )
+        for name, source in copies.items():
+            shutil.copyfile(source, fresh / name)
+    return RunFolder(path)
+
+
+@contextlib.contextmanager
+def filling(path: Path) -> Iterator[Path]:
+    """A new folder beside `path` that takes its place at the end; if anything fails, it is gone,
+    and what was there stays."""
     fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
     old = path.with_name(f".{path.name}.old-{os.getpid()}")
     with writing(path):
         try:
-            (fresh / "checkpoint").mkdir(parents=True)
-            (fresh / OPTIONS).write_text(tomli_w.dumps(options), encoding="utf-8")
-            (fresh / PREPROCESSING).write_text(
-                json.dumps(preprocessing, ensure_ascii=False), encoding="utf-8"
-            )
-            for name, source in copies.items():
-                shutil.copyfile(source, fresh / name)
+            fresh.mkdir(parents=True)
+            yield fresh
             if path.exists():
                 path.rename(old)
             fresh.rename(path)
@@ -172,23 +182,25 @@ def create(
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-    return RunFolder(path)
 
 
-def check_free(path: Path, *, force: bool) -> None:
-    """Refuse a place that holds something, unless it is a run and `force` says to replace it."""
+def check_free(path: Path, *, force: bool, flag: str = "--run") -> None:
+    """Refuse a place that holds something, unless it is a run and `force` says to replace it.
+
+    `flag` is what names another place.
+    """
     with writing(path):
         if Path.cwd().is_relative_to(path.resolve()):
-            raise UserError(f"{path}: is the folder you are in, or above it; choose another --run")
+            raise UserError(f"{path}: is the folder you are in, or above it; choose another {flag}")
         parent = next(p for p in path.absolute().parents if p.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise UserError(f"{path}: cannot be written ({parent}: no folder that you may write)")
         if not path.exists() or (path.is_dir() and not any(path.iterdir())):
             return
         if not all((path / name).is_file() for name in (OPTIONS, PREPROCESSING)):
-            raise UserError(f"{path}: exists and is not a run folder; choose another --run")
+            raise UserError(f"{path}: exists and is not a run folder; choose another {flag}")
         if not force:
-            raise UserError(f"{path}: holds a run; give --force to replace it, or another --run")
+            raise UserError(f"{path}: holds a run; give --force to replace it, or another {flag}")
 
 
 def free_name(stem: str, parent: Path = Path("runs")) -> Path:

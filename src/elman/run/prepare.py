@@ -19,6 +19,7 @@ from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
 from elman.run.options import TrainOptions, check_refit
+from elman.run.sharing.places import own_folder
 from elman.tasks import naming
 from elman.tasks.task import Budget, Task
 
@@ -100,7 +101,7 @@ def again(
     """
     if epochs is not None and minutes is not None:
         raise UserError("--minutes and --epochs exclude each other; give one")
-    old = trained(run)
+    old = trained(own_folder(run, "elman resume"))
     changed: dict[str, Any] = {}
     if learning_rate is not None:
         changed["learning_rate"] = learning_rate

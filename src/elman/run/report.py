@@ -12,8 +12,10 @@ from typing import Any
 
 from elman.probe import glance
 from elman.run.folder import OPTIONS, RunFolder, replace, writing
-from elman.run.verdict import Verdict
-from elman.wording import counted, minutes, readable
+from elman.run.sharing import card
+from elman.run.sharing.options import told
+from elman.run.verdict import Verdict, score_table
+from elman.wording import counted, minutes
 
 Record = Mapping[str, Any]
 RISEN, FALLEN, GAP = 0.01, 0.005, 0.15  # shares of a loss that say more than chance
@@ -36,7 +38,9 @@ def write_report(
     planned = folder.scores().get("planned", "")
     data = [*data, *([f"planned: {planned}"] if planned else [])]
     replace(folder.path / "report.md", page(records, verdict, tables, lines, data, remarks, drawn))
-    replace(folder.path / "README.md", card(verdict, tables))
+    name = folder.path.absolute().name
+    about = card.of_run(folder, tables, told(folder.path, {}), name)
+    replace(folder.path / card.FILE, about)
     return " ".join(lines)
 
 
@@ -165,7 +169,7 @@ def page(
     """report.md."""
     text = ["# Report", "", *lines, ""]
     if verdict.scores:
-        text += [*_score_table(verdict), ""]
+        text += [*score_table(verdict), ""]
     text += ["## Curves", "", _curves(drawn), ""]
     samples = [r for r in records if r.get("sample")]
     if samples:
@@ -183,50 +187,6 @@ def page(
             for key, value in values.items()
         ]
     return "\n".join(text) + "\n"
-
-
-def _score_table(verdict: Verdict) -> list[str]:
-    """A row for the network and for each rival, a column for each score."""
-    names = list(verdict.scores)
-
-    def row(name: str, scores: Mapping[str, float]) -> str:
-        cells = (readable(scores[n]) if n in scores else "" for n in names)
-        return f"| {name} | {' | '.join(cells)} |"
-
-    heads = [f"| | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
-    rivals = [row(name, scores) for name, scores in verdict.rivals.items()]
-    return [*heads, row("**this network**", verdict.scores), *rivals]
-
-
-def card(verdict: Verdict, tables: Mapping[str, Any]) -> str:
-    """README.md, with front matter as model hubs expect it."""
-    task = tables["task"]
-    front = ["---", "library_name: elman", f"tags: [elman, recurrent-network, {task}]"]
-    if task == "text":
-        front.append("pipeline_tag: text-generation")
-    used = "`elman generate FOLDER`" if task == "text" else "`elman predict FOLDER DATA`"
-    options = tables[task]
-    shape = "; ".join(
-        f"{name.replace('_', ' ')} {', '.join(str(v) for v in options[name])}"
-        for name in ("cell", "hidden_size")
-        if name in options
-    )
-    return "\n".join(
-        [
-            *front, "---", "",
-            f"# A recurrent network for {task}", "",
-            f"{shape.capitalize()}.", "", *_scored(verdict),
-            f"Trained with Elman on {', '.join(Path(d).name for d in tables['data'])}. "
-            f"Load it with `elman.load(FOLDER)`, or {used}.", "",
-        ]
-    )  # fmt: skip
-
-
-def _scored(verdict: Verdict) -> list[str]:
-    """The verdict and the scores, for the card."""
-    if not verdict.scores:
-        return ["It was not scored.", ""]
-    return [*([verdict.told, ""] if verdict.told else []), *_score_table(verdict), ""]
 
 
 def draw(records: Sequence[Record], path: Path) -> bool:

@@ -166,6 +166,19 @@ def judged(scores: Scores, tally: Tally | None, rivals: Sequence[Rival]) -> Verd
     return Verdict(scores, {r.name: r.scores for r in rivals}, gain, guesses)
 
 
+def score_table(verdict: Verdict) -> list[str]:
+    """A table of Markdown: a row for the network and for each rival, a column for each score."""
+    names = list(verdict.scores)
+
+    def row(name: str, scores: Mapping[str, float]) -> str:
+        cells = (readable(scores[n]) if n in scores else "" for n in names)
+        return f"| {name} | {' | '.join(cells)} |"
+
+    heads = [f"| | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    rivals = [row(name, scores) for name, scores in verdict.rivals.items()]
+    return [*heads, row("**this network**", verdict.scores), *rivals]
+
+
 def to_record(verdict: Verdict) -> dict[str, Any]:
     """The verdict as JSON's values: what scores.json and `--json` hold."""
     gain = verdict.gain

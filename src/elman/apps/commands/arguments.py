@@ -25,7 +25,10 @@ SkipBadRows = Annotated[
         negative="", show_default=False, help="Leave out rows that are wrong, and count them."
     ),
 ]
-RunPath = Annotated[Path, Parameter(help="A run folder, as train made it.")]
+RunPath = Annotated[
+    Path,
+    Parameter(help="A run folder, a package (.zip) of one, or hf:user/name@revision on a hub."),
+]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda or cuda:N.")]
 
 

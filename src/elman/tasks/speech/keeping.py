@@ -13,6 +13,7 @@ from elman.tasks.speech.model import recogniser
 from elman.tasks.speech.options import SpeechOptions
 
 FILE = "transcripts.txt"
+FILES = {FILE: "every transcript that was trained on"}
 LARGEST = 1 << 28  # bytes
 
 

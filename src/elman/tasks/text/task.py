@@ -9,7 +9,7 @@ from elman.tasks.text.data import TextData
 from elman.tasks.text.export import export
 from elman.tasks.text.look import look
 from elman.tasks.text.model import build
-from elman.tasks.text.ngrams.keeping import keep, restore
+from elman.tasks.text.ngrams.keeping import FILES, keep, restore
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.plan import plan
 from elman.tasks.text.rivals import rivals
@@ -36,5 +36,6 @@ TASK: Task[TextOptions, TextData, Batch] = Task(
     writer=writer,
     adapted=adapted,
     keep=keep,
+    files=FILES,
     restore=restore,
 )

@@ -12,6 +12,8 @@ from elman.tasks.text.ngrams import mixing
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.rivals import learn
 
+FILES = {mixing.FILE: "counts of sequences of tokens, from which much of a small text can be read"}
+
 
 def keep(dataset: TextData, options: TextOptions, folder: Path) -> None:
     if options.mix_ngram and not (folder / mixing.FILE).exists():
