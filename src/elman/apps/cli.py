@@ -20,6 +20,8 @@ from elman.apps.commands.inspect import inspect
 from elman.apps.commands.lists import list_cells, list_data, list_tasks
 from elman.apps.commands.package import package
 from elman.apps.commands.predict import predict
+from elman.apps.commands.serve import add_options as add_serving
+from elman.apps.commands.serve import serve
 from elman.apps.commands.trace import trace
 from elman.apps.console import warn
 from elman.errors import ElmanError, UserError
@@ -29,6 +31,7 @@ app.command(train.resume, sort_key=2)
 app.command(evaluate, sort_key=3, usage="Usage: elman evaluate RUN [DATA...] [OPTIONS]")
 app.command(generate, sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
 app.command(predict, sort_key=5, usage="Usage: elman predict RUN DATA... [OPTIONS]")
+app.command(serve, sort_key=5, usage="Usage: elman serve RUN... [OPTIONS]")
 app.command(inspect, sort_key=5, usage="Usage: elman inspect RUN [DATA...] [OPTIONS]")
 app.command(trace, sort_key=5)
 app.command(export, sort_key=5, usage="Usage: elman export RUN --to FORMAT [OPTIONS]")
@@ -54,6 +57,8 @@ def main() -> None:
             searching.add_decoding()
         if sys.argv[1:2] == ["generate"]:
             add_options()
+        if sys.argv[1:2] == ["serve"]:
+            add_serving()
         app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # so that a pipe that broke is told here
     except CycloptsError as error:

@@ -1,0 +1,48 @@
+"""`elman serve`, from what was asked for to the end."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from elman.errors import RunError
+from elman.run import prepare
+from elman.serve import models
+from elman.serve.options import Limits, Listening
+from elman.serve.server import Plan, serve
+from elman.serve.workers import supervise
+from elman.wording import listed
+
+
+def launch(runs: Sequence[Path], listening: Listening, limits: Limits, device: str) -> None:
+    """Serves runs until SIGTERM or Ctrl-C. UserError: one is none; RunError: the port is taken."""
+    named = models.named(runs)
+    tasks = [f"{name} ({prepare.trained(path).task.name})" for name, path in named.items()]
+    plan = Plan(named, prepare.choose_device(device), listening, limits)
+    with listen(listening.host, listening.port) as listener:
+
+        def ready(*_: object) -> None:
+            told = f"{url(listening.host, listener)} serves {listed(tasks, 10)}; {limits.told()}"
+            print(f"elman: {told}", file=sys.stderr, flush=True)
+
+        if listening.workers == 1:
+            serve(plan, listener, ready)
+        else:
+            supervise(plan, listener, ready)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. RunError: it cannot."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        told = (error.strerror or str(error)).lower()
+        raise RunError(f"{host}, port {port}: {told}; give another --port or --host") from None
+
+
+def url(host: str, listener: socket.socket) -> str:
+    """Where clients find it."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"

@@ -1,0 +1,169 @@
+"""Sessions: where a text stands is kept by the server, between requests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, Field
+
+from elman.serve import contract
+from elman.serve.contract import Refused
+from elman.serve.errors import Plain, responses
+from elman.serve.route import Route
+from elman.serve.routes.completions import STREAMED, Written
+from elman.serve.serving import Serving
+from elman.serve.text.asked import Ids, Strict, Writes
+from elman.serve.text.completion import (
+    Job,
+    checked,
+    chunks,
+    place_after,
+    prompt_of,
+    unpacked,
+    whole,
+)
+from elman.serve.text.events import stream
+
+BLOB = "application/octet-stream"
+AS_BLOB: dict[str, Any] = {"content": {BLOB: {"schema": {"type": "string", "format": "binary"}}}}
+TAKES_BLOB: dict[str, Any] = {"requestBody": {"required": True, **AS_BLOB}}
+Id = Annotated[str, Path(max_length=200)]
+
+
+class NewSession(Strict):
+    """Where a session begins: after a prompt, at a state, or after a prompt read from there."""
+
+    model: str
+    prompt: str | Ids | None = None
+    state: str | None = Field(default=None, description="A state that return_state gave.")
+    minutes: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="How long it is kept after its last use; as long as it may be if absent.",
+    )
+
+
+class Input(Writes):
+    """What a session reads, and how it writes on after that."""
+
+    input: str | Ids | None = None
+
+
+class Blend(Strict):
+    """Other sessions of the same model, and how much each counts, this one's first."""
+
+    others: Annotated[list[str], Field(min_length=1, max_length=64)]
+    weights: Annotated[list[float], Field(min_length=2, max_length=65)] | None = Field(
+        default=None, description="Equal if not given."
+    )
+
+
+class Session(BaseModel):
+    """A session. Times are seconds since 1970."""
+
+    id: str
+    object: Literal["session"] = "session"
+    model: str
+    position: int
+    created: float
+    expires: float
+
+
+class Deleted(BaseModel):
+    """A session that is no more."""
+
+    id: str
+    object: Literal["session"] = "session"
+    deleted: Literal[True] = True
+
+
+def router(serving: Serving) -> APIRouter:
+    """The addresses of sessions."""
+    routes = APIRouter(route_class=Route, tags=["Sessions"], prefix="/v1/sessions")
+
+    @routes.post("", status_code=201, responses=responses(404))
+    async def create(asked: NewSession) -> Session:
+        """Begin a session. Its id is a secret of whoever has it."""
+        sessions = serving.kept()
+        model, engine = serving.models.writing(asked.model)
+        after = None if asked.state is None else unpacked(serving, model.name, asked.state)
+        prompt = prompt_of(asked.prompt or "", engine.vocabulary)
+        reading = Writes(max_tokens=0)
+        job = checked(Job(serving, model.name, engine, reading, [prompt], after))
+        most = serving.limits.session_minutes
+        minutes = min(asked.minutes or most, most)
+        return _told(await sessions.create(model.name, await place_after(job), 60 * minutes))
+
+    @routes.get("/{id}", responses=responses(404))
+    async def look(id: Id) -> Session:
+        """How a session is."""
+        return _told(await serving.kept().get(id))
+
+    @routes.post(
+        "/{id}/input", response_model=Written, responses={200: STREAMED, **responses(404, 409)}
+    )
+    async def read(id: Id, asked: Input) -> Response:
+        """Read on and write: what is answered has been kept, and outlives the server."""
+        if asked.stream:
+            return await stream(_streamed(serving, id, asked))
+        async with serving.kept().turn(id) as turn:
+            return Plain(await whole(_job(serving, turn, asked)))
+
+    @routes.post("/{id}/fork", status_code=201, responses=responses(404, 409))
+    async def fork(id: Id) -> Session:
+        """Another session that stands where this one does."""
+        return _told(await serving.kept().fork(id))
+
+    @routes.post("/{id}/blend", status_code=201, responses=responses(404, 409))
+    async def blend(id: Id, asked: Blend) -> Session:
+        """Another session whose state is a mean of this one's and others'."""
+        ids = [id, *asked.others]
+        weights = asked.weights or [1 / len(ids)] * len(ids)
+        if len(weights) != len(ids):
+            told = f"weights: needs {len(ids)}, this session's first"
+            raise Refused(400, "invalid_value", told, "weights")
+        return _told(await serving.kept().blend(ids, weights))
+
+    @routes.get("/{id}/state", response_class=Response, responses={200: AS_BLOB, **responses(404)})
+    async def download(id: Id) -> Response:
+        """Its state, signed, as safetensors."""
+        return Response(await serving.kept().download(id), media_type=BLOB)
+
+    @routes.put("/{id}/state", responses=responses(404, 409), openapi_extra=TAKES_BLOB)
+    async def upload(id: Id, request: Request) -> Session:
+        """Put it where a state stands that was downloaded before."""
+        return _told(await serving.kept().upload(id, await request.body()))
+
+    @routes.delete("/{id}", responses=responses(404, 409))
+    async def delete(id: Id) -> Deleted:
+        """Forget it."""
+        await serving.kept().delete(id)
+        return Deleted(id=id)
+
+    return routes
+
+
+async def _streamed(
+    serving: Serving, id: str, asked: Input
+) -> AsyncGenerator[dict[str, Any], None]:
+    async with (
+        serving.kept().turn(id) as turn,
+        aclosing(chunks(_job(serving, turn, asked))) as made,
+    ):
+        async for chunk in made:
+            yield chunk
+
+
+def _job(serving: Serving, turn: contract.Turn, asked: Input) -> Job:
+    model, engine = serving.models.writing(turn.session.model)
+    prompt = prompt_of(asked.input or "", engine.vocabulary)
+    return checked(Job(serving, model.name, engine, asked, [prompt], turn.place, keep=turn.keep))
+
+
+def _told(session: contract.Session) -> Session:
+    return Session(
+        id=session.id, model=session.model, position=session.position,
+        created=session.created, expires=session.expires,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What the thread of a `Desk` does for a client."""
