@@ -119,8 +119,13 @@ class Turn(Protocol):
     @property
     def place(self) -> Cursor: ...
 
-    async def keep(self, place: Cursor) -> Session:
-        """Goes on from `place`; once this returns it outlives `kill -9`."""
+    async def keep(self, place: Cursor, key: str | None = None, answer: bytes = b"") -> Session:
+        """Goes on from `place`; once this returns it outlives `kill -9`, and so does `answer`,
+        which is kept with it under a client's `key` for a retry."""
+
+    async def answered(self, key: str) -> bytes | None:
+        """What was answered when this session was given an input with this `key` before; then
+        the input is not to be read again."""
 
 
 class Sessions(Protocol):
@@ -132,8 +137,11 @@ class Sessions(Protocol):
     of another model or another version; 400 `cannot_blend`; 413 `state_too_large`.
     """
 
-    async def create(self, model: str, place: Cursor, seconds: float) -> Session:
-        """A new session that lives for so long after its last use."""
+    async def create(
+        self, model: str, place: Cursor, seconds: float, key: str | None = None
+    ) -> Session:
+        """A new session that lives for so long after its last use. With a client's `key` that
+        was given before, the session that it made then, if it is alive."""
 
     async def get(self, id: str) -> Session: ...
 
