@@ -1,1 +1,1 @@
-"""Models that Keras or PyTorch saved, as modules of PyTorch on Elman's layers, or as run folders."""
+"""Models that Keras or PyTorch saved, as modules on Elman's layers or as run folders."""

@@ -157,7 +157,7 @@ def _checked_size(path: str, item: Any) -> int:
         raise UserError(f"{path} lies in another file; only what the file itself holds is read")
     if not FILTERS.issuperset(filters):
         raise UserError(f"{path} is packed in a way that is not read; save the model again")
-    numbers = math.prod(item.shape)
+    numbers: int = math.prod(item.shape)
     held = item.id.get_storage_size() * (PACKED if filters else 1)
     if numbers * item.dtype.itemsize > held:
         raise UserError(f"{path} should hold {numbers:,} numbers, but they are not in the file")

@@ -65,9 +65,9 @@ class Network(nn.Module):
 
     `y, state = network(x)`, and `network(x, state=state)` goes on where that ended. `x` is batch
     first: [B, T] ids for an embedding, else [B, T, I]; as many as the network has inputs. `y` is
-    what Keras' `predict` gives, a tuple where there are several outputs. The state has one entry for
-    each recurrent layer that starts from zeros, tuples of [B, H] in Keras' order, or None for one
-    that is to start from zeros again.
+    what Keras' `predict` gives, a tuple where there are several outputs. The state has one entry
+    for each recurrent layer that starts from zeros, tuples of [B, H] in Keras' order, or None for
+    one that is to start from zeros again.
     """
 
     def __init__(self, pieces: Sequence[Piece], plan: Plan, account: Account) -> None:
@@ -121,9 +121,7 @@ class Network(nn.Module):
     def _misfit(self, node: Node, values: Sequence[Value], error: Exception) -> str:
         came = " and ".join(str(list(v.x.shape)) for v in values)
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return (
-            f'{self.account.source}: layer "{node.name}" ({node.kind}) cannot take {came}: {why}'
-        )
+        return f'{self.account.source}: layer "{node.name}" ({node.kind}) cannot take {came}: {why}'
 
     @torch.no_grad()
     def shapes(self) -> list[Shape]:

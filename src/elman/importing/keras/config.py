@@ -19,6 +19,7 @@ T = TypeVar("T")
 LONGEST = 64 << 20  # characters of JSON
 MOST_LAYERS = 10_000
 LARGEST = 1 << 30  # of any size
+OF_MASKS = frozenset({"NotEqual", "Any", "ExpandDims", "ZerosLike", "LogicalOr", "Concatenate"})
 OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
 CODE = "holds code of its author, which is never run; build the model from Keras' own layers"
 
@@ -165,25 +166,71 @@ def _sequential(layers: Sequence[Config], config: Mapping[str, Any], where: str)
 
 def _functional(listed: Sequence[Any], config: Mapping[str, Any], where: str) -> Model:
     layers, calls = dict[str, Config](), dict[str, tuple[tuple[Origin, ...], ...]]()
+    operations, items = dict[str, Config](), dict[str, Any]()
     inputs, shapes = [], dict[str, tuple[int | None, ...] | None]()
     for item in listed:
         layer = layer_of(item, where)
-        if layer.name in layers or layer.name in shapes:
+        if layer.name in items:
             raise layer.error("another layer bears this name too")
+        items[layer.name] = item
         if layer.kind == "InputLayer":
             shapes[layer.name] = _shape(layer)
-            continue
-        layers[layer.name] = layer
-        nodes = item.get("inbound_nodes")
-        if not isinstance(nodes, list) or not nodes:
-            raise layer.error("damaged (no inbound_nodes)")
-        calls[layer.name] = tuple(tuple(_origins(layer, node)) for node in nodes)
+        elif _is_operation(item):
+            operations[layer.name] = layer
+        else:
+            layers[layer.name] = layer
+    for name, layer in layers.items():
+        nodes = _nodes(layer, items)
+        calls[name] = tuple(tuple(_origins(layer, node, operations)) for node in nodes)
+    for operation in operations.values():
+        _check_mask(operation, _nodes(operation, items), layers, calls)
     for origin in _references(config.get("input_layers"), where):
         if origin.layer not in shapes:
             raise UserError(f"{where}: the input {shown(origin.layer)} is no InputLayer")
         inputs.append(origin.layer)
     outputs = tuple(_references(config.get("output_layers"), where))
     return Model(layers, calls, tuple(inputs), outputs, tuple(shapes[name] for name in inputs))
+
+
+def _is_operation(item: Mapping[str, Any]) -> bool:
+    """Whether it is an operation that Keras 3 lists among the layers; an .h5 has no modules."""
+    if "module" in item:
+        return str(item["module"]).startswith("keras.src.ops")
+    return item["class_name"] in OF_MASKS and "trainable" not in item["config"]
+
+
+def _nodes(layer: Config, items: Mapping[str, Any]) -> list[Any]:
+    """The calls of a layer in the JSON."""
+    nodes = items[layer.name].get("inbound_nodes")
+    if not isinstance(nodes, list) or not nodes:
+        raise layer.error("damaged (no inbound_nodes)")
+    return nodes
+
+
+def _check_mask(
+    operation: Config, nodes: Sequence[Any], layers: Mapping[str, Config],
+    calls: Mapping[str, tuple[tuple[Origin, ...], ...]],
+) -> None:  # fmt: skip
+    """UserError unless an operation is part of what Keras 3 writes down of masks.
+
+    It spells out where each mask comes from: whether ids are not 0, or numbers not the mask_value.
+    Masks pass through the layers here, so all that matters is that they begin in such layers.
+    """
+    if operation.kind not in OF_MASKS:
+        raise operation.error("is an operation outside of layers, which is not read")
+    if operation.kind != "NotEqual":
+        return
+    begun = set[tuple[Origin, float]]()
+    for name, layer in layers.items():
+        if layer.kind == "Masking" or (layer.kind == "Embedding" and layer.values.get("mask_zero")):
+            number = layer.number("mask_value", 0.0)
+            begun |= {(origin, number) for call in calls[name] for origin in call}
+    for node in nodes:
+        given = node.get("args") if isinstance(node, dict) else None
+        other = given[1] if isinstance(given, list) and len(given) == 2 else None
+        for origin in _tensors(operation, given[:1] if isinstance(given, list) else None):
+            if type(other) not in (int, float) or (origin, other) not in begun:
+                raise operation.error("a mask that no layer of the model makes is not read")
 
 
 def _references(value: object, where: str) -> Iterator[Origin]:
@@ -198,21 +245,29 @@ def _references(value: object, where: str) -> Iterator[Origin]:
 
 def _origin(item: object, where: str) -> Origin:
     if isinstance(item, list) and len(item) >= 3:
-        layer, call, k = item[:3]
-        if isinstance(layer, str) and all(type(n) is int and 0 <= n < MOST_LAYERS for n in (call, k)):
-            return Origin(layer, call, k)
+        layer, *numbers = item[:3]
+        counts = all(type(n) is int and 0 <= n < MOST_LAYERS for n in numbers)
+        if isinstance(layer, str) and counts:
+            return Origin(layer, *numbers)
     raise UserError(f"{where}: damaged ({shown(item)}, where a layer's output would be named)")
 
 
-def _origins(layer: Config, node: object) -> Iterator[Origin]:
+def _origins(layer: Config, node: object, operations: Mapping[str, Config]) -> Iterator[Origin]:
     """What goes into one call: of Keras 3 {"args": […], "kwargs": {…}}, of Keras 2 a list."""
     if isinstance(node, dict):
-        yield from _tensors(layer, node.get("args"))
+        given = list(_tensors(layer, node.get("args")))
         for key, value in _named(node.get("kwargs")):
             found = list(_tensors(layer, value))
-            if found and key != "initial_state":
+            if key == "initial_state":
+                given += found
+            elif found and not (key == "mask" and all(o.layer in operations for o in found)):
                 raise layer.error(f"is called with {key}, which is not read")
-            yield from found
+        for origin in given:
+            if origin.layer in operations:
+                raise operations[origin.layer].error(
+                    "is an operation outside of layers, which is not read"
+                )
+        yield from given
         return
     if not isinstance(node, list):
         raise layer.error("damaged (inbound_nodes)")

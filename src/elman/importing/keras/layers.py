@@ -77,8 +77,8 @@ class Layer:
         try:
             return activations.named(self.config.text(key, otherwise), self.keras)
         except UserError as error:
-            raise error if str(error).startswith(self.config.where) else self.config.error(
-                str(error)
+            raise (
+                error if str(error).startswith(self.config.where) else self.config.error(str(error))
             ) from None
 
 
@@ -187,10 +187,12 @@ def bidirectional(layer: Layer) -> Piece:
     half = 2 + (inner.kind.startswith("CuDNN") or inner.flag("use_bias", True))
     there = Layer(inner, layer.arrays[:half], layer.keras, layer.account)
     back_half = Layer(back, layer.arrays[half:], layer.keras, layer.account)
-    ways = [one_way(part, part.arrays) for part in (there, back_half)]
     remark(there)
     told = Told(inner.flag("return_sequences", False), inner.flag("return_state", False))
-    return BothWays(*ways, cast("Merge | None", merge), told)
+    return BothWays(
+        one_way(there, there.arrays), one_way(back_half, back_half.arrays),
+        cast("Merge | None", merge), told,
+    )  # fmt: skip
 
 
 def time_distributed(layer: Layer) -> Piece:

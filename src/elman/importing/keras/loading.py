@@ -26,6 +26,7 @@ from elman.importing.pieces.recurrent import Reading
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 RATIO = 100  # times that weights are larger than the archive holds them; Keras does not pack them
+LARGEST = 4 << 30  # bytes of weights
 NEWEST = 3  # major version
 
 
@@ -85,7 +86,7 @@ def _plan(model: Model, pieces: dict[str, Piece], where: str) -> Plan:
     """The calls in an order in which each has what goes into it. UserError: there is none."""
     numbers = {name: k for k, name in enumerate(pieces)}
     at: dict[tuple[str, int], Ref] = {(name, 0): Ref(-1, k) for k, name in enumerate(model.inputs)}
-    waiting = {(name, c): call for name, calls in model.calls.items() for c, call in enumerate(calls)}
+    waiting = {(name, c): call for name in pieces for c, call in enumerate(model.calls[name])}
     nodes: list[Node] = []
 
     def ref(layer: str, call: int, k: int) -> Ref:
@@ -139,8 +140,10 @@ def _unpack(archive: zipfile.ZipFile, to: Path, where: str) -> None:
     if WEIGHTS not in archive.namelist():
         raise UserError(f"{where}: {WEIGHTS} is missing in it; save the model again with Keras 3")
     info = archive.getinfo(WEIGHTS)
-    if info.file_size > RATIO * info.compress_size + (1 << 20):
-        raise UserError(f"{where}: {WEIGHTS} in it grows {RATIO} times when unpacked; not read")
+    if info.file_size > LARGEST or info.file_size > RATIO * info.compress_size + (1 << 20):
+        raise UserError(
+            f"{where}: {WEIGHTS} in it would unpack to {info.file_size:,} bytes; not read"
+        )
     with archive.open(info) as packed, to.open("wb") as out:
         shutil.copyfileobj(packed, out)
 

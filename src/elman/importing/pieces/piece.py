@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias, final
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor, nn
 
@@ -34,7 +34,6 @@ class Piece(nn.Module, ABC):
 class Plain(Piece):
     """A layer that makes one value of one, and has no state."""
 
-    @final
     def forward(
         self, values: Sequence[Value], state: State | None = None
     ) -> tuple[list[Value], State]:

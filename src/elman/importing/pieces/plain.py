@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -243,7 +244,8 @@ class Joined(Piece):
         xs = [v.x for v in values]
         if self.how == "concat":
             return [Value(torch.cat(xs, -1), self._mask(values))], ()
-        stacked = torch.stack(torch.broadcast_tensors(*xs))
+        shape = np.broadcast_shapes(*(x.shape for x in xs))
+        stacked = torch.stack([x.expand(shape) for x in xs])
         return [Value(REDUCTIONS[self.how](stacked), self._mask(values))], ()
 
     def _mask(self, values: Sequence[Value]) -> Tensor | None:

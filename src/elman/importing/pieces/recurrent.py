@@ -82,9 +82,7 @@ class OneWay(nn.Module):
         y = y.masked_fill((~mask if zeros else seen == 0)[..., None], 0)
         unread = (lengths == 0)[:, None]
         first = (torch.zeros_like(s[0]) for s in after) if state is None else state
-        return y, tuple(
-            torch.where(unread, old, s[0]) for s, old in zip(after, first, strict=True)
-        )
+        return y, tuple(torch.where(unread, old, s[0]) for s, old in zip(after, first, strict=True))
 
 
 class Reading(Piece):
