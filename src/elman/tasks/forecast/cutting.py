@@ -98,7 +98,7 @@ def _fit(found: Collection, settings: Settings, begins: Sequence[int]) -> Fitted
     scales = [_level(s.y[:end], settings) for s, end in zip(found.series, begins, strict=True)]
     known, past = [], []
     for one, begin in zip(found.series, begins, strict=True):
-        known.append(_known(one.places[:begin], one.future[:begin], found.grid, settings))
+        known.append(known_of(one.places[:begin], one.future[:begin], found.grid, settings))
         past.append(one.past[:begin])
     numbers, words = [], []
     for column in zip(*(one.static for one in found.series), strict=True):
@@ -125,7 +125,8 @@ def _level(y: Floats, settings: Settings) -> tuple[float, float]:
     return mean, spread if spread > 1e-12 * max(1.0, abs(mean)) else 1.0
 
 
-def _known(places: Ints, future: Floats, grid: Grid | None, settings: Settings) -> Floats:
+def known_of(places: Ints, future: Floats, grid: Grid | None, settings: Settings) -> Floats:
+    """What is known of steps at these places [N] ahead: the calendar, and `future` [N, F]."""
     dated = np.zeros((len(places), 0))
     if grid is not None and settings.calendar:
         dated = grid.features(places, settings.calendar).astype(np.float64)
@@ -149,7 +150,7 @@ def panel_of(
         places = series.places_to(one, found.grid, len(one) + H)
         ahead = one.future[: len(one) + H]
         ahead = np.concatenate([ahead, np.full((len(places) - len(ahead), ahead.shape[1]), np.nan)])
-        known.append(fitted.known(_known(places, ahead, found.grid, settings)))
+        known.append(fitted.known(known_of(places, ahead, found.grid, settings)))
         past.append(fitted.past(np.concatenate([one.past, np.zeros((H, one.past.shape[1]))])))
         of = fitted.values
         own = (of.mean[k], of.spread[k]) if k >= 0 else _level(one.y[:first], settings)

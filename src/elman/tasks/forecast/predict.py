@@ -42,18 +42,20 @@ def answers(
         ids = dict(zip(found.id_columns, one.ids, strict=True))
         places = places_to(one, found.grid, len(one) + len(steps))[len(one) :]
         for place, values in zip(places.tolist(), steps, strict=True):
-            row: dict[str, Any] = {
-                **ids, **found.time_cells(place),
-                "forecast": _rounded(float(point(values[None, None], quantiles)[0, 0])),
-            }  # fmt: skip
-            told = (_rounded(float(value)) for value in values)
-            names = [f"q{q:g}" for q in levels(quantiles)]
-            if len(values) > 1:
-                row |= dict(zip(names, told, strict=True))
-            if not quantiles:
-                row.pop("q0.5", None)  # that is the forecast
+            row = {**ids, **found.time_cells(place), **told(values, quantiles)}
             rows.append(row)
     return rows
+
+
+def told(values: NDArray[np.float64], quantiles: Sequence[float]) -> dict[str, float]:
+    """A forecast and its quantiles [Q] by the names of their columns."""
+    cells = {"forecast": _rounded(float(point(values[None, None], quantiles)[0, 0]))}
+    if len(values) > 1:
+        names = [f"q{q:g}" for q in levels(quantiles)]
+        cells |= dict(zip(names, map(_rounded, values.tolist()), strict=True))
+    if not quantiles:
+        cells.pop("q0.5", None)  # that is the forecast
+    return cells
 
 
 def _rounded(value: float) -> float:

@@ -2,6 +2,7 @@
 
 from elman.tasks.forecast import page, reading, training
 from elman.tasks.forecast.data import Batch, Panel
+from elman.tasks.forecast.export import export
 from elman.tasks.forecast.look import look
 from elman.tasks.forecast.mixture import calibrate
 from elman.tasks.forecast.model import build
@@ -28,6 +29,7 @@ TASK: Task[ForecastOptions, Panel, Batch] = Task(
     losses_apart=training.losses_apart,
     remarks=page.remarks,
     look=look,
+    export=export,
     predict=predict,
     calibrate=calibrate,
     calibration="bands.",
