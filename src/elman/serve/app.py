@@ -30,6 +30,7 @@ from elman.serve.serving import Serving
 from elman.serve.traffic import Counted
 
 ROUTERS = (completions, sessions, sound, rows, translate, compose, state)
+JSON = "application/json"
 CLOSED = 499  # the client has closed the connection; nobody reads this
 
 
@@ -99,6 +100,10 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if error.errors()[0]["loc"] == ("body",) and kind != JSON:
+        told = f"content-type {kind[:60] or 'is missing'}: needs {JSON}"
+        return answer(Refused(415, "unsupported_type", told))
     return answer(invalid(error.errors()))
 
 

@@ -50,7 +50,7 @@ MEANINGS = {
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What the description of a route says of its failures."""
-    always = (400, 401, 403, 405, 408, 413, 429, 500, 503)
+    always = (400, 401, 403, 405, 408, 413, 415, 429, 500, 503)
     return {
         status: {"model": Problem, "description": MEANINGS[status]}
         for status in sorted({*always, *statuses})

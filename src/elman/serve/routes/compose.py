@@ -33,6 +33,10 @@ class Piece(Strict):
     response_format: Literal["json", "midi"] = "json"
 
 
+# What concerns a file of given voices is for the command line.
+Asked: Any = with_options(Piece, Composing, without=("given_voices", "method", "sweeps"))
+
+
 class Made(BaseModel):
     """A piece that was made: notes are start, length, pitch, velocity."""
 
@@ -45,10 +49,9 @@ class Made(BaseModel):
 def router(serving: Serving) -> APIRouter:
     """The address of music."""
     routes = APIRouter(route_class=Route, tags=["Music"])
-    body: Any = with_options(Piece, Composing, without=("given_voices", "method", "sweeps"))
 
     @routes.post("/compose", response_model=Made, responses={200: AS_MIDI, **responses(404)})
-    async def compose(asked: body) -> Response:
+    async def compose(asked: Asked) -> Response:  # type: ignore[valid-type]
         """Make a piece, as `elman generate` does with the same seed."""
         served = serving.models.used(asked.model, "compose")
         how = options_of(Composing, asked, Piece)

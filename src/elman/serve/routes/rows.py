@@ -120,13 +120,16 @@ def _check_count(serving: Serving, rows: int) -> None:
 
 
 def _row(served: Served, row: Any) -> Any:
-    """A row as an object with a name for each cell. UserError: the model needs more than one."""
+    """A row as an object with a name for each cell. UserError: the model needs another."""
     if isinstance(row, dict):
         return row
-    if isinstance(row, list):
+    if served.run.task == "tag":
+        if isinstance(row, str):
+            raise UserError("rows: give the tokens of each sentence as a list")
         return {"tokens": row}
     reading = served.run.trained.preprocessing.get("reading")
     columns = reading.get("text_columns") if isinstance(reading, dict) else None
-    if columns is not None and len(columns) != 1:
-        raise UserError(f"rows: needs objects with {', '.join(columns)}")
+    if isinstance(row, list) or (columns is not None and len(columns) != 1):
+        named = f" with {', '.join(columns)}" if columns else ""
+        raise UserError(f"rows: give objects{named}")
     return {columns[0] if columns else "text": row}

@@ -33,6 +33,9 @@ class Translation(Strict):
     input: str | Annotated[list[str], Field(min_length=1)]
 
 
+Asked: Any = with_options(Translation, Decoding)
+
+
 class Found(BaseModel):
     """A translation, and its log probability by which it was chosen."""
 
@@ -50,10 +53,9 @@ class Translations(BaseModel):
 def router(serving: Serving) -> APIRouter:
     """The address of translations."""
     routes = APIRouter(route_class=Route, tags=["Translation"])
-    body: Any = with_options(Translation, Decoding)
 
     @routes.post("/translate", responses=responses(404))
-    async def translate(asked: body) -> Translations:
+    async def translate(asked: Asked) -> Translations:  # type: ignore[valid-type]
         """Translate sentences, as `elman predict` does."""
         served = serving.models.used(asked.model, "translate")
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
