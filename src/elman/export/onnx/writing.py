@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from elman.errors import UserError
+from elman.errors import RunError, UserError
 from elman.export.onnx import joining
 from elman.export.onnx.graph import Storage
 from elman.export.onnx.model import OPSET, model_of
@@ -43,6 +46,22 @@ def open_written(folder: Path) -> dict[str, Network]:
     """The programs of a folder that `write` has filled, by their names."""
     networks = [Network(path) for path in sorted(folder.glob("*.onnx"))]
     return {network.record["program"]: network for network in networks}
+
+
+def answers(folder: Path, questions: list[Any]) -> list[Any]:
+    """What the Python file of an export says to raw questions, in a process of its own.
+
+    RunError: it fails.
+    """
+    (file,) = folder.glob("*.py")
+    asked = "".join(json.dumps(question) + "\n" for question in questions)
+    ended = subprocess.run(
+        [sys.executable, "-I", file, "--json"], input=asked, capture_output=True, encoding="utf-8",
+        errors="surrogateescape", check=False,
+    )  # fmt: skip
+    if ended.returncode:
+        raise RunError(f"{file}: {ended.stderr.strip().rpartition(chr(10))[2]}")
+    return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 def _record(export: Export, name: str, program: Program, *, whole: bool) -> dict[str, Any]:

@@ -2,16 +2,13 @@
 
     echo "What a film!" | python model.py
 
-A line is a text, or with --json a string, or for numbers a list of steps: [[0.1, 2], [0.3, 1]].
-From Python: `Classifier(open_model()).probabilities(["What a film!"])` is [N, C].
+A line is a text, and its answer is JSON. With --json a line is a string or, for a model that reads
+numbers, a list of steps: [[0.1, 2], [0.3, 1]]. From Python: `Classifier(open_model()).probabilities(["What a film!"])` is [N, C].
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +18,7 @@ from elman.export.onnx.runners.bag import Bag
 from elman.export.onnx.runners.folder import Model, open_model
 from elman.export.onnx.runners.grams import Grams
 from elman.export.onnx.runners.kernels import Kernels
+from elman.export.onnx.runners.lines import answer_lines, written
 from elman.export.onnx.runners.network import Array
 from elman.export.onnx.runners.padding import padded
 from elman.export.onnx.runners.vocabulary import Vocabulary
@@ -107,15 +105,11 @@ class Classifier:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Classify sequences on standard input, one a line; answers are JSON."
-    )
-    parser.add_argument("--json", action="store_true", help="lines are JSON")
-    asked = parser.parse_args()
     classifier = Classifier(open_model())
-    for line in sys.stdin:
-        sequence = json.loads(line) if asked.json else line.rstrip("\n")
-        print(json.dumps(classifier.answer([sequence])[0], ensure_ascii=False), flush=True)
+    answer_lines(
+        "Classify texts, one a line.", lambda sequence: classifier.answer([sequence])[0],
+        lambda line: line, written,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

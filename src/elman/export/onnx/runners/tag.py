@@ -2,20 +2,18 @@
 
     echo "The dog barks ." | python model.py
 
-A line is a sentence, its tokens apart by blanks, or a JSON list of them. From Python:
+A line is a sentence, its tokens apart by blanks; with --json it is a list of them. From Python:
 `Tagger(open_model()).label([["The", "dog"]])` gives a list of labels for each sentence.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from elman.export.onnx.runners.folder import Model, open_model
+from elman.export.onnx.runners.lines import answer_lines
 from elman.export.onnx.runners.network import Array
 from elman.export.onnx.runners.padding import padded
 from elman.export.onnx.runners.vocabulary import Vocabulary
@@ -66,16 +64,11 @@ class Tagger:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Label the tokens of sentences on standard input, one a line."
-    )
-    parser.parse_args()
     tagger = Tagger(open_model())
-    for line in sys.stdin:
-        tokens = json.loads(line) if line.lstrip().startswith("[") else line.split()
-        for token, label in zip(tokens, tagger.label([tokens])[0], strict=True):
-            print(token, label, sep="\t")
-        print(flush=True)
+    answer_lines(
+        "Label the tokens of sentences, one a line.", lambda tokens: tagger.label([tokens])[0],
+        str.split, " ".join,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

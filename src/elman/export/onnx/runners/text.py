@@ -8,16 +8,21 @@ From Python: `Writer(open_model()).write("Once upon", 200, Sampling(seed=1))` gi
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from elman.export.onnx.runners.folder import Model, open_model
+from elman.export.onnx.runners.lines import JSON, unicode, written
 from elman.export.onnx.runners.network import Array
 from elman.export.onnx.runners.sampling import Sampling, choose, distribution, seed_of, uniform
 from elman.export.onnx.runners.vocabulary import Decoder, Vocabulary
 
 LAST = 8  # ids by which a text goes on without a seam
+LENGTH = 500  # tokens written if nothing else is asked for
 
 
 class Reader:
@@ -65,22 +70,37 @@ class Writer:
             yield decoder.push(token)
             place.read([token])
 
+    def answer(self, question: dict[str, Any]) -> str:
+        """What follows `prompt`; the other keys are options of `Sampling`, and `length`."""
+        how = dict(question)
+        prompt, length = how.pop("prompt", ""), how.pop("length", LENGTH)
+        return "".join(self.write(prompt, length, Sampling(**how)))
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write with a language model.")
     parser.add_argument("--prompt", default="", help="text to go on from")
-    parser.add_argument("--length", type=int, default=500, help="tokens to write")
+    parser.add_argument("--length", type=int, default=LENGTH, help="tokens to write")
     parser.add_argument("--temperature", type=float, default=1.0, help="0 takes the likeliest")
     parser.add_argument("--top-k", type=int, default=0, help="so many likeliest; 0 for all")
     parser.add_argument("--top-p", type=float, default=1.0, help="up to this probability")
     parser.add_argument("--repetition-penalty", type=float, default=1.0, help="1 for none")
     parser.add_argument("--seed", type=int, help="another one each time if not given")
+    parser.add_argument("--json", action="store_true", help=JSON)
     asked = vars(parser.parse_args())
-    prompt, length = asked.pop("prompt"), asked.pop("length")
-    print(prompt, end="", flush=True)
-    for piece in Writer(open_model()).write(prompt, length, Sampling(**asked)):
-        print(piece, end="", flush=True)
-    print()
+    writer, lines = Writer(open_model()), unicode(sys.stdin)
+    try:
+        if asked.pop("json"):
+            for line in lines:
+                print(written(writer.answer(json.loads(line))), flush=True)
+            return
+        prompt, length = asked.pop("prompt"), asked.pop("length")
+        print(prompt, end="", flush=True)
+        for piece in writer.write(prompt, length, Sampling(**asked)):
+            print(piece, end="", flush=True)
+        print()
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(130)
 
 
 if __name__ == "__main__":
