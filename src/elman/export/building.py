@@ -88,6 +88,11 @@ class Builder:
     def numbers(self, name: str, *shape: Dim) -> str:
         return self._input(name, "float32", shape)
 
+    def flags(self, name: str, *shape: Dim) -> str:
+        """An input of numbers that are 0 or 1."""
+        self._limits[name] = 2
+        return self.numbers(name, *shape)
+
     def lengths(self) -> str:
         return self._input("lengths", "int64", ("B",))
 

@@ -169,8 +169,8 @@ def _numbers(
     shape = [rows, *(steps if d == "T" else int(d) for d in value.shape[1:])]
     if _single(value):  # a program of one step at a time has a sequence of them too
         shape[1] = steps
-    if value.kind == "int64":
-        return draw.integers(0, program.limits[name], shape)
+    if name in program.limits:
+        return draw.integers(0, program.limits[name], shape).astype(value.kind)
     return draw.standard_normal(shape).astype(np.float32)
 
 

@@ -328,8 +328,8 @@ class State:
 class Program:
     """A network. With states it `streams`: a sequence read in parts gives what it gives whole.
 
-    An input named `lengths` [B] has from 1 to T, and padding stands after it; another one of whole
-    numbers has from 0 to below its `limits`.
+    An input named `lengths` [B] has from 1 to T, and padding stands after it. Those that have
+    `limits` are whole numbers from 0 to below them, whatever their kind.
     """
 
     inputs: tuple[str, ...]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from elman.data.doctor import Page
 from elman.errors import UserError
+from elman.export.program import Export
 from elman.tasks.looking import Look
 from elman.tasks.music.data import Parts
 from elman.tasks.music.options import FormName, MusicOptions
@@ -49,6 +50,7 @@ class Form(Generic[Data, Batch]):
     sample: Callable[[nn.Module, Data, MusicOptions, int, int, str], str]
     remarks: Callable[[nn.Module, Data, MusicOptions, str, str, Path], list[str]]
     look: Callable[[Data, MusicOptions, int, int], Look[Batch]]
+    export: Callable[[nn.Module, Kept, MusicOptions], Export]
 
 
 def get(name: object) -> Form[Any, Any]:
@@ -112,3 +114,7 @@ def remarks(
 
 def look(dataset: Any, options: MusicOptions, size: int, seed: int) -> Look[Any]:
     return get(dataset.form).look(dataset, options, size, seed)
+
+
+def export(model: nn.Module, kept: Kept, options: MusicOptions) -> Export:
+    return get(model.form).export(model, kept, options)

@@ -24,5 +24,6 @@ TASK: Task[MusicOptions, Any, Any] = Task(
     sample=forms.sample,
     remarks=forms.remarks,
     look=forms.look,
+    export=forms.export,
     compose=compose,
 )

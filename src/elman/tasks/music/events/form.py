@@ -2,6 +2,7 @@
 
 from elman.tasks.music.events import page, reading, training
 from elman.tasks.music.events.data import EventData
+from elman.tasks.music.events.export import export
 from elman.tasks.music.events.look import look
 from elman.tasks.music.events.model import build
 from elman.tasks.music.events.plan import plan
@@ -25,4 +26,5 @@ FORM: Form[EventData, Batch] = Form(
     sample=page.sample,
     remarks=page.remarks,
     look=look,
+    export=export,
 )

@@ -3,6 +3,7 @@
 from elman.tasks.music.forms import Form
 from elman.tasks.music.frames import page, reading, training
 from elman.tasks.music.frames.data import FrameData
+from elman.tasks.music.frames.export import export
 from elman.tasks.music.frames.look import look
 from elman.tasks.music.frames.model import build
 from elman.tasks.music.frames.plan import plan
@@ -25,4 +26,5 @@ FORM: Form[FrameData, Batch] = Form(
     sample=page.sample,
     remarks=page.remarks,
     look=look,
+    export=export,
 )

@@ -1,0 +1,145 @@
+"""What leaves of a model of frames: what it says of the notes of each step.
+
+    form        "frames"
+    reading     {"per_quarter", "lowest", "highest", "voices", "bars", …}
+    places      [K][F], what is read of each kind of place; `FrameReading.places` tells the kind
+    head        "independent", "chain" or "voices"; P pitches are counted from `lowest`
+
+Program `model` streams: `before` [B, T, P], 1 where a note sounds in the frame before each step; or
+of voices `voice_0` [B, T], …, the highest first, the pitch of each, P where it is silent; and
+`place` [B, T], the kind of place of the step itself → `scores` [B, T, P], log odds of each note, of
+the independent head; of the others `context` [B, T, C], from which notes are told one by one.
+
+Program `begin`: `context` [B, C] → the state `h_l0`, and `direct`, scores that are added to those
+of every note. Program `note` streams: `token` [B, 1], first P → `scores` [B, P + 1] of the next. Of
+a chain `direct` is [B, P + 1]; notes rise, and P ends the frame. Of voices, from the lowest up, it
+is [B, V * (P + 1)], of each in turn; a token is the note below plus voice * (P + 1), voices counted
+from the lowest, and P is silence.
+
+No rules of composing leave: what must or may not sound, ends and repeats stay with Elman.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from elman.export.building import Builder, stacked, unstacked
+from elman.export.program import Array, Arrays, Export, Program, Runner
+from elman.tasks.music.frames.data import SILENT
+from elman.tasks.music.frames.heads.chain import Chain
+from elman.tasks.music.frames.heads.independent import Independent
+from elman.tasks.music.frames.heads.voices import Voices
+from elman.tasks.music.frames.model import FrameModel
+from elman.tasks.music.options import OCTAVE, MusicOptions
+from elman.tasks.task import Kept
+
+
+def export(model: nn.Module, kept: Kept, options: MusicOptions) -> Export:
+    assert isinstance(model, FrameModel)
+    surroundings: dict[str, Any] = {
+        "form": "frames",
+        "reading": model.reading.to_json(),
+        "places": model.features.tolist(),
+        "head": options.head,
+    }
+    programs: dict[str, Program] = {"model": frames(model)}
+    originals: dict[str, Runner] = {"model": Steps(model)}
+    if isinstance(model.head, Chain | Voices):
+        programs |= {"begin": begin(model, model.head), "note": note(model, model.head)}
+        originals |= {"begin": Begin(model.head), "note": Note(model.head)}
+    return Export("music", programs, surroundings, originals)
+
+
+def frames(model: FrameModel) -> Program:
+    build, P = Builder(model), model.reading.pitches
+    classes = model.classes  # [P, 12]
+    if model.in_voices:
+        names = [f"voice_{v}" for v in range(model.reading.voices)]
+        each = [build.one_hot(build.ids(name, ("B", "T"), P + 1), P + 1) for name in names]
+        before = build.concat(*each)
+        # The pitch class of each voice; silence has none.
+        classes = torch.cat([classes, classes.new_zeros(1, OCTAVE)]).repeat(len(names), 1)
+    else:
+        before = build.flags("before", "B", "T", P)
+    place = build.ids("place", ("B", "T"), len(model.features))
+    x = build.concat(before, build.product(before, classes.T), build.lookup(place, model.features))
+    y, _ = build.stack(model.recurrent, x, carried=True)
+    context = build.concat(y, x)
+    if isinstance(model.head, Independent):
+        return build.done(build.linear(context, model.head.output, "scores"))
+    return build.done(build.named(context, "context"))
+
+
+def begin(model: FrameModel, head: Chain | Voices) -> Program:
+    build = Builder(model)
+    context = build.numbers("context", "B", model.context_size)
+    state = build.activation(build.linear(context, head.begin), "tanh", "h_l0")
+    return build.done(state, build.linear(context, head.direct, "direct"))
+
+
+def note(model: FrameModel, head: Chain | Voices) -> Program:
+    build = Builder(model)
+    token = build.ids("token", ("B", 1), head.notes.num_embeddings)
+    y, _ = build.stack(head.layer, build.lookup(token, head.notes.weight), carried=True)
+    return build.done(build.linear(build.pool(y, "last", None), head.output, "scores"))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is known of steps, as a `Runner`."""
+
+    model: FrameModel
+
+    @torch.no_grad()
+    def run(
+        self, inputs: Arrays, states: Arrays | None = None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        model, stack = self.model, self.model.recurrent
+        if model.in_voices:
+            each = np.stack([inputs[f"voice_{v}"] for v in range(model.reading.voices)], -1)
+            before = torch.from_numpy(np.where(each == model.reading.pitches, SILENT, each))
+        else:
+            before = torch.from_numpy(inputs["before"] > 0)
+        place = torch.from_numpy(inputs["place"])
+        state = None if states is None else stacked(stack, states)
+        context, after = model(before.transpose(0, 1), place.T, state)
+        context = context.transpose(0, 1)
+        if isinstance(model.head, Independent):
+            return {"scores": model.head.output(context).numpy()}, unstacked(stack, after)
+        return {"context": context.numpy()}, unstacked(stack, after)
+
+
+@dataclass(frozen=True)
+class Begin:
+    """What notes are told from, as a `Runner`."""
+
+    head: Chain | Voices
+
+    @torch.no_grad()
+    def run(
+        self, inputs: Arrays, states: Arrays | None = None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        context = torch.from_numpy(inputs["context"])
+        state, direct = self.head.begin(context).tanh(), self.head.direct(context)
+        return {"h_l0": state.numpy(), "direct": direct.numpy()}, {}
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note after another, as a `Runner`."""
+
+    head: Chain | Voices
+
+    @torch.no_grad()
+    def run(
+        self, inputs: Arrays, states: Arrays | None = None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        token, layer = torch.from_numpy(inputs["token"]), self.head.layer
+        state = None if states is None else stacked(layer, states)
+        y, after = layer(token.T, state, embedding=self.head.notes.weight)
+        return {"scores": self.head.output(y[0]).numpy()}, unstacked(layer, after)
