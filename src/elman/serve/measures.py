@@ -26,7 +26,7 @@ class Measures:
     """The figures of one process; `text` gives those of all workers."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "elman_requests", "Requests, by address and status", ["path", "status"],

@@ -51,7 +51,7 @@ def router(serving: Serving) -> APIRouter:
     routes = APIRouter(route_class=Route, tags=["Music"])
 
     @routes.post("/compose", response_model=Made, responses={200: AS_MIDI, **responses(404)})
-    async def compose(asked: Asked) -> Response:  # type: ignore[valid-type]
+    async def compose(asked: Asked) -> Response:
         """Make a piece, as `elman generate` does with the same seed."""
         served = serving.models.used(asked.model, "compose")
         how = options_of(Composing, asked, Piece)

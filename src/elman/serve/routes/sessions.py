@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from elman.serve import contract
 from elman.serve.contract import Refused
-from elman.serve.errors import Plain, responses
+from elman.serve.errors import Plain, dumped, responses
 from elman.serve.route import Route
 from elman.serve.routes.completions import STREAMED, Written
 from elman.serve.serving import Serving
@@ -26,11 +27,19 @@ from elman.serve.text.completion import (
     whole,
 )
 from elman.serve.text.events import stream
+from elman.tasks.task import Cursor
 
 BLOB = "application/octet-stream"
 AS_BLOB: dict[str, Any] = {"content": {BLOB: {"schema": {"type": "string", "format": "binary"}}}}
 TAKES_BLOB: dict[str, Any] = {"requestBody": {"required": True, **AS_BLOB}}
 Id = Annotated[str, Path(max_length=200)]
+Key = Annotated[
+    str | None,
+    Header(
+        max_length=200,
+        description="What is sent again with the same key is answered as before, not read again.",
+    ),
+]
 
 
 class NewSession(Strict):
@@ -84,7 +93,7 @@ def router(serving: Serving) -> APIRouter:
     routes = APIRouter(route_class=Route, tags=["Sessions"], prefix="/v1/sessions")
 
     @routes.post("", status_code=201, responses=responses(404))
-    async def create(asked: NewSession) -> Session:
+    async def create(asked: NewSession, idempotency_key: Key = None) -> Session:
         """Begin a session. Its id is a secret of whoever has it."""
         sessions = serving.kept()
         model, engine = serving.models.writing(asked.model)
@@ -94,7 +103,8 @@ def router(serving: Serving) -> APIRouter:
         job = checked(Job(serving, model.name, engine, reading, [prompt], after))
         most = serving.limits.session_minutes
         minutes = min(asked.minutes or most, most)
-        return _told(await sessions.create(model.name, await place_after(job), 60 * minutes))
+        place = await place_after(job)
+        return _told(await sessions.create(model.name, place, 60 * minutes, idempotency_key))
 
     @routes.get("/{id}", responses=responses(404))
     async def look(id: Id) -> Session:
@@ -104,12 +114,13 @@ def router(serving: Serving) -> APIRouter:
     @routes.post(
         "/{id}/input", response_model=Written, responses={200: STREAMED, **responses(404, 409)}
     )
-    async def read(id: Id, asked: Input) -> Response:
+    async def read(id: Id, asked: Input, idempotency_key: Key = None) -> Response:
         """Read on and write: what is answered has been kept, and outlives the server."""
+        said = _said(serving, id, asked, idempotency_key)
         if asked.stream:
-            return await stream(_streamed(serving, id, asked))
-        async with serving.kept().turn(id) as turn:
-            return Plain(await whole(_job(serving, turn, asked)))
+            return await stream(said)
+        async with aclosing(said):
+            return Plain(await anext(said))
 
     @routes.post("/{id}/fork", status_code=201, responses=responses(404, 409))
     async def fork(id: Id) -> Session:
@@ -145,21 +156,28 @@ def router(serving: Serving) -> APIRouter:
     return routes
 
 
-async def _streamed(
-    serving: Serving, id: str, asked: Input
+async def _said(
+    serving: Serving, id: str, asked: Input, key: str | None
 ) -> AsyncGenerator[dict[str, Any], None]:
-    async with (
-        serving.kept().turn(id) as turn,
-        aclosing(chunks(_job(serving, turn, asked))) as made,
-    ):
-        async for chunk in made:
-            yield chunk
+    """The answer in parts, as a stream has it, or as one; sent again, it is not read again."""
+    async with serving.kept().turn(id) as turn:
+        before = None if key is None else await turn.answered(key)
+        if before is not None:
+            yield json.loads(before)
+            return
 
+        async def keep(place: Cursor, answer: dict[str, Any]) -> None:
+            await turn.keep(place, key, b"" if key is None else dumped(answer))
 
-def _job(serving: Serving, turn: contract.Turn, asked: Input) -> Job:
-    model, engine = serving.models.writing(turn.session.model)
-    prompt = prompt_of(asked.input or "", engine.vocabulary)
-    return checked(Job(serving, model.name, engine, asked, [prompt], turn.place, keep=turn.keep))
+        model, engine = serving.models.writing(turn.session.model)
+        prompt = prompt_of(asked.input or "", engine.vocabulary)
+        job = checked(Job(serving, model.name, engine, asked, [prompt], turn.place, keep=keep))
+        if not asked.stream:
+            yield await whole(job)
+            return
+        async with aclosing(chunks(job)) as made:
+            async for chunk in made:
+                yield chunk
 
 
 def _told(session: contract.Session) -> Session:

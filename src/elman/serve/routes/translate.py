@@ -55,7 +55,7 @@ def router(serving: Serving) -> APIRouter:
     routes = APIRouter(route_class=Route, tags=["Translation"])
 
     @routes.post("/translate", responses=responses(404))
-    async def translate(asked: Asked) -> Translations:  # type: ignore[valid-type]
+    async def translate(asked: Asked) -> Translations:
         """Translate sentences, as `elman predict` does."""
         served = serving.models.used(asked.model, "translate")
         texts = [asked.input] if isinstance(asked.input, str) else asked.input

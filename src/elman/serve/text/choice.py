@@ -35,15 +35,17 @@ class Choice:
     """A text that `engine` begins to write at once, part by part.
 
     `top` is how many of the likeliest tokens are told beside each, None for no scores; `echo` gives
-    the prompt first.
+    the prompt first. `remember` keeps the parts, for `whole`.
     """
 
     def __init__(
         self, engine: Engine, prompt: Prompt, length: int, sampling: Sampling, stops: Sequence[str],
         *, after: Cursor | None = None, top: int | None = None, echo: bool = False,
+        remember: bool = True,
     ) -> None:  # fmt: skip
         self.prompt, self.echo, self.top = prompt, echo, top
         self.made, self.log_p = 0, 0.0  # tokens, and the sum of their logarithms
+        self._told: list[Part] | None = [] if remember else None
         self.first = self.seconds = 0.0  # until the first token, until the last
         before = (*(after.last if after is not None else ()), *prompt.ids)
         ending = Unfolding(engine.vocabulary, before, stops)
@@ -59,6 +61,18 @@ class Choice:
 
     async def parts(self) -> AsyncGenerator[Part, None]:
         """The text, part by part, as it is made. What goes wrong in the engine is raised."""
+        async for part in self._parts():
+            if self._told is not None:
+                self._told.append(part)
+            yield part
+
+    def whole(self) -> Part:
+        """All parts as one, once the last has come."""
+        assert self._told
+        scored = [one for part in self._told for one in part.scored]
+        return Part("".join(part.text for part in self._told), scored, self._told[-1].reason)
+
+    async def _parts(self) -> AsyncGenerator[Part, None]:
         unfolding, tokens = self._unfolding, aiter(self.writing)
         if self.echo:
             read = [await anext(tokens) for _ in self.prompt.ids] if self.top is not None else []
@@ -88,6 +102,11 @@ class Choice:
             found.append(Scored(token, offset))
             offset += len(decoder.push(token.id))
         return found
+
+    @property
+    def log_p_a_token(self) -> float:
+        """How likely the text is."""
+        return self.log_p / max(self.made, 1)
 
     def _count(self, token: Token) -> None:
         self.seconds = time.perf_counter() - self._began

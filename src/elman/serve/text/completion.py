@@ -8,7 +8,7 @@ import itertools
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -23,7 +23,7 @@ from elman.serve.text.merging import merged
 from elman.serve.text.scores import Scored, record
 from elman.tasks.task import Cursor
 
-Keep: TypeAlias = Callable[[Cursor], Awaitable[object]]
+Keep: TypeAlias = Callable[[Cursor, dict[str, Any]], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Job:
     kept: int = 1
     echo: bool = False
     tells_state: bool = False
-    keep: Keep | None = None  # called with the place after the text before its end is told
+    keep: Keep | None = None  # called with place and answer before the end of a text is told
 
     @property
     def count(self) -> int:
@@ -65,6 +65,7 @@ class Job:
         return Choice(
             self.engine, prompt, self.asked.length, sampling, self.asked.stops,
             after=self.after, top=top, echo=self.echo,
+            remember=self.keep is not None or not self.asked.stream,
         )  # fmt: skip
 
     @cached_property
@@ -82,10 +83,8 @@ class Job:
             "model": self.model,
         }
 
-    async def told(self, index: int, choice: Choice, part: Part) -> dict[str, Any]:
-        """A part of a text as an item of `choices`; with the last its place is kept."""
-        if self.keep is not None and part.reason is not None:
-            await self.keep(choice.writing.place)
+    def item(self, index: int, choice: Choice, part: Part) -> dict[str, Any]:
+        """A part of a text as an item of `choices`."""
         item: dict[str, Any] = {
             "index": index,
             "text": part.text,
@@ -96,6 +95,16 @@ class Job:
             blob = self.serving.kept().pack(self.model, choice.writing.place)
             item["state"] = base64.b64encode(blob).decode()
         return item
+
+    def answer(self, given: Sequence[Choice], choices: Sequence[Choice]) -> dict[str, Any]:
+        """The whole answer: the texts that are given, out of all that were written."""
+        items = [self.item(k, choice, choice.whole()) for k, choice in enumerate(given)]
+        return self.head | {"choices": items, "usage": self.usage(choices)}
+
+    async def kept_place(self, choices: Sequence[Choice]) -> None:
+        """Keeps where the text ended, once it has, if that is asked for."""
+        if self.keep is not None:
+            await self.keep(choices[0].writing.place, self.answer(choices, choices))
 
     def _scores(self, scored: Sequence[Scored]) -> dict[str, Any] | None:
         return None if self.asked.logprobs is None else record(scored, self.engine.vocabulary)
@@ -164,61 +173,60 @@ def unpacked(serving: Serving, model: str, state: str) -> Cursor:
     return serving.kept().unpack(model, blob)
 
 
-async def place_after(job: Job) -> Cursor:
-    """Where a job of one text stands at its end, with nothing told."""
-    async with job.serving.texts.hold(job.count):
-        (choice,) = job.begin()
-        try:
-            await _all(choice)
-        finally:
-            choice.writing.close()
-        return choice.writing.place
-
-
 async def whole(job: Job) -> dict[str, Any]:
     """The answer at once."""
-    async with job.serving.texts.hold(job.count):
-        choices = job.begin()
-        try:
-            found = list(zip(choices, await asyncio.gather(*map(_all, choices)), strict=True))
-        finally:
-            for choice in choices:
-                choice.writing.close()
-                choice.tell(job.serving.measures, job.model)
-    best = [
-        one
-        for k in range(0, len(found), job.drawn)
-        for one in sorted(found[k : k + job.drawn], key=_likelihood, reverse=True)[: job.kept]
-    ] if job.drawn > job.kept else found  # fmt: skip
-    told = [await job.told(k, choice, part) for k, (choice, part) in enumerate(best)]
-    return job.head | {"choices": told, "usage": job.usage(choices)}
+    async with _written(job) as choices:
+        await asyncio.gather(*map(_finish, choices))
+        await job.kept_place(choices)
+    return job.answer(_best(job, choices), choices)
 
 
-async def _all(choice: Choice) -> Part:
-    """A whole text as one part."""
-    parts = [part async for part in choice.parts()]
-    scored = [one for part in parts for one in part.scored]
-    return Part("".join(part.text for part in parts), scored, parts[-1].reason)
-
-
-def _likelihood(one: tuple[Choice, Part]) -> float:
-    choice = one[0]
-    return choice.log_p / max(choice.made, 1)
-
-
-async def chunks(job: Job) -> AsyncGenerator[dict[str, Any]]:
+async def chunks(job: Job) -> AsyncGenerator[dict[str, Any], None]:
     """The answer as objects, one for each part of a text, as it is made."""
     usage = {"usage": None} if job.asked.wants_usage else {}
+    async with (
+        _written(job) as choices,
+        aclosing(merged([choice.parts() for choice in choices])) as parts,
+    ):
+        async for index, part in parts:
+            if part.reason is not None:
+                await job.kept_place(choices)
+            yield job.head | {"choices": [job.item(index, choices[index], part)]} | usage
+    if job.asked.wants_usage:
+        yield job.head | {"choices": [], "usage": job.usage(choices)}
+
+
+async def place_after(job: Job) -> Cursor:
+    """Where a job of one text stands at its end, with nothing told."""
+    async with _written(job) as choices:
+        await _finish(choices[0])
+    return choices[0].writing.place
+
+
+@asynccontextmanager
+async def _written(job: Job) -> AsyncGenerator[list[Choice], None]:
+    """The texts of a job while they are written, in their turn; left early, they end."""
     async with job.serving.texts.hold(job.count):
         choices = job.begin()
         try:
-            async with aclosing(merged([choice.parts() for choice in choices])) as parts:
-                async for index, part in parts:
-                    told = await job.told(index, choices[index], part)
-                    yield job.head | {"choices": [told]} | usage
+            yield choices
         finally:
             for choice in choices:
                 choice.writing.close()
                 choice.tell(job.serving.measures, job.model)
-    if job.asked.wants_usage:
-        yield job.head | {"choices": [], "usage": job.usage(choices)}
+
+
+async def _finish(choice: Choice) -> None:
+    async for _ in choice.parts():
+        pass
+
+
+def _best(job: Job, choices: Sequence[Choice]) -> list[Choice]:
+    """Of each prompt those texts that are given."""
+    found: list[Choice] = []
+    for k in range(0, len(choices), job.drawn):
+        drawn = choices[k : k + job.drawn]
+        if job.kept < job.drawn:
+            drawn = sorted(drawn, key=lambda choice: choice.log_p_a_token, reverse=True)
+        found += drawn[: job.kept]
+    return found
