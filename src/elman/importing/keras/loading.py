@@ -60,7 +60,7 @@ def load_hdf5(path: Path, json_of_model: Path | None) -> Network:
     elif config is None:
         raise UserError(
             f"{where}: holds weights alone; write model.to_json() into a file and give it as "
-            "--config, or name what they are of as --layers"
+            "--config, or save the whole model"
         )
     return network_of(model_of(parse(config, where), where), file, version, str(path))
 

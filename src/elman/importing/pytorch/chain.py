@@ -1,0 +1,152 @@
+"""A state_dict tells what weights there are, not how they are joined: the order is found, or told.
+
+`layers` is a list such as embedding, lstm, last, fc1, relu, fc2: names of modules, and between them
+`last` (the last step of a sequence), `mean`, `max` or an activation. `rnn:relu` is an nn.RNN with
+its other nonlinearity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from elman.errors import UserError, unknown_name
+from elman.importing.network import Account, Network, Node, Plan, Ref
+from elman.importing.pieces import activations
+from elman.importing.pieces.piece import Piece
+from elman.importing.pieces.plain import Activation, Last, Pooled
+from elman.importing.pytorch import tensors
+from elman.importing.pytorch.modules import Module, modules, pieces
+from elman.wording import listed
+
+MOST_SEARCHED = 12  # modules whose order is looked for
+STEPS = ("last", "mean", "max")
+NONLINEARITIES = ("tanh", "relu")
+
+
+def load_pytorch(path: Path, layers: Sequence[str]) -> Network:
+    """UserError: damaged, modules that are not read, or an order that is not clear."""
+    found = modules(tensors.read(path))
+    account = Account(str(path))
+    try:
+        given = list(layers) or _ordered(found, account)
+        for name in found.keys() - {part.partition(":")[0] for part in given}:
+            account.left_out.append(f"{name}: not named in --layers")
+        return _network(given, found, account)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _network(given: Sequence[str], found: Mapping[str, Module], account: Account) -> Network:
+    made: list[tuple[str, str, Piece]] = []
+    shape: tuple[int | None, ...] | None = None
+    for k, part in enumerate(given):
+        name, _, nonlinearity = part.partition(":")
+        if name not in found:
+            made.append((name, name, _between(name, found)))
+            continue
+        kind = _kind(found[name], first=shape is None)
+        if nonlinearity and (kind != "recurrent" or nonlinearity not in NONLINEARITIES):
+            raise UserError(
+                f"--layers {part}: only an nn.RNN has one, {' or '.join(NONLINEARITIES)}"
+            )
+        last = kind == "recurrent" and given[k + 1 : k + 2] == ["last"]
+        made += pieces(found[name], kind, nonlinearity or "tanh", last=last)
+        if shape is None:
+            width, _ = found[name].widths(kind)
+            shape = (None, None, width) if width else (None, None)
+    if shape is None:
+        raise UserError("--layers: names no module of the file")
+    # A recurrent module that put out its last step has done what `last` asks for.
+    made = [item for k, item in enumerate(made) if item[1] != "last" or not _done(made[k - 1][2])]
+    nodes = tuple(Node(name, kind, k, (Ref(k - 1),)) for k, (name, kind, _) in enumerate(made))
+    plan = Plan(nodes, (Ref(len(nodes) - 1),), (shape,))
+    return Network([piece for *_, piece in made], plan, account)
+
+
+def _done(piece: Piece) -> bool:
+    told = getattr(piece, "told", None)
+    return told is not None and not told.sequences
+
+
+def _between(name: str, found: Mapping[str, Module]) -> Piece:
+    """What stands between modules, by its name."""
+    if name == "last":
+        return Last()
+    if name in STEPS:
+        return Pooled("mean" if name == "mean" else "max")
+    known = [*found, *STEPS, *activations.FUNCTIONS]
+    if name not in activations.FUNCTIONS and name not in activations.OTHER_NAMES:
+        raise UserError(f"--layers: {unknown_name('layer', name, known)}")
+    return Activation(activations.named(name))
+
+
+def _kind(module: Module, *, first: bool) -> str:
+    """A table is of ids where it comes first, else a linear layer without bias."""
+    kind = module.kind
+    if kind == "other":
+        shapes = {name: list(t.shape) for name, t in module.tensors.items()}
+        raise UserError(
+            f"{module.name or 'the file'}: {shapes} is no layer that is read; RNN, LSTM, GRU, "
+            "Embedding, Linear, LayerNorm and BatchNorm1d are"
+        )
+    if kind == "table":
+        return "embedding" if first else "linear"
+    return kind
+
+
+def _ordered(found: Mapping[str, Module], account: Account) -> list[str]:
+    """The modules in the only order in which widths fit; that of the file where it is one."""
+    if len(found) > MOST_SEARCHED:
+        raise UserError(f"{len(found)} modules; say in which order as --layers A,B,C")
+    for module in found.values():
+        _kind(module, first=False)
+    names = list(found)
+    orders = list(_orders(found, (), 0))
+    if not orders:
+        widths = ", ".join(
+            f"{name} {a or 'ids'} → {b}"
+            for name, module in found.items()
+            for a, b in [module.widths(_kind(module, first=module.kind == "table"))]
+        )
+        raise UserError(f"its layers fit in no order ({widths}); say which as --layers A,B,C")
+    if len(orders) > 1 and names not in orders:
+        raise UserError(
+            f"its layers fit in several orders ({listed([','.join(o) for o in orders], 3)}); say "
+            "which as --layers A,B,C"
+        )
+    order = names if names in orders else orders[0]
+    account.assumed.append(
+        f"the order {', '.join(order)}, every step put out, nothing between them: a state_dict "
+        "does not tell; --layers can (embedding,lstm,last,fc1,relu,fc2)"
+    )
+    if any(m.kind == "recurrent" and _is_rnn(m) for m in found.values()):
+        account.assumed.append("tanh in nn.RNN; --layers can tell relu (rnn:relu)")
+    return order
+
+
+def _is_rnn(module: Module) -> bool:
+    way = module.layers()[0][""]
+    return way["weight_hh"].shape[0] == way["weight_hh"].shape[1]
+
+
+def _orders(
+    found: Mapping[str, Module], before: tuple[str, ...], width: int
+) -> Iterator[list[str]]:
+    """The orders in which each module takes the width that comes out of the one before."""
+    if len(before) == len(found):
+        yield list(before)
+    for name, module in found.items():
+        if name in before:
+            continue
+        kind = _kind(module, first=not before)
+        a, b = module.widths(kind)
+        if (not before and (kind == "embedding" or not _has_table(found))) or (
+            before and a == width
+        ):
+            yield from _orders(found, (*before, name), b)
+
+
+def _has_table(found: Mapping[str, Module]) -> bool:
+    """Whether a module may be an embedding, which then comes first."""
+    return any(module.kind == "table" for module in found.values())
