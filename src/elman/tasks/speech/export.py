@@ -9,9 +9,10 @@
     labels      of clips that have one each; none where transcripts are written
     vocabulary  of transcripts, None of labels; symbols are its ids plus `shift`, and 0 is the blank
     shift       0 or 1
-
-Recordings that are longer than half a minute are read in pieces, cut where it is quiet, as
-`elman.tasks.speech.long` has it; classes of several pieces are averaged, weighed by samples.
+    pieces      whether recordings that are longer than half a minute are read in pieces, cut where
+                it is quiet, as `elman.tasks.speech.long` has it, and not as a stream; classes of
+                several pieces are averaged, weighed by samples
+    between     what stands between the transcripts of two pieces
 
 Program `model`: `x` [B, T, M] normalised features, `lengths` → `scores` [B, C] of classes; or
 `log_p` [B, T', V] of symbols, of which the likeliest at each step, runs joined and blanks left out,
@@ -32,11 +33,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from elman.data.texts.segmentation import is_unspaced
 from elman.export.building import Builder
 from elman.export.program import Array, Arrays, Export, Program, Raw
 from elman.layers.sound import LogMel
 from elman.tasks import leaving
 from elman.tasks.speech.decoding import SpeechDecoding
+from elman.tasks.speech.hearing import looks_ahead
 from elman.tasks.speech.model import Recogniser, recogniser
 from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.speech.reading import settled
@@ -59,6 +62,8 @@ def export(model: nn.Module, kept: Kept, options: SpeechOptions) -> Export:
         "labels": list(encoder.labels),
         "vocabulary": None if encoder.vocabulary is None else encoder.vocabulary.to_json(),
         "shift": None if encoder.vocabulary is None else encoder.shift,
+        "pieces": bool(looks_ahead(network)),
+        "between": "" if is_unspaced(network.transcripts) else " ",
     }
     raw = Raw(partial(drawn, features), partial(answered, network, kept))
     return Export(

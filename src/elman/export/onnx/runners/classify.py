@@ -3,7 +3,8 @@
     echo "What a film!" | python model.py
 
 A line is a text, and its answer is JSON. With --json a line is a string or, for a model that reads
-numbers, a list of steps: [[0.1, 2], [0.3, 1]]. From Python: `Classifier(open_model()).probabilities(["What a film!"])` is [N, C].
+numbers, a list of steps: [[0.1, 2], [0.3, 1]]. From Python:
+`Classifier(open_model()).probabilities(["What a film!"])` is [N, C].
 """
 
 from __future__ import annotations

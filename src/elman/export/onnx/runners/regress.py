@@ -71,7 +71,8 @@ class Regressor:
 
     def _back(self, values: Array) -> Array:
         scale = self._encoder["y"]
-        return values.astype(np.float64) * np.array(scale["deviation"]) + np.array(scale["mean"])
+        told = values.astype(np.float64) * np.array(scale["deviation"]) + np.array(scale["mean"])
+        return np.asarray(told)
 
 
 def main() -> None:
