@@ -1,0 +1,5 @@
+static void copy(int n, const float *restrict x, float *restrict y)
+{
+    for (int i = 0; i < n; i++)
+        y[i] = x[i];
+}

@@ -1,0 +1,10 @@
+/* y = W's row i, of a symbol. There is none beyond the last. */
+static void row_int8(int rows, int columns, const int8_t *restrict W,
+                     const float *restrict scale, int32_t i, float *restrict y)
+{
+    if (i < 0 || i >= rows)
+        fill(columns, NAN, y);
+    else
+        for (int j = 0; j < columns; j++)
+            y[j] = scale[i] * W[(size_t)j * rows + i];
+}

@@ -1,0 +1,125 @@
+"""An export as one C file and its header, and an example that uses them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import elman
+from elman.errors import UserError
+from elman.export.c import compiler
+from elman.export.c.compiler import Size
+from elman.export.c.functions import Functions, write_functions
+from elman.export.c.names import RESERVED
+from elman.export.c.source import Source
+from elman.export.program import Export, How, Written
+
+LICENCE = "SPDX-License-Identifier: Apache-2.0"
+TOOLS = "For tools: "
+
+
+def write(export: Export, folder: Path, how: How) -> Written:
+    """UserError: a name that C does not allow, no compiler."""
+    if how.name in RESERVED:
+        raise UserError(f"--name {how.name}: is a word of C; choose another")
+    source = Source(how.name, how.precision)
+    functions = []
+    for name, program in export.programs.items():
+        prefix = how.name if len(export.programs) == 1 else f"{how.name}_{name}"
+        functions.append((name, write_functions(source, prefix, program)))
+    body = source.text()
+    told = _sizes(how.name, body, _header(export, how, functions, []))
+    header = _header(export, how, functions, told)
+    files = {f"{how.name}.h": header, f"{how.name}.c": _source(how.name, body)}
+    for file, text in files.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    state = sum(one.state_bytes for _, one in functions)
+    lines = [f"{size.told()}; {state:,} bytes of state" for size in told]
+    return Written(tuple(files), tuple(lines))
+
+
+def _sizes(name: str, body: str, header: str) -> list[Size]:
+    """As compilers at hand make it: this machine's, and one for microcontrollers."""
+    with tempfile.TemporaryDirectory(prefix="elman-") as place:
+        folder = Path(place)
+        (folder / f"{name}.h").write_text(header, encoding="utf-8")
+        source = folder / f"{name}.c"
+        source.write_text(_source(name, body), encoding="utf-8")
+        found = [
+            compiler.size(source, folder, compiler.compiler()),
+            compiler.size(source, folder, "arm-none-eabi-gcc", *compiler.CORTEX_M4),
+        ]
+    return [one for one in found if one is not None]
+
+
+def _source(name: str, body: str) -> str:
+    includes = f'#include "{name}.h"\n\n#include <math.h>\n'
+    return f"/* {name}.c, see {name}.h.  {LICENCE} */\n{includes}\n{body}"
+
+
+def _header(
+    export: Export, how: How, functions: Sequence[tuple[str, Functions]], sizes: Sequence[Size]
+) -> str:
+    name, guard = how.name, f"{how.name.upper()}_H"
+    title = [
+        f"{name}.h: a network for the task {export.task}, written by Elman {elman.__version__}.",
+        "",
+        f"{LICENCE} (the functions; the weights are of whoever trained them)",
+        f"weights: {how.precision}, sha256 {_hash(export)}",
+        *(size.told() for size in sizes),
+        "",
+        "C99, <math.h> alone. Nothing is allocated; all that changes stands in the state, and any",
+        "number of states may be in use at once. Vectors are float, one after the other.",
+        f"tanh and exp are this file's own, within 3 units in the last place; {how.name.upper()}_MATH_H"
+        " takes those of <math.h>.",
+        "NaN that goes in comes out; an id beyond the last gives NaN.",
+    ]
+    lines = [f"{' *' if k else '/*'} {line}".rstrip() for k, line in enumerate(title)]
+    lines += [
+        " */",
+        f"#ifndef {guard}",
+        f"#define {guard}",
+        "",
+        "#include <stddef.h>",
+        "#include <stdint.h>",
+        "",
+        "#ifdef __cplusplus",
+        'extern "C" {',
+        "#endif",
+    ]
+    for program, one in functions:
+        if len(functions) > 1:
+            lines += ["", f"/* ---- The program {program} ".ljust(92, "-") + " */"]
+        lines += ["", one.header]
+    lines += ["", "#ifdef __cplusplus", "}", "#endif", ""]
+    lines += [f"/* {TOOLS}{json.dumps(_interface(functions))} */", "#endif", ""]
+    return "\n".join(lines)
+
+
+def _interface(functions: Sequence[tuple[str, Functions]]) -> dict[str, Any]:
+    """What `library.open_written` has to know."""
+    return {
+        program: {
+            "name": one.name,
+            "mode": one.mode,
+            "parameters": {name: vars(p) for name, p in one.parameters.items()},
+            "state_bytes": one.state_bytes,
+            "states": {state: one.fields[field] for state, field in one.carried.items()},
+            "room": one.room,
+        }
+        for program, one in functions
+    }
+
+
+def _hash(export: Export) -> str:
+    """Of all weights, in the order of their names."""
+    found = hashlib.sha256()
+    for program in export.programs.values():
+        for name in sorted(program.weights):
+            found.update(name.encode())
+            found.update(program.weights[name].tobytes())
+    return found.hexdigest()
