@@ -59,7 +59,7 @@ class Listener:
         for part in parts:
             scores = self._heard(part, "scores")
             total += max(1, len(part)) * (scores - np.logaddexp.reduce(scores))
-        return self.labels[int(total.argmax())])
+        return self.labels[int(total.argmax())]
 
     def _transcript(self, samples: Array) -> str:
         """The likeliest symbol of each step, runs made one, blanks left out ("best path decoding",
