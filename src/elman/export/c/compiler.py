@@ -79,8 +79,9 @@ def size(source: Path, folder: Path, cc: str, *options: str) -> Size | None:
 
 def version(cc: str) -> str:
     """`12.2.0`"""
-    text = subprocess.run([cc, "-dumpversion"], capture_output=True, text=True, check=False).stdout
-    return text.strip()
+    done = subprocess.run([cc, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+\.\d+\.\d+", done.stdout)
+    return found[0] if found else "of no version"
 
 
 def _stack(usage: Path) -> int:

@@ -73,7 +73,7 @@ def temporal(value: Value) -> bool:
 
 
 def planned(program: Program) -> Plan:
-    """Lengths have no phase: one sequence is read at a time, and has as many steps as it is given."""
+    """Lengths have no phase: one sequence is read at a time, all of its steps."""
     plan = Plan(program)
     plan.values |= dict.fromkeys(program.inputs, 0)
     plan.values |= {state.before: 0 for state in program.states}

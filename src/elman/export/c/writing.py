@@ -74,8 +74,8 @@ def _header(
         "",
         "C99, <math.h> alone. Nothing is allocated; all that changes stands in the state, and any",
         "number of states may be in use at once. Vectors are float, one after the other.",
-        f"tanh and exp are this file's own, within 3 units in the last place; {how.name.upper()}_MATH_H"
-        " takes those of <math.h>.",
+        "tanh and exp are this file's own, within 3 units in the last place;",
+        f"-D{how.name.upper()}_MATH_H takes those of <math.h>.",
         "NaN that goes in comes out; an id beyond the last gives NaN.",
     ]
     lines = [f"{' *' if k else '/*'} {line}".rstrip() for k, line in enumerate(title)]
