@@ -94,9 +94,12 @@ class Asked:
         return asdict(self)
 
 
-def asked(questions: Sequence[Any], ours: Sequence[Any], theirs: Sequence[Any]) -> Asked:
-    """Answers are alike where texts are the same and numbers nearly."""
-    same = [alike(a, b) for a, b in zip(ours, theirs, strict=True)]
+def asked(
+    questions: Sequence[Any], ours: Sequence[Any], theirs: Sequence[Any], precision: Precision
+) -> Asked:
+    """Answers are alike where texts are the same, and numbers as near as they may be."""
+    near = TOLERANCE[precision]
+    same = [alike(a, b, near) for a, b in zip(ours, theirs, strict=True)]
     first = None
     if not all(same):
         k = same.index(False)
@@ -104,14 +107,13 @@ def asked(questions: Sequence[Any], ours: Sequence[Any], theirs: Sequence[Any]) 
     return Asked(len(same), sum(same), first)
 
 
-def alike(a: Any, b: Any) -> bool:
+def alike(a: Any, b: Any, near: float) -> bool:
     """Whether two plain values are the same but for what rounding makes of numbers."""
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(alike(a[name], b[name]) for name in a)
+        return a.keys() == b.keys() and all(alike(a[name], b[name], near) for name in a)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(alike, a, b))
+        return len(a) == len(b) and all(alike(x, y, near) for x, y in zip(a, b, strict=True))
     if isinstance(a, float) or isinstance(b, float):
-        near = TOLERANCE["float32"]
         return bool(math.isclose(a, b, rel_tol=near, abs_tol=near))
     return bool(a == b)
 
@@ -258,7 +260,7 @@ def told(compared: Sequence[Compared], asked: Asked | None, precision: Precision
     if asked is None:
         return line
     line += f"; {asked.alike} of {asked.asked} raw inputs answered alike"
-    if asked.first is not None:
+    if asked.first is not None and precision == "float32":
         parts = (f"{name} {shortened(value)}" for name, value in asked.first.items())
         line += f" ({', '.join(parts)})"
     return line

@@ -17,7 +17,7 @@ that stands around the network: what a reader of the files needs from raw input 
 `elman predict` gives. Their keys are told at the top of each task's `export.py`, and so are the
 questions of `Raw` and their answers. A back end that writes a file that answers by itself has
 
-    answers(folder: Path, questions: list) -> list               asked in a process of its own
+    answers(folder: Path, questions: list) -> list | None        asked in a process of its own
 """
 
 from __future__ import annotations

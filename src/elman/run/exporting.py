@@ -57,7 +57,7 @@ def export(
     with folder.filling(path) as fresh:
         written = back_end.write(leaving, fresh, how)
         compared = certificate.compare(leaving, back_end.open_written(fresh), seed)
-        asked = _asked(leaving, back_end, fresh, seed)
+        asked = _asked(leaving, back_end, fresh, how, seed)
         told = certificate.told(compared, asked, how.precision)
         if not certificate.passes(compared, asked, how.precision):
             raise RunError(f"--to {to}: not the same network, so nothing is kept: {told}")
@@ -95,13 +95,17 @@ def _back_end(to: str) -> Any:
     return importlib.import_module(f"elman.export.{to}")
 
 
-def _asked(leaving: Export, back_end: Any, place: Path, seed: int) -> certificate.Asked | None:
+def _asked(
+    leaving: Export, back_end: Any, place: Path, how: How, seed: int
+) -> certificate.Asked | None:
     """What the file that answers by itself says; None where there is none."""
     if leaving.raw is None or not hasattr(back_end, "answers"):
         return None
     questions = leaving.raw.drawn(np.random.default_rng(seed), ASKED)
     said = back_end.answers(place, questions)
-    return certificate.asked(questions, leaving.raw.answered(questions), said)
+    if said is None:
+        return None
+    return certificate.asked(questions, leaving.raw.answered(questions), said, how.precision)
 
 
 def _kept(run: Trained) -> list[str]:
