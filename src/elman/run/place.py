@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -19,24 +19,35 @@ if TYPE_CHECKING:
 
 def save(cursor: Cursor, path: Path) -> None:
     """Keep a place. Raises UserError where the file cannot be written."""
-    plain = {
-        "seen": sorted(cursor.seen), "position": cursor.position, "last": list(cursor.last)
-    }  # fmt: skip
-    tensors = checkpoint.carry_tensors(cursor.state) | {"logits": cursor.logits}
-    checkpoint.write(path, tensors, plain)
+    checkpoint.write(path, *kept(cursor))
 
 
 def load(path: Path, like: Cursor, device: str) -> Cursor:
     """A kept place; `like` is any place of the model that it has to fit. Raises UserError."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; give one that --save-state kept")
-    tensors, plain = checkpoint.read(path)
+    try:
+        return restored(*checkpoint.read(path), like, device)
+    except ValueError:
+        told = "is not a place in a text of this model; it came from another one"
+        raise UserError(f"{path}: {told}") from None
+
+
+def kept(cursor: Cursor) -> tuple[checkpoint.Tensors, dict[str, Any]]:
+    """What a place goes on with: tensors, and plain values."""
+    plain = {
+        "seen": sorted(cursor.seen), "position": cursor.position, "last": list(cursor.last)
+    }  # fmt: skip
+    return checkpoint.carry_tensors(cursor.state) | {"logits": cursor.logits}, plain
+
+
+def restored(
+    tensors: Mapping[str, Tensor], plain: Mapping[str, Any], like: Cursor, device: str
+) -> Cursor:
+    """The place that `kept` took apart. ValueError: it is none of the model of which `like` is."""
     seen, position, last = plain.get("seen"), plain.get("position"), plain.get("last")
     logits, symbols = tensors.get("logits"), len(like.logits)
-    try:
-        state = checkpoint.load_carry(tensors, device)
-    except ValueError:
-        state = None
+    state = checkpoint.load_carry(tensors, device)
     if (
         state is not None
         and _fits(state, like.state, symbols)
@@ -50,7 +61,7 @@ def load(path: Path, like: Cursor, device: str) -> Cursor:
         and 0 < position < 2**63
     ):
         return Cursor(state, logits.to(device), frozenset(seen), position, tuple(last))
-    raise UserError(f"{path}: is not a place in a text of this model; it came from another one")
+    raise ValueError("a place of another model")
 
 
 def save_in_piece(place: Place, path: Path) -> None:

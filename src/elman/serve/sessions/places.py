@@ -1,0 +1,95 @@
+"""A served session is a run, a state and a position: what the sessions ask of a kind of run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, final
+
+import torch
+from torch import Tensor
+
+from elman.run import checkpoint, place
+from elman.run.trained import Run
+from elman.serve.contract import Refused
+from elman.tasks.task import Cursor, State
+
+
+class Places(Protocol):
+    """The places of one run, of whatever kind they are, taken apart and put together."""
+
+    def kept(self, place: Any) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+        """Tensors and plain values that it goes on with."""
+
+    def restored(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> Any:
+        """The place that `kept` took apart. ValueError: it does not fit the model."""
+
+    def position(self, place: Any) -> int:
+        """How much was read and made."""
+
+    def mean(self, places: Sequence[Any], weights: Sequence[float]) -> Any:
+        """A place between others; the weights sum up to 1. Refused where there is none."""
+
+
+@final
+class TextPlaces:
+    """Places in texts."""
+
+    def __init__(self, run: Run) -> None:
+        self._like, self._device = run.read(""), run.device
+
+    def kept(self, at: Cursor) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+        return place.kept(at)
+
+    def restored(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> Cursor:
+        return place.restored(tensors, plain, self._like, self._device)
+
+    def position(self, at: Cursor) -> int:
+        return at.position
+
+    def mean(self, places: Sequence[Cursor], weights: Sequence[float]) -> Cursor:
+        """The mean of all numbers of the states, and of the logits, which are a linear function of
+        the last layer's output. It has seen what any of them has, goes on at the position of the
+        longest, and continues the text of that with the largest weight."""
+        first = max(range(len(places)), key=lambda k: (weights[k], -k))
+        return Cursor(
+            _mean_state([at.state for at in places], weights),
+            _mean([at.logits for at in places], weights),
+            frozenset().union(*(at.seen for at in places)),
+            max(at.position for at in places),
+            places[first].last,
+        )
+
+
+def places_of(run: Run) -> Places | None:
+    """The places of a run, or None where it has none to be kept."""
+    return TextPlaces(run) if run.trained.task.writer is not None else None
+
+
+def digest(run: Run) -> str:
+    """The model's hash: what its places depend on, weights and what turns input into tensors."""
+    found = hashlib.sha256(json.dumps(run.trained.preprocessing, sort_keys=True).encode())
+    for name, tensor in sorted(checkpoint.weights_of(run.model).items()):
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        found.update(tensor.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
+def _mean_state(states: Sequence[State], weights: Sequence[float]) -> State:
+    return [
+        tuple(_mean(parts, weights) for parts in zip(*layers, strict=True))
+        for layers in zip(*states, strict=True)
+    ]
+
+
+def _mean(tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """In float64, so that the mean of equal numbers is that number."""
+    first = tensors[0]
+    if not first.is_floating_point():
+        raise Refused(
+            400, "cannot_blend", "states of this model are what it has read last, not numbers that "
+            "have a mean", "sessions",
+        )  # fmt: skip
+    total = sum((t.double() * w for t, w in zip(tensors, weights, strict=True)), torch.zeros(()))
+    return total.to(first.dtype)
