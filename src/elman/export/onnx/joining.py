@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from importlib import resources
+from pathlib import Path
 
+OURS = "elman."
 PACKAGE = "elman.export.onnx.runners"
 FUTURE = "__future__"
 
@@ -18,7 +19,8 @@ def known(task: str) -> bool:
 def joined(task: str) -> str:
     """The runner of a task with all that it imports from its neighbours put before it."""
     modules: dict[str, _Module] = {}
-    _gather(task, modules)
+    _gather(f"{PACKAGE}.{task}", modules)
+    own = modules[f"{PACKAGE}.{task}"]
     plain = sorted({name for module in modules.values() for name in module.plain})
     taken: dict[str, set[str]] = {}
     for module in modules.values():
@@ -27,21 +29,23 @@ def joined(task: str) -> str:
     imports = [f"import {name}" for name in plain]
     imports += [f"from {source} import {', '.join(sorted(taken[source]))}"
                 for source in sorted(taken)]  # fmt: skip
-    parts = [f'"""{modules[task].title}\n"""', f"from {FUTURE} import annotations",
+    parts = [f'"""{own.title}\n"""', f"from {FUTURE} import annotations",
              "\n".join(imports)]  # fmt: skip
     for name, module in modules.items():
-        rule = f"# ---- {name} ".ljust(100, "-")
-        told = [] if name == task else [f"# {line}".rstrip() for line in module.title.splitlines()]
+        rule = f"# ---- {name.removeprefix(PACKAGE + '.')} ".ljust(100, "-")
+        told = [f"# {line}".rstrip() for line in module.title.splitlines() if module is not own]
         parts.append("\n".join([rule, *told]))
         parts.append(module.body)
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 class _Module:
-    """A module of `runners`: its docstring, what it imports, and its text without them."""
+    """A module: its docstring, what it imports, and its text without them."""
 
     def __init__(self, name: str) -> None:
-        text = (resources.files(PACKAGE) / f"{name}.py").read_text(encoding="utf-8")
+        found = importlib.util.find_spec(name)
+        assert found is not None and found.origin is not None
+        text = Path(found.origin).read_text(encoding="utf-8")
         tree = ast.parse(text)
         self.title = (ast.get_docstring(tree) or "").strip()
         self.plain: set[str] = set()
@@ -51,10 +55,8 @@ class _Module:
         for node in tree.body[1:]:
             if isinstance(node, ast.Import):
                 self.plain |= {_written(one) for one in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-                raise ValueError(f"{name}: import names from a neighbour, not the neighbour")
-            elif isinstance(node, ast.ImportFrom) and str(node.module).startswith(PACKAGE):
-                self.neighbours.append(str(node.module).rpartition(".")[2])
+            elif isinstance(node, ast.ImportFrom) and str(node.module).startswith(OURS):
+                self.neighbours.append(str(node.module))
             elif isinstance(node, ast.ImportFrom):
                 if node.module != FUTURE:
                     names = self.taken.setdefault(str(node.module), set())

@@ -48,12 +48,15 @@ def open_written(folder: Path) -> dict[str, Network]:
     return {network.record["program"]: network for network in networks}
 
 
-def answers(folder: Path, questions: list[Any]) -> list[Any]:
-    """What the Python file of an export says to raw questions, in a process of its own.
+def answers(folder: Path, questions: list[Any]) -> list[Any] | None:
+    """What the Python file of an export says to raw questions, in a process of its own; None where
+    there is no such file.
 
     RunError: it fails.
     """
-    (file,) = folder.glob("*.py")
+    file = next(folder.glob("*.py"), None)
+    if file is None:
+        return None
     asked = "".join(json.dumps(question) + "\n" for question in questions)
     ended = subprocess.run(
         [sys.executable, "-I", file, "--json"], input=asked, capture_output=True, encoding="utf-8",

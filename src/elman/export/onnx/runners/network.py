@@ -28,7 +28,9 @@ class Network:
         )
         self.record = json.loads(self._session.get_modelmeta().custom_metadata_map["elman"])
         self._states: list[dict[str, Any]] = self.record["states"]
-        after = {state["after"] for state in self._states}
+        before, after = ({state[side] for state in self._states} for side in ("before", "after"))
+        names = [given.name for given in self._session.get_inputs()]
+        self.inputs = [name for name in names if name not in before]
         self._outputs = [out.name for out in self._session.get_outputs() if out.name not in after]
         self._wanted = [*self._outputs, *(state["after"] for state in self._states)]
 
