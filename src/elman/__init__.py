@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from elman import nn
     from elman.estimators import Forecaster, SequenceClassifier, SequenceRegressor, Spectrum
+    from elman.importing.loading import load_foreign
     from elman.layers.fuse import fuse, fused, unfuse
     from elman.run.api import Run, load, resume, train
 
 __all__ = [
     "Forecaster", "Run", "SequenceClassifier", "SequenceRegressor", "Spectrum", "fuse", "fused",
-    "load", "nn", "resume", "train", "unfuse",
+    "load", "load_foreign", "nn", "resume", "train", "unfuse",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
@@ -28,6 +29,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("elman.nn")
     if name in ("fuse", "fused", "unfuse"):
         return getattr(importlib.import_module("elman.layers.fuse"), name)
+    if name == "load_foreign":
+        return importlib.import_module("elman.importing.loading").load_foreign
     if name in ("Forecaster", "SequenceClassifier", "SequenceRegressor", "Spectrum"):
         return getattr(importlib.import_module("elman.estimators"), name)
     if name in __all__:

@@ -16,6 +16,7 @@ from elman.apps.commands.bench import bench
 from elman.apps.commands.evaluate import evaluate
 from elman.apps.commands.export import export
 from elman.apps.commands.generate import add_options, generate
+from elman.apps.commands.importing import import_
 from elman.apps.commands.inspect import inspect
 from elman.apps.commands.lists import list_cells, list_data, list_tasks
 from elman.apps.commands.package import package
@@ -35,6 +36,7 @@ app.command(serve, sort_key=5, usage="Usage: elman serve RUN... [OPTIONS]")
 app.command(inspect, sort_key=5, usage="Usage: elman inspect RUN [DATA...] [OPTIONS]")
 app.command(trace, sort_key=5)
 app.command(export, sort_key=5, usage="Usage: elman export RUN --to FORMAT [OPTIONS]")
+app.command(import_, name="import", sort_key=5, usage="Usage: elman import FILE [OPTIONS]")
 app.command(package, sort_key=5, usage="Usage: elman package RUN [--to PLACE] [OPTIONS]")
 app.command(probe.app)
 app.command(compare.app)
