@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
+from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from elman import __version__
@@ -92,10 +93,24 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         told, code = f"no such address: {request.url.path[:200]}; /docs lists all", "unknown_url"
     if error.status_code == 405:
-        told, code = f"{request.url.path} takes another method than {request.method}", "method"
-    response = answer(Refused(error.status_code, code, told))
-    response.headers.update(error.headers or {})
-    return response
+        allowed = methods(request)
+        told, code = f"{request.url.path} takes {allowed}, not {request.method}", "wrong_method"
+        response = answer(Refused(405, code, told))
+        response.headers["Allow"] = allowed
+        return response
+    return answer(Refused(error.status_code, code, told))
+
+
+def methods(request: Request) -> str:
+    """What methods an address takes."""
+    known: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    found = (
+        method.upper()
+        for template, routes in known.items()
+        if compile_path(template)[0].match(request.url.path)
+        for method in routes
+    )
+    return ", ".join(sorted(found))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

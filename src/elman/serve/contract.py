@@ -68,6 +68,9 @@ class Writing(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Token]: ...
 
+    def ready(self) -> list[Token]:
+        """Takes the tokens that can be had without waiting: one answer holds them all."""
+
     def close(self) -> None:
         """Make no more of it: it leaves the batch before the next step. May be called twice."""
 

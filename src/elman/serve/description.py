@@ -16,6 +16,15 @@ NAMED: dict[str, Use] = {
     "History": "forecast", "Translation": "translate", "Piece": "compose",
 }  # fmt: skip
 
+# By schema and field, what limits it.
+LIMITED = {
+    ("Completion", "max_tokens"): "max_tokens", ("Input", "max_tokens"): "max_tokens",
+    ("Rows", "rows"): "rows", ("History", "rows"): "rows",
+    ("Translation", "beam"): "beam", ("Translation", "max_length"): "max_tokens",
+    ("Piece", "beam"): "beam", ("Piece", "bars"): "bars", ("Piece", "steps"): "max_tokens",
+    ("Piece", "seconds"): "audio_seconds",
+}  # fmt: skip
+
 
 def describe(app: FastAPI, serving: Serving) -> dict[str, Any]:
     """The description, made once."""
@@ -23,9 +32,6 @@ def describe(app: FastAPI, serving: Serving) -> dict[str, Any]:
         made = get_openapi(
             title=app.title, summary=app.summary, version=app.version, routes=app.routes
         )
-        for path in made["paths"].values():
-            for route in path.values():
-                route["responses"].pop("422", None)  # wrong values are 400, as OpenAI has it
         schemas = made["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
@@ -33,5 +39,17 @@ def describe(app: FastAPI, serving: Serving) -> dict[str, Any]:
             names = serving.models.names(use)
             if schema in schemas and names:
                 schemas[schema]["properties"]["model"]["enum"] = list(names)
+        for (schema, field), limit in LIMITED.items():
+            _limit(schemas[schema]["properties"][field], getattr(serving.limits, limit))
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _limit(field: dict[str, Any], most: float) -> None:
+    """Puts the largest number, or of a list the largest length, into the schema of a field."""
+    for schema in field.get("anyOf", [field]):
+        if schema.get("type") == "array":
+            schema["maxItems"] = most
+        if schema.get("type") in ("integer", "number"):
+            schema.pop("exclusiveMaximum", None)
+            schema["maximum"] = most

@@ -38,11 +38,10 @@ MEANINGS = {
     405: "This address takes another method",
     408: "The request did not arrive in time",
     409: "The session is in use by another request",
-    411: "The request does not tell its length",
     413: "The request, or something in it, is larger than is allowed",
     415: "The body is of another type than this address takes",
+    422: "The request is well formed, but not what the model can use",
     429: "Too many requests; the header Retry-After says when to ask again",
-    431: "The headers are too large",
     500: "The server failed",
     503: "The server is about to end",
 }
@@ -50,7 +49,7 @@ MEANINGS = {
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What the description of a route says of its failures."""
-    always = (400, 401, 403, 405, 408, 413, 415, 429, 500, 503)
+    always = (400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503)
     return {
         status: {"model": Problem, "description": MEANINGS[status]}
         for status in sorted({*always, *statuses})
@@ -83,11 +82,11 @@ def answer(error: Exception) -> JSONResponse:
 
 
 def as_refused(error: Exception) -> Refused:
-    """Any error as one with a status: what a user did wrong is 400, all else is our fault."""
+    """Any error as one with a status: what a model cannot use is 422, all else is our fault."""
     if isinstance(error, Refused):
         return error
     if isinstance(error, UserError):
-        return Refused(400, "invalid_value", _without_flags(str(error)))
+        return Refused(422, "unfit", _without_flags(str(error)))
     if isinstance(error, RunError):
         return Refused(500, "run_failed", str(error))
     return Refused(500, "internal_error", "the server failed; its log tells more")

@@ -62,7 +62,7 @@ class Models:
         found = self.get(name)
         if found.use != use:
             told = f'"{name}" is a model of {found.run.task}: ask {ADDRESSES[found.use]}'
-            raise Refused(400, "wrong_model", told, "model")
+            raise Refused(404, "wrong_model", told, "model")
         return found
 
     def writing(self, name: str) -> tuple[Served, Engine]:

@@ -83,6 +83,10 @@ class Limits:
         Tokens that one text may be asked to have.
     rows
         Rows of one request.
+    beam
+        Hypotheses of a search.
+    bars
+        Bars of a piece.
     audio_seconds
         Seconds of a recording.
     max_sessions
@@ -101,13 +105,17 @@ class Limits:
     prompt_tokens: int = 16_384
     max_tokens: int = 16_384
     rows: int = 10_000
+    beam: int = 100
+    bars: int = 1_000
     audio_seconds: float = 3_600.0
     max_sessions: int = 10_000
     session_minutes: float = 1_440.0
     drain_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        require_range(self, ("live", "prompt_tokens", "max_tokens", "rows"), 1, 10_000_000)
+        require_range(
+            self, ("live", "prompt_tokens", "max_tokens", "rows", "beam", "bars"), 1, 10_000_000
+        )
         require_range(self, ("queue", "rate", "max_sessions"), 0, 10_000_000)
         require_range(self, ("body_mb",), 0.001, 10_000)
         require_range(self, ("body_seconds", "audio_seconds", "session_minutes"), 0.01, 1e7)

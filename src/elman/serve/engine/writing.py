@@ -54,6 +54,11 @@ class Written:
             await self._waiting
         return self._ready.popleft()
 
+    def ready(self) -> list[Token]:
+        tokens = list(self._ready)
+        self._ready.clear()
+        return tokens
+
     def close(self) -> None:
         self.closed = True
 

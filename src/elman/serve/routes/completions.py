@@ -72,9 +72,14 @@ class Written(BaseModel):
     usage: Usage | None = None
 
 
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"data": {"type": "string"}},
+    "required": ["data"],
+}
 STREAMED: dict[str, Any] = {
     "description": "The texts; with stream, as server-sent events, the last of which is [DONE]",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {"schema": EVENT}},
 }
 
 

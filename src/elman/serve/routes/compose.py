@@ -16,6 +16,7 @@ from elman.decode import Sampling, seed_of
 from elman.run.trained import Run
 from elman.serve.desk import Wanted
 from elman.serve.errors import Plain, responses
+from elman.serve.limiting import check_most
 from elman.serve.route import Route
 from elman.serve.serving import Serving
 from elman.serve.text.asked import Strict
@@ -55,6 +56,11 @@ def router(serving: Serving) -> APIRouter:
         """Make a piece, as `elman generate` does with the same seed."""
         served = serving.models.used(asked.model, "compose")
         how = options_of(Composing, asked, Piece)
+        limits = serving.limits
+        check_most("bars", how.bars, limits.bars)
+        check_most("seconds", how.seconds, limits.audio_seconds)
+        check_most("steps", how.steps, limits.max_tokens)
+        check_most("beam", how.beam, limits.beam)
         how = replace(how, seed=seed_of(Sampling(seed=how.seed)))
         piece, told = await serving.desk.do(composing(served.run, how))
         if asked.response_format == "midi":

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, JsonValue
 from elman.errors import UserError
 from elman.serve.contract import Refused
 from elman.serve.errors import responses
+from elman.serve.limiting import check_rows
 from elman.serve.models import Served, Use
 from elman.serve.route import Route
 from elman.serve.serving import Serving
@@ -90,7 +91,7 @@ def router(serving: Serving) -> APIRouter:
 
 
 async def _answers(serving: Serving, served: Served, asked: Table, rows: list[Any]) -> Answers:
-    _check_count(serving, len(rows))
+    check_rows("rows", len(rows), serving.limits.rows)
     work = answer(served.run, lines(rows), LINES, skip=asked.skip_bad_rows)
     found = await serving.desk.do(work)
     return Answers(model=served.name, rows=records(found.text), left_out=found.left_out)
@@ -108,15 +109,9 @@ async def _file(serving: Serving, model: str, use: Use, request: Request) -> Res
     except UnicodeDecodeError as error:
         told = f"the body is no UTF-8 (byte {error.start:,})"
         raise Refused(400, "invalid_encoding", told) from None
-    _check_count(serving, body.count(b"\n"))
+    check_rows("lines", body.count(b"\n"), serving.limits.rows + 1)
     found = await serving.desk.do(answer(served.run, body, ENDINGS[kind], skip=False))
     return Response(found.text, media_type=kind)
-
-
-def _check_count(serving: Serving, rows: int) -> None:
-    if rows > serving.limits.rows:
-        told = f"{rows:,} rows; at most {serving.limits.rows:,} at once"
-        raise Refused(413, "too_many_rows", told, "rows")
 
 
 def _row(served: Served, row: Any) -> Any:

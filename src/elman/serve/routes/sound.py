@@ -74,7 +74,7 @@ def router(serving: Serving) -> APIRouter:
     async def transcribe(
         request: Request,
         file: Annotated[UploadFile, File(description="WAV, FLAC, OGG or MP3.")],
-        model: Annotated[str, Form()],
+        model: Annotated[str, Form(min_length=1)],
         response_format: Annotated[Literal["json", "text", "verbose_json"], Form()] = "json",
         beam: Annotated[int | None, Form(ge=1, le=1_000, description="Not OpenAI's.")] = None,
         language: Annotated[str, Form(description="Repeated in the answer.")] = "",

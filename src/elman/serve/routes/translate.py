@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from elman.errors import UserError
 from elman.run.trained import Run
-from elman.serve.contract import Refused
 from elman.serve.desk import Wanted
 from elman.serve.errors import responses
+from elman.serve.limiting import check_most, check_rows
 from elman.serve.route import Route
 from elman.serve.serving import Serving
 from elman.serve.text.asked import Strict
@@ -59,10 +59,11 @@ def router(serving: Serving) -> APIRouter:
         """Translate sentences, as `elman predict` does."""
         served = serving.models.used(asked.model, "translate")
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
-        if len(texts) > serving.limits.rows:
-            told = f"{len(texts):,} texts; at most {serving.limits.rows:,} at once"
-            raise Refused(413, "too_many_rows", told, "input")
-        work = translations(served.run, texts, options_of(Decoding, asked, Translation))
+        how, limits = options_of(Decoding, asked, Translation), serving.limits
+        check_rows("input", len(texts), limits.rows)
+        check_most("beam", how.beam, limits.beam)
+        check_most("max_length", how.max_length, limits.max_tokens)
+        work = translations(served.run, texts, how)
         return Translations(model=served.name, translations=await serving.desk.do(work))
 
     return routes

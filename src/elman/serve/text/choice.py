@@ -80,10 +80,12 @@ class Choice:
         start = sure = len(self.prompt.text) if self.echo else 0  # characters of the answer so far
         held: list[Scored] = []  # tokens whose text is not certain yet
         async for token in tokens:
-            self._count(token)
-            if self.top is not None:
-                held.append(Scored(token, start + unfolding.said))
-            text = unfolding.push(token.id)
+            text = ""
+            for one in (token, *self.writing.ready()):
+                self._count(one)
+                if self.top is not None:
+                    held.append(Scored(one, start + unfolding.said))
+                text += unfolding.push(one.id)
             sure += len(text)
             # A token is told with the text that it begins; one within a character at once.
             certain = len(held) if sure == start + unfolding.said else _before(held, sure)

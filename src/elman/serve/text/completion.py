@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from elman.data.texts.vocabulary import Vocabulary
 from elman.decode import Sampling, seeds
 from elman.serve.contract import Engine, Refused
+from elman.serve.limiting import check_most
 from elman.serve.serving import Serving
 from elman.serve.text.asked import Completion, Writes
 from elman.serve.text.choice import Choice, Part, Prompt
@@ -147,9 +148,7 @@ def checked(job: Job) -> Job:
     if job.prompt_tokens > limits.prompt_tokens:
         told = f"prompt: {job.prompt_tokens:,} tokens; at most {limits.prompt_tokens:,}"
         raise Refused(400, "context_length_exceeded", told, "prompt")
-    if job.asked.length > limits.max_tokens:
-        told = f"max_tokens: at most {limits.max_tokens:,} here"
-        raise Refused(400, "invalid_value", told, "max_tokens")
+    check_most("max_tokens", job.asked.length, limits.max_tokens)
     return job
 
 
@@ -159,7 +158,7 @@ def prompt_of(given: str | list[int], vocabulary: Vocabulary) -> Prompt:
         return Prompt(given, vocabulary.encode(given).tolist())
     if max(given, default=0) >= vocabulary.size:
         told = f"prompt: token {max(given)} is none of the model's, which go up to "
-        raise Refused(400, "invalid_value", f"{told}{vocabulary.size - 1}", "prompt")
+        raise Refused(422, "unfit", f"{told}{vocabulary.size - 1}", "prompt")
     return Prompt(vocabulary.decode(given), given)
 
 
