@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from elman.bench.compare import SHARE, Result
 from elman.bench.options import BenchOptions
-from elman.bench.table import threads
+from elman.bench.table import named, threads
 from elman.errors import UserError
 from elman.options import plain
 from elman.run.folder import free_name, writing
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 NO_PICTURE = "bench.png is not drawn: matplotlib is not installed; pip install 'elman[plot]'"
 COLOURS = {
-    "elman": "tab:red", "torch": "tab:orange", "keras": "tab:blue", "jax": "tab:green",
+    "elman": "tab:red", "elman-bf16": "darkred", "torch": "tab:orange", "torch-bf16": "tab:olive",
+    "keras": "tab:blue", "jax": "tab:green",
     "onnx": "tab:purple", "joey": "tab:brown",
 }  # fmt: skip
 
@@ -58,6 +59,7 @@ def record(
 
 def _plain(result: Result) -> dict[str, Any]:
     made = asdict(result)
+    made["seconds"] = {name: s._asdict() for name, s in result.seconds.items()}
     made["ratio"] = result.ratio and result.ratio._asdict()
     made["goals"] = [asdict(goal) | {"met": goal.met} for goal in result.goals]
     return made
@@ -81,14 +83,17 @@ def write(path: Path, made: Mapping[str, Any], results: Sequence[Result]) -> boo
 
 
 def draw(results: Sequence[Result], path: Path) -> bool:
-    """Shares of the product's rate against the size, and below how near each goal is."""
+    """Shares of the peak against the size, and below how near each goal is."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
     from matplotlib.figure import Figure
 
     curves = [r for r in results if r.row in ("train", "infer")]
     reached = _by_line(results)
-    panels = sorted({(r.row, r.case.split()[0]) for r in curves}, reverse=True)
+    by_panel: dict[tuple[str, str], list[Result]] = {}
+    for r in curves:
+        by_panel.setdefault((named(r), r.case.split()[0]), []).append(r)
+    panels = sorted(by_panel, reverse=True)
     below = 1 + 0.25 * len(reached)
     rows = -(-len(panels) // 3)
     figure = Figure(figsize=(11, 3 * rows + below), layout="constrained")
@@ -99,7 +104,7 @@ def draw(results: Sequence[Result], path: Path) -> bool:
         for axes in grid[len(panels) :]:
             axes.remove()
         for (row, cell), axes in zip(panels, grid, strict=False):
-            _shares(axes, [r for r in curves if (r.row, r.case.split()[0]) == (row, cell)])
+            _shares(axes, by_panel[row, cell])
             axes.set_title(f"{row} {cell}")
         # The last panel has the most peers.
         grid[len(panels) - 1].legend(frameon=False, fontsize=7)
@@ -126,12 +131,13 @@ def _shares(axes: Axes, results: Sequence[Result]) -> None:
         for goal in result.goals:
             if goal.what == SHARE:
                 H = int(result.case.split()[1])
-                axes.plot(H, 100 * goal.reach, "x", color="black", ms=6)
+                reach = goal.reach * (result.product or 1) / (result.peak or result.product or 1)
+                axes.plot(H, 100 * reach, "x", color="black", ms=6)
     sizes = sorted({int(r.case.split()[1]) for r in results})
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(H) for H in sizes])
     axes.set_xlabel("H; dashed: fewer threads; crosses: goals")
-    axes.set_ylabel("% of the product's rate")
+    axes.set_ylabel("% of the peak")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
 
@@ -144,7 +150,7 @@ def _by_line(results: Sequence[Result]) -> dict[str, list[tuple[str, float]]]:
         for goal in result.goals:
             nearness = goal.reach / goal.reached if goal.at_most else goal.reached / goal.reach
             what = "times as fast" if goal.what.startswith("times") else goal.what
-            line = f"{' '.join([result.row, *kind])}, {threads(result)}: {what}"
+            line = f"{' '.join([named(result), *kind])}, {threads(result)}: {what}"
             lines.setdefault(line, []).append((size, nearness))
     return lines
 

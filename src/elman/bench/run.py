@@ -63,6 +63,8 @@ def results(
                     why = f"left out ({kernels.available().why})"
                     yield Result(name, "no kernels", count, "x", {"elman": None}, {}, notes=(why,))
                     continue
+                if not bench.precisions(name):
+                    continue
                 module = importlib.import_module(f"elman.bench.rows.{name}")
                 results: Iterator[Result] = module.run(bench)
                 yield from results

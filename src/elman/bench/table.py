@@ -12,14 +12,15 @@ LABEL, COLUMN, WIDTH = 16, 8, 80
 
 
 class Table:
-    """Turns results into lines; a heading comes before each row, and each number of threads."""
+    """Turns results into lines; a heading comes before each row, and each number of threads, and
+    tells the `machine`."""
 
-    def __init__(self, width: int) -> None:
-        self._width = width
+    def __init__(self, width: int, machine: str = "") -> None:
+        self._width, self._machine = width, machine
         self._heading: tuple[object, ...] = ()
 
     def lines(self, result: Result) -> list[str]:
-        heading = (result.row, result.threads, *result.values)
+        heading = (result.row, result.precision, result.threads, *result.values)
         told = [] if heading == self._heading else self._head(result)
         self._heading = heading
         told += [self._line(result)] if self._width >= WIDTH else self._item(result)
@@ -27,11 +28,18 @@ class Table:
         return [*told, *(line for note in notes for line in note)]
 
     def _head(self, result: Result) -> list[str]:
-        title = f"{result.row}, {threads(result)}: {summary(result.row)}"
-        told = ["", *textwrap.wrap(title, self._width)]
-        if self._width >= WIDTH:
-            columns = "".join(f"{name:>{COLUMN}}" for name in result.values)
-            told.append((" " * LABEL + columns + ("  ratio" if result.ratio else "")).rstrip())
+        title = f"{named(result)}, {threads(result)}: {summary(result.row)}"
+        if result.product is not None:
+            title += f" ({_limits(result)})"
+        told = ["", *textwrap.wrap(title, self._width), *textwrap.wrap(self._machine, self._width)]
+        if self._width < WIDTH:
+            return told
+        # Long names in two lines.
+        names = [name.rpartition("-") for name in result.values]
+        for heading, end in (([n[0] for n in names], ""), ([n[2] for n in names], "  ratio")):
+            columns = "".join(f"{name:>{COLUMN}}" for name in heading)
+            if any(heading):
+                told.append((" " * LABEL + columns + (end if result.ratio else "")).rstrip())
         return told
 
     def _line(self, result: Result) -> str:
@@ -52,12 +60,17 @@ def missed(results: Sequence[Result], width: int) -> list[str]:
         for goal in result.goals:
             count += 1
             if not goal.met:
-                line = f"  {result.row} {result.case}, {threads(result)}: {_told(goal)}"
+                line = f"  {named(result)} {result.case}, {threads(result)}: {_told(goal)}"
                 told += textwrap.wrap(line, width, subsequent_indent="    ")
                 short += 1
     if count == 0:
         return []
     return ["", f"{count - short} of {count} goals met" + (":" if told else "."), *told]
+
+
+def named(result: Result) -> str:
+    """The row, and its precision where that is not float32."""
+    return result.row if result.precision == "float32" else f"{result.row} {result.precision}"
 
 
 def threads(result: Result) -> str:
@@ -78,6 +91,12 @@ def shown(value: float | None, unit: str) -> str:
         case "x":
             return f"{value:.2f}"
     return f"{value:.0f} {unit}"
+
+
+def _limits(result: Result) -> str:
+    rates = {"peak": result.peak, "product": result.product}
+    told = [f"{name} {rate / 1e9:.0f}" for name, rate in rates.items() if rate is not None]
+    return ", ".join(told) + " GF/s"
 
 
 def _end(result: Result) -> str:

@@ -15,6 +15,8 @@ Array = npt.NDArray[np.float32]
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1, "mingru": 2, "minlstm": 3, "hgrn": 2}
 VOCABULARY = 65  # the characters of Tiny Shakespeare
+PEAK_OPERATIONS = 1e9  # of one call of the kind "fma"
+READ_BYTES = 1 << 28  # of one call of the kind "read", in as many passes as it takes
 
 
 @dataclass(frozen=True)

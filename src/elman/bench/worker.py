@@ -87,7 +87,8 @@ def sample(prepared: Prepared, results: Any) -> list[list[float]]:
     """Some numbers of each result, at the same places whoever made it."""
     picked = []
     for result in results:
-        values = np.asarray(result)
+        # Half numbers of PyTorch have no type in NumPy.
+        values = np.asarray(result.float() if hasattr(result, "float") else result)
         values = (values.swapaxes(0, 1) if prepared.batch_first else values).ravel()
         places = np.linspace(0, len(values) - 1, SAMPLED).astype(int)
         picked.append(values[places].tolist())

@@ -27,7 +27,7 @@ def bench(
 ) -> None:
     """Measure the layers beside their peers and the machine's limits."""
     options = make(BenchOptions, given(asked))
-    from elman.bench import report, run, table
+    from elman.bench import baseline, report, run, table
     from elman.bench import where as place
 
     facts = place.where(ENVIRONMENT)
@@ -37,9 +37,11 @@ def bench(
         print(json.dumps(facts) if as_json else "\n".join(told))
         return
     _, missing = run.at_hand(options)
+    before = None if options.baseline is None else baseline.read(options.baseline)
+    differing = [] if before is None else baseline.differences(before["where"], facts)
     path = report.free_folder(options.output)
     threads = options.threads or tuple(sorted({1, facts["torch_threads"]}))
-    drawn, results, complete = table.Table(passing.width), [], False
+    drawn, results, complete = table.Table(passing.width, place.machine(facts)), [], False
     passing.say(*told)
     try:
         for result in run.results(options, threads, ENVIRONMENT, passing.pass_by):
@@ -59,6 +61,12 @@ def bench(
     passing.say(*table.missed(results, passing.width), f"bench folder {path}")
     if as_json:
         print(json.dumps(made))
+    if before is not None:
+        found, compared = baseline.changes(before["results"], results)
+        passing.say("", *differing, *baseline.lines(found, compared))
+        slower = sum(change.slower for change in found)
+        if slower:
+            raise baseline.Slower(f"{slower} of {compared} times are longer than in the baseline")
 
 
 bench.__annotations__["asked"] = flags(BenchOptions, Group("Benchmark", sort_key=1)) | None

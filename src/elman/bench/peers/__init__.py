@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elman.kernels.limits import Precision
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Peer:
     # Seconds for which its threads may spin on after a call, which the next in turn waits for: they
     # were seen to for up to 8 milliseconds, those of ONNX Runtime for 60.
     pause: float = 0.02
+    precision: Precision = "float32"  # of its products
 
     def versions(self) -> dict[str, str] | None:
         """The version of each package; None if one is not installed."""
@@ -45,9 +50,15 @@ class Peer:
 
 
 ELMAN = Peer("elman", "Elman", "elman_layers", ("elman",))
+ELMAN_BF16 = Peer(
+    "elman-bf16", "Elman under autocast to bf16", "elman_autocast", ("elman",), precision="bf16"
+)
 LIMITS = Peer("limits", "the machine", "limits", ("torch",))
 PEERS = (
     Peer("torch", "torch.nn", "torch_layers", ("torch",)),
+    Peer("torch-bf16", "torch.nn under autocast to bf16", "torch_autocast", ("torch",),
+         precision="bf16"),
+    Peer("torch-compile", "torch.compile", "torch_compiled", ("torch",)),
     Peer(
         "keras", "Keras on TensorFlow", "keras_layers", ("keras", "tensorflow|tensorflow-cpu"),
         "pip install keras tensorflow-cpu",
@@ -64,4 +75,4 @@ PEERS = (
         {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},  # of the TensorBoard it loads
     ),
 )  # fmt: skip
-BY_NAME = {peer.name: peer for peer in (ELMAN, LIMITS, *PEERS)}
+BY_NAME = {peer.name: peer for peer in (ELMAN, ELMAN_BF16, LIMITS, *PEERS)}

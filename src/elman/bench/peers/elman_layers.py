@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,6 @@ from elman.bench.peers import elman_speech, elman_steps, elman_translation
 from elman.bench.peers.log_space import START, scanning
 from elman.bench.peers.prepared import Prepared
 from elman.bench.peers.torch_layers import (
-    Kinds,
     prepare_layer,
     training,
     training_on_tokens,
@@ -21,7 +22,7 @@ from elman.bench.work import Work, numbers
 from elman.layers.linear import linear_scan
 from elman.layers.scan import LinearStepwise
 
-LAYERS: Kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+LAYERS: Mapping[str, type[torch.nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
 def prepare(work: Work, threads: int) -> Prepared | None:

@@ -6,6 +6,7 @@ Feng et al. 2024, arXiv:2410.01201, appendix B. It needs values above zero, whic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -16,16 +17,6 @@ from elman.bench.work import GATES, Work, numbers
 
 START = 0.5  # the initial state of every unit: its logarithm is taken
 EXACT = 512  # steps; sums of logarithms over more of them have too few digits left in float32
-
-
-def prepare(work: Work) -> Prepared | None:
-    if work.cell not in LOG_GATES:
-        return None
-
-    def scan(Wx: Tensor) -> Tensor:
-        return in_log_space(work.cell, Wx.view(work.T, work.B, -1)).flatten(0, 1)
-
-    return scanning(work, scan)
 
 
 def scanning(work: Work, scan: Callable[[Tensor], Tensor]) -> Prepared:
@@ -73,3 +64,16 @@ def log_minlstm(gates: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
 
 # log keep, log enter, and what g is taken of, each [T, B, H].
 LOG_GATES = {"mingru": log_mingru, "minlstm": log_minlstm}
+
+InLogSpace: TypeAlias = Callable[[str, Tensor], Tensor]
+
+
+def prepare(work: Work, h: InLogSpace = in_log_space) -> Prepared | None:
+    """By `in_log_space`, or what was compiled of it."""
+    if work.cell not in LOG_GATES:
+        return None
+
+    def scan(Wx: Tensor) -> Tensor:
+        return h(work.cell, Wx.view(work.T, work.B, -1)).flatten(0, 1)
+
+    return scanning(work, scan)

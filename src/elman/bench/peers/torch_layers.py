@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +14,8 @@ from elman.bench.peers import log_space, torch_speech, torch_steps, torch_transl
 from elman.bench.peers.prepared import Prepared
 from elman.bench.work import VOCABULARY, Numbers, Work, lengths, numbers, tokens
 
-Kinds = Mapping[str, type[nn.Module]]
-LAYERS: Kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+Kinds: TypeAlias = Mapping[str, Callable[[int, int], nn.Module]]  # of I and H
+LAYERS: Mapping[str, type[nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
 def prepare(work: Work, threads: int) -> Prepared | None:
@@ -37,7 +38,7 @@ def prepare(work: Work, threads: int) -> Prepared | None:
 
 
 def prepare_layer(work: Work, kinds: Kinds) -> Prepared | None:
-    """`work` with a layer of the class in `kinds`, which is asked as torch.nn's."""
+    """`work` with a layer of `kinds`, which is asked as torch.nn's."""
     given = numbers(work)
     layer = with_weights(kinds[work.cell](work.H, work.H), given)
     x, dy = torch.from_numpy(given.x), torch.from_numpy(given.dy)
@@ -63,14 +64,25 @@ def with_weights(layer: nn.Module, given: Numbers) -> nn.Module:
 
 def training(layer: nn.Module, x: Tensor, dy: Tensor, *, comparable: bool) -> Prepared:
     """Forward and backward, with the gradient of the input."""
-    inputs = [x.requires_grad_(), *layer.parameters()]
+    inputs, gradients = [x.requires_grad_(), *layer.parameters()], backward_from(dy)
 
     def once() -> Sequence[Tensor]:
         y, _ = layer(x)
-        dx, *_ = torch.autograd.grad(y, inputs, dy)
+        dx, *_ = gradients(y, inputs)
         return y.detach(), dx
 
     return Prepared(once, comparable)
+
+
+def backward_from(dy: Tensor) -> Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]:
+    """gradients(y, inputs), where `dy` is the gradient of y and gets its type at the first call."""
+
+    def gradients(y: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        nonlocal dy
+        dy = dy.to(y.dtype)
+        return torch.autograd.grad(y, inputs, dy)
+
+    return gradients
 
 
 def inference(layer: nn.Module, x: Tensor) -> Prepared:
@@ -83,11 +95,11 @@ def inference(layer: nn.Module, x: Tensor) -> Prepared:
 
 def training_packed(layer: nn.Module, x: PackedSequence, dy: PackedSequence) -> Prepared:
     rows = x.data.requires_grad_()
-    inputs = [rows, *layer.parameters()]
+    inputs, gradients = [rows, *layer.parameters()], backward_from(dy.data)
 
     def once() -> Sequence[Tensor]:
         y, _ = layer(PackedSequence(rows, x.batch_sizes))
-        dx, *_ = torch.autograd.grad(y.data, inputs, dy.data)
+        dx, *_ = gradients(y.data, inputs)
         return y.data.detach(), dx
 
     return Prepared(once, comparable=True)

@@ -8,6 +8,11 @@ which is called once for each number of threads. This file is all that is loaded
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elman.kernels.limits import Precision
+
 NAMES = (
     "limits", "train", "infer", "packed", "regularised", "tokens", "linear", "stream", "translate",
     "speech", "busy",
@@ -25,3 +30,6 @@ CELLS = {
     "linear": LINEAR,
     **dict.fromkeys(("stream", "translate", "speech"), ("lstm", "gru")),
 }
+PRECISIONS: tuple[Precision, ...] = ("float32", "bf16")
+# The rows that have them all; the others have float32.
+IN_BF16 = frozenset({"train", "infer", "packed"})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from elman.bench.compare import Bench, Entrant, Goal, Race, Result, medians, spread
+from elman.bench.compare import Bench, Entrant, Goal, Race, Result, spread, spreads
 from elman.bench.options import usable_cores
 from elman.bench.processes import neighbours
 
@@ -37,7 +37,7 @@ def run(bench: Bench) -> Iterator[Result]:
             yield Result(
                 "busy", f"{cell} {H}", bench.threads, "x",
                 {e.name: slower[e.name].median if e.name in slower else None for e in entrants},
-                medians(seconds),
+                spreads(seconds),
                 goals=(Goal("busy over quiet", REACH, ours.median, at_most=True),),
                 notes=notes,
             )  # fmt: skip

@@ -1,34 +1,61 @@
-"""What the machine can do at best."""
+"""What the machine can do at best: arithmetic, products, and reading."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-import numpy as np
-
-from elman.bench.compare import PRODUCT, PRODUCT_OPERATIONS, Bench, Entrant, Result, interleave
-from elman.bench.compare import medians as medians_of
+from elman.bench.compare import (
+    PEAK,
+    PRODUCT,
+    PRODUCT_OPERATIONS,
+    Bench,
+    Entrant,
+    Result,
+    interleave,
+    spread,
+    spreads,
+)
 from elman.bench.where import cache_bytes
-from elman.bench.work import Work
+from elman.bench.work import PEAK_OPERATIONS, READ_BYTES, Work
+from elman.kernels import available, limits
+from elman.kernels.limits import Precision
 
-SUMMARY = "product of 2048 x 2048; large matrix x vector"
+SUMMARY = "arithmetic in registers; product of 2048 x 2048; reading; large matrix x vector"
 
 
 def run(bench: Bench) -> Iterator[Result]:
     second, third = cache_bytes(2), cache_bytes(3)
+    endings: dict[Precision, str] = {"float32": "", "bf16": " bf16"}
+    for precision, ending in endings.items():
+        variant = ending.strip()
+        if limits.multiplies(precision):
+            yield rate(bench, f"peak{ending}", replace(PEAK, variant=variant), PEAK_OPERATIONS)
+            product = replace(PRODUCT, variant=variant)
+            yield rate(bench, f"product{ending}", product, PRODUCT_OPERATIONS)
+        elif precision == "float32":
+            yield rate(bench, "product", PRODUCT, PRODUCT_OPERATIONS)
+    # Half of the second level's caches; of the third as much as is beyond all of the second.
+    levels = {
+        "L2": bench.threads * second // 2,
+        "L3": min(4 * bench.threads * second, third // 2),
+        "memory": 4 * third,
+    }
+    if available().instruction_set is not None:
+        for place, size in levels.items():
+            work = Work("read", H=int((size / 4) ** 0.5))
+            passed = READ_BYTES // (4 * work.H**2) * 4 * work.H**2
+            yield rate(bench, f"read {place}", work, passed, "GB/s")
     # As wide as 4 times the cache; the one beyond the second level must still fit the third.
-    beyond = {"beyond L2": min(4 * second, third // 2), "beyond L3": 4 * third}
-    for place, size in beyond.items():
+    for place, size in {"L2": min(4 * second, third // 2), "L3": 4 * third}.items():
         work = Work("mv", H=int((size / 4) ** 0.5))
-        seconds, notes = interleave(bench, [Entrant("mv", "limits", work)])
-        rate = float(np.median(4 * work.H**2 / seconds["mv"]))
-        yield Result(
-            "limits", f"vector {place}", bench.threads, "GB/s", {"machine": rate / 1e9},
-            medians_of(seconds), notes=notes,
-        )  # fmt: skip
-    seconds, notes = interleave(bench, [Entrant("mm", "limits", PRODUCT)])
-    rate = float(np.median(PRODUCT_OPERATIONS / seconds["mm"]))
-    yield Result(
-        "limits", "product", bench.threads, "GF/s", {"machine": rate / 1e9}, medians_of(seconds),
-        product=rate, notes=notes,
+        yield rate(bench, f"vector > {place}", work, 4 * work.H**2, "GB/s")
+
+
+def rate(bench: Bench, case: str, work: Work, of_a_call: float, unit: str = "GF/s") -> Result:
+    seconds, notes = interleave(bench, [Entrant("machine", "limits", work)])
+    found = spread(of_a_call / seconds["machine"]).median
+    return Result(
+        "limits", case, bench.threads, unit, {"machine": found / 1e9}, spreads(seconds),
+        notes=notes,
     )  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread
+from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread, spreads
 from elman.bench.work import Work
 
-SUMMARY = "train, one step of one unit; +W: with the input's product; ratio: log space over elman"
+SUMMARY = "train, one step of one unit; +W: with W x; ratio: log space, the best, over elman"
 STEPS = (512, 4096, 65_536)
 HIDDEN = 128
+RIVALS = {"torch": "torch", "torch-compile": "comp."}  # and their columns
 LOG_SPACE = ("mingru", "minlstm")  # the scan needs values above zero
 REACH = 5.0
 FLAT = 1.5  # a step's time in the longest sequence over that in the shortest
@@ -25,9 +26,9 @@ def lengths_of(bench: Bench, cell: str, H: int) -> Iterator[Result]:
     """All lengths in the same rounds, as they are held against each other."""
     steps = STEPS[:2] if bench.options.quick else STEPS
     columns = {
-        name + suffix: (name, variant)
+        RIVALS.get(name, name) + suffix: (name, variant)
         for variant, suffix in {"": "", "layer": "+W"}.items()
-        for name in ["elman", *bench.rivals("torch")]
+        for name in ["elman", *bench.rivals(*RIVALS)]
     }
     entrants = [
         Entrant(f"{column} {T}", name, Work("linear", cell, H, B=1, T=T, variant=variant))
@@ -39,17 +40,18 @@ def lengths_of(bench: Bench, cell: str, H: int) -> Iterator[Result]:
     middle = medians(seconds)
     for T in steps:
         ours = seconds[f"elman {T}"]
-        theirs = seconds.get(f"torch {T}")
-        ratio = None if theirs is None else spread(theirs / ours)
+        theirs = [f"{column} {T}" for column in RIVALS.values() if f"{column} {T}" in seconds]
+        best = min(theirs, key=middle.__getitem__, default=None)
+        ratio = None if best is None else spread(seconds[best] / ours)
         goals = [] if ratio is None else [Goal("log space over elman", REACH, ratio.median)]
         if steps[-1] == T:
             slower = spread(ours / T / (seconds[f"elman {steps[0]}"] / steps[0])).median
             goals.append(Goal(f"step over that of {steps[0]} steps", FLAT, slower, at_most=True))
-        here = {c: middle[f"{c} {T}"] for c in columns if f"{c} {T}" in middle}
+        here = {c: seconds[f"{c} {T}"] for c in columns if f"{c} {T}" in seconds}
         yield Result(
             "linear", f"{cell} {H} {short(T)}", bench.threads, "ns",
-            {c: here[c] / (T * H) * 1e9 if c in here else None for c in columns},
-            here, ratio, tuple(goals), notes=notes if steps[0] == T else (),
+            {c: middle[f"{c} {T}"] / (T * H) * 1e9 if c in here else None for c in columns},
+            spreads(here), ratio, tuple(goals), notes=notes if steps[0] == T else (),
         )  # fmt: skip
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
-from elman.bench.compare import Bench, Entrant, Result, beside_peers
+from elman.bench.compare import Bench, Result, beside_peers
 from elman.bench.work import lengths
 
-SUMMARY = "train, lengths 1..T: share of the product's rate"
+SUMMARY = "train, lengths 1..T: share of the peak"
 
 
 def run(bench: Bench) -> Iterator[Result]:
-    for cell in bench.cells("packed"):
-        for H in bench.sizes(64, 128, 256, 512):
+    for precision in bench.precisions("packed"):
+        for cell, H in product(bench.cells("packed"), bench.sizes(64, 128, 256, 512)):
             work = bench.grid("packed", cell, H)
             alive = sum(lengths(work)) / (work.B * work.T)
-            names = ["elman", *bench.rivals("torch")]
             yield beside_peers(
-                bench, "packed", f"{cell} {H}", [Entrant(name, name, work) for name in names],
+                bench, "packed", work, precision, "torch",
                 operations=3 * work.operations * alive, share=None, ratio=3.0,
             )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread
+from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, spread, spreads
 
 SUMMARY = "train, time over that of the plain layer"
 VARIANTS = {  # and their columns
@@ -31,5 +31,5 @@ def run(bench: Bench) -> Iterator[Result]:
             yield Result(
                 "regularised", f"{cell} {H}", bench.threads, "x",
                 {column: times[column].median for column in VARIANTS.values()},
-                medians(seconds), goals=tuple(goals), notes=notes,
+                spreads(seconds), goals=tuple(goals), notes=notes,
             )  # fmt: skip

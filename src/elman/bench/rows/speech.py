@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from elman.bench.clips import seconds_of_sound
-from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread
+from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread, spreads
 from elman.bench.work import Work
 
 SUMMARY = (
@@ -54,10 +54,10 @@ def race(bench: Bench, case: str, work: Work) -> tuple[Result, Result]:
     speed = Result(
         "speech", case, bench.threads, "/s",
         {e.name: sound / middle[e.name] if e.name in middle else None for e in entrants},
-        middle, ratio, goals, notes=notes,
+        spreads(seconds), ratio, goals, notes=notes,
     )  # fmt: skip
     part = spread(seconds["mel"] / seconds["elman"]).median
     return speed, Result(
-        "speech", case, bench.threads, "%", {"mel": part}, {"mel": middle["mel"]},
+        "speech", case, bench.threads, "%", {"mel": part}, {"mel": spread(seconds["mel"])},
         goals=(Goal("part of the spectrum", PART, part, at_most=True),),
     )  # fmt: skip

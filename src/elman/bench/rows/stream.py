@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread
+from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread, spreads
 from elman.bench.work import Work
 
 SUMMARY = "one token or vector; ratio: the best peer over elman (tokens: onnx, whose step is bare)"
@@ -57,7 +57,7 @@ def tokens(bench: Bench, cell: str, H: int) -> Result:
     return Result(
         "stream", f"{cell} token {H}", bench.threads, "us",
         {e.name: 1e6 * middle[e.name] if e.name in middle else None for e in entrants},
-        middle, over.get("onnx", over.get("torch")), tuple(goals), notes=notes,
+        spreads(step), over.get("onnx", over.get("torch")), tuple(goals), notes=notes,
     )  # fmt: skip
 
 
@@ -81,5 +81,5 @@ def vectors(bench: Bench, cell: str, H: int) -> Result:
     return Result(
         "stream", f"{cell} vector {H}", bench.threads, "us",
         {e.name: 1e6 * middle[e.name] if e.name in middle else None for e in entrants},
-        middle, ratio, tuple(goals), notes=notes,
+        spreads(step), ratio, tuple(goals), notes=notes,
     )  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
-from elman.bench.compare import Bench, Entrant, Result, beside_peers
+from elman.bench.compare import Bench, Result, beside_peers
 
-SUMMARY = "forward, backward, input gradient: share of the product's rate"
+SUMMARY = "forward, backward, input gradient: share of the peak"
 SIZES = (32, 64, 128, 256, 512, 1024)
 # The share to reach, by cell and size.
 REACH = {
@@ -17,11 +18,10 @@ REACH = {
 
 
 def run(bench: Bench) -> Iterator[Result]:
-    for cell in bench.cells("train"):
-        for H in bench.sizes(*SIZES):
+    for precision in bench.precisions("train"):
+        for cell, H in product(bench.cells("train"), bench.sizes(*SIZES)):
             work = bench.grid("train", cell, H)
-            names = ["elman", *bench.rivals("torch", "keras", "jax")]
             yield beside_peers(
-                bench, "train", f"{cell} {H}", [Entrant(name, name, work) for name in names],
+                bench, "train", work, precision, "torch", "keras", "jax",
                 operations=3 * work.operations, share=REACH[cell].get(H), ratio=1.0,
             )  # fmt: skip

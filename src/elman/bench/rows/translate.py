@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread
+from elman.bench.compare import Bench, Entrant, Goal, Result, interleave, medians, spread, spreads
 from elman.bench.sentences import target_tokens
 from elman.bench.work import Work
 
@@ -41,5 +41,5 @@ def race(bench: Bench, work: Work, units: float, unit: str, peers: tuple[str, ..
     return Result(
         "translate", f"{work.cell} {work.variant[:6]} {work.H}", bench.threads, unit,
         {e.name: units / middle[e.name] if e.name in middle else None for e in entrants},
-        middle, ratio, goals, notes=notes,
+        spreads(seconds), ratio, goals, notes=notes,
     )  # fmt: skip
