@@ -23,7 +23,7 @@ where there is such a thing.
 - recursive streams: `values` [B, T, 1] and `known` [B, T, F] of the step after each → `made`
   [B, T, 1]; ahead of the present its last forecast is the next value.
 - segments: `values` [B, L / W, W * (1 + P + F)], with what is known beside each, and `ahead`
-  [B, M * W * F], zeros after H → `made` [B, M, W * Q].
+  [B, M * W * F], zeros after H → `made` [B, H, Q].
 
 Question: {"series": name, "values", "known": [N + H][F], "past": [N][P], "static": [K], "first":
 the place on the grid of the first value}; answer: for each step ahead {"forecast", "q0.1", …}.
@@ -163,7 +163,9 @@ def _segments(build: Builder, network: Segments, widths: Widths) -> Program:
             step = build.add(step, build.linear(coming, network.known))
         y, _ = build.stack(network.recurrent, build.steps(step, 1), first=state)
         made.append(build.pool(build.linear(y, network.output), "last", None))
-    return build.done(build.named(build.steps(build.concat(*made), M), "made"))
+    H = network.horizon  # of the last segment some steps may lie beyond it
+    told = build.slice(build.concat(*made), 0, H * network.outputs)
+    return build.done(build.named(build.steps(told, H), "made"))
 
 
 def _always(build: Builder, network: Network, widths: Widths, like: str) -> list[str]:

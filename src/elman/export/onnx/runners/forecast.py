@@ -168,10 +168,8 @@ class Forecaster:
             given["values"] = both.reshape(1, L // W, -1)
             more = -self.horizon % W  # steps that fill the last segment
             given["ahead"] = np.pad(given["ahead"], ((0, 0), (0, more), (0, 0))).reshape(1, -1)
-        made = network.run({name: given[name] for name in network.inputs})[0]["made"][0]
-        if kind == "segments":
-            made = made.reshape(-1, max(1, len(self._told["quantiles"])))
-        return np.asarray(made[: self.horizon])
+        outputs, _ = network.run({name: given[name] for name in network.inputs})
+        return np.asarray(outputs["made"][0])
 
     def _step_by_step(self, network: Network, inputs: dict[str, Array]) -> Array:
         """Each step from the forecast of the one before; what is known is of the step after."""
