@@ -41,6 +41,7 @@ def describe(app: FastAPI, serving: Serving) -> dict[str, Any]:
                 schemas[schema]["properties"]["model"]["enum"] = list(names)
         for (schema, field), limit in LIMITED.items():
             _limit(schemas[schema]["properties"][field], getattr(serving.limits, limit))
+        _exact(made)
         app.openapi_schema = made
     return app.openapi_schema
 
@@ -53,3 +54,14 @@ def _limit(field: dict[str, Any], most: float) -> None:
         if schema.get("type") in ("integer", "number"):
             schema.pop("exclusiveMaximum", None)
             schema["maximum"] = most
+
+
+def _exact(described: Any) -> None:
+    """Bounds of 63 bits as whole numbers again: FastAPI rounds them to floats, which are more."""
+    if isinstance(described, dict):
+        if described.get("exclusiveMaximum", 0) == 2**63:
+            del described["exclusiveMaximum"]
+            described["maximum"] = 2**63 - 1
+        described = list(described.values())
+    for part in described if isinstance(described, list) else ():
+        _exact(part)

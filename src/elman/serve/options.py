@@ -113,9 +113,8 @@ class Limits:
     drain_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        require_range(
-            self, ("live", "prompt_tokens", "max_tokens", "rows", "beam", "bars"), 1, 10_000_000
-        )
+        require_range(self, ("live", "prompt_tokens", "max_tokens", "rows", "bars"), 1, 10_000_000)
+        require_range(self, ("beam",), 8, 100_000)  # as many as are kept if nobody asks
         require_range(self, ("queue", "rate", "max_sessions"), 0, 10_000_000)
         require_range(self, ("body_mb",), 0.001, 10_000)
         require_range(self, ("body_seconds", "audio_seconds", "session_minutes"), 0.01, 1e7)

@@ -24,6 +24,7 @@ from elman.serve.options import Limits, Listening
 from elman.serve.serving import Serving
 from elman.serve.sessions import open_sessions
 from elman.serve.traffic import Traffic
+from elman.wording import counted
 
 ENDS = (signal.SIGTERM, signal.SIGINT)
 SPARE = 100  # requests beside those that write and wait: such as ask how the server is
@@ -101,7 +102,7 @@ def _stop(stopped: asyncio.Event, server: _Server) -> None:
 async def _drain(traffic: Traffic, seconds: float, server: _Server) -> None:
     """Lets requests end; new ones are refused meanwhile."""
     if traffic.running:
-        told = f"ending; {traffic.running:,} requests may run for {seconds:g} s more"
+        told = f"ending; {counted(traffic.running, 'request')} may run for {seconds:g} s more"
         print(f"elman: {told}", file=sys.stderr)
     draining = asyncio.create_task(traffic.drain(seconds))
     while not draining.done() and not server.should_exit:

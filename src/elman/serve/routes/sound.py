@@ -18,6 +18,7 @@ from elman.run.trained import Run
 from elman.serve.contract import Refused
 from elman.serve.desk import Wanted
 from elman.serve.errors import Plain, responses
+from elman.serve.limiting import check_most
 from elman.serve.route import Route
 from elman.serve.serving import Serving
 from elman.tasks.speech.data import Floats
@@ -76,7 +77,9 @@ def router(serving: Serving) -> APIRouter:
         file: Annotated[UploadFile, File(description="WAV, FLAC, OGG or MP3.")],
         model: Annotated[str, Form(min_length=1)],
         response_format: Annotated[Literal["json", "text", "verbose_json"], Form()] = "json",
-        beam: Annotated[int | None, Form(ge=1, le=1_000, description="Not OpenAI's.")] = None,
+        beam: Annotated[
+            int, Form(ge=0, description="Not OpenAI's: hypotheses of the search; 0 for none.")
+        ] = 0,
         language: Annotated[str, Form(description="Repeated in the answer.")] = "",
         prompt: Annotated[str, Form(description="Without effect.")] = "",
         temperature: Annotated[float, Form(ge=0, le=1, description="Without effect.")] = 0.0,
@@ -87,7 +90,9 @@ def router(serving: Serving) -> APIRouter:
             if name not in FIELDS:
                 raise Refused(400, "unknown_parameter", f"unknown parameter: {name[:60]}", name)
         served = serving.models.used(model, "audio")
-        work = hearing(served.run, await file.read(), serving.limits.audio_seconds, beam)
+        check_most("beam", beam, serving.limits.beam)
+        how = SpeechDecoding(beam=beam or None)
+        work = hearing(served.run, await file.read(), serving.limits.audio_seconds, how)
         seconds, heard = await serving.desk.do(work)
         if response_format == "text":
             return PlainTextResponse(heard.text + "\n")
@@ -99,7 +104,7 @@ def router(serving: Serving) -> APIRouter:
 
 
 def hearing(
-    run: Run, sound: bytes, most_seconds: float, beam: int | None
+    run: Run, sound: bytes, most_seconds: float, how: SpeechDecoding
 ) -> Callable[[Wanted], tuple[float, Transcript]]:
     """The work of hearing: how many seconds it lasts, and what is said. Refused: it is longer than
     `most_seconds`; UserError: it is no sound."""
@@ -120,7 +125,7 @@ def hearing(
                 if seconds > most_seconds:
                     told = f"{NAME}: lasts {seconds:,.0f} s; at most {most_seconds:,.0f}"
                     raise Refused(413, "audio_too_long", told, NAME)
-                how, kept = SpeechDecoding(beam=beam), run.trained.preprocessing
+                kept = run.trained.preprocessing
                 return seconds, transcribed(how, run.model, kept, waves)
             except Refused:
                 raise
