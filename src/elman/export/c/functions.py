@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from elman.export.c.network import Network
+from elman.export.c.plan import Loop
 from elman.export.c.source import Source, indented
 from elman.export.program import Dim, Program
 
@@ -186,38 +187,44 @@ class _Writer:
     def _whole(self) -> None:
         places, network = self.places, self.network
         state = [self._state()] if places.fields else []
-        if state:
-            self._function("reset", "A sequence begins.", state, network.first)
         declared = [p.declared(run=True) for p in self.parameters]
         room: list[str] = []
         told = f"A whole sequence: {_given(self.inputs, self.outputs, run=True)}."
         workspace = []
         if places.stored:
             total = " + ".join(
-                f"{self._steps(length, '(steps)')} * {width}"
+                self._steps(length, "(steps)") + (f" * {width}" if width > 1 else "")
                 for length, width in places.stored.values()
             )
             macro = f"{self.name.upper()}_WORKSPACE(steps)"
-            self.header.append(f"#define {macro} ({total}) /* numbers of the workspace */")
+            self.header += ["", f"#define {macro} ({total}) /* numbers of the workspace */"]
             workspace = [f"float *{places.workspace}"]
             at = places.workspace
             for name, (length, width) in places.stored.items():
                 room.append(f"float *const {name} = {at};")
-                at = f"{name} + {self._steps(length, places.steps)} * {width}"
+                at = f"{name} + {self._steps(length, places.steps)}"
+                at += f" * {width}" if width > 1 else ""
             told += f" The workspace has room for {self.name.upper()}_WORKSPACE(steps) numbers."
+        if state:
+            self._function("reset", "A sequence begins.", state, network.first)
         body = [*self._held(), *room]
         for phase, lines in enumerate(network.phases):
-            if phase % 2 == 0:
+            if phase % 2 == 0 or not lines:
                 body += lines
                 continue
-            loop, t = network.plan.loop(phase), places.t
-            count = network.steps(loop.length)
-            ahead = f"for (size_t {t} = 0; {t} < {count}; {t}++) {{"
-            back = f"for (size_t {t} = {count}; {t}-- > 0;) {{"
-            body += [back if loop.reverse else ahead, *indented(lines), "}"]
+            body += [self._loop(network.plan.loop(phase)), *indented(lines), "}"]
         needs = any("T" in str(p.steps) for p in self.parameters)
         steps = [f"size_t {places.steps}"] if needs else []
         self._function("run", told, [*state, *steps, *declared, *workspace], body)
+
+    def _loop(self, loop: Loop) -> str:
+        """How the body of a loop begins."""
+        t, count = self.places.t, self.network.steps(loop.length)
+        if loop.length == 1:
+            return "{"
+        if loop.reverse:
+            return f"for (size_t {t} = {count}; {t}-- > 0;) {{"
+        return f"for (size_t {t} = 0; {t} < {count}; {t}++) {{"
 
     def _steps(self, length: Dim, steps: str) -> str:
         text = self.network.steps(length)

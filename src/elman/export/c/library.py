@@ -22,13 +22,13 @@ def open_written(folder: Path, *options: str) -> dict[str, Called]:
     compiler's. RunError: it refuses."""
     (header,) = folder.glob("*.h")
     text = header.read_text(encoding="utf-8")
-    line = next(line for line in text.splitlines() if line.startswith(f"/* {TOOLS}"))
-    interface = json.loads(line.removeprefix(f"/* {TOOLS}").removesuffix(" */"))
+    told = text.partition(f"/* {TOOLS}\n")[2].partition("\n */")[0]
+    interface = [json.loads(line) for line in told.splitlines()]
     place = tempfile.TemporaryDirectory(prefix="elman-")
     out = Path(place.name) / f"{header.stem}.so"
     compiled([header.with_suffix(".c")], out, *(options or ("-O2",)), "-fPIC", "-shared")
     library = ctypes.CDLL(str(out))
-    return {program: Called(library, place, **one) for program, one in interface.items()}
+    return {one.pop("program"): Called(library, place, **one) for one in interface}
 
 
 class Called:

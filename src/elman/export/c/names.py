@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 C = """auto break case char const continue default do double else enum extern float for goto if
-inline int long main register restrict return short signed sizeof static struct switch typedef union
-unsigned void volatile while NULL INFINITY NAN"""
-MATH_H = """abs acos asin atan ceil cos exp fabs floor fmax fmin fmod frexp gamma index j0 j1 jn ldexp
-lgamma log modf pow round sin sqrt tan trunc y0 y1 yn"""
-CPP = """and bool catch class delete export false friend namespace new not operator or private protected
-public template this throw true try typename using virtual xor"""  # they read the header
+inline int long main register restrict return short signed sizeof static struct switch typedef
+union unsigned void volatile while NULL INFINITY NAN"""
+MATH_H = """abs acos asin atan ceil cos exp fabs floor fmax fmin fmod frexp gamma index j0 j1 jn
+ldexp lgamma log modf pow round sin sqrt tan trunc y0 y1 yn"""
+CPP = """and bool catch class delete export false friend namespace new not operator or private
+protected public template this throw true try typename using virtual xor"""
 RESERVED = frozenset(f"{C} {MATH_H} {CPP}".split())
 
 

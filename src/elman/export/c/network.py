@@ -121,8 +121,7 @@ class Network:
         for name in self.program.outputs:
             if name not in places.given and phase == self._leaving(name):
                 width = self.plan.width(name)
-                timed = self.plan.temporal(name) and places.mode == "whole"
-                step = f" + {places.t} * {width}" if timed else ""
+                step = places.step(width, phase) if self.plan.temporal(name) else ""
                 into = f"{places.parameters[name]}{step}"
                 lines.append(self.source.call("copy", width, places.at(name, phase), into))
         if phase == self.plan.last:
@@ -193,7 +192,7 @@ class Network:
             case Mul():
                 a, b = self._two(node, phase)
                 if self.plan.width(node.b) == 1 < width:
-                    return self._each(width, y, f"{{}} * ({b})[0]", a)
+                    return self._each(width, y, f"{{}} * {_number(b, '0')}", a)
                 return self._each(width, y, "{} * {}", a, b)
             case Affine():
                 return self._affine(node, y, phase)
@@ -223,7 +222,7 @@ class Network:
     def _each(self, width: int, y: str, formula: str, *xs: str) -> list[str]:
         """`y` = formula of the numbers of each of `xs`, one by one."""
         i = self.places.i
-        parts = [f"{x}[{i}]" if " " not in x else f"({x})[{i}]" for x in (y, *xs)]
+        parts = [_number(x, i) for x in (y, *xs)]
         return [
             f"for (int {i} = 0; {i} < {width}; {i}++)",
             f"    {parts[0]} = {formula.format(*parts[1:])};",
@@ -315,11 +314,12 @@ class Network:
         first, start, stop, out = map(self.places.names.fresh, ("first", "start", "stop", "out"))
         missing = f"{first} < {before} ? {before} - {first} : 0" if before else "0"
         left = f"{self.steps(back)} + {before} - {first}"
+        begin = t if node.stride == 1 else f"{t} * {node.stride}"
         skipped = f" - {before}" if before else ""
         return [
             f"for (size_t {t} = 0; {t} < {self.steps(ahead)}; {t}++) {{",
             *indented([
-                f"const size_t {first} = {t} * {node.stride}, {start} = {missing};",
+                f"const size_t {first} = {begin}, {start} = {missing};",
                 f"const size_t {stop} = {left} < {K} ? {left} : {K};",
                 f"float *const {out} = {y} + {t} * {F};",
                 self.source.call("copy", F, self._vector(node.bias), out),
@@ -329,6 +329,12 @@ class Network:
             ]),
             "}",
         ]  # fmt: skip
+
+
+def _number(pointer: str, at: str) -> str:
+    """`x[t * 4 + i]` of `x + t * 4` and `i`."""
+    array, plus, first = pointer.partition(" + ")
+    return f"{array}[{first}{plus}{at}]".replace(" + 0]", "]")
 
 
 def _offset(array: str, at: int) -> str:

@@ -21,6 +21,7 @@ from elman.export.program import (
     Pool,
     Program,
     Recurrent,
+    Shorter,
     Slice,
     SoftmaxOverTime,
     Spread,
@@ -35,7 +36,8 @@ it reads steps as they come, and answers in the end. `whole`: it needs all steps
 def mode_of(program: Program, plan: Plan) -> Mode:
     one_pass = len(plan.loops) == 1 and not plan.loops[0].reverse
     if program.states:
-        between = [n for n in program.nodes if plan.nodes.get(n.out, 1) % 2 == 0]
+        shown = [n.out for n in program.nodes if isinstance(n, Mask | Slice | Shorter)]
+        between = [k for out, k in plan.nodes.items() if k % 2 == 0 and out not in shown]
         plain = one_pass and not between and all(map(plan.temporal, program.inputs))
         return "stream" if plain or all(loop.length == 1 for loop in plan.loops) else "whole"
     at_once = any(isinstance(n, Convolution | SoftmaxOverTime | Steps) for n in program.nodes)
@@ -82,8 +84,13 @@ class Places:
 
     def far(self, root: str, phase: int) -> str:
         """The same, where a value stands for good."""
-        timed = self._timed(root) and phase % 2 == 1 and self.mode == "whole"
-        return self._far[root] + (f" + {self.t} * {self._width(root)}" if timed else "")
+        return self._far[root] + (self.step(self._width(root), phase) if self._timed(root) else "")
+
+    def step(self, width: int, phase: int) -> str:
+        """How far into an array the numbers of a step begin: ` + t * 64`."""
+        if phase % 2 == 0 or self.mode != "whole" or self.plan.loop(phase).length == 1:
+            return ""
+        return f" + {self.t}" + (f" * {width}" if width > 1 else "")
 
     def copied(self, root: str) -> bool:
         """Whether a value has a second place, where later readers find it."""
@@ -91,8 +98,9 @@ class Places:
 
     def number(self, name: str, phase: int) -> str:
         """A whole number of an input."""
-        timed = self.plan.temporal(name) and phase % 2 == 1 and self.mode == "whole"
-        return f"{self.parameters[name]}[{self.t}]" if timed else self.parameters[name]
+        if self.mode != "whole" or not self.plan.temporal(name):
+            return self.parameters[name]
+        return f"{self.parameters[name]}[{self.step(1, phase).removeprefix(' + ') or 0}]"
 
     def root(self, name: str) -> tuple[str, int]:
         """The value that has the numbers, and from which of them on."""

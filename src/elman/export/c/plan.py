@@ -16,12 +16,15 @@ from elman.export.program import (
     Dim,
     Expand,
     Lookup,
+    Mask,
     Node,
     Pool,
     Program,
     Recurrent,
     Shorter,
+    Slice,
     SoftmaxOverTime,
+    Spread,
     Steps,
     Value,
 )
@@ -79,6 +82,9 @@ def planned(program: Program) -> Plan:
     plan.values |= {state.before: 0 for state in program.states}
     for node in program.nodes:
         if isinstance(node, Shorter):
+            continue
+        if isinstance(node, Mask | Slice | Spread):  # numbers that stand elsewhere
+            plan.nodes[node.out] = plan.values[node.out] = plan.values[node.x]
             continue
         phase = _earliest(plan, node)
         if _in_loop(plan, node):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from elman.export.c.source import Source
 from elman.export.program import Export, How, Written
 
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
-TOOLS = "For tools: "
+TOOLS = "For tools:"
 
 
 def write(export: Export, folder: Path, how: How) -> Written:
@@ -70,7 +71,7 @@ def _header(
         "",
         f"{LICENCE} (the functions; the weights are of whoever trained them)",
         f"weights: {how.precision}, sha256 {_hash(export)}",
-        *(size.told() for size in sizes),
+        *(line for size in sizes for line in textwrap.wrap(size.told(), 92)),
         "",
         "C99, <math.h> alone. Nothing is allocated; all that changes stands in the state, and any",
         "number of states may be in use at once. Vectors are float, one after the other.",
@@ -96,14 +97,17 @@ def _header(
             lines += ["", f"/* ---- The program {program} ".ljust(92, "-") + " */"]
         lines += ["", one.header]
     lines += ["", "#ifdef __cplusplus", "}", "#endif", ""]
-    lines += [f"/* {TOOLS}{json.dumps(_interface(functions))} */", "#endif", ""]
+    lines += [f"/* {TOOLS}"]
+    lines += [json.dumps(one) for one in _interface(functions)]
+    lines += [" */", "#endif", ""]
     return "\n".join(lines)
 
 
-def _interface(functions: Sequence[tuple[str, Functions]]) -> dict[str, Any]:
-    """What `library.open_written` has to know."""
-    return {
-        program: {
+def _interface(functions: Sequence[tuple[str, Functions]]) -> list[dict[str, Any]]:
+    """What `library.open_written` has to know of each program."""
+    return [
+        {
+            "program": program,
             "name": one.name,
             "mode": one.mode,
             "parameters": {name: vars(p) for name, p in one.parameters.items()},
@@ -112,7 +116,7 @@ def _interface(functions: Sequence[tuple[str, Functions]]) -> dict[str, Any]:
             "room": one.room,
         }
         for program, one in functions
-    }
+    ]
 
 
 def _hash(export: Export) -> str:
