@@ -23,7 +23,7 @@ where there is such a thing.
 - recursive streams: `values` [B, T, 1] and `known` [B, T, F] of the step after each → `made`
   [B, T, 1]; ahead of the present its last forecast is the next value.
 - segments: `values` [B, L / W, W * (1 + P + F)], with what is known beside each, and `ahead`
-  [B, M * W * F], zeros after H → `made` [B, H, Q].
+  [B, H * F] → `made` [B, H, Q].
 
 Question: {"series": name, "values", "known": [N + H][F], "past": [N][P], "static": [K], "first":
 the place on the grid of the first value}; answer: for each step ahead {"forecast", "q0.1", …}.
@@ -151,7 +151,12 @@ def _segments(build: Builder, network: Segments, widths: Widths) -> Program:
     static = build.numbers("static", "B", widths.static) if network.static is not None else None
     own = None if network.identity is None else _identity(build, network.identity)
     size = W * widths.known
-    ahead = build.numbers("ahead", "B", M * size) if network.known is not None else None
+    ahead = None
+    if network.known is not None:
+        ahead = build.numbers("ahead", "B", network.horizon * widths.known)
+        more = M * size - build.width(ahead)
+        if more:  # steps of the last segment that lie beyond the horizon
+            ahead = build.concat(ahead, build.expand(torch.zeros(more), values))
     made = []
     for m in range(M):
         step = build.expand(network.position[m], values)
@@ -163,7 +168,7 @@ def _segments(build: Builder, network: Segments, widths: Widths) -> Program:
             step = build.add(step, build.linear(coming, network.known))
         y, _ = build.stack(network.recurrent, build.steps(step, 1), first=state)
         made.append(build.pool(build.linear(y, network.output), "last", None))
-    H = network.horizon  # of the last segment some steps may lie beyond it
+    H = network.horizon
     told = build.slice(build.concat(*made), 0, H * network.outputs)
     return build.done(build.named(build.steps(told, H), "made"))
 

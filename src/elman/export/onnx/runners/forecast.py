@@ -166,8 +166,7 @@ class Forecaster:
             W = self._told["segment"]
             both = np.concatenate([values, given["known"]], 2)
             given["values"] = both.reshape(1, L // W, -1)
-            more = -self.horizon % W  # steps that fill the last segment
-            given["ahead"] = np.pad(given["ahead"], ((0, 0), (0, more), (0, 0))).reshape(1, -1)
+            given["ahead"] = given["ahead"].reshape(1, -1)
         outputs, _ = network.run({name: given[name] for name in network.inputs})
         return np.asarray(outputs["made"][0])
 
