@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,6 @@ class Difference:
     name: str  # of the output or state
     at: tuple[int, ...]  # where in it
     case: int
-
-    def __lt__(self, other: Difference) -> bool:
-        return not self.value >= other.value  # NaN is the largest
 
 
 NONE = Difference(0.0, 1.0, "", (), 0)
@@ -133,7 +131,7 @@ def _compared(
         ours, true = (_run(runner, program, case, parts=False) for runner in (network, exact))
         theirs = _run(export, program, case, parts=True)
         for k, (a, b) in enumerate(((theirs, ours), (theirs, true), (ours, true))):
-            found[k] = max(found[k], _difference(program, case, a, b))
+            found[k] = max(found[k], _difference(program, case, a, b), key=attrgetter("value"))
         told.append(
             {"number": case.number, "rows": case.rows, "steps": case.steps, "first": case.first,
              "parts": case.parts}
@@ -223,17 +221,17 @@ def _difference(program: Program, case: Case, a: Arrays, b: Arrays) -> Differenc
     for name in b:
         value = program.values.get(name)
         gap = np.abs(a[name].astype(np.float64) - b[name])
+        gap[np.isnan(gap)] = np.inf
         true = np.abs(b[name].astype(np.float64))
         if value is not None and "lengths" in program.inputs:
             alive = _alive(value.shape, case, gap.shape)
             gap, true = np.where(alive, gap, 0), np.where(alive, true, 0)
         if not gap.size:
             continue
-        at = np.unravel_index(int(np.where(np.isnan(gap), np.inf, gap).argmax()), gap.shape)
-        size = max(1.0, float(true.max()))
-        value_at = float(gap[at]) / size
-        place = tuple(int(k) for k in at)
-        found = max(found, Difference(value_at, size, name, place, case.number))
+        at = np.unravel_index(int(gap.argmax()), gap.shape)
+        size, place = max(1.0, float(true.max())), tuple(int(k) for k in at)
+        worst = Difference(float(gap[at]) / size, size, name, place, case.number)
+        found = max(found, worst, key=attrgetter("value"))
     return found
 
 
@@ -250,7 +248,7 @@ def _alive(shape: Sequence[Dim], case: Case, sizes: Sequence[int]) -> Array:
 
 def told(compared: Sequence[Compared], asked: Asked | None, precision: Precision) -> str:
     """In a line, for the user."""
-    worst = max((one.export for one in compared), default=NONE)
+    worst = max((one.export for one in compared), default=NONE, key=attrgetter("value"))
     count = sum(len(one.cases) for one in compared)
     allowed = TOLERANCE[precision] * worst.of
     line = (
