@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -142,9 +143,14 @@ def test_a_run_cut_off_and_resumed_ends_as_one_that_was_left_alone(
     assert [name for name in alone if not torch.equal(alone[name], resumed[name])] == []
 
 
-def test_one_epoch_from_built_in_data_to_a_model_that_is_scored(tmp_path: Path) -> None:
+def test_one_epoch_from_built_in_data_to_a_model_that_scores_the_same_from_its_package(
+    tmp_path: Path,
+) -> None:
     for name in tasks.names():
         options = TRAINED | SMALL.get(name, {})
         run = elman.train(name, run=tmp_path / name, **options)
-        assert run.evaluate().scores == pytest.approx(run.scores)
+        recorded = run.scores
         assert (run.path / "report.md").exists()
+        package = run.package(tmp_path / f"{name}.zip")
+        shutil.rmtree(run.path)
+        assert elman.load(package).evaluate().scores == recorded

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,6 +131,7 @@ def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
     assert (run.path / "curves.png").read_bytes().startswith(b"\x89PNG\r\n")
 
     card = ModelCard((run.path / "README.md").read_text(encoding="utf-8"))
+    assert isinstance(card.data, ModelCardData)
     assert (card.data.library_name, card.data.pipeline_tag) == ("elman", "text-generation")
     results = {result.metric_name: result for result in card.data.eval_results or ()}
     assert {name: result.metric_value for name, result in results.items()} == run.scores

@@ -171,8 +171,6 @@ def _told(at: Place, token: str | None = None) -> Iterator[None]:
         raise RunError(f"{at}: {hub} cannot be reached, and the cache does not hold it") from None
     except errors.EntryNotFoundError:
         raise UserError(f"{at}: the state of the training ({CHECKPOINT}) is not there") from None
-    except (errors.LocalTokenNotFoundError, errors.HFValidationError) as error:
-        raise UserError(f"{at}: {_first_line(error)}") from None
     except errors.HfHubHTTPError as error:
         code = error.response.status_code
         if code in (401, 403):
@@ -180,18 +178,20 @@ def _told(at: Place, token: str | None = None) -> Iterator[None]:
             raise UserError(f"{at}: the token {what} (HTTP {code}); {LOGIN}") from None
         raise _answered(at, hub, error) from None
     except client_error as error:
-        raise RunError(f"{at}: {hub} cannot be reached ({_first_line(error)})") from None
-    except (RuntimeError, ValueError) as error:  # of the upload of large files, of front matter
-        raise RunError(f"{at}: {_first_line(error)}") from None
+        raise RunError(f"{at}: {hub} cannot be reached ({_words(error)})") from None
+    except (errors.LocalTokenNotFoundError, ValueError) as error:  # a name, front matter
+        raise UserError(f"{at}: {_words(error)}") from None
+    except RuntimeError as error:  # of the upload of a large file
+        raise RunError(f"{at}: {_words(error.__cause__ or error)}") from error
 
 
 def _answered(at: Place, hub: str, error: HfHubHTTPError) -> RunError:
-    told = error.server_message or _first_line(error)
+    told = error.server_message or _words(error)
     return RunError(f"{at}: {hub} answered HTTP {error.response.status_code}: {told}")
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 @contextmanager

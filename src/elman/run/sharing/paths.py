@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+import shlex
 import typing
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elman.run.folder import OPTIONS
+
 if TYPE_CHECKING:
     from elman.run.prepare import Trained
+
+COMMAND = re.compile(r"`(elman [^`\n]+)`")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +45,11 @@ class Shortened:
         return {key: self._value(value) for key, value in tables.items()}
 
     def text(self, text: str) -> str:
-        """A page, every such path in it shortened, and the home folder."""
-        names = {str(Path.home()): "~", **self.names} if Path.home() != Path("/") else self.names
+        """A page, every such path in it shortened, and the home folder; and those in the commands
+        that it shows, for a run may have been moved since."""
+        names = {**_in_commands(text), **self.names}
+        if Path.home() != Path("/"):
+            names[str(Path.home())] = "~"
         for path in sorted((p for p in names if _is_path(p)), key=len, reverse=True):
             text = text.replace(path, names[path])
         return text
@@ -62,6 +72,19 @@ def below(paths: Sequence[str]) -> dict[str, str]:
         return {}
     common = os.path.commonpath([Path(path).parent for path in paths])
     return {path: Path(path).relative_to(common).as_posix() or "data" for path in paths}
+
+
+def _in_commands(text: str) -> dict[str, str]:
+    """The paths in the commands that a page shows, and what they are called elsewhere."""
+    words = list[str]()
+    for command in COMMAND.findall(text):
+        with suppress(ValueError):  # quotation marks that do not end
+            words += shlex.split(command)
+    paths = [Path(word) for word in words if _is_path(word)]
+    return {
+        str(path): f"{path.parent.name}/{OPTIONS}" if path.name == OPTIONS else path.name
+        for path in paths
+    }
 
 
 def _is_path(item: str) -> bool:
