@@ -2,10 +2,10 @@
 
 The header's `__metadata__` holds `elman`, JSON as
 
-    {"version": 1, "model": "5f0c…", "task": "text", "position": 61, …}
+    {"version": 1, "model": "5f0c…", "position": 61, …, "signature": "d3a1…"}
 
-and `signature`, 64 hexadecimal digits: HMAC-SHA256 by the server's key of all bytes, with zeros for
-the signature itself. It is proved before anything else is read.
+The signature, 64 hexadecimal digits, is HMAC-SHA256 by the server's key of all bytes, with zeros
+for itself. It is proved before anything else is read.
 """
 
 from __future__ import annotations
@@ -26,15 +26,13 @@ from elman.serve.contract import Refused
 VERSION = 1
 LARGEST_HEADER = 1 << 24  # bytes
 UNSIGNED = b"0" * 64
-SIGNATURE = re.compile(rb'"signature":"([0-9a-f]{64})"')
+SIGNATURE = re.compile(rb'\\"signature\\":\\"([0-9a-f]{64})\\"')  # JSON within JSON
 
 
 def seal(key: bytes, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
     """Tensors and plain values, signed."""
-    metadata = {
-        "elman": json.dumps({"version": VERSION, **told}, separators=(",", ":")),
-        "signature": UNSIGNED.decode(),
-    }
+    described = {"version": VERSION, **told, "signature": UNSIGNED.decode()}
+    metadata = {"elman": json.dumps(described, separators=(",", ":"))}
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     blob = save(plain, metadata)
     at = _place_of_signature(blob)

@@ -60,10 +60,9 @@ class _Request:
 class Journal:
     """RunError: the database cannot be opened, or is none of ours."""
 
-    def __init__(
-        self, path: Path, tidy: Callable[[sqlite3.Connection], None], every: float
-    ) -> None:
-        """`tidy` is called in a transaction of its own about `every` so many seconds."""
+    def __init__(self, path: Path, tidy: Tidy, every: float) -> None:
+        """`tidy` is called in a transaction of its own about `every` so many seconds, and soon
+        again while it tells that there is more to do."""
         self._path, self._tidy, self._every = path, tidy, every
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._closed = False

@@ -7,10 +7,10 @@ import hashlib
 import math
 import secrets
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import time as now
 from typing import Any, final
 
 from elman.errors import unknown_name
@@ -21,6 +21,7 @@ from elman.serve.sessions.journal import Journal
 from elman.serve.sessions.key import key_of
 from elman.serve.sessions.places import Places, digest, places_of
 from elman.serve.sessions.table import Row
+from elman.serve.sessions.workers import Worker
 
 TIDY = table.LEASE / 3  # seconds between looks at leases and at what has expired
 
@@ -46,7 +47,7 @@ class Turn:
         state = self._sessions.pack(self._model, place)
 
         def act(db: sqlite3.Connection) -> Session:
-            found = table.keep(db, id, self._holder, position, state, time.time())
+            found = table.keep(db, id, self._holder, position, state, now())
             if key is not None:
                 table.answer(db, id, key, answer)
             return found
@@ -76,6 +77,7 @@ class SessionStore:
                 self._places[name], self._digests[name] = places, digest(run)
         self._held: set[str] = set()  # the leases of this process
         self.journal = Journal(database, self._tidy, TIDY)
+        self._worker = Worker(database)
 
     async def create(
         self, model: str, place: Any, seconds: float, key: str | None = None
@@ -90,9 +92,9 @@ class SessionStore:
 
     @asynccontextmanager
     async def turn(self, id: str) -> AsyncIterator[Turn]:
-        holder = secrets.token_hex(16)
+        holder = f"{self._worker.name}.{secrets.token_hex(8)}"
         holding = asyncio.ensure_future(
-            self.journal.ask(lambda db: table.hold(db, id, holder, time.time()))
+            self.journal.ask(lambda db: table.hold(db, id, holder, now(), self._worker.is_dead))
         )
         try:
             row = await asyncio.shield(holding)
@@ -130,14 +132,14 @@ class SessionStore:
         model = (await self._row(id)).model
         position = self.position(model, self.unpack(model, blob))
         return await self.journal.ask(
-            lambda db: table.put(db, id, model, position, blob, time.time()), lasting=True
+            lambda db: table.put(db, id, model, position, blob, now()), lasting=True
         )
 
     async def delete(self, id: str) -> None:
-        await self.journal.ask(lambda db: table.delete(db, id, time.time()), lasting=True)
+        await self.journal.ask(lambda db: table.delete(db, id, now()), lasting=True)
 
     async def count(self) -> int:
-        return await self.journal.ask(lambda db: table.count(db, time.time()))
+        return await self.journal.ask(lambda db: table.count(db, now()))
 
     def pack(self, model: str, place: Any) -> bytes:
         tensors, plain = self._of(model).kept(place)
@@ -162,6 +164,7 @@ class SessionStore:
 
     async def close(self) -> None:
         await self.journal.close()
+        self._worker.close()
 
     def _of(self, model: str) -> Places:
         if model not in self._places:
@@ -175,7 +178,7 @@ class SessionStore:
         return named.hexdigest()[:32]
 
     async def _row(self, id: str) -> Row:
-        return await self.journal.ask(lambda db: table.find(db, id, time.time()))
+        return await self.journal.ask(lambda db: table.find(db, id, now()))
 
     async def _insert(
         self, id: str, model: str, position: int, seconds: float, state: bytes, again: bool = False
@@ -183,12 +186,12 @@ class SessionStore:
         """A new session; or, `again`, that with this id, if it is alive."""
 
         def act(db: sqlite3.Connection) -> Session:
-            now = time.time()
-            before = table.alive(db, id, now) if again else None
+            at = now()
+            before = table.alive(db, id, at) if again else None
             if before is not None:
                 return before.session()
-            row = Row(id, model, position, now, now + seconds, seconds, state)
-            table.insert(db, row, self._most, now)
+            row = Row(id, model, position, at, at + seconds, seconds, state)
+            table.insert(db, row, self._most, at)
             return row.session()
 
         return await self.journal.ask(act, lasting=True)
@@ -196,7 +199,7 @@ class SessionStore:
     async def _release(self, id: str, holder: str, holding: asyncio.Future[Row]) -> None:
         """Also where whoever asked went away before the session was held."""
         if (await asyncio.gather(holding, return_exceptions=True))[0].__class__ is Row:
-            await self.journal.ask(lambda db: table.release(db, id, holder))
+            await self.journal.ask(lambda db: table.release(db, id, holder, now()))
 
     def _check_size(self, state: bytes) -> None:
         if len(state) > self._most_bytes:
@@ -204,9 +207,8 @@ class SessionStore:
                           f"{self._most_bytes:,} are kept", "state")  # fmt: skip
 
     def _tidy(self, db: sqlite3.Connection) -> bool:
-        now = time.time()
-        table.renew(db, list(self._held), now)
-        return table.sweep(db, now)
+        table.renew(db, list(self._held), now())
+        return table.sweep(db, now())
 
 
 def _shares(ids: Sequence[str], weights: Sequence[float]) -> list[float]:

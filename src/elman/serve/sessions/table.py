@@ -1,17 +1,18 @@
 """What is done to the sessions in the database, each in a transaction of the journal.
 
-A session that a request has is leased: by a name that nobody else knows, until a time that whoever
-has it puts off as long as it lives.
+A session that a request has is leased: by a name, that of a worker and a number of its own, until
+a time that the worker puts off as long as it lives.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from elman.serve.contract import Refused, Session
 
-LEASE = 45.0  # seconds after which a session is free whose worker has died
+LEASE = 45.0  # seconds after which a session is free whose worker stands still
 SWEPT = 200  # expired sessions that are removed at once, so that nobody waits long
 ANSWERS = 64  # that are kept for retries of a session's newest inputs
 COLUMNS = "id, model, position, created, expires, seconds, state"
@@ -62,16 +63,18 @@ def alive(db: sqlite3.Connection, id: str, now: float) -> Row | None:
     return None if found is None else Row(*found)
 
 
-def hold(db: sqlite3.Connection, id: str, holder: str, now: float) -> Row:
-    """Lease a session. Refused: it is not there, or another request has it."""
+def hold(
+    db: sqlite3.Connection, id: str, holder: str, now: float, is_dead: Callable[[str], bool]
+) -> Row:
+    """Lease a session. Refused: it is not there, or a request has it whose worker is not dead."""
     row = find(db, id, now)
-    changed = db.execute(
-        "UPDATE sessions SET holder = ?, held_until = ?, expires = ? + seconds "
-        "WHERE id = ? AND held_until <= ?",
-        (holder, now + LEASE, now, id, now),
-    ).rowcount
-    if not changed:
-        raise in_use()
+    query = "SELECT holder FROM sessions WHERE id = ? AND held_until > ?"
+    for (other,) in db.execute(query, (id, now)).fetchall():
+        if not is_dead(other.split(".")[0]):
+            raise in_use()
+    db.execute(
+        "UPDATE sessions SET holder = ?, held_until = ? WHERE id = ?", (holder, now + LEASE, id)
+    )
     return row
 
 
@@ -90,10 +93,12 @@ def renew(db: sqlite3.Connection, holders: list[str], now: float) -> None:
     )
 
 
-def release(db: sqlite3.Connection, id: str, holder: str) -> None:
+def release(db: sqlite3.Connection, id: str, holder: str, now: float) -> None:
+    """From now on it lives for as long as it lives after a use."""
     db.execute(
-        "UPDATE sessions SET holder = NULL, held_until = 0 WHERE id = ? AND holder = ?",
-        (id, holder),
+        "UPDATE sessions SET holder = NULL, held_until = 0, expires = ? + seconds "
+        "WHERE id = ? AND holder = ?",
+        (now, id, holder),
     )
 
 
