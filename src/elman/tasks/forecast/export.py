@@ -99,9 +99,10 @@ def bands_of(model: Network) -> dict[str, Any] | None:
     if bands is None:
         return None
     return {
-        "calibrated": bands.calibrated, "told": list(bands.told), "ends": bands.ends,
-        "moved": bands.moved[0].tolist(), "size": bands.size.tolist(),
-        "unrest": bands.unrest.tolist(), "least": float(bands.least.item()), "sure": bands.sure,
+        "calibrated": bands.calibrated, "told": list(bands.told),
+        "ends": [list(pair) for pair in bands.ends], "moved": bands.moved[0].tolist(),
+        "size": bands.size.tolist(), "unrest": bands.unrest.tolist(),
+        "least": float(bands.least.item()), "sure": bands.sure,
     }  # fmt: skip
 
 

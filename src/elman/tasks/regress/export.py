@@ -22,7 +22,7 @@ Question: {"x": [T][I], "known": [S]}, in the data's units; answer: [T][O], or [
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -44,10 +44,10 @@ from elman.tasks.task import Kept
 
 def export(model: nn.Module, kept: Kept, options: RegressOptions) -> Export:
     model = cast(Regressor, model)
-    columns, encoder, _ = settled(kept)
+    _, encoder, _ = settled(kept)
     start = {"given": "state", "encoded": "static"}.get(options.initial_state or "")
     surroundings = {
-        "columns": asdict(columns),
+        "columns": kept["columns"],
         "encoder": encoder.to_json(),
         "start": start,
         "feedback": model.feedback,
