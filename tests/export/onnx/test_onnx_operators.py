@@ -63,7 +63,8 @@ def drawn(draw: np.random.Generator, name: str, rows: int, steps: int) -> Array:
     if name == "lengths":
         return draw.integers(1, steps + 1, rows)
     value = INPUTS[name]
-    shape = [{B: rows, T: steps}.get(d, d) if isinstance(d, str) else d for d in value.shape]
+    sizes = {B: rows, T: steps}
+    shape = [d if isinstance(d, int) else sizes[d] for d in value.shape]
     if value.kind == "int64":
         return draw.integers(0, V, shape)
     return (3 * draw.standard_normal(shape)).astype(np.float32)

@@ -154,7 +154,8 @@ def test_a_sequence_in_parts_is_the_whole(
         with torch.no_grad():
             y, after = stack(torch.from_numpy(x))
         assert isinstance(y, Tensor)
-        states, parts = None, []
+        states: dict[str, Array] | None = None
+        parts: list[Array] = []
         for part in np.split(x, [1, T // 2] if T > 2 else [1], axis=1):
             outputs, states = network.run({"x": part}, states)
             parts.extend(outputs.values())
