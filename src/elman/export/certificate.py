@@ -26,7 +26,7 @@ MOST_PARTS = 4
 # The largest difference that may be, as a share of the largest number of a case, at least of 1.
 # float32: sums of a few thousand products in another order differ by some 1e-6, and a recurrence
 # may multiply that by ten. The others: what rounding weights to 8 bits makes of a network.
-TOLERANCE: Mapping[Precision, float] = {"float32": 1e-4, "bf16": 0.05, "int8": 0.15}
+TOLERANCE: dict[Precision, float] = {"float32": 1e-4, "bf16": 0.05, "int8": 0.15}
 
 
 @dataclass(frozen=True)
