@@ -227,11 +227,7 @@ class _Writer:
         return f"for (size_t {t} = 0; {t} < {count}; {t}++) {{"
 
     def _steps(self, length: Dim, steps: str) -> str:
-        text = self.network.steps(length)
-        if isinstance(length, int):
-            return text
-        text = text.replace(self.places.steps, steps)
-        return text if length == "T" else f"({text})"
+        return self.network.steps(length).replace(self.places.steps, steps)
 
     def _held(self, phase: int | None = None) -> list[str]:
         """Arrays of a function, or of one phase."""

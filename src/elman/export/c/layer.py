@@ -14,7 +14,8 @@ from elman.export.c.names import Names, identifier
 from elman.export.c.source import CALLS, Source, indented
 from elman.export.c.step import Product, staged
 from elman.export.c.tables import Table
-from elman.export.program import Array, Arrays, Line, Recurrent
+from elman.export.program import Array, Arrays, Line, Recurrent, Step
+from elman.export.steps import step_of
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class _Writer:
 
     def _comment(self) -> list[str]:
         lines = [f"One step of {self.step.cell}: {self.inputs} inputs, {self.hidden} units."]
-        lines += [f"    {line}" for line in equations(self.step.cell)]
+        lines += [f"    {line}" for line in equations(self.step, self.hidden)]
         if self.keep:
             lines.append(f"    of each state {self.keep:g} is kept (zoneout)")
         if self.weights["norm_ih"] is not None:
@@ -226,11 +227,14 @@ class _Writer:
         return f"{array}[{at}{plus}{self.u}]"
 
 
-def equations(cell: str) -> list[str]:
-    """Those of a cell that is known here."""
-    if cell not in cells.names():
+def equations(step: Step, hidden: int) -> list[str]:
+    """Those of a cell that is known here, not of another one under its name."""
+    if step.cell not in cells.names():
         return []
-    return cells.get(cell).equations.replace("…", "...").splitlines()
+    known = cells.get(step.cell)
+    if step_of(known, hidden).lines != step.lines:
+        return []
+    return known.equations.replace("…", "...").splitlines()
 
 
 def _alike(values: Array) -> bool:

@@ -24,22 +24,22 @@ def open_written(folder: Path, *options: str) -> dict[str, Called]:
     text = header.read_text(encoding="utf-8")
     told = text.partition(f"/* {TOOLS}\n")[2].partition("\n */")[0]
     interface = [json.loads(line) for line in told.splitlines()]
-    place = tempfile.TemporaryDirectory(prefix="elman-")
-    out = Path(place.name) / f"{header.stem}.so"
-    compiled([header.with_suffix(".c")], out, *(options or ("-O2",)), "-fPIC", "-shared")
-    library = ctypes.CDLL(str(out))
-    return {one.pop("program"): Called(library, place, **one) for one in interface}
+    with tempfile.TemporaryDirectory(prefix="elman-") as place:
+        out = Path(place) / f"{header.stem}.so"
+        compiled([header.with_suffix(".c")], out, *(options or ("-O2",)), "-fPIC", "-shared")
+        library = ctypes.CDLL(str(out))  # it stays when its file goes
+    return {one.pop("program"): Called(library, **one) for one in interface}
 
 
 class Called:
     """A `Runner` by ctypes: each row of a batch has a state of its own."""
 
     def __init__(
-        self, library: ctypes.CDLL, place: tempfile.TemporaryDirectory[str], *, name: str,
-        mode: str, parameters: Mapping[str, Mapping[str, Any]], state_bytes: int,
-        states: Mapping[str, int], room: Sequence[tuple[Dim, int]],
+        self, library: ctypes.CDLL, *, name: str, mode: str,
+        parameters: Mapping[str, Mapping[str, Any]], state_bytes: int, states: Mapping[str, int],
+        room: Sequence[tuple[Dim, int]],
     ) -> None:  # fmt: skip
-        self.library, self.place, self.name, self.mode = library, place, name, mode
+        self.library, self.name, self.mode = library, name, mode
         self.parameters = {key: Parameter(**one) for key, one in parameters.items()}
         self.state_bytes, self.states, self.room = state_bytes, states, room
 

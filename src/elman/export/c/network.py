@@ -62,7 +62,7 @@ class Network:
         if length == "T":
             return steps
         stride = int(length.removeprefix("T/"))
-        return f"({steps} + {stride - 1}) / {stride}"
+        return f"(({steps} + {stride - 1}) / {stride})"
 
     # ---- Phases --------------------------------------------------------------------------------
 

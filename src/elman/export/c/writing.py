@@ -21,38 +21,57 @@ from elman.export.program import Export, How, Written
 
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
 TOOLS = "For tools:"
+MICROCONTROLLER = "arm-none-eabi-gcc"
 
 
 def write(export: Export, folder: Path, how: How) -> Written:
     """UserError: a name that C does not allow, no compiler."""
-    if how.name in RESERVED:
-        raise UserError(f"--name {how.name}: is a word of C; choose another")
-    source = Source(how.name, how.precision)
-    functions = []
-    for name, program in export.programs.items():
-        prefix = how.name if len(export.programs) == 1 else f"{how.name}_{name}"
-        functions.append((name, write_functions(source, prefix, program)))
-    body = source.text()
-    told = _sizes(how.name, body, _header(export, how, functions, []))
-    header = _header(export, how, functions, told)
-    files = {f"{how.name}.h": header, f"{how.name}.c": _source(how.name, body)}
-    for file, text in files.items():
+    made = Made(export, how)
+    sizes = _sizes(made)
+    texts = made.texts(sizes)
+    for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8")
-    state = sum(one.state_bytes for _, one in functions)
-    lines = [f"{size.told()}; {state:,} bytes of state" for size in told]
-    return Written(tuple(files), tuple(lines))
+    told = [f"{size.told()}; {made.state_bytes:,} bytes of state" for size in sizes]
+    return Written(tuple(texts), tuple(told))
 
 
-def _sizes(name: str, body: str, header: str) -> list[Size]:
+class Made:
+    """An export as text. UserError: a name that C does not allow."""
+
+    def __init__(self, export: Export, how: How) -> None:
+        if how.name in RESERVED:
+            raise UserError(f"--name {how.name}: is a word of C; choose another")
+        self.export, self.how = export, how
+        source = Source(how.name, how.precision)
+        self.functions: list[tuple[str, Functions]] = []
+        for name, program in export.programs.items():
+            prefix = how.name if len(export.programs) == 1 else f"{how.name}_{name}"
+            self.functions.append((name, write_functions(source, prefix, program)))
+        self.body = source.text()
+
+    @property
+    def state_bytes(self) -> int:
+        return sum(one.state_bytes for _, one in self.functions)
+
+    def texts(self, sizes: Sequence[Size] = ()) -> dict[str, str]:
+        """Files by their names; `sizes` are told in the header."""
+        name = self.how.name
+        return {
+            f"{name}.h": _header(self.export, self.how, self.functions, sizes),
+            f"{name}.c": _source(name, self.body),
+        }
+
+
+def _sizes(made: Made) -> list[Size]:
     """As compilers at hand make it: this machine's, and one for microcontrollers."""
+    name = made.how.name
     with tempfile.TemporaryDirectory(prefix="elman-") as place:
         folder = Path(place)
-        (folder / f"{name}.h").write_text(header, encoding="utf-8")
-        source = folder / f"{name}.c"
-        source.write_text(_source(name, body), encoding="utf-8")
+        for file, text in made.texts().items():
+            (folder / file).write_text(text, encoding="utf-8")
         found = [
-            compiler.size(source, folder, compiler.compiler()),
-            compiler.size(source, folder, "arm-none-eabi-gcc", *compiler.CORTEX_M4),
+            compiler.size(folder / f"{name}.c", folder, compiler.compiler()),
+            compiler.size(folder / f"{name}.c", folder, MICROCONTROLLER, *compiler.CORTEX_M4),
         ]
     return [one for one in found if one is not None]
 

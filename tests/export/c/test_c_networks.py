@@ -1,0 +1,103 @@
+"""A program in C gives what it means: what the interpreter reckons in float64."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from c_programs import CELLS, INPUTS, KINDS, drawn, gap, inputs, written
+
+from elman.cells.cell import Cell
+from elman.export.building import Builder
+from elman.export.c.tables import SMALLEST, as_stored
+from elman.export.interpreter import Interpreter
+from elman.export.program import Precision
+from elman.layers.recurrent import Recurrent
+
+# Sums of fewer than 100 terms in float32, three units of exp, and what three layers make of them.
+NEAR = 2e-5
+PRECISIONS: tuple[Precision, ...] = ("float32", "int8", "bf16")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_networks_of_all_kinds_give_what_their_stored_weights_mean(
+    precision: Precision, tmp_path: Path
+) -> None:
+    """int8 and bf16 too: rounding happens once, when the weights are stored."""
+    seed = PRECISIONS.index(precision) * 100
+    programs = {f"p{k}_{kind}": drawn(seed + k, kind) for k, kind in enumerate(KINDS * 2)}
+    draw = np.random.default_rng(seed)
+    for name, runner in written(programs, tmp_path, precision).items():
+        batch = inputs(programs[name], draw, rows=3, steps=11)
+        found, after = runner.run(batch)
+        true, states = Interpreter(as_stored(programs[name], precision)).run(batch)
+        assert gap(found | after, true | states, batch.get("lengths")) < NEAR, name
+
+
+def test_every_cell_gives_what_it_means(tmp_path: Path) -> None:
+    programs = {}
+    for k, cell in enumerate(CELLS):
+        fixed = {"hidden_size": 5 + k, "cell": cell, "bidirectional": False}
+        programs[f"c{k}"] = drawn(k, "stream", **fixed)
+    for name, runner in written(programs, tmp_path).items():
+        batch = inputs(programs[name], np.random.default_rng(7), rows=2, steps=9)
+        (found, after), (true, states) = runner.run(batch), Interpreter(programs[name]).run(batch)
+        assert gap(found | after, true | states) < NEAR, programs[name].nodes
+
+
+def test_a_large_matrix_is_stored_small_and_a_small_one_as_it_is(tmp_path: Path) -> None:
+    sizes = {}
+    for precision in PRECISIONS:
+        folder = tmp_path / precision
+        folder.mkdir()
+        program = drawn(5, "stream", hidden_size=[40, 3], cell=["lstm", "gru"], bidirectional=False)
+        written({"model": program}, folder, precision)
+        text = (folder / "model.c").read_text()
+        sizes[precision] = text.count("static const float")
+        large = [w.size for w in program.weights.values() if w.ndim == 2 and w.size >= SMALLEST]
+        assert large and text.count("static const int8_t") == len(large) * (precision == "int8")
+        assert text.count("static const uint16_t") == len(large) * (precision == "bf16")
+    assert sizes["bf16"] < sizes["float32"]
+
+
+def test_tied_weights_stand_there_once(tmp_path: Path) -> None:
+    """The table of an embedding that is the output's matrix too."""
+    torch.manual_seed(0)
+    table, stack = torch.nn.Embedding(50, 8), Recurrent(8, 8)
+    build = Builder(torch.nn.ModuleList([table, stack]))
+    ids = build.ids("x", ("B", "T"), 50)
+    y, _ = build.stack(stack, build.lookup(ids, table.weight), carried=True)
+    program = build.done(build.product(y, table.weight))
+    runner = written({"model": program}, tmp_path)["model"]
+    batch = {"x": np.arange(50)[None]}
+    assert gap(runner.run(batch)[0], Interpreter(program).run(batch)[0]) < NEAR
+    assert (tmp_path / "model.c").read_text().count("[400] = {") == 1
+
+
+@pytest.mark.parametrize("kind", ["stream", "last", "attention"])
+def test_numbers_that_are_none_come_out(kind: str, tmp_path: Path) -> None:
+    program = drawn(3, kind, cell="rnn-relu", bidirectional=kind == "attention", zoneout=0.0)  # type: ignore[arg-type]
+    runner = written({"model": program}, tmp_path)["model"]
+    batch = inputs(program, np.random.default_rng(1), rows=1, steps=6)
+    batch["lengths"] = np.array([6])
+    good, _ = runner.run(batch)
+    x = batch["x"]
+    if x.dtype == np.int64:
+        x[0, 2] = INPUTS  # one beyond the last
+    else:
+        x[0, 2, 1] = np.nan
+    bad, _ = runner.run(batch)
+    assert np.isfinite(good["y"]).all()
+    before = 2 if kind == "stream" else 0
+    assert np.isfinite(bad["y"][0, :before]).all() and np.isnan(bad["y"][0, before:]).all()
+
+
+def test_cells_comment_is_of_that_cell_alone(tmp_path: Path) -> None:
+    class Other(type(CELLS[-1])):  # type: ignore[misc]
+        name = "lstm"
+
+    cell: Cell = Other()
+    written({"model": drawn(0, "stream", cell=cell)}, tmp_path)
+    assert "f * c + i * g" not in (tmp_path / "model.c").read_text()
