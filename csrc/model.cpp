@@ -17,7 +17,9 @@ constexpr int64_t SHARED_BYTES = 1 << 20;
 constexpr int64_t CALL_BYTES = 8 << 20;
 // Texts that one thread takes through the stack together: enough to read weights for many rows at
 // once, few enough that all their states stay close. Up to FEW are not dealt out.
-constexpr int64_t GROUP = 48, FEW = 6;
+constexpr int64_t GROUP = 96, FEW = 6;
+
+int64_t padded(int64_t floats) { return (floats + PAD + 15) / 16 * 16; }
 
 int64_t bytes_of(const Layer& l, const Matrix& m) {
     const int64_t width = l.storage == Storage::float32 ? 4 : l.storage == Storage::float16 ? 2 : 1;
@@ -109,32 +111,33 @@ void Model::set_embedding(const float* embedding, int64_t V) {
 class Model::Walk {
   public:
     Walk(const Model& model, int64_t B) : model_(model), rows_((size_t)B) {
-        int64_t floats = 0, bytes = 0, widest = model.parts_[0]->I;
-        for (const auto& part : model.parts_) widest = std::max(widest, part->layer.width);
-        stride_ = (widest + PAD + 15) / 16 * 16;
-        floats = B * stride_ * ((int64_t)model.parts_.size() * 3 + 5);
-        bytes = B * stride_ * 3;
+        int64_t widest = model.parts_[0]->I;
+        for (const auto& part : model.parts_)
+            if (part->layer.unit != Unit::linear) widest = std::max(widest, part->layer.width);
+        stride_ = padded(widest);
+        out_stride_ = padded(std::max(widest, model.parts_.back()->layer.width));
+        const int64_t vectors = (int64_t)model.parts_.size() * 3 + 3;
+        const int64_t floats = B * (stride_ * vectors + 2 * out_stride_), bytes = B * stride_ * 3;
         room_ = block(floats * 4 + bytes);
         std::memset(room_.get(), 0, (size_t)(floats * 4 + bytes));
         float* next = (float*)room_.get();
-        const auto take = [&] {
+        const auto take = [&](int64_t stride) {
             float* taken = next;
-            next += B * stride_;
+            next += B * stride;
             return taken;
         };
-        for (size_t k = 0; k < model.parts_.size(); ++k) held_.push_back({take(), take(), take()});
-        input_ = take();
-        outputs_[0] = take();
-        outputs_[1] = take();
-        z_ = take();
-        n_ = take();
+        for (size_t k = 0; k < model.parts_.size(); ++k)
+            held_.push_back({take(stride_), take(stride_), take(stride_)});
+        input_ = take(stride_);
+        z_ = take(stride_);
+        n_ = take(stride_);
+        outputs_[0] = take(out_stride_);
+        outputs_[1] = take(out_stride_);
         for (uint8_t*& each : bytes_) {
             each = (uint8_t*)next;
             next += B * stride_ / 4;
         }
     }
-
-    int64_t stride() const { return stride_; }
 
     // Row b begins with the states that from(H) gives one after the other.
     template <class From>
@@ -157,11 +160,17 @@ class Model::Walk {
     // Row b of the next step reads x [I].
     void see(int64_t b, const float* x) { copy(input_ + b * stride_, x, model_.parts_[0]->I); }
 
-    // One step of the first B rows, from what they see, or from tokens [B]: the output of the last
-    // layer, rows `stride` apart. A matrix behind the layers is multiplied only for rows that are
-    // `wanted` [B], null for all.
-    const float* step(const int64_t* tokens, int64_t B, const uint8_t* wanted, Team& team) {
-        const float* in = input_;
+    // The output of the last layer for each row.
+    struct Outputs {
+        const float* start;
+        int64_t stride;
+        const float* row(int64_t b) const { return start + b * stride; }
+    };
+
+    // One step of the first B rows, from what they see, or from tokens [B]. A matrix behind the
+    // layers is multiplied only for rows that are `wanted` [B], null for all.
+    Outputs step(const int64_t* tokens, int64_t B, const uint8_t* wanted, Team& team) {
+        Outputs in{input_, stride_};
         const int64_t I = model_.parts_[0]->I;
         const bool table = tokens && !I;
         if (tokens && I)
@@ -181,13 +190,13 @@ class Model::Walk {
                 row.table = k == 0 && table
                                 ? model_.table_.data() + tokens[b] * gates_x(l.unit) * l.width
                                 : nullptr;
-                row.x = vector(l.x, in + at, bytes_[0] + at);
+                row.x = vector(l.x, in.row(b), bytes_[0] + at);
                 row.h = vector(l.h, held.h + at, bytes_[1] + at);
                 row.rh = Vector{};
                 row.h_after = held.after + at;
                 row.c = held.c + at;
-                row.skip = part.residual ? in + at : nullptr;
-                row.y = out + at;
+                row.skip = part.residual ? in.row(b) : nullptr;
+                row.y = out + b * out_stride_;
                 row.product = held.c + at;  // a GRU has no c
                 row.z = z_ + at;
                 row.n = n_ + at;
@@ -201,7 +210,7 @@ class Model::Walk {
                 run(l, count, 1, team);
             }
             if (l.unit != Unit::linear) std::swap(held_[k].h, held_[k].after);
-            in = own ? out : held_[k].h;
+            in = own ? Outputs{out, out_stride_} : Outputs{held_[k].h, stride_};
             if (own) turn = 1 - turn;
         }
         return in;
@@ -240,7 +249,7 @@ class Model::Walk {
     }
 
     const Model& model_;
-    int64_t stride_ = 0;
+    int64_t stride_, out_stride_;  // floats from row to row
     std::vector<Row> rows_;
     std::vector<Held> held_;
     Block room_;
@@ -267,9 +276,8 @@ void Model::step(const float* x, int64_t B, const States& before, const StatesOu
         walk.see(b, x + b * I);
     }
     Team::gather(workers(B, threads), [&](Team& team) {
-        const float* out = walk.step(nullptr, B, nullptr, team);
-        for (int64_t b = 0; b < B; ++b)
-            std::copy(out + b * walk.stride(), out + b * walk.stride() + O, y + b * O);
+        const Walk::Outputs out = walk.step(nullptr, B, nullptr, team);
+        for (int64_t b = 0; b < B; ++b) std::copy(out.row(b), out.row(b) + O, y + b * O);
     });
     for (int64_t b = 0; b < B; ++b) walk.leave(b, row_of(after, b));
 }
@@ -281,7 +289,7 @@ void Model::read(const int64_t* ids, int64_t count, const States& before, const 
     Team::gather(workers(count, threads), [&](Team& team) {
         const int64_t O = parts_.back()->layer.H;
         for (int64_t t = 0; t < count; ++t) {
-            const float* out = walk.step(ids + t, 1, nullptr, team);
+            const float* out = walk.step(ids + t, 1, nullptr, team).start;
             std::copy(out, out + O, y + t * O);
         }
     });
@@ -308,7 +316,7 @@ int64_t Model::generate(int64_t count, const float* logits, uint64_t position, c
             }
             tokens[made] = token;
             if (seen) seen[token] = 1;
-            const float* out = walk.step(&token, 1, nullptr, team);
+            const float* out = walk.step(&token, 1, nullptr, team).start;
             std::copy(out, out + V, all_logits + made * V);
             walk.leave(0, row_of(all_states, made));
             logits = all_logits + made * V;
@@ -323,29 +331,29 @@ void Model::advance(Text* texts, const int64_t* which, int64_t count, int thread
     const int64_t V = parts_.back()->layer.H;
     int64_t steps = 0;
     for (int64_t k = 0; k < count; ++k) steps += texts[which[k]].reads + texts[which[k]].writes;
-    // Few texts share the products of large layers; many are dealt out in groups.
-    if (count <= FEW) {
+    if (count <= FEW) {  // they share the products of large layers
         Walk walk(*this, std::max<int64_t>(count, 1));
         Chooser chooser(kernels_, V);
         return Team::gather(workers(steps, threads), [&](Team& team) {
             advance_group(texts, which, count, walk, chooser, team);
         });
     }
-    const int64_t groups = std::max((count + GROUP - 1) / GROUP, std::min<int64_t>(threads, count / FEW));
-    const int hands = bytes_ * steps < CALL_BYTES ? 1 : (int)std::min<int64_t>(threads, groups);
+    const int64_t hands = bytes_ * steps < CALL_BYTES ? 1 : std::min<int64_t>(threads, count / FEW);
+    const int64_t groups = (count + GROUP * hands - 1) / (GROUP * hands) * hands;
     struct Hand {
         Walk walk;
         Chooser chooser;
-        Team alone;
+        Team alone{};
     };
     std::vector<std::unique_ptr<Hand>> all;
-    for (int k = 0; k < hands; ++k)
-        all.push_back(std::unique_ptr<Hand>(new Hand{Walk(*this, (count + groups - 1) / groups), Chooser(kernels_, V), {}}));
+    for (int64_t k = 0; k < hands; ++k)
+        all.emplace_back(new Hand{{*this, (count + groups - 1) / groups}, {kernels_, V}});
     std::atomic<int64_t> next{0};
-    run_jobs(hands, threads, [&](int k) {
+    run_jobs((int)hands, threads, [&](int k) {
+        Hand& hand = *all[(size_t)k];
         for (int64_t g; (g = next.fetch_add(1)) < groups;) {
             const int64_t first = count * g / groups, last = count * (g + 1) / groups;
-            advance_group(texts, which + first, last - first, all[(size_t)k]->walk, all[(size_t)k]->chooser, all[(size_t)k]->alone);
+            advance_group(texts, which + first, last - first, hand.walk, hand.chooser, hand.alone);
         }
     });
 }
@@ -358,11 +366,14 @@ void Model::advance_group(Text* texts, const int64_t* which, int64_t count, Walk
         Text* text;
         int64_t done;  // tokens read and made
     };
+    const auto states_of = [](const Text& text) {
+        return [next = text.state](int64_t H) mutable { return std::exchange(next, next + H); };
+    };
     std::vector<Place> places;
     for (int64_t b = 0; b < count; ++b) {
         Text& text = texts[which[b]];
         text.made = text.why = 0;
-        walk.enter(b, [next = text.state](int64_t H) mutable { return std::exchange(next, next + H); });
+        walk.enter(b, states_of(text));
         places.push_back({&text, 0});
     }
     std::vector<int64_t> tokens((size_t)count);
@@ -373,7 +384,8 @@ void Model::advance_group(Text* texts, const int64_t* which, int64_t count, Walk
         Text& text = *place.text;
         if (place.done < text.reads) return text.ids[place.done];
         if (text.made == text.writes) return -1;
-        const int64_t token = chooser.choose(text.logits, text.position, text.sampling, text.seen, text.forbidden);
+        const int64_t token = chooser.choose(text.logits, text.position, text.sampling, text.seen,
+                                             text.forbidden);
         if (token < 0)
             text.why = token;
         else
@@ -386,7 +398,7 @@ void Model::advance_group(Text* texts, const int64_t* which, int64_t count, Walk
             Text& text = *place.text;
             const int64_t token = next_token(place);
             if (token < 0) {
-                walk.leave(b, [next = text.state](int64_t H) mutable { return std::exchange(next, next + H); });
+                walk.leave(b, states_of(text));
                 if (b < --live) {
                     walk.move(live, b);
                     place = places[(size_t)live];
@@ -401,9 +413,10 @@ void Model::advance_group(Text* texts, const int64_t* which, int64_t count, Walk
             ++b;
         }
         if (!live) return;
-        const float* out = walk.step(tokens.data(), live, wanted.data(), team);
-        for (int64_t b = 0; b < live; ++b, out += walk.stride()) {
+        const Walk::Outputs all = walk.step(tokens.data(), live, wanted.data(), team);
+        for (int64_t b = 0; b < live; ++b) {
             if (!wanted[(size_t)b]) continue;
+            const float* out = all.row(b);
             const auto [text, done] = places[(size_t)b];
             std::copy(out, out + V, text->logits);
             if (text->all_logits) std::copy(out, out + V, text->all_logits + (done - 1) * V);
