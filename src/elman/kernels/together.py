@@ -173,7 +173,7 @@ class Together:
             if not len(unread[place]):
                 del unread[place]
         made, why = texts["made"][places].tolist(), texts["why"][places].tolist()
-        tokens = self._tokens[places].tolist()
+        tokens = self._tokens[:, : max(made, default=0)][places].tolist()
         return Advanced(
             [row[:n] for row, n in zip(tokens, made, strict=True)],
             [None if rows is None else rows[: int(read[k]) + made[k]]

@@ -6,16 +6,18 @@ import numpy as np
 
 from elman.kernels.together import Ids
 
-SHORT, LONG = 0.002, 0.006  # seconds of a call: below it may grow, above it shrinks
+SHORT, LONG = 0.004, 0.012  # seconds of a call: below it may grow, above it shrinks
 READ = 256  # tokens of prompts that a call reads at least, however few write
 
 
 class Pace:
     """Steps of one call. They double while calls are short, so that few texts do not pay for a
-    call at each token, and halve where they are long, so that nobody waits to join."""
+    call at each token, and halve where they are long, so that nobody waits to join. Where more
+    texts are there than before, they fall at once."""
 
     def __init__(self, most: int) -> None:
         self._most, self.steps = most, 1
+        self._texts = 1  # of the last call
 
     def took(self, seconds: float) -> None:
         if seconds < SHORT:
@@ -31,6 +33,9 @@ class Pace:
         they read about as many tokens as there are writers, so that they slow nobody by more than
         half.
         """
+        if len(unread) > self._texts:
+            self.steps = max(self.steps * self._texts // len(unread), 1)
+        self._texts = len(unread)
         steps = 1 if singly else self.steps
         readers = int(np.count_nonzero(unread))
         each = max(max(len(unread) - readers, READ) // max(readers, 1), steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -17,7 +18,7 @@ from elman.serve.engine import likelihood
 from elman.tasks.task import Cursor
 
 
-@dataclass
+@dataclass(slots=True)
 class Handed:
     """What one call made of one text, on its way to the event loop."""
 
@@ -77,7 +78,7 @@ class Written:
             self._waiting.set_result(None)
 
 
-@dataclass
+@dataclass(slots=True)
 class Text:
     """A text as the engine's thread knows it."""
 
@@ -102,13 +103,16 @@ class Text:
         """The tokens that its reader is given of those that were read and made by a call, after
         each of which `rows` are the logits."""
         asked = self.asked
-        ids = list(asked.prompt[self.read : self.read + read])
-        self.read += read
         self.left -= len(made)
-        self.last.extend(ids[-LAST:])
+        ids: Sequence[int] = ()
+        if read:
+            ids = asked.prompt[self.read : self.read + read]
+            self.read += read
+            self.last.extend(ids[-LAST:])
         self.last.extend(made)
         if asked.top is None or rows is None or not len(rows):
-            return [Token(k, of_prompt=True) for k in ids if asked.echo] + [Token(k) for k in made]
+            echoed = [Token(k, of_prompt=True) for k in ids] if asked.echo else []
+            return echoed + [Token(k) for k in made]
         tokens: list[Token] = []
         if asked.echo and ids:
             if self.before is None:  # nothing tells how likely the first token of a text is
