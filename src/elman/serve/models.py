@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ class Models:
         for one in self.by_name.values():
             if one.engine is not None:
                 one.engine.close()
+        gc.unfreeze()
 
 
 def named(runs: Sequence[Path]) -> dict[str, Path]:
@@ -92,7 +94,11 @@ def named(runs: Sequence[Path]) -> dict[str, Path]:
 
 def load(runs: Mapping[str, Path], device: str) -> Models:
     """The models of these runs. UserError: a folder that is no run, or a damaged one."""
-    return Models([_served(name, path, device) for name, path in runs.items()])
+    models = Models([_served(name, path, device) for name, path in runs.items()])
+    # What is loaded by now stays. Else the garbage collector looks through all of it again and
+    # again, as each token makes objects: with many texts at once a third of all tokens.
+    gc.freeze()
+    return models
 
 
 def _served(name: str, path: Path, device: str) -> Served:
