@@ -28,8 +28,7 @@ def write(export: Export, folder: Path, how: How) -> Written:
         )
     files: list[str] = []
     for name, program in export.programs.items():
-        alone = len(export.programs) == 1
-        file = f"{how.name}.onnx" if alone else f"{how.name}_{name}.onnx"
+        file = f"{how.name}.onnx" if name == "model" else f"{how.name}_{name}.onnx"
         record = _record(export, name, program, whole=not files)
         model = model_of(program, how.name, STORAGE[how.precision], record)
         (folder / file).write_bytes(model)

@@ -16,12 +16,18 @@ a chain `direct` is [B, P + 1]; notes rise, and P ends the frame. Of voices, fro
 is [B, V * (P + 1)], of each in turn; a token is the note below plus voice * (P + 1), voices counted
 from the lowest, and P is silence.
 
-No rules of composing leave: what must or may not sound, ends and repeats stay with Elman.
+No rules of composing leave: what must or may not sound, ends and repeats stay with Elman. A note
+sounds at most `longest` steps, as there.
+
+Question: {"steps", "temperature", "top_k", "top_p", "seed"}; answer: of each step the pitches, as
+in MIDI, from below, or of voices from the highest down, None where one is silent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +35,10 @@ import torch
 from torch import nn
 
 from elman.export.building import Builder, stacked, unstacked
-from elman.export.program import Array, Arrays, Export, Program, Runner
+from elman.export.program import Array, Arrays, Export, Program, Raw, Runner
+from elman.options import make
+from elman.tasks.music.composing.composer import compose
+from elman.tasks.music.composing.options import Composing
 from elman.tasks.music.frames.data import SILENT
 from elman.tasks.music.frames.heads.chain import Chain
 from elman.tasks.music.frames.heads.independent import Independent
@@ -47,12 +56,38 @@ def export(model: nn.Module, kept: Kept, options: MusicOptions) -> Export:
         "places": model.features.tolist(),
         "head": options.head,
     }
+    raw = Raw(drawn, partial(answered, model, kept, options))
     programs: dict[str, Program] = {"model": frames(model)}
     originals: dict[str, Runner] = {"model": Steps(model)}
     if isinstance(model.head, Chain | Voices):
         programs |= {"begin": begin(model, model.head), "note": note(model, model.head)}
         originals |= {"begin": Begin(model.head), "note": Note(model.head)}
-    return Export("music", programs, surroundings, originals)
+    return Export("music", programs, surroundings, originals, raw)
+
+
+def drawn(draw: np.random.Generator, count: int) -> list[Any]:
+    return [
+        {"steps": 24, "temperature": float(draw.integers(3)) / 2, "top_p": 0.95, "seed": k}
+        for k in range(count)
+    ]
+
+
+def answered(
+    model: FrameModel, kept: Kept, options: MusicOptions, questions: Sequence[Any]
+) -> list[Any]:
+    composer, lowest = compose(model, kept, options, "cpu"), model.reading.lowest
+    answers = []
+    for question in questions:
+        made = composer.compose(make(Composing, question), composer.begin(), question["seed"])
+        for _ in made:
+            pass
+        steps = made.place.history
+        answers.append([
+            (step.nonzero()[:, 0] + lowest).tolist() if step.dtype == torch.bool
+            else [None if note == SILENT else note + lowest for note in step.tolist()]
+            for step in steps
+        ])  # fmt: skip
+    return answers
 
 
 def frames(model: FrameModel) -> Program:
