@@ -13,6 +13,7 @@ from typing import Any
 import elman
 from elman.errors import UserError
 from elman.export.c import compiler
+from elman.export.c.around import around
 from elman.export.c.compiler import Size
 from elman.export.c.functions import Functions, write_functions
 from elman.export.c.names import RESERVED
@@ -32,6 +33,9 @@ def write(export: Export, folder: Path, how: How) -> Written:
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8")
     told = [f"{size.told()}; {made.state_bytes:,} bytes of state" for size in sizes]
+    told.append(
+        made.around if isinstance(made.around, str) else f"{how.name}_main.c answers standard input"
+    )
     return Written(tuple(texts), tuple(told))
 
 
@@ -47,6 +51,7 @@ class Made:
         for name, program in export.programs.items():
             prefix = how.name if len(export.programs) == 1 else f"{how.name}_{name}"
             self.functions.append((name, write_functions(source, prefix, program)))
+        self.around = around(export.task, source, export.surroundings, dict(self.functions))
         self.body = source.text()
 
     @property
@@ -55,11 +60,15 @@ class Made:
 
     def texts(self, sizes: Sequence[Size] = ()) -> dict[str, str]:
         """Files by their names; `sizes` are told in the header."""
-        name = self.how.name
-        return {
-            f"{name}.h": _header(self.export, self.how, self.functions, sizes),
+        name, known = self.how.name, self.around
+        beside = "" if isinstance(known, str) else known.header
+        texts = {
+            f"{name}.h": _header(self.export, self.how, self.functions, beside, sizes),
             f"{name}.c": _source(name, self.body),
         }
+        if not isinstance(known, str):
+            texts[f"{name}_main.c"] = known.main
+        return texts
 
 
 def _sizes(made: Made) -> list[Size]:
@@ -82,8 +91,9 @@ def _source(name: str, body: str) -> str:
 
 
 def _header(
-    export: Export, how: How, functions: Sequence[tuple[str, Functions]], sizes: Sequence[Size]
-) -> str:
+    export: Export, how: How, functions: Sequence[tuple[str, Functions]], beside: str,
+    sizes: Sequence[Size],
+) -> str:  # fmt: skip
     name, guard = how.name, f"{how.name.upper()}_H"
     title = [
         f"{name}.h: a network for the task {export.task}, written by Elman {elman.__version__}.",
@@ -115,6 +125,8 @@ def _header(
         if len(functions) > 1:
             lines += ["", f"/* ---- The program {program} ".ljust(92, "-") + " */"]
         lines += ["", one.header]
+    if beside:
+        lines += ["", "/* ---- Around it ".ljust(92, "-") + " */", "", beside.rstrip()]
     lines += ["", "#ifdef __cplusplus", "}", "#endif", ""]
     lines += [f"/* {TOOLS}"]
     lines += [json.dumps(one) for one in _interface(functions)]
