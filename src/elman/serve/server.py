@@ -57,7 +57,8 @@ async def _serve(plan: Plan, listener: socket.socket, ready: Callable[[Models], 
         models, sessions, limits, Measures(), Traffic(limits.live + limits.queue + SPARE),
         Gate(limits.live, limits.queue), Desk(limits.queue),
     )  # fmt: skip
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what clients do wrong is no news
+    for name in ("uvicorn.error", "python_multipart", "asyncio"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # what clients do wrong is no news
     server = _Server(
         uvicorn.Config(
             build(serving, plan.listening), loop="asyncio", lifespan="off", ws="none",
