@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: demo test check memory races clean
+.PHONY: demo test check memory races instructions clean
 
 demo: .venv/installed
 	$(RUN)/elman train text --minutes 1 --run runs/demo --force
@@ -49,3 +49,7 @@ races:
 	  -Icsrc csrc/sweep.cpp csrc/gradient.cpp csrc/pool.cpp \
 	  tests/kernels/sanitizers/races.cpp -o build/races -ldl -pthread
 	build/races
+
+# The instructions that small calls take, counted by valgrind: what later builds are held against.
+instructions: .venv/installed
+	$(RUN)/python tests/kernels/test_instructions.py

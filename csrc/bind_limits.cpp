@@ -46,6 +46,7 @@ void bind_limits(nb::module_& m) {
     m.def("multiply_add", &multiply_add, released);
     m.def("multiply_add_bf16", &multiply_add_halves, released);
     m.def("read", &read, released);
+    m.attr("compiler") = __VERSION__;  // instructions of two builds compare if it is the same
 }
 
 }  // namespace elman
