@@ -2,11 +2,15 @@
 
 `MODELS` names them. Each takes Keras itself, as the same lines build the model in either version,
 and a generator of numbers; it gives the model and its inputs.
+
+KERAS_BACKEND=torch python keras_models.py FOLDER SEED .keras .h5 .weights.h5
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -221,3 +225,41 @@ def drawn(rng: np.random.Generator, name: str, shape: Any) -> Any:
     if "variance" in name:
         return rng.uniform(0.5, 2, shape).astype(np.float32)
     return rng.normal(scale=0.4, size=shape).astype(np.float32)
+
+
+def stateful(k: Any, rng: np.random.Generator) -> tuple[Any, Arrays]:
+    """A layer that keeps its state from call to call."""
+    L = k.layers
+    inner = {"stateful": True, "return_sequences": True}
+    model = k.Sequential([
+        k.Input(batch_shape=(3, None, 4)), L.LSTM(6, **inner), L.GRU(5, stateful=True), L.Dense(2)
+    ])  # fmt: skip
+    return model, [numbers(rng, 3, 7, 4)]
+
+
+def write(k: Any, folder: Path, seed: int, forms: list[str]) -> None:
+    """Every model in each form, with its inputs and outputs beside it as NAME.npz."""
+    for name in MODELS:
+        model, inputs = made(name, k, seed)
+        given = inputs if len(inputs) > 1 else inputs[0]
+        outputs = model.predict(given, verbose=0)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        named = {f"x{n}": x for n, x in enumerate(inputs)}
+        np.savez(folder / f"{name}.npz", **named, **{f"y{n}": y for n, y in enumerate(outputs)})
+        for form in forms:
+            if form == ".weights.h5":
+                model.save_weights(folder / f"{name}{form}")
+                (folder / f"{name}.json").write_text(model.to_json(), encoding="utf-8")
+            else:
+                model.save(folder / f"{name}{form}")
+    model, (x,) = stateful(k, np.random.default_rng(seed))
+    model.set_weights([drawn(np.random.default_rng(seed), w.name, w.shape) for w in model.weights])
+    model.save(folder / "stateful.keras")
+    twice = [model.predict(x, verbose=0, batch_size=3) for _ in range(2)]
+    np.savez(folder / "stateful.npz", x0=x, y0=twice[0], y1=twice[1])
+
+
+if __name__ == "__main__":
+    import keras
+
+    write(keras, Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
