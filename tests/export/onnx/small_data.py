@@ -146,4 +146,15 @@ def pairs(folder: Path) -> Path:
     return path
 
 
+def chorales(folder: Path) -> Path:
+    """Pieces in two voices, the lower one silent at times."""
+    draw, path = random.Random(0), folder / "chorales.json"
+    pieces = [
+        [[60 + draw.randint(0, 12), draw.choice((-1, 48, 50, 52))] for _ in range(32)]
+        for _ in range(12)
+    ]
+    path.write_text(json.dumps(pieces))
+    return path
+
+
 Make = Callable[[Path], Path]

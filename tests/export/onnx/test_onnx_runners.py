@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from small_data import (
     Make,
+    chorales,
     curves,
     driven,
     labelled,
@@ -59,6 +60,8 @@ CASES: dict[str, tuple[str, Make, dict[str, Any]]] = {
                                        "future_columns": ("price",)}),
     "classes of sounds": ("speech", sounds, {"deltas": True}),
     "transcripts": ("speech", said, {"convolutions": (6,), "causal": True}),
+    "voices": ("music", chorales, {"head": "voices"}),
+    "chords": ("music", chorales, {"head": "chain"}),
     "translations": ("translate", pairs, {"context": "attention", "level": "words"}),
 }  # fmt: skip
 SMALL: dict[str, dict[str, Any]] = {
@@ -68,6 +71,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "regress": {"hidden_size": 5},
     "forecast": {"hidden_size": 5, "look_back": 10},
     "speech": {"hidden_size": 5, "convolutions": 4},
+    "music": {"hidden_size": 6, "head_size": 5, "sequence_length": 16},
     "translate": {"hidden_size": 6, "embedding": 5},
 }
 
@@ -123,7 +127,7 @@ def exported(request: pytest.FixtureRequest, tmp_path: Path, site: Path) -> Expo
 def test_raw_questions_are_answered_as_elman_answers_them(exported: Exported) -> None:
     raw = exported.export.raw
     assert raw is not None
-    questions = raw.drawn(np.random.default_rng(1), 10)
+    questions = raw.drawn(np.random.default_rng(1), 6)
     ours, theirs = raw.answered(questions), exported.answers(questions)
     for question, one, other in zip(questions, ours, theirs, strict=True):
         assert alike(one, other, near=1e-4), (question, one, other)
