@@ -43,9 +43,10 @@ def export(
         raise UserError(f"--seed {seed}: needs a value from 0")
     from elman.run import api
 
-    made = api.load(run, device="cpu").export(
-        to, output, precision=precision, name=name, seed=seed, force=force
-    )
+    trained = api.load(run, device="cpu")
+    if output is None and trained.path != run.absolute():  # unpacked, or from a hub
+        raise UserError(f"{run}: is no folder that an export could lie in; give --output FOLDER")
+    made = trained.export(to, output, precision=precision, name=name, seed=seed, force=force)
     if as_json:
         print(json.dumps({"path": str(made.path)} | made.record, ensure_ascii=False))
         return
