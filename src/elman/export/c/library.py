@@ -21,14 +21,19 @@ def open_written(folder: Path, *options: str) -> dict[str, Called]:
     """The programs of a folder that `write` has filled, by their names. `options` are the
     compiler's. RunError: it refuses."""
     (header,) = folder.glob("*.h")
-    text = header.read_text(encoding="utf-8")
-    told = text.partition(f"/* {TOOLS}\n")[2].partition("\n */")[0]
-    interface = [json.loads(line) for line in told.splitlines()]
+    _, *interface = interface_of(header)
     with tempfile.TemporaryDirectory(prefix="elman-") as place:
         out = Path(place) / f"{header.stem}.so"
         compiled([header.with_suffix(".c")], out, *(options or ("-O2",)), "-fPIC", "-shared")
         library = ctypes.CDLL(str(out))  # it stays when its file goes
     return {one.pop("program"): Called(library, **one) for one in interface}
+
+
+def interface_of(header: Path) -> list[dict[str, Any]]:
+    """What a header tells of the task, and of each of its programs."""
+    text = header.read_text(encoding="utf-8")
+    told = text.partition(f"/* {TOOLS}\n")[2].partition("\n */")[0]
+    return [json.loads(line) for line in told.splitlines()]
 
 
 class Called:

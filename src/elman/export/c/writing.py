@@ -129,7 +129,7 @@ def _header(
         lines += ["", "/* ---- Around it ".ljust(92, "-") + " */", "", beside.rstrip()]
     lines += ["", "#ifdef __cplusplus", "}", "#endif", ""]
     lines += [f"/* {TOOLS}"]
-    lines += [json.dumps(one) for one in _interface(functions)]
+    lines += [json.dumps(one) for one in ({"task": export.task}, *_interface(functions))]
     lines += [" */", "#endif", ""]
     return "\n".join(lines)
 

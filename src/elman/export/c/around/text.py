@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +50,18 @@ def around(
     window = surroundings["window"]
     parts = _stream(source.prefix) if window is None else _windowed(programs["model"], window)
     return Around(header, piece(source, "text_main.c", BEGIN=begin, **parts))
+
+
+def asked(question: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Arguments and standard input of the example."""
+    names = ("length", "seed", "temperature", "top_k", "top_p", "repetition_penalty")
+    usual = {"length": 500, "seed": 0, "top_k": 0}
+    return [repr(question.get(name, usual.get(name, 1.0))) for name in names], question["prompt"]
+
+
+def answered(written: bytes) -> str:
+    """The text, without a character that has only begun."""
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(written)
 
 
 def _stream(name: str) -> dict[str, str]:
