@@ -136,6 +136,7 @@ def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
     results = {result.metric_name: result for result in card.data.eval_results or ()}
     assert {name: result.metric_value for name, result in results.items()} == run.scores
     first = results[compared.first]
+    assert first.metric_args is not None
     assert first.metric_args["baseline"] == compared.name
     assert first.metric_args["baseline_value"] == compared.baseline[compared.first]
     assert compared.told in card.text and "- text.txt; licence: not told" in card.text

@@ -84,10 +84,14 @@ def test_what_lies_in_the_folder_by_accident_stays_there(trained: Path, tmp_path
     before = {part.name for part in elman.load(run).parts()}
     for name in (".env", "notes.txt", "id_rsa", "other.safetensors", "secret.png", "data.csv"):
         (run / name).write_text("secret", encoding="utf-8")
+    for name in ("near.png", "run/.hidden.png", "run/a b.png"):
+        (tmp_path / name).write_bytes(b"secret")
     (run / "refit").mkdir()
     (run / "refit" / "options.toml").write_text("", encoding="utf-8")
     with (run / "report.md").open("a", encoding="utf-8") as page:
-        page.write("\n![no](../text.txt) ![no](/etc/passwd.png) ![no](https://x.y/z.png)\n")
+        page.write(
+            "\n![no](../near.png) ![no](.hidden.png) ![no](<a b.png>) ![no](https://x.y/z.png)\n"
+        )
     assert {part.name for part in elman.load(run).parts()} == before
     with (run / "report.md").open("a", encoding="utf-8") as page:
         page.write("\n![mine](secret.png)\n")  # now it belongs
@@ -351,7 +355,7 @@ def test_a_count_that_is_not_true_is_not_believed(package: Path, tmp_path: Path)
     whole = bytearray(package.read_bytes())
     locator = b"PK\x06\x07" + bytes(16)  # of a second end, which could say anything
     (tmp_path / "bad.zip").write_bytes(whole[:-22] + locator + whole[-22:])
-    refused(tmp_path)
+    refused(tmp_path, "it says that it holds")
 
 
 def test_what_is_there_already_is_not_overwritten(
@@ -374,6 +378,8 @@ def test_what_is_there_already_is_not_overwritten(
     ):
         ended = call(*words)
         assert ended.code == 2 and told in ended.err, ended
+    with pytest.raises(UserError, match="--force"):
+        elman.load(trained / "run").package("run.zip")
     assert snapshot(tmp_path) == before
     assert call("package", trained / "run", "--to", "run.zip", "--force").code == 0
     assert (tmp_path / "run.zip").read_bytes() == package.read_bytes()

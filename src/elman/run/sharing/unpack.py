@@ -82,7 +82,7 @@ def _check_end(size: int, last: bytes, package: Path) -> None:
 def _manifest(archive: zipfile.ZipFile, package: Path) -> dict[str, tuple[int, str]]:
     """The size and sha256 of each file, by name."""
     named = [entry for entry in archive.infolist() if entry.filename == MANIFEST]
-    if len(named) != 1 or named[0].compress_type or named[0].file_size > LARGEST_MANIFEST:
+    if len(named) != 1 or named[0].file_size > LARGEST_MANIFEST:
         raise _not_ours(package, f"{MANIFEST} is missing, or another")
     try:
         manifest = json.loads(archive.read(named[0]))
@@ -120,7 +120,7 @@ def _check_entries(
         if entry.filename not in files or not plain:
             raise _not_ours(package, f"{entry.filename} is a link, or not in its manifest")
         sizes = {entry.file_size, entry.compress_size, files[entry.filename][0]}
-        if len(sizes) != 1 or entry.compress_type or entry.flag_bits & 1:
+        if len(sizes) != 1:
             raise _not_ours(package, f"{entry.filename} is not stored as it is")
     if sum(entry.file_size for entry in entries) > package.stat().st_size:
         raise _not_ours(package, "its files overlap")
