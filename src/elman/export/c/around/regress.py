@@ -42,7 +42,7 @@ def around(
     else:
         calls += whole_sequence(model, values, "steps")
     read = [
-        f"if (!next_row(raw_known, {known}))",
+        f"if (!next_row(raw_known, {known}, 1))",
         "    return 0;",
         f"for (int k = 0; k < {known}; k++)",
         "    known[k] = (float)raw_known[k];",
@@ -53,7 +53,8 @@ def around(
         source, "regress_main.c", INPUTS=inputs, OUTPUTS=outputs,
         TOLD=int(encoder["every_step"]), FORMAT=f"{before}{shape}", ARRAYS="\n".join(arrays),
         ROWS=piece(source, "rows.c"), KNOWN="\n".join(indented(read, 2)) if known else "",
-        CALLS="\n".join(indented(calls, 2)), PREFIX=source.prefix,
+        FIRST="0" if known else "steps == 0", CALLS="\n".join(indented(calls, 2)),
+        PREFIX=source.prefix,
     )  # fmt: skip
     header = "\n\n".join([SCALING.format(source.prefix), *linear.declared()])
     return Around(header, main)
@@ -112,14 +113,12 @@ class _Linear:
             p, q, ahead = (int(n) for n in record["order"][:3])
             text = piece(source, "recursion.c", P=p, Q=q, AHEAD=ahead,
                          FARTHEST=repr(float(record["farthest"])), **given)  # fmt: skip
-            parts = ("weights", "before")
+            parts: tuple[str, ...] = ("weights", "before")
         else:
             text = piece(source, "featured.c", LAST=int(record["form"][0]), **given)
             parts = ("mean", "deviation", "weights", "level")
-        tables = [
-            numbers("double", f"{name}_{part}", list(map(repr, np.ravel(record[part]).tolist())) or [0])
-            for part in parts
-        ]  # fmt: skip
+        values = {part: [repr(one) for one in np.ravel(record[part]).tolist()] for part in parts}
+        tables = [numbers("double", f"{name}_{part}", v or [0]) for part, v in values.items()]
         return "\n".join([*tables, text])
 
     def declared(self) -> list[str]:
@@ -139,9 +138,9 @@ class _Linear:
             return []
         lines = [f"double s[{max(1, self.known)}] = {{0}};"]
         if self.knows:
-            scale = encoder[self.knows]
-            for k, (mean, deviation) in enumerate(
-                zip(scale["mean"], scale["deviation"], strict=True)
-            ):
+            scales = zip(
+                *(encoder[self.knows][part] for part in ("mean", "deviation")), strict=True
+            )
+            for k, (mean, deviation) in enumerate(scales):
                 lines.append(f"s[{k}] = ((double)known[{k}] - {mean!r}) / {deviation!r};")
         return lines + [f"{self.prefix}_{name}(steps, x, s, {name});" for name in self.names]
