@@ -58,11 +58,10 @@ class Gate:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.leave(count)
-            else:
-                self._line.remove((count, turn))
+            if turn.cancelled():
                 self._advance()
+            else:  # its turn came at the same moment
+                self.leave(count)
             raise
 
     def leave(self, count: int) -> None:
@@ -71,6 +70,7 @@ class Gate:
         self._advance()
 
     def _advance(self) -> None:
+        self._line = deque(one for one in self._line if not one[1].cancelled())
         while self._line and self.held + self._line[0][0] <= self.places:
             count, turn = self._line.popleft()
             self.held += count

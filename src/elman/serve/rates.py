@@ -14,6 +14,7 @@ from elman.serve.errors import answer
 from elman.serve.guard import OPEN
 
 CLIENTS = 10_000  # that are remembered
+ROUNDED = 1e-9  # of a request: many small sums of it
 
 
 class Rates:
@@ -40,7 +41,8 @@ class Rates:
         now = self.clock()
         left, then = self._buckets.pop(client, (float(self.rate), now))
         left = min(self.rate, left + (now - then) * self.rate / 60)
-        self._buckets[client] = (left - 1 if left >= 1 else left, now)
+        taken = left > 1 - ROUNDED
+        self._buckets[client] = (left - taken, now)
         if len(self._buckets) > CLIENTS:
             self._buckets.popitem(last=False)
-        return 0 if left >= 1 else math.ceil((1 - left) * 60 / self.rate)
+        return 0 if taken else math.ceil((1 - left) * 60 / self.rate)

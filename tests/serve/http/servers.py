@@ -173,9 +173,9 @@ class Server:
         """A bare connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=600)
 
-    def figure(self, name: str) -> float:
+    def figure(self, name: str, headers: Mapping[str, str] | None = None) -> float:
         """The sum of a figure that Prometheus is told, whatever its labels."""
-        lines = self.ask("GET", "/metrics").body.decode().splitlines()
+        lines = self.ask("GET", "/metrics", None, headers).body.decode().splitlines()
         pattern = re.compile(re.escape(name) + r"(\{.*\})? ")
         return sum(float(line.rpartition(" ")[2]) for line in lines if pattern.match(line))
 
