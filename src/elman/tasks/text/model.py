@@ -20,9 +20,9 @@ from elman.tasks.text.reading import vocabulary_of
 class LanguageModel(nn.Module):
     """Embedding or one-hot input → `Recurrent` → dropout → linear output over the vocabulary.
 
-    A model with a layer that reads both ways sees a window of the text and scores only the token
-    after it; any other scores the next token at every step and carries its state on: one tensor
-    [D, B, H] for each state of each layer's cell.
+    A windowed model, as one with a layer that reads both ways is, sees a window of the text and
+    scores only the token after it; any other scores the next token at every step and carries its
+    state on: one tensor [D, B, H] for each state of each layer's cell.
 
     With `mix_ngram` it has, besides, `gate`: what its `Gate` saw when it was validated; and, once
     it is trained, `ngram`. Neither takes part in `forward`.

@@ -36,6 +36,9 @@ class TextOptions(NetworkOptions):
         unasked where there are many symbols, and nothing is said of the embedding.
     sequence_length
         Tokens of one truncated back-propagation through time, or of one window.
+    windows
+        Read each window by itself and predict only the token after it, as a model that reads both
+        ways has to.
     scored
         Score at most so many tokens of the validation part, from its start.
     counted
@@ -54,6 +57,7 @@ class TextOptions(NetworkOptions):
     embedding: int | None = None
     tie_weights: bool | None = None
     sequence_length: int = 64
+    windows: bool = False
     scored: int | None = None
     counted: int | None = None
     mix_ngram: bool = False
@@ -78,5 +82,5 @@ class TextOptions(NetworkOptions):
 
     @property
     def windowed(self) -> bool:
-        """Whether the model reads both ways, and so predicts only the token after its window."""
-        return any(self.bidirectional)
+        """Whether the model predicts only the token after its window, which it reads anew."""
+        return self.windows or any(self.bidirectional)

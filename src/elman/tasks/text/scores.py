@@ -45,7 +45,7 @@ def adapted(
     device: str, how: Adapting,
 ) -> Scores:  # fmt: skip
     if options.windowed:
-        raise UserError("--dynamic: not for a model that reads both ways, window by window")
+        raise UserError("--dynamic: not for a model that reads window by window")
     ids, (first, stop) = dataset.corpus.ids, scored(dataset, options)
     sizes = dynamic.sizes(model, training.corpus.ids, training.cut, device)
     pace = dynamic.Pace(sizes, how.dynamic_rate)

@@ -32,6 +32,8 @@ def stream(model: nn.Module | None, weights: decode.Weights) -> Stream | str:
     if model.ngram is not None:
         return "it is mixed with an n-gram model"
     why = streaming.why_not(model.recurrent)
+    if why is None and model.windowed:
+        why = "it reads each window anew"
     if why is not None:
         return why
     embedding, output = model.embedding, model.output

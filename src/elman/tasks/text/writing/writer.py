@@ -114,8 +114,8 @@ def beginning(vocabulary: Vocabulary) -> list[int]:
 def stepper(model: nn.Module, options: TextOptions, device: str) -> decode.Step[State]:
     """A `decode.Step` over a language model; an empty state is that at the beginning of a text.
 
-    The state is the recurrent one; of a model that reads both ways, the last window of tokens. A
-    model with an n-gram model beside it writes by both.
+    The state is the recurrent one; of a windowed model, the last window of tokens. A model with an
+    n-gram model beside it writes by both.
     """
 
     @torch.no_grad()
