@@ -95,7 +95,7 @@ class Client:
         asked = self._asked(32)
         seed, prompt = asked["seed"], asked["prompt"]
         status, made = self._send(
-            "POST", "/v1/sessions", {"model": self._model, "prompt": prompt, "minutes": 1}
+            "POST", "/v1/sessions", {"model": self._model, "prompt": prompt, "minutes": 8}
         )
         assert status == 201, made
         place, said = f"/v1/sessions/{made['id']}", ""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import signal
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +26,7 @@ from elman.serve.contract import Asked, Refused
 from elman.serve.engine import open_engine
 from elman.serve.sessions import blob, open_sessions, store, table
 from elman.serve.sessions.store import SessionStore
+from elman.serve.sessions.workers import Worker
 from elman.tasks.task import Cursor
 
 HOUR = 3600.0
@@ -180,6 +184,29 @@ def test_a_worker_that_stands_still_holds_nothing_for_long(
                             await asyncio.sleep(0.01)
                         assert await refusal(_step(dead, id, run)) == (409, "session_in_use")
                 await _step(dead, id, run)
+
+    asyncio.run(act())
+
+
+def test_a_worker_that_died_holds_nothing(run: elman.Run, tmp_path: Path) -> None:
+    database, (reads, writes) = tmp_path / "sessions.db", os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writes, Worker(database).name.encode())
+        signal.pause()
+    name = os.read(reads, 99).decode()
+
+    async def act() -> None:
+        async with opened(database, run) as sessions:
+            id = (await sessions.create("m0", run.read("a"), HOUR)).id
+            await sessions.journal.ask(
+                lambda db: table.hold(db, id, f"{name}.1", time.time(), lambda name: False)
+            )
+            assert await refusal(_step(sessions, id, run)) == (409, "session_in_use")
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            await _step(sessions, id, run)
+        assert not list(tmp_path.glob("*worker*"))
 
     asyncio.run(act())
 
