@@ -20,7 +20,17 @@ from hypothesis import strategies as st
 
 from elman.bench import rows
 from elman.bench.clips import BATCHES, FILTERS, HOP, RATE, STRIDE, SYMBOLS, clips, seconds_of_sound
-from elman.bench.compare import TOLERANCE, Bench, Entrant, Goal, Race, Result, Spread, agree
+from elman.bench.compare import (
+    TOLERANCE,
+    Bench,
+    Entrant,
+    Goal,
+    Race,
+    Result,
+    Spread,
+    agree,
+    half_ratio,
+)
 from elman.bench.options import BenchOptions
 from elman.bench.peers import (
     BY_NAME,
@@ -37,10 +47,11 @@ from elman.bench.sentences import TARGET, sentences, target_tokens
 from elman.bench.table import Table, missed
 from elman.bench.work import GATES, VOCABULARY, Work, lengths, numbers
 from elman.bench.worker import sample
+from elman.kernels import instruction_sets
 from elman.search.ctc import needed
 
 BENCH = (sys.executable, "-m", "elman", "bench")
-SMALL = ("--peers", "torch", "--cells", "gru,mingru", "--sizes", "7", "--threads", "1",
+SMALL = ("--peers", "torch,torch-bf16", "--cells", "gru,mingru", "--sizes", "7", "--threads", "1",
          "--repeats", "2")  # fmt: skip
 INSTALLED = [peer.name for peer in PEERS if peer.versions() is not None]
 
@@ -49,7 +60,8 @@ INSTALLED = [peer.name for peer in PEERS if peer.versions() is not None]
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Path]:
     """Every row, as small as can be."""
     path = tmp_path_factory.mktemp("bench") / "b"
-    ended = call("bench", "--quick", "--busy", *SMALL, "--json", "--output", path)
+    both = ("--precision", "float32,bf16")
+    ended = call("bench", "--quick", "--busy", *SMALL, *both, "--json", "--output", path)
     assert ended.code == 0, ended.err
     return ended, path
 
@@ -89,6 +101,32 @@ def test_the_table_tells_the_same(measured: tuple[Ended, Path]) -> None:
     assert lines[-1] == f"bench folder {path}"
     for name in rows.NAMES:
         assert any(line.startswith(f"{name}, 1 thread: ") for line in lines)
+
+
+def test_bf16_stands_beside_torch_with_autocast_and_without(measured: tuple[Ended, Path]) -> None:
+    ended, _ = measured
+    results = [r for r in json.loads(ended.out)["results"] if r["precision"] == "bf16"]
+    assert [r["row"] for r in results] == ["train", "infer", "packed"]
+    for result in results:
+        assert list(result["values"]) == ["elman-bf16", "torch-bf16", "torch", "elman"]
+        middle = {name: spread["median"] for name, spread in result["seconds"].items()}
+        best = min("torch-bf16", "torch", key=middle.__getitem__)
+        (goal,) = result["goals"]
+        assert goal["what"] == f"times as fast as {best}" and goal["reach"] == 1.0
+        assert goal["reached"] == result["ratio"]["median"]
+        assert f"{result['row']} bf16, 1 thread: " in ended.err
+    wide = next(r for r in json.loads(ended.out)["results"] if r["row"] == "train")
+    assert (wide["peak"] is None) == (not instruction_sets())
+    assert wide["precision"] == "float32" and list(wide["values"]) == ["elman", "torch"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "H", "times"),
+    [("lstm", 64, 1.0), ("lstm", 128, 1.3), ("lstm", 256, 1.1), ("lstm", 1024, 1.1),
+     ("gru", 64, 1.0), ("gru", 128, 2.0), ("rnn", 256, 1.4), ("gru", 512, 1.2)],
+)  # fmt: skip
+def test_what_bf16_is_to_reach(cell: str, H: int, times: float) -> None:
+    assert half_ratio(Work("train", cell, H)) == times
 
 
 def test_where_tells_kernels_versions_and_what_is_missing() -> None:
