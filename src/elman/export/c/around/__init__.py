@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+import numpy as np
+
 from elman.export.c.functions import Functions
 from elman.export.c.source import Source
+from elman.export.c.tables import float_text
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,17 @@ def numbers(kind: str, name: str, values: Sequence[Any]) -> str:
     lines.append(line)
     body = "\n".join(f"   {one}" for one in lines).rstrip(",")
     return f"static const {kind} {name}[{len(values)}] = {{\n{body}\n}};\n"
+
+
+def floats(values: Any) -> list[str]:
+    """Numbers as float32."""
+    return [float_text(one) for one in np.asarray(values, np.float32).ravel().tolist()]
+
+
+def string(text: str) -> str:
+    """A text as a string of C, in UTF-8."""
+    parts = []
+    for byte in text.encode("utf-8", "surrogateescape"):
+        plain = 32 <= byte < 127 and byte not in b'"\\?'
+        parts.append(chr(byte) if plain else f"\\{byte:03o}")
+    return f'"{"".join(parts)}"'

@@ -24,9 +24,9 @@ void @NAME@(size_t steps, const float *x, const double *s, float *y)
         feature[3 * I + i] = least;
         feature[4 * I + i] = most;
         feature[5 * I + i] = slope / (squares > 1.0 ? squares : 1.0);
-        for (size_t k = 0; k < LAST; k++) {
-            const size_t at = steps + k < LAST ? 0 : steps + k - LAST;
-            feature[6 * I + 1 + (int)k * I + i] = x[at * I + i];
+        for (int k = 0; k < LAST; k++) {
+            const ptrdiff_t at = (ptrdiff_t)steps + k - LAST;
+            feature[6 * I + 1 + k * I + i] = x[(at < 0 ? 0 : at) * I + i];
         }
     }
     feature[6 * I] = log((double)steps);
