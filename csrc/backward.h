@@ -11,7 +11,7 @@ namespace {
 template <Cell cell>
 class BackwardSweep {
   public:
-    BackwardSweep(const Backward& b, long first, long last)
+    BackwardSweep(const Backward<Number>& b, long first, long last)
         : b(b),
           first(first),
           rows(last - first),
@@ -23,7 +23,7 @@ class BackwardSweep {
           past_(carries ? rows * H : 0) {}
 
     void run() {
-        Buffer sums(sums_size());
+        Buffer<> sums(sums_size());
         for (long s = 0; s < b.in.T; ++s) {
             for (long tile = 0; tile < recurrent[0].tiles; ++tile) first_stage(s, tile, sums());
             if (b.inside.norm) unnorm(s, two ? 2 : 0, G);
@@ -36,7 +36,7 @@ class BackwardSweep {
     }
 
     void join() {
-        Buffer sums(sums_size());
+        Buffer<> sums(sums_size());
         const long one = recurrent[0].tiles, tiles = recurrent.tiles(), all = b.in.T * tiles;
         for (long k; (k = tickets.take()) < all + one; tickets.finish()) {
             const long s = k / tiles, t = k % tiles;
@@ -58,25 +58,31 @@ class BackwardSweep {
     long sums_size() const { return rows * max(recurrent.width(), x_panels.width()); }
 
     // The sums of rows from .. to of the step at `offset`: the share of dh that comes through R.
-    void through_R(long tile, long offset, long from, long to, float* sums) const {
+    template <class Meanwhile>
+    void through_R(long tile, long offset, long from, long to, float* sums,
+                   const Meanwhile& meanwhile) const {
         const Panels& panels = recurrent[0];
-        const float* d = (b.inside.norm ? b.dRh : b.dWx) + (offset + from) * G * H;
-        if (cell == Cell::gru && !b.inside.norm) {
-            const float* dRn = b.dRn + (offset + from) * H;
-            panels.multiply(b.R, tile, 0, 2 * H, d, G * H, to - from, sums, false);
-            panels.multiply(b.R, tile, 2 * H, H, dRn, H, to - from, sums, true);
-        } else {
-            panels.multiply(b.R, tile, 0, panels.K, d, G * H, to - from, sums, false);
-        }
+        const Operand* d = (b.inside.norm ? b.dRh : b.dWx) + (offset + from) * G * H;
+        const bool apart = cell == Cell::gru && !b.inside.norm;  // R_n h has a gradient of its own
+        const long shared = apart ? 2 * H : panels.K;
+        Factors both[2] = {panels.factors(b.R, tile, 0, shared, d, G * H)};
+        if (apart)
+            both[1] = panels.factors(b.R, tile, shared, H, b.dRn + (offset + from) * H, H);
+        panels.multiply(both, apart ? 2 : 1, to - from, sums, false, meanwhile);
     }
 
     // The states before a step, in time; a row that was not alive then had its first state.
+    template <class T>
     struct Before {
-        const float *all, *initial;
+        const T* all;
+        const float* initial;
         long known, H;
-        const float* operator()(long r) const { return (r < known ? all : initial) + r * H; }
+        vec operator()(long r, long u, long n) const {
+            return r < known ? load(all + r * H + u, n) : load(initial + r * H + u, n);
+        }
     };
-    Before before(const float* all, const float* initial, long s) const {
+    template <class T>
+    Before<T> before(const T* all, const float* initial, long s) const {
         const long known = walk.alive(s + 1);
         return {known ? all + walk.offset(s + 1) * H : nullptr, initial + first * H, known, H};
     }
@@ -87,20 +93,27 @@ class BackwardSweep {
 
     // From the gradient of h to those of the gates; where r comes before, not yet to that of r.
     void first_stage(long s, long tile, float* sums) {
-        const Panels& panels = recurrent[0];
-        const long alive = walk.alive(s), offset = walk.offset(s);
+        const long alive = walk.alive(s);
         const long going = min(walk.alive(s - 1), alive);  // the other rows begin here
-        if (b.gates)
-            for (long g = 0; g < G; ++g)
-                panels.prefetch(tile, b.gates + offset * G * H + g * H, alive, G * H);
-        for (long g = 0; g < G; ++g)
-            panels.prefetch<true>(tile, b.dWx + offset * G * H + g * H, alive, G * H);
-        const float* const columns[] = {b.y, b.kept, b.dy};
-        for (const float* each : columns)
-            if (each) panels.prefetch(tile, each + offset * H, alive, H);
-        if (going > 0) through_R(tile, walk.offset(s - 1), 0, going, sums);
+        const auto meanwhile = [&](long row, long end) {
+            prefetch<Near::second>(s, tile, row, end);
+        };
+        if (going > 0) through_R(tile, walk.offset(s - 1), 0, going, sums, meanwhile);
         b.inside.mask || b.inside.keep_h ? differentiate<false>(s, tile, going, sums)
                                          : differentiate<true>(s, tile, going, sums);
+    }
+
+    // What rows row .. end of a tile will read and write.
+    template <Near near>
+    INLINE void prefetch(long s, long tile, long row, long end) const {
+        const Panels& panels = recurrent[0];
+        const long offset = walk.offset(s);
+        if (b.gates) panels.prefetch<near>(tile, b.gates + offset * all_gates, row, end, all_gates, G);
+        for (long g = 0; g < G; ++g)
+            panels.prefetch<near, true>(tile, b.dWx + offset * G * H + g * H, row, end, G * H);
+        if (cell != Cell::lstm) panels.prefetch<near>(tile, b.y + offset * H, row, end, H);
+        if (b.dy) panels.prefetch<near>(tile, b.dy + offset * H, row, end, H);
+        if (b.kept) panels.prefetch<near>(tile, b.kept + offset * H, row, end, H);
     }
 
     // Pointers are copied first: after a store of floats the compiler would read them again.
@@ -108,17 +121,24 @@ class BackwardSweep {
     void differentiate(long s, long tile, long going, const float* sums) {
         const Panels panels = recurrent[0];
         const long alive = walk.alive(s), offset = walk.offset(s), H = this->H, first = this->first;
-        const Before old = cell == Cell::lstm ? before(b.c, b.c0, s) : before(b.y, b.h0, s);
-        const float *gates = b.gates, *all_kept = b.kept ? b.kept : b.y, *dy = b.dy, *dhn = b.dhn;
+        const long all_gates = this->all_gates, gap = panels.gap();
+        const auto c_old = cell == Cell::lstm ? before(b.c, b.c0, s) : Before<float>{};
+        const Before<Operand> h_old = before(b.y, b.h0, s);
+        const Saved* gates = b.gates;
+        const Operand *y = b.y, *dy = b.dy;
+        const float *all_kept = b.kept, *dhn = b.dhn;
         const float *dcn = b.dcn, *mask = b.inside.mask, *keep_h = b.inside.keep_h;
         const float* keep_c = b.inside.keep_c;
         const long keep_step = b.inside.keep_step;
-        float *dWx = b.dWx, *dRn = b.dRn, *dc_now = dc_(), *past_now = past_();
+        Operand *dWx = b.dWx, *dRn = b.dRn;
+        float *dc_now = dc_(), *past_now = past_();
         panels.finish(tile, alive, [&](long r, long u, long n, long at) __attribute__((
                                        always_inline)) {
             const long row = offset + r, unit = r * H + u;
-            const float *a = gates + row * G * H + u, *kept = all_kept + row * H + u;
-            float* d = dWx + row * G * H + u;
+            if (DEEP > 1 && u == tile * gap && r + 1 < alive) prefetch<Near::first>(s, tile, r + 1, r + 2);
+            const Saved* a = gates + row * all_gates + u * G;
+            const float* kept = all_kept + row * H + u;
+            Operand* d = dWx + row * G * H + u;
             vec dh, dc{}, past{};  // past: what reaches the h before, and not by R
             if (r < going) {
                 dh = load(sums + at);
@@ -135,15 +155,14 @@ class BackwardSweep {
                 dh = dh - past;
             }
             if constexpr (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) {
-                vec h = load(kept, n);
+                vec h = gates ? load(a) : load(y + row * H + u, n);
                 if constexpr (cell == Cell::rnn_tanh) store(d, dh * fma(-h, h, splat(1.0f)), n);
                 if constexpr (cell == Cell::rnn_relu) store(d, h <= 0.0f ? splat(0.0f) : dh, n);
             }
             if constexpr (cell == Cell::lstm) {
-                vec i = load(a, n), f = load(a + H, n);
-                vec g = load(a + 2 * H, n), o = load(a + 3 * H, n);
+                vec i = load(a), f = load(a + W), g = load(a + 2 * W), o = load(a + 3 * W);
                 vec t = tanh(load(kept, n));
-                vec c_before = load(old(r) + u, n), stays{};
+                vec c_before = c_old(r, u, n), stays{};
                 if (!plain && keep_c) {
                     stays = load(keep_c + row * keep_step + u, n) * dc;
                     dc = dc - stays;
@@ -156,14 +175,14 @@ class BackwardSweep {
                 store(dc_now + unit, plain ? dc * f : fma(dc, f, stays), n);
             }
             if constexpr (gated) {
-                vec z = load(a + H, n), nn = load(a + 2 * H, n);
-                vec h = load(old(r) + u, n);
+                vec z = load(a + W), nn = load(a + 2 * W);
+                vec h = h_old(r, u, n);
                 past = fma(dh, z, past);
                 vec dn = dh * (1.0f - z) * fma(-nn, nn, splat(1.0f));
                 store(d + H, dh * (h - nn) * z * (1.0f - z), n);
                 store(d + 2 * H, dn, n);
                 if constexpr (cell == Cell::gru) {
-                    vec reset = load(a, n);
+                    vec reset = load(a);
                     store(d, dn * load(kept, n) * reset * (1.0f - reset), n);
                     store(dRn + row * H + u, dn * reset, n);
                 }
@@ -176,15 +195,16 @@ class BackwardSweep {
     void second_stage(long s, long tile, float* sums) {
         const Panels& panels = recurrent[1];
         const long alive = walk.alive(s), offset = walk.offset(s);
-        const float* d = (b.inside.norm ? b.dRh : b.dWx) + offset * G * H + 2 * H;
-        panels.multiply(b.R + recurrent[0].size(), tile, 0, H, d, G * H, alive, sums, false);
-        const Before old = before(b.y, b.h0, s);
+        const Operand* d = (b.inside.norm ? b.dRh : b.dWx) + offset * G * H + 2 * H;
+        panels.multiply(panels.factors(b.R + recurrent[0].size(), tile, 0, H, d, G * H), alive, sums);
+        const Before<Operand> h_old = before(b.y, b.h0, s);
         panels.finish(tile, alive, [&](long r, long u, long n, long at) {
             const long gate = (offset + r) * G * H + u;
-            vec drh = masked(load(sums + at), r, u, n), reset = load(b.gates + gate, n);
+            vec drh = masked(load(sums + at), r, u, n);
+            vec reset = load(b.gates + (offset + r) * all_gates + u * G);
             float* past = past_(r * H + u);
             store(past, fma(drh, reset, load(past, n)), n);
-            vec h = load(old(r) + u, n);
+            vec h = h_old(r, u, n);
             store(b.dWx + gate, drh * h * reset * (1.0f - reset), n);
         });
     }
@@ -200,7 +220,8 @@ class BackwardSweep {
     // dx, while the gradients of the gates are close.
     void input_stage(long s, long tile, float* sums) const {
         const long alive = walk.alive(s), offset = walk.offset(s);
-        x_panels.multiply(b.W, tile, 0, G * H, b.dWx + offset * G * H, G * H, alive, sums, false);
+        const Operand* d = b.dWx + offset * G * H;
+        x_panels.multiply(x_panels.factors(b.W, tile, 0, G * H, d, G * H), alive, sums);
         x_panels.finish(tile, alive, [&](long r, long u, long n, long at) {
             store(b.dx + (offset + r) * b.I + u, load(sums + at), n);
         });
@@ -210,7 +231,7 @@ class BackwardSweep {
     void leave(long s, long tile, float* sums) {
         const long alive = walk.alive(s), known = walk.alive(s + 1), offset = walk.offset(s);
         const Panels& panels = recurrent[0];
-        if (b.dh0) through_R(tile, offset, known, alive, sums);
+        if (b.dh0) through_R(tile, offset, known, alive, sums, [](long, long) {});
         panels.finish(tile, alive - known, [&](long k, long u, long n, long at) {
             const long r = known + k, to = (first + r) * H + u;
             if (b.dh0) {
@@ -221,14 +242,14 @@ class BackwardSweep {
         });
     }
 
-    const Backward& b;
+    const Backward<Number>& b;
     const long first, rows;
     const Walk walk;
-    const long H = b.in.H;
+    const long H = b.in.H, all_gates = gates_size(cell, H);
     const Products recurrent;
     const Panels x_panels;
     const bool carries;  // whether h reaches the next one past R too
-    Buffer dc_, past_;
+    Buffer<> dc_, past_;
     Tickets tickets;
 };
 

@@ -23,6 +23,7 @@ T* at(Address address) {
 
 // The place of an instruction set in `Builds`. std::invalid_argument: this processor cannot run it.
 size_t instruction_set(const std::string& name);
+size_t half_instruction_set(const std::string& name);  // in `HalfBuilds`
 
 // Where the rows of each step begin. std::invalid_argument unless sizes [T] start at B, never grow,
 // stay above 0 and sum to N.
@@ -37,6 +38,17 @@ using Builds = std::array<const Table*, 3>;
 template <class Table>
 using Builds = std::array<const Table*, 1>;
 #define ELMAN_BUILDS(what) {&portable_##what}
+#endif
+
+// The same of those that multiply bf16, where the compiler knows any.
+#if defined(ELMAN_BF16_X86)
+template <class Table>
+using HalfBuilds = std::array<const Table*, 1>;
+#define ELMAN_HALF_BUILDS(what) {&avx512bf16_##what}
+#else
+template <class Table>
+using HalfBuilds = std::array<const Table*, 0>;
+#define ELMAN_HALF_BUILDS(what) {}
 #endif
 
 void bind_sweeps(nanobind::module_& m);

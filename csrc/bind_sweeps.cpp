@@ -18,26 +18,50 @@ namespace nb = nanobind;
 namespace elman {
 namespace {
 
-constexpr Builds<Kernels> builds = ELMAN_BUILDS(kernels);
-constexpr Builds<Gradients> gradient_builds = ELMAN_BUILDS(gradients);
+// The builds of one kind of numbers, in the order of `names`.
+template <class Number>
+struct Of;
 
-// Fewer floats are packed in less time than a thread takes to wake.
+template <>
+struct Of<Single> {
+    static constexpr Builds<Kernels<Single>> kernels = ELMAN_BUILDS(kernels);
+    static constexpr Builds<Gradients<Single>> gradients = ELMAN_BUILDS(gradients);
+    static size_t place(const std::string& name) { return instruction_set(name); }
+};
+
+template <>
+struct Of<Half> {
+    static constexpr HalfBuilds<Kernels<Half>> kernels = ELMAN_HALF_BUILDS(kernels);
+    static constexpr HalfBuilds<Gradients<Half>> gradients = ELMAN_HALF_BUILDS(gradients);
+    static size_t place(const std::string& name) { return half_instruction_set(name); }
+};
+
+// Calls use(Single{}) or use(Half{}).
+template <class Use>
+void with_numbers(bool half, Use use) {
+    half ? use(Half{}) : use(Single{});
+}
+
+// Fewer numbers are packed in less time than a thread takes to wake.
 constexpr int64_t WORTH_PACKING_APART = 1 << 15;
 
 struct Freed {
-    void operator()(float* p) const { std::free(p); }
+    void operator()(void* p) const { std::free(p); }
 };
-using Floats = std::unique_ptr<float, Freed>;
+template <class Number>
+using Packed = std::unique_ptr<typename Number::Operand, Freed>;
 
 // The matrix [G*H, K], packed; nothing where there is none.
-Floats packed(const Kernels& kernels, Cell cell, int64_t H, int64_t K, Packing matrix, Address from,
-              int threads) {
+template <class Number>
+Packed<Number> packed(const Kernels<Number>& kernels, Cell cell, int64_t H, int64_t K,
+                      Packing matrix, Address from, int threads) {
+    using Operand = typename Number::Operand;
     if (!from) return {};
-    const int64_t floats = kernels.packed_size(cell, H, K, matrix);
-    const size_t bytes = (size_t)floats * sizeof(float);
-    Floats to((float*)std::aligned_alloc(64, std::max<size_t>(64, (bytes + 63) / 64 * 64)));
+    const int64_t numbers = kernels.packed_size(cell, H, K, matrix);
+    const size_t bytes = (size_t)numbers * sizeof(Operand);
+    Packed<Number> to((Operand*)std::aligned_alloc(64, std::max<size_t>(64, (bytes + 63) / 64 * 64)));
     if (!to) throw std::bad_alloc();
-    const int parts = floats < WORTH_PACKING_APART ? 1 : threads;
+    const int parts = numbers < WORTH_PACKING_APART ? 1 : threads;
     run_jobs(parts, threads, [&](int k) {
         kernels.pack(cell, H, K, matrix, at<float>(from), to.get(), k, parts);
     });
@@ -140,11 +164,20 @@ Inside inside(const Tensors& tensors, int64_t keep_step) {
     return in;
 }
 
-void forward(const std::string& isa, int threads, int cell, bool reverse, int64_t T, int64_t B,
-             int64_t H, int64_t N, int64_t I, int64_t V, int64_t keep_step, const nb::dict& all) {
-    const Kernels& kernels = *builds[instruction_set(isa)];
+// What both sweeps are given beside tensors.
+struct Call {
+    std::string isa;
+    int threads, cell;
+    bool reverse;
+    int64_t T, B, H, N, I, V, keep_step;
+};
+
+template <class Number>
+void forward(const Call& call, const nb::dict& all) {
+    const auto& [isa, threads, cell, reverse, T, B, H, N, I, V, keep_step] = call;
+    const Kernels<Number>& kernels = *Of<Number>::kernels[Of<Number>::place(isa)];
     const Tensors tensors(all);
-    Forward f{};
+    Forward<Number> f{};
     f.inside = inside(tensors, keep_step);
     f.I = I;
     tensors.get("Wx", f.Wx);
@@ -159,6 +192,7 @@ void forward(const std::string& isa, int threads, int cell, bool reverse, int64_
     tensors.get("cn", f.cn);
     tensors.get("gates", f.gates);
     tensors.get("kept", f.kept);
+    tensors.get("met", f.met);
     tensors.get("c", f.c);
     tensors.get("normed", f.normed);
     tensors.get("scale", f.scale);
@@ -169,19 +203,20 @@ void forward(const std::string& isa, int threads, int cell, bool reverse, int64_
     for (int64_t k = 0; f.ids && k < N; ++k)
         if (f.ids[k] < 0 || f.ids[k] >= V) throw std::out_of_range("a token id is out of range");
     const Plan plan(cell, reverse, T, B, H, N, f.x ? I : 0, sizes, threads, !f.inside.norm);
-    const Floats packed_R = packed(kernels, plan.in.cell, H, H, Packing::to_gates, R, threads);
-    const Floats packed_W = packed(kernels, plan.in.cell, H, I, Packing::to_gates, W, threads);
+    const auto packed_R = packed(kernels, plan.in.cell, H, H, Packing::to_gates, R, threads);
+    const auto packed_W = packed(kernels, plan.in.cell, H, I, Packing::to_gates, W, threads);
     f.in = plan.in;
     f.R = packed_R.get();
     f.W = packed_W.get();
     plan.run(f, kernels.forward, kernels.forward_together);
 }
 
-void backward(const std::string& isa, int threads, int cell, bool reverse, int64_t T, int64_t B,
-              int64_t H, int64_t N, int64_t I, int64_t keep_step, const nb::dict& all) {
-    const Kernels& kernels = *builds[instruction_set(isa)];
+template <class Number>
+void backward(const Call& call, const nb::dict& all) {
+    const auto& [isa, threads, cell, reverse, T, B, H, N, I, V, keep_step] = call;
+    const Kernels<Number>& kernels = *Of<Number>::kernels[Of<Number>::place(isa)];
     const Tensors tensors(all);
-    Backward b{};
+    Backward<Number> b{};
     b.inside = inside(tensors, keep_step);
     b.I = I;
     tensors.get("gates", b.gates);
@@ -206,8 +241,8 @@ void backward(const std::string& isa, int threads, int cell, bool reverse, int64
 
     const nb::gil_scoped_release released;
     const Plan plan(cell, reverse, T, B, H, N, 0, sizes, threads, !b.inside.norm && !b.dx);
-    const Floats packed_R = packed(kernels, plan.in.cell, H, H, Packing::to_state, R, threads);
-    const Floats packed_W =
+    const auto packed_R = packed(kernels, plan.in.cell, H, H, Packing::to_state, R, threads);
+    const auto packed_W =
         packed(kernels, plan.in.cell, H, I, Packing::to_input, b.dx ? W : 0, threads);
     b.in = plan.in;
     b.R = packed_R.get();
@@ -216,12 +251,13 @@ void backward(const std::string& isa, int threads, int cell, bool reverse, int64
 }
 
 // For each row the state that its step began with: that of the step before, or the first.
-std::vector<const float*> before(const int64_t* sizes, int64_t T, int64_t H, bool reverse,
-                                 const float* y, const float* h0) {
-    std::vector<const float*> rows;
+template <class T>
+std::vector<const T*> before(const int64_t* sizes, int64_t steps, int64_t H, bool reverse,
+                             const T* y, const T* h0) {
+    std::vector<const T*> rows;
     int64_t offset = 0;
-    for (int64_t t = 0; t < T; offset += sizes[t++]) {
-        const int64_t known = reverse ? (t + 1 < T ? sizes[t + 1] : 0) : (t ? sizes[t] : 0);
+    for (int64_t t = 0; t < steps; offset += sizes[t++]) {
+        const int64_t known = reverse ? (t + 1 < steps ? sizes[t + 1] : 0) : (t ? sizes[t] : 0);
         const int64_t where = reverse ? offset + sizes[t] : offset - (t ? sizes[t - 1] : 0);
         for (int64_t r = 0; r < sizes[t]; ++r)
             rows.push_back(r < known ? y + (where + r) * H : h0 + r * H);
@@ -229,34 +265,70 @@ std::vector<const float*> before(const int64_t* sizes, int64_t T, int64_t H, boo
     return rows;
 }
 
-// The rows of a [N, K], or with h0 those that each step of y [N, K] began with; `mask` [B, K].
-void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t K, Address d,
-              int64_t ld, Address a, Address h0, Address sizes, int64_t T, bool reverse,
-              Address mask, Address to, Address total) {
-    const Gradients& build = *gradient_builds[instruction_set(isa)];
-    offsets(at<int64_t>(sizes), T, *at<int64_t>(sizes), N);  // checks them
-    std::vector<const float*> rows, masks;
-    if (h0)
-        rows = before(at<int64_t>(sizes), T, K, reverse, at<float>(a), at<float>(h0));
-    else
-        for (int64_t n = 0; n < N; ++n) rows.push_back(at<float>(a) + n * K);
-    if (mask)
-        for (int64_t t = 0; t < T; ++t)
-            for (int64_t r = 0; r < at<int64_t>(sizes)[t]; ++r)
-                masks.push_back(at<float>(mask) + r * K);
-    const Gradient g{N,
-                     M,
-                     K,
-                     at<float>(d),
-                     ld,
-                     rows.data(),
-                     mask ? masks.data() : nullptr,
-                     at<float>(to),
-                     at<float>(total)};
-    const int jobs = (double)N * M * K < 2e6 ? 1 : (int)std::min<int64_t>(threads, (M + 5) / 6);
+// d [N, M], and the matrices that it is the gradient of: `to` [M, I] met the rows of x [N, I], and
+// `to_h` [M, H] those that each step of y [N, H] began with, or with h0 null those of y, times
+// `mask` [B, H].
+template <class Number>
+void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t ld, int64_t I,
+              int64_t H, int64_t T, bool reverse, const nb::dict& all) {
+    using Operand = typename Number::Operand;
+    const Gradients<Number>& build = *Of<Number>::gradients[Of<Number>::place(isa)];
+    const Tensors tensors(all);
+    Gradient<Number> g{};
+    g.N = N, g.M = M, g.ld = ld;
+    tensors.get("d", g.d);
+    tensors.get("total", g.total);
+    const Operand *x, *y, *h0;
+    const float* mask;
+    const int64_t* sizes;
+    float *to, *to_h;
+    tensors.get("x", x);
+    tensors.get("y", y);
+    tensors.get("h0", h0);
+    tensors.get("mask", mask);
+    tensors.get("sizes", sizes);
+    tensors.get("to", to);
+    tensors.get("to_h", to_h);
+
+    const nb::gil_scoped_release released;
+    offsets(sizes, T, *sizes, N);  // checks them
+    std::vector<const Operand*> rows, states;
+    std::vector<const float*> masks;
+    if (to) {
+        for (int64_t n = 0; n < N; ++n) rows.push_back(x + n * I);
+        g.sides[g.count++] = {I, rows.data(), nullptr, to};
+    }
+    if (to_h) {
+        if (h0)
+            states = before(sizes, T, H, reverse, y, h0);
+        else
+            for (int64_t n = 0; n < N; ++n) states.push_back(y + n * H);
+        if (mask)
+            for (int64_t t = 0; t < T; ++t)
+                for (int64_t r = 0; r < sizes[t]; ++r) masks.push_back(mask + r * H);
+        g.sides[g.count++] = {H, states.data(), mask ? masks.data() : nullptr, to_h};
+    }
+    const double work = (double)N * M * ((to ? I : 0) + (to_h ? H : 0));
+    const int jobs = work < 2e6 ? 1 : (int)std::min<int64_t>(threads, (M + 5) / 6);
     run_jobs(jobs, threads, [&](int k) {
         const auto cut = [&](int64_t part) { return part == jobs ? M : M * part / jobs / 6 * 6; };
         build.gradient(g, cut(k), cut(k + 1));
+    });
+}
+
+// to [V, M] becomes the sum of the rows of d [N, M] that belong to each id.
+template <class Number>
+void scatter(const std::string& isa, int threads, int64_t N, int64_t M, int64_t V, Address d,
+             Address ids, Address to) {
+    const Gradients<Number>& build = *Of<Number>::gradients[Of<Number>::place(isa)];
+    for (int64_t n = 0; n < N; ++n)
+        if (at<int64_t>(ids)[n] < 0 || at<int64_t>(ids)[n] >= V)
+            throw std::out_of_range("a token id is out of range");
+    const int jobs = (double)N * M < 1e6 ? 1 : (int)std::min<int64_t>(threads, (M + 15) / 16);
+    run_jobs(jobs, threads, [&](int k) {
+        const auto cut = [&](int64_t part) { return part == jobs ? M : M * part / jobs / 16 * 16; };
+        build.scatter({N, M, V, at<typename Number::Operand>(d), at<int64_t>(ids), at<float>(to)},
+                      cut(k), cut(k + 1));
     });
 }
 
@@ -264,15 +336,40 @@ void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t
 
 void bind_sweeps(nb::module_& m) {
     const auto released = nb::call_guard<nb::gil_scoped_release>();
-    m.def("forward", &forward);
-    m.def("backward", &backward);
-    m.def("gradient", &gradient, released);
+    nb::class_<Call>(m, "Call").def(
+        nb::init<std::string, int, int, bool, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                 int64_t>());
+    m.def("forward", [](bool half, const Call& call, const nb::dict& tensors) {
+        with_numbers(half, [&](auto n) { forward<decltype(n)>(call, tensors); });
+    });
+    m.def("backward", [](bool half, const Call& call, const nb::dict& tensors) {
+        with_numbers(half, [&](auto n) { backward<decltype(n)>(call, tensors); });
+    });
+    m.def("gradient", [](bool half, const std::string& isa, int threads, int64_t N, int64_t M,
+                         int64_t ld, int64_t I, int64_t H, int64_t T, bool reverse,
+                         const nb::dict& tensors) {
+        with_numbers(half, [&](auto n) {
+            gradient<decltype(n)>(isa, threads, N, M, ld, I, H, T, reverse, tensors);
+        });
+    });
+    m.def(
+        "scatter",
+        [](bool half, const std::string& isa, int threads, int64_t N, int64_t M, int64_t V,
+           Address d, Address ids, Address to) {
+            with_numbers(half, [&](auto n) {
+                scatter<decltype(n)>(isa, threads, N, M, V, d, ids, to);
+            });
+        },
+        released);
     m.def(
         "activate",
-        [](const std::string& isa, bool sigmoid, Address x, Address to, int64_t n) {
-            const Kernels& kernels = *builds[instruction_set(isa)];
-            const auto activation = sigmoid ? kernels.sigmoid : kernels.tanh;
-            run_jobs(1, 1, [&](int) { activation(at<float>(x), at<float>(to), n); });
+        [](bool half, const std::string& isa, bool sigmoid, Address x, Address to, int64_t n) {
+            with_numbers(half, [&](auto number) {
+                using Builds = Of<decltype(number)>;
+                const auto& kernels = *Builds::kernels[Builds::place(isa)];
+                const auto activation = sigmoid ? kernels.sigmoid : kernels.tanh;
+                run_jobs(1, 1, [&](int) { activation(at<float>(x), at<float>(to), n); });
+            });
         },
         released);
 }

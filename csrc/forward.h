@@ -14,7 +14,7 @@ INLINE vec zone(vec keep, vec old, vec fresh) { return fma(keep, old, (1.0f - ke
 template <Cell cell>
 class ForwardSweep {
   public:
-    ForwardSweep(const Forward& f, long first, long last)
+    ForwardSweep(const Forward<Number>& f, long first, long last)
         : f(f),
           first(first),
           rows(last - first),
@@ -22,7 +22,7 @@ class ForwardSweep {
           recurrent(cell, H, H, false),
           input(f.x ? Products(cell, H, f.I, false) : Products()),
           h_(2 * rows * ld),
-          fed_(f.inside.mask ? 2 * rows * ld : 0),
+          fed_(separate ? 2 * rows * ld : 0),
           c_(cell == Cell::lstm ? rows * H : 0),
           rh_(two ? rows * ld : 0),
           z_(two ? rows * H : 0),
@@ -30,11 +30,11 @@ class ForwardSweep {
           bias_(f.bias ? f.bias : no_bias()),
           bias_n_(f.bias_n ? f.bias_n : no_bias()) {
         copy(no_bias(), nullptr, G * H);
-        for (long r = 0; r < walk.alive(0); ++r) begin(r, 0, H, h_(), fed_());
+        for (long r = 0; r < walk.alive(0); ++r) begin(r, 0, H, h(0), fed(0));
     }
 
     void run() {
-        Buffer sums(sums_size(f.inside.norm != nullptr));
+        Buffer<> sums(sums_size(f.inside.norm != nullptr));
         for (long s = 0; s < f.in.T; ++s)
             for (int stage = 0; stage < recurrent.count; ++stage) {
                 const Panels& panels = recurrent[stage];
@@ -49,7 +49,7 @@ class ForwardSweep {
     }
 
     void join() {
-        Buffer sums(sums_size(false));
+        Buffer<> sums(sums_size(false));
         const long tiles = recurrent.tiles();
         for (long k; (k = tickets.take()) < f.in.T * tiles; tickets.finish()) {
             const long s = k / tiles, t = k % tiles, first_tiles = recurrent[0].tiles;
@@ -63,6 +63,8 @@ class ForwardSweep {
   private:
     static constexpr bool two = cell == Cell::gru_reset_before;
     static constexpr long G = gates(cell);
+    // Whether a step wants the h before as it is, not only as an operand.
+    static constexpr bool needs_h = DEEP == 1 || cell == Cell::gru || two;
 
     // Sums of a tile: those of R, and where W x must stay apart from them, those of W.
     long sums_size(bool whole) const {
@@ -74,36 +76,61 @@ class ForwardSweep {
     bool joined() const { return f.x && cell != Cell::gru && !f.inside.norm; }
 
     float* h(long s) { return h_((s & 1) * rows * ld); }
-    float* fed(long s) { return f.inside.mask ? fed_((s & 1) * rows * ld) : h(s); }
-    const float* operand(long s, int stage) { return stage ? rh_() : fed(s); }
+    Operand* fed(long s) {
+        if constexpr (DEEP == 1)
+            if (!separate) return h(s);
+        return fed_((s & 1) * rows * ld);
+    }
+    const Operand* operand(long s, int stage) { return stage ? rh_() : fed(s); }
 
-    void begin(long r, long u, long n, float* h, float* fed) {
+    void begin(long r, long u, long n, float* h, Operand* fed) {
         copy(h + r * ld + u, f.h0 + (first + r) * H + u, n);
-        if (f.inside.mask) {
-            const float* by = f.inside.mask + (first + r) * H + u;
-            for (long k = 0; k < n; ++k) fed[r * ld + u + k] = h[r * ld + u + k] * by[k];
+        for (long k = u; separate && k < u + n; k += W) {
+            const long lanes = min(W, u + n - k);
+            vec fresh = load(h + r * ld + k, lanes);
+            if (f.inside.mask) fresh = fresh * load(f.inside.mask + (first + r) * H + k, lanes);
+            store(fed + r * ld + k, fresh, lanes);
         }
         if (cell == Cell::lstm) copy(c_(r * H + u), f.c0 + (first + r) * H + u, n);
     }
 
     void multiply(long s, int stage, long tile, float* sums) {
         const Panels& panels = recurrent[stage];
-        const long alive = walk.alive(s), offset = walk.offset(s), gate = stage ? 2 : 0;
+        const long alive = walk.alive(s);
+        const auto meanwhile = [&](long row, long end) {
+            prefetch<Near::second>(s, stage, tile, row, end);
+        };
+        Factors both[2];
+        int count = 0;
         if (f.x) {
-            float* apart = joined() ? sums : sums + rows * panels.width();
-            const float* P = f.W + (stage ? input[0].size() : 0);
-            input[stage].multiply(P, tile, 0, f.I, f.x + offset * f.I, f.I, alive, apart, false);
-        } else if (!f.ids) {
-            for (long g = 0; g < panels.G; ++g)
-                panels.prefetch(tile, f.Wx + offset * G * H + (gate + g) * H, alive, G * H);
+            both[count++] = input_factors(s, stage, tile);
+            if (!joined()) input[stage].multiply(both[--count], alive, sums + rows * panels.width());
         }
+        both[count++] = recurrent_factors(s, stage, tile);
+        panels.multiply(both, count, alive, sums, false, meanwhile);
+    }
+
+    Factors input_factors(long s, int stage, long tile) const {
+        return input[stage].factors(f.W + (stage ? input[0].size() : 0), tile, 0, f.I,
+                                    f.x + walk.offset(s) * f.I, f.I);
+    }
+    Factors recurrent_factors(long s, int stage, long tile) {
+        return recurrent[stage].factors(f.R + (stage ? recurrent[0].size() : 0), tile, 0, H,
+                                        operand(s, stage), ld);
+    }
+
+    // What rows row .. end of a tile will read and write.
+    template <Near near>
+    INLINE void prefetch(long s, int stage, long tile, long row, long end) const {
+        const Panels& panels = recurrent[stage];
+        const long offset = walk.offset(s), gate = stage ? 2 : 0;
+        if (!f.x && !f.ids)
+            for (long g = gate; g < gate + panels.G; ++g)
+                panels.prefetch<near>(tile, f.Wx + offset * G * H + g * H, row, end, G * H);
         if (f.gates)
-            for (long g = 0; g < panels.G; ++g)
-                panels.prefetch<true>(tile, f.gates + offset * G * H + (gate + g) * H, alive, G * H);
-        if (f.kept) panels.prefetch<true>(tile, f.kept + offset * H, alive, H);
-        panels.prefetch<true>(tile, f.y + offset * H, alive, H);
-        const float* P = f.R + (stage ? recurrent[0].size() : 0);
-        panels.multiply(P, tile, 0, H, operand(s, stage), ld, alive, sums, joined());
+            panels.prefetch<near, true>(tile, f.gates + offset * all_gates, row, end, all_gates, G);
+        if (f.kept) panels.prefetch<near, true>(tile, f.kept + offset * H, row, end, H);
+        panels.prefetch<near, true>(tile, f.y + offset * H, row, end, H);
     }
 
     // A stage of a step with layer norm: every R h is there before any gate is finished.
@@ -111,9 +138,8 @@ class ForwardSweep {
         const Panels& panels = recurrent[stage];
         const long alive = walk.alive(s), offset = walk.offset(s), gate = stage ? 2 : 0;
         float* sums = whole + rows * G * H;
-        const float* P = f.R + (stage ? recurrent[0].size() : 0);
         for (long tile = 0; tile < panels.tiles; ++tile) {
-            panels.multiply(P, tile, 0, H, operand(s, stage), ld, alive, sums, false);
+            panels.multiply(recurrent_factors(s, stage, tile), alive, sums);
             panels.finish(tile, alive, [&](long r, long u, long n, long at) {
                 for (long g = 0; g < panels.G; ++g)
                     store(whole + (r * G + gate + g) * H + u, load(sums + at + g * panels.gap()), n);
@@ -124,11 +150,9 @@ class ForwardSweep {
                      f.normed ? f.normed + offset * G * H : nullptr,
                      f.scale ? f.scale + offset * G : nullptr);
         for (long tile = 0; tile < panels.tiles; ++tile) {
-            if (f.x) {
-                const float* P = f.W + (stage ? input[0].size() : 0);
-                input[stage].multiply(P, tile, 0, f.I, f.x + offset * f.I, f.I, alive,
-                                      sums + rows * panels.width(), false);
-            }
+            if (f.x)
+                input[stage].multiply(input_factors(s, stage, tile), alive,
+                                      sums + rows * panels.width());
             finish_normed(s, stage, tile, sums, whole);
         }
     }
@@ -168,14 +192,17 @@ class ForwardSweep {
         const Panels panels = recurrent[stage];
         const long alive = walk.alive(s), going = walk.alive(s + 1), offset = walk.offset(s);
         const long H = this->H, ld = this->ld, first = this->first, keep_step = f.inside.keep_step;
+        const long all_gates = this->all_gates;
         const long gap = panels.gap(), gate = stage ? 2 : 0;
         const float* apart = sums + rows * panels.width();
         const float *before = h(s), *mask = f.inside.mask, *keep_h = f.inside.keep_h;
         const float *keep_c = f.inside.keep_c, *Wx_rows = f.Wx, *bias = bias_, *bias_n = bias_n_;
         const int64_t* ids = f.ids;
-        float *after = h(s + 1), *fed_after = fed(s + 1), *y = f.y, *hn = f.hn, *cn = f.cn;
-        float *gates = f.gates, *all_kept = f.kept, *all_c = f.c;
-        float *c_now = c_(), *rh = rh_(), *z_now = z_();
+        Operand *fed_after = fed(s + 1), *y = f.y, *met = f.met, *rh = rh_();
+        float *after = h(s + 1), *hn = f.hn, *cn = f.cn, *all_kept = f.kept, *all_c = f.c;
+        float *c_now = c_(), *z_now = z_();
+        Saved* gates = f.gates;
+        const bool separate = this->separate;
         panels.finish(tile, alive, [&](long r, long u, long n, long at) __attribute__((
                                        always_inline)) {
             const long row = offset + r;
@@ -189,14 +216,14 @@ class ForwardSweep {
                 return b;
             };
             const auto R = [&](long g) { return load(sums + at + (g - gate) * gap); };
-            float* a = gates ? gates + row * G * H + u : nullptr;
+            Saved* a = gates ? gates + row * all_gates + u * G : nullptr;
             float* kept = all_kept ? all_kept + row * H + u : nullptr;
             const auto old_h = [&] { return load(before + r * ld + u, n); };
             vec h;
             if constexpr (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) {
                 h = Wx(0) + R(0);
                 h = cell == Cell::rnn_tanh ? tanh(h) : relu(h);
-                if (kept) store(kept, h, n);
+                if (a) store(a, h);
             }
             if constexpr (cell == Cell::lstm) {
                 vec i = sigmoid(Wx(0) + R(0)), fo = sigmoid(Wx(1) + R(1));
@@ -204,10 +231,10 @@ class ForwardSweep {
                 vec c = load(c_now + r * H + u, n), next = fma(fo, c, i * g);
                 h = o * tanh(next);
                 if (a) {
-                    store(a, i, n);
-                    store(a + H, fo, n);
-                    store(a + 2 * H, g, n);
-                    store(a + 3 * H, o, n);
+                    store(a, i);
+                    store(a + W, fo);
+                    store(a + 2 * W, g);
+                    store(a + 3 * W, o);
                     store(kept, next, n);
                 }
                 if (!plain && keep_c) {
@@ -223,9 +250,9 @@ class ForwardSweep {
                 vec nn = tanh(fma(reset, Rn, Wx(2)));
                 h = fma(z, old_h() - nn, nn);
                 if (a) {
-                    store(a, reset, n);
-                    store(a + H, z, n);
-                    store(a + 2 * H, nn, n);
+                    store(a, reset);
+                    store(a + W, z);
+                    store(a + 2 * W, nn);
                     store(kept, Rn, n);
                 }
             }
@@ -237,20 +264,22 @@ class ForwardSweep {
                     store(rh + r * ld + u, product, n);
                     store(z_now + r * H + u, z, n);
                     if (a) {
-                        store(a, reset, n);
-                        store(a + H, z, n);
-                        store(kept, product, n);
+                        store(a, reset);
+                        store(a + W, z);
+                        store(met + row * H + u, product, n);
                     }
                     return;
                 }
                 vec nn = tanh(Wx(2) + R(2));
                 h = fma(load(z_now + r * H + u, n), old_h() - nn, nn);
-                if (a) store(a + 2 * H, nn, n);
+                if (a) store(a + 2 * W, nn);
             }
             if (!plain && keep_h) h = zone(load(keep_h + row * keep_step + u, n), old_h(), h);
-            store(after + r * ld + u, h, n);
-            if (!plain && mask)
-                store(fed_after + r * ld + u, h * load(mask + (first + r) * H + u, n), n);
+            if (needs_h || !plain) store(after + r * ld + u, h, n);
+            if (DEEP > 1 || (!plain && separate)) {
+                vec fresh = !plain && mask ? h * load(mask + (first + r) * H + u, n) : h;
+                store(fed_after + r * ld + u, fresh, n);
+            }
             store(y + row * H + u, h, n);
             if (r >= going) store(hn + (first + r) * H + u, h, n);  // it ends here
         });
@@ -264,12 +293,18 @@ class ForwardSweep {
             begin(r, unit, min(gap, H - unit), h(s + 1), fed(s + 1));
     }
 
-    const Forward& f;
+    const Forward<Number>& f;
     const long first, rows;
     const Walk walk;
     const long H = f.in.H, ld = (H + W - 1) / W * W + W;  // no power of two
+    const long all_gates = gates_size(cell, H);
     const Products recurrent, input;
-    Buffer h_, fed_, c_, rh_, z_, no_bias;
+    const bool separate = DEEP > 1 || f.inside.mask;  // the operand of R is not h itself
+    Buffer<> h_;
+    Buffer<Operand> fed_;
+    Buffer<> c_;
+    Buffer<Operand> rh_;
+    Buffer<> z_, no_bias;
     const float *bias_, *bias_n_;
     Tickets tickets;
 };

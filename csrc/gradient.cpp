@@ -1,6 +1,6 @@
-// One product with many rows in the middle: d transposed times a. Both are packed a stretch of rows
-// at a time, so that the inner loop reads them in order; the sums of a stretch stay in registers.
-// Compiled once for each instruction set.
+// Products with many rows in the middle: d transposed times a. Both are packed a stretch of rows at a
+// time, so that the inner loop reads them in order; the sums of a stretch stay in registers. Compiled
+// once for each instruction set.
 #include "gradient.h"
 
 #include "panels.h"
@@ -11,27 +11,31 @@ namespace {
 
 constexpr int MOST = W == 16 ? 4 : 2, M = ACCUMULATORS / MOST;  // a tile: M rows, V <= MOST vectors
 constexpr long COLUMNS = MOST * W;
-constexpr long DEPTH = 256;      // rows n of a stretch
-constexpr long CHUNK = 32 * M;   // rows of the matrix for which d is packed at once
+constexpr long DEPTH = 256;       // rows n of a stretch
+constexpr long BLOCK = 48;        // columns of d side by side
+constexpr long CHUNK = 4 * BLOCK;  // rows of the matrix for which d is packed at once
+static_assert(BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");
+
+INLINE long deep(long rows) { return (rows + DEEP - 1) / DEEP; }
 
 // sums [M, V*W] = Q [depth, M] transposed times P [depth, V*W], added to `to` or in its place
 template <int V>
-void tile(const float* Q, const float* P, long depth, float* to, long ld, long rows, long columns,
-          bool add) {
+void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, long rows,
+          long columns, bool add) {
     vec s[M][V];
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) s[m][v] = vec{};
-    for (long k = 0; k < depth; ++k, P += V * W, Q += M) {
+    for (long k = 0; k < deep(depth); ++k, P += V * W * DEEP, Q += BLOCK * DEEP) {
         vec p[V];
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) p[v] = load(P + v * W);
+        for (int v = 0; v < V; ++v) p[v] = load((const float*)(P + v * W * DEEP));
 #pragma GCC unroll 16
         for (int m = 0; m < M; ++m) {
-            vec q = splat(Q[m]);
+            vec q = spread(Q + m * DEEP);
 #pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) s[m][v] = fma(q, p[v], s[m][v]);
+            for (int v = 0; v < V; ++v) s[m][v] = dot(q, p[v], s[m][v]);
         }
     }
 #pragma GCC unroll 16
@@ -47,7 +51,7 @@ void tile(const float* Q, const float* P, long depth, float* to, long ld, long r
     }
 }
 
-typedef void (*Tile)(const float*, const float*, long, float*, long, long, long, bool);
+typedef void (*Tile)(const Operand*, const Operand*, long, float*, long, long, long, bool);
 
 template <int V = MOST>
 Tile of_width(long vectors) {
@@ -57,63 +61,77 @@ Tile of_width(long vectors) {
         return vectors == V ? tile<V> : of_width<V - 1>(vectors);
 }
 
+using Side = Gradient<Number>::Side;
+
+INLINE long panels(const Side& side) { return (side.K + COLUMNS - 1) / COLUMNS; }
+INLINE long panel_size(long depth) { return deep(depth) * DEEP * COLUMNS; }
+
 // Rows n of a, `depth` of them, as panels [depth, COLUMNS]; the last may be fewer vectors wide.
-void pack_a(const Gradient& g, long n, long depth, float* to) {
-    for (long first = 0; first < g.K; first += COLUMNS) {
-        const long columns = min(COLUMNS, g.K - first), width = (columns + W - 1) / W * W;
-        for (long k = 0; k < depth; ++k, to += width) {
-            copy(to, g.a[n + k] + first, columns);
-            if (columns < width) copy(to + columns, nullptr, width - columns);
-            if (g.mask)
-                for (long c = 0; c < columns; ++c) to[c] *= g.mask[n + k][first + c];
-        }
+void pack_a(const Side& side, long n, long depth, Operand* to) {
+    for (long first = 0; first < side.K; first += COLUMNS, to += panel_size(depth)) {
+        Operand* at = to;
+        for (long k = n; k < n + depth; k += DEEP)
+            for (long c = first; c < min(side.K, first + COLUMNS); c += W, at += W * DEEP) {
+                const long lanes = min(W, side.K - c);
+                const bool both = DEEP > 1 && k + 1 < n + depth;
+                const Operand *one = side.a[k] + c, *next = both ? side.a[k + 1] + c : nullptr;
+                if (side.mask) {
+                    const vec low = load(one, lanes) * load(side.mask[k] + c, lanes);
+                    const vec high =
+                        next ? load(next, lanes) * load(side.mask[k + 1] + c, lanes) : vec{};
+                    store((float*)at, stacked(low, high));
+                } else {
+                    store((float*)at, stacked(one, next, lanes));
+                }
+            }
     }
 }
 
-// Columns first .. last of d as blocks [depth, M].
-void pack_d(const Gradient& g, long n, long depth, long first, long last, float* to) {
-    for (; first + M <= last; first += M)
-        for (long k = 0; k < depth; ++k, to += M)
-            std::memcpy(to, g.d + (n + k) * g.ld + first, M * sizeof(float));
-    if (first == last) return;
-    for (long k = 0; k < depth; ++k, to += M) {
-        copy(to, g.d + (n + k) * g.ld + first, last - first);
-        copy(to + last - first, nullptr, first + M - last);
-    }
+// Columns first .. last of d as blocks [depth, BLOCK].
+void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last, Operand* to) {
+    for (; first < last; first += BLOCK)
+        for (long k = 0; k < depth; k += DEEP) {
+            const Operand* one = g.d + (n + k) * g.ld;
+            const Operand* next = DEEP > 1 && k + 1 < depth ? one + g.ld : nullptr;
+            for (long c = first; c < first + BLOCK; c += W, to += W * DEEP) {
+                const long lanes = max(0, min(W, last - c));
+                store((float*)to, lanes ? stacked(one + c, next ? next + c : nullptr, lanes) : vec{});
+            }
+        }
 }
 
 // Asks for columns first .. last of d while the product of those before runs: each row lies a whole
 // row of d from the next, which no hardware foresees.
-void prefetch_d(const Gradient& g, long n, long first, long last) {
+void prefetch_d(const Gradient<Number>& g, long n, long first, long last) {
     for (long k = n; k < min(g.N, n + DEPTH); ++k)
-        for (long m = first; m < last; m += 16) __builtin_prefetch(g.d + k * g.ld + m, 0, 2);
+        for (long m = first; m < last; m += 64 / (long)sizeof(Operand))
+            __builtin_prefetch(g.d + k * g.ld + m, 0, 2);
 }
 
-// Adds the rows of blocks [depth, M], as `pack_d` leaves them, to `total`.
-void add_rows(const float* blocks, long depth, long columns, float* total) {
-    static_assert(3 * W % M == 0, "whole rows in 3 vectors");
-    constexpr long TOGETHER = 3 * W / M;  // whole rows in 3 vectors
-    for (; columns > 0; columns -= M, total += M, blocks += depth * M) {
-        vec s[3] = {};
-        long k = 0;
-        for (; k + TOGETHER <= depth; k += TOGETHER)
-            for (int v = 0; v < 3; ++v) s[v] = s[v] + load(blocks + k * M + v * W);
-        float sums[3 * W];
-        for (int v = 0; v < 3; ++v) store(sums + v * W, s[v]);
-        for (long m = 0; m < min(M, columns); ++m) {
-            for (long row = 0; row < TOGETHER; ++row) total[m] += sums[row * M + m];
-            for (long row = k; row < depth; ++row) total[m] += blocks[row * M + m];
+// Adds the rows of blocks [depth, BLOCK], as `pack_d` leaves them, to `to`.
+void add_rows(const Operand* blocks, long depth, long columns, float* to) {
+    for (; columns > 0; columns -= BLOCK, to += BLOCK) {
+        vec s[BLOCK / W] = {};
+        for (long k = 0; k < deep(depth); ++k, blocks += BLOCK * DEEP)
+            for (long v = 0; v < BLOCK / W; ++v)
+                s[v] = s[v] + total(load((const float*)(blocks + v * W * DEEP)));
+        for (long v = 0; v < BLOCK / W && v * W < columns; ++v) {
+            const long lanes = min(W, columns - v * W);
+            store(to + v * W, load(to + v * W, lanes) + s[v], lanes);
         }
     }
 }
 
-void gradient(const Gradient& g, int64_t first, int64_t last) {
-    const long panels = (g.K + COLUMNS - 1) / COLUMNS;
-    Buffer P(panels * COLUMNS * DEPTH), Q(CHUNK * DEPTH);
+void gradient(const Gradient<Number>& g, int64_t first, int64_t last) {
+    long all = 0;
+    for (int k = 0; k < g.count; ++k) all += panels(g.sides[k]);
+    Buffer<Operand> P(all * panel_size(DEPTH)), Q(CHUNK * deep(DEPTH) * DEEP);
     if (g.total) copy(g.total + first, nullptr, last - first);
     for (long n = 0; n < g.N; n += DEPTH) {
         const long depth = min(DEPTH, g.N - n);
-        pack_a(g, n, depth, P());
+        Operand* to = P();
+        for (int k = 0; k < g.count; to += panels(g.sides[k++]) * panel_size(depth))
+            pack_a(g.sides[k], n, depth, to);
         for (long chunk = first; chunk < last; chunk += CHUNK) {
             const long end = min(last, chunk + CHUNK);
             pack_d(g, n, depth, chunk, end, Q());
@@ -122,13 +140,29 @@ void gradient(const Gradient& g, int64_t first, int64_t last) {
             else
                 prefetch_d(g, n + DEPTH, first, min(last, first + CHUNK));
             if (g.total) add_rows(Q(), depth, end - chunk, g.total + chunk);
-            for (long panel = 0; panel < panels; ++panel) {
-                const long left = g.K - panel * COLUMNS;
-                const auto one = of_width((min(left, COLUMNS) + W - 1) / W);
-                for (long m = chunk; m < end; m += M)
-                    one(Q((m - chunk) * depth), P(panel * COLUMNS * depth), depth,
-                        g.to + m * g.K + panel * COLUMNS, g.K, end - m, left, n > 0);
+            const Operand* panel = P();
+            for (int k = 0; k < g.count; ++k) {
+                const Side& side = g.sides[k];
+                for (long c = 0; c < side.K; c += COLUMNS, panel += panel_size(depth)) {
+                    const auto one = of_width((min(side.K - c, COLUMNS) + W - 1) / W);
+                    for (long m = chunk; m < end; m += M) {
+                        const long block = (m - chunk) / BLOCK, within = (m - chunk) % BLOCK;
+                        one(Q((block * deep(depth) * BLOCK + within) * DEEP), panel, depth,
+                            side.to + m * side.K + c, side.K, end - m, side.K - c, n > 0);
+                    }
+                }
             }
+        }
+    }
+}
+
+void scatter(const Scatter<Number>& s, int64_t first, int64_t last) {
+    for (long v = 0; v < s.V; ++v) copy(s.to + v * s.M + first, nullptr, last - first);
+    for (long n = 0; n < s.N; ++n) {
+        float* to = s.to + s.ids[n] * s.M;
+        for (long c = first; c < last; c += W) {
+            const long lanes = min(W, last - c);
+            store(to + c, load(to + c, lanes) + load(s.d + n * s.M + c, lanes), lanes);
         }
     }
 }
@@ -137,7 +171,7 @@ void gradient(const Gradient& g, int64_t first, int64_t last) {
 }  // namespace ELMAN_ISA
 
 #define TABLE(isa) isa##_gradients
-#define DEFINE(isa) const Gradients TABLE(isa) = {isa::gradient};
+#define DEFINE(isa) const Gradients<isa::Number> TABLE(isa) = {isa::gradient, isa::scatter};
 #define EXPAND(macro, isa) macro(isa)
 EXPAND(DEFINE, ELMAN_ISA)
 

@@ -33,6 +33,22 @@ std::vector<std::string> names() {
     return all;
 }
 
+// Those that multiply bf16, in the order of `HalfBuilds`.
+std::vector<std::string> half_names() {
+    std::vector<std::string> all;
+#if defined(ELMAN_BF16_X86)
+    if (names().back() == "avx512" && __builtin_cpu_supports("avx512bf16"))
+        all.emplace_back("avx512bf16");
+#endif
+    return all;
+}
+
+size_t place(const std::vector<std::string>& all, const std::string& name) {
+    for (size_t k = 0; k < all.size(); ++k)
+        if (name == all[k]) return k;
+    throw std::invalid_argument("this processor cannot run " + name);
+}
+
 // The C library gives large blocks back to the system as soon as they are freed, and each call then
 // waits for thousands of fresh pages to be cleared: half the time of a long gated linear recurrence.
 // Now up to 512 MB of freed memory stay with the process, unless its user has settled that otherwise.
@@ -49,9 +65,12 @@ void keep_freed_memory() {
 
 size_t instruction_set(const std::string& name) {
     static const std::vector<std::string> all = names();
-    for (size_t k = 0; k < all.size(); ++k)
-        if (name == all[k]) return k;
-    throw std::invalid_argument("this processor cannot run " + name);
+    return place(all, name);
+}
+
+size_t half_instruction_set(const std::string& name) {
+    static const std::vector<std::string> all = half_names();
+    return place(all, name);
 }
 
 std::vector<int64_t> offsets(const int64_t* sizes, int64_t T, int64_t B, int64_t N) {
@@ -71,6 +90,7 @@ NB_MODULE(_native, m) {
     watch_for_forks();
     keep_freed_memory();
     m.def("names", &names, "The instruction sets that this processor runs, the plainest first.");
+    m.def("half_names", &half_names, "Those of them that multiply bf16, with kernels of their own.");
     bind_sweeps(m);
     bind_linear(m);
     bind_stream(m);

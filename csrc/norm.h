@@ -37,13 +37,13 @@ struct Norm {
     }
 
     // From the gradient of what came out, `n` being that of the last gate, to that of what went in.
-    void backward(const float* d, const float* n, long rows, const float* gain, const float* normed,
-                  const float* scale, float* to) const {
+    void backward(const Operand* d, const Operand* n, long rows, const float* gain,
+                  const float* normed, const float* scale, Operand* to) const {
         for (long r = 0; r < rows; ++r)
             for (long g = first; g < last; ++g) {
-                const float* dy = n && g == G - 1 ? n + r * H : d + (r * G + g) * H;
+                const Operand* dy = n && g == G - 1 ? n + r * H : d + (r * G + g) * H;
                 const float* x = normed + (r * G + g) * H;
-                float* dx = to + (r * G + g) * H;
+                Operand* dx = to + (r * G + g) * H;
                 vec s{}, sx{};
                 for (long u = 0; u < H; u += W) {
                     const long k = min(W, H - u);

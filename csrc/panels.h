@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "vector.h"
+#include "operands.h"
 
 namespace elman {
 namespace ELMAN_ISA {
@@ -13,20 +13,21 @@ namespace {
 INLINE long min(long a, long b) { return a < b ? a : b; }
 INLINE long max(long a, long b) { return a > b ? a : b; }
 
-// Floats on the heap, 64-byte aligned, as long as the object lives.
+// Numbers on the heap, 64-byte aligned, as long as the object lives.
+template <class T = float>
 class Buffer {
   public:
-    explicit Buffer(long floats)
-        : start_((float*)std::aligned_alloc(64, (size_t)(max(floats, 1) + 15) / 16 * 64)) {
+    explicit Buffer(long count)
+        : start_((T*)std::aligned_alloc(64, ((size_t)max(count, 1) * sizeof(T) + 63) / 64 * 64)) {
         if (!start_) std::abort();  // nothing else would run either
     }
     ~Buffer() { std::free(start_); }
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
-    float* operator()(long at = 0) const { return start_ + at; }
+    T* operator()(long at = 0) const { return start_ + at; }
 
   private:
-    float* start_;
+    T* start_;
 };
 
 INLINE void copy(float* to, const float* from, long n) {
@@ -38,24 +39,40 @@ INLINE void copy(float* to, const float* from, long n) {
 
 // ---- The product ---------------------------------------------------------------------------
 
-// sums [M, V*W] (+)= A [M, K] P [K, V*W], M*V vectors of sums in registers.
+// A product of rows A [·, K], `lda` numbers apart, with a packed matrix P [K, V*W], which holds DEEP of
+// its rows in each lane; beyond the last one it is zero.
+struct Factors {
+    const Operand* A;
+    long lda;
+    const Operand* P;
+    long K;
+};
+
+// sums [M, V*W] (+)= A P, M*V vectors of sums in registers.
 template <int V, int M>
-void multiply(const float* A, long lda, const float* P, long K, float* sums, bool add) {
+void multiply(const Factors* factors, int count, long row, float* sums, bool add) {
     vec s[M][V];
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) s[m][v] = add ? load(sums + (m * V + v) * W) : vec{};
-    for (long k = 0; k < K; ++k, P += V * W) {
-        vec p[V];
+    for (; count > 0; --count, ++factors) {
+        const long K = factors->K, lda = factors->lda;
+        const Operand *A = factors->A + row * lda, *P = factors->P;
+        const auto step = [&](long k, auto spread) __attribute__((always_inline)) {
+            vec p[V];
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) p[v] = load(P + v * W);
+            for (int v = 0; v < V; ++v) p[v] = load((const float*)(P + (k * V + v * DEEP) * W));
 #pragma GCC unroll 16
-        for (int m = 0; m < M; ++m) {
-            vec a = splat(A[m * lda + k]);
+            for (int m = 0; m < M; ++m) {
+                vec a = spread(A + m * lda + k);
 #pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) s[m][v] = fma(a, p[v], s[m][v]);
-        }
+                for (int v = 0; v < V; ++v) s[m][v] = dot(a, p[v], s[m][v]);
+            }
+        };
+        long k = 0;
+        for (; k + DEEP <= K; k += DEEP) step(k, [](const Operand* a) { return spread(a); });
+        if (k < K) step(k, [](const Operand* a) { return spread_last(a); });
     }
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
@@ -63,7 +80,7 @@ void multiply(const float* A, long lda, const float* P, long K, float* sums, boo
         for (int v = 0; v < V; ++v) store(sums + (m * V + v) * W, s[m][v]);
 }
 
-typedef void (*Multiply)(const float*, long, const float*, long, float*, bool);
+typedef void (*Multiply)(const Factors*, int, long, float*, bool);
 
 constexpr int most_rows(int V) { return V == 1 ? 12 : ACCUMULATORS / V; }
 
@@ -75,21 +92,41 @@ INLINE Multiply with_rows(long rows) {
         return rows == M ? multiply<V, M> : with_rows<V, M - 1>(rows);
 }
 
-template <int V>
-void multiply_rows(const float* A, long lda, long rows, const float* P, long K, float* sums,
-                   bool add) {
-    constexpr long DEPTH = 256;  // so much of a panel stays close while all rows pass by it
+// sums [rows, V*W] (+)= the sum of one or two products. Before each block of rows, meanwhile(its first,
+// its last row).
+template <int V, class Meanwhile>
+void multiply_rows(const Factors* factors, int count, long rows, float* sums, bool add,
+                   const Meanwhile& meanwhile) {
+    constexpr long DEPTH = 256 * DEEP;  // so much of a panel stays close while all rows pass by it
     const long blocks = (rows + most_rows(V) - 1) / most_rows(V);
-    for (long k = 0; k < K; k += DEPTH)
+    const auto pass = [&](const Factors* factors, int count, bool add, const auto& meanwhile) {
         for (long i = 0; i < blocks; ++i) {
             const long first = rows * i / blocks, last = rows * (i + 1) / blocks;
-            with_rows<V, most_rows(V)>(last - first)(A + first * lda + k, lda, P + k * V * W,
-                                                     min(DEPTH, K - k), sums + first * V * W,
-                                                     add || k > 0);
+            meanwhile(first, last);
+            with_rows<V, most_rows(V)>(last - first)(factors, count, first, sums + first * V * W, add);
+        }
+    };
+    long all = 0;
+    for (int k = 0; k < count; ++k) all += factors[k].K;
+    if (all <= DEPTH) return pass(factors, count, add, meanwhile);
+    for (bool begun = false; count > 0; --count, ++factors)
+        for (long k = 0; k < factors->K; k += DEPTH) {
+            const Factors part{factors->A + k, factors->lda, factors->P + k * V * W,
+                               min(DEPTH, factors->K - k)};
+            if (begun)
+                pass(&part, 1, true, [](long, long) {});
+            else
+                pass(&part, 1, add, meanwhile);
+            begun = true;
         }
 }
 
-// How a matrix of G gates by H units lies in tiles of `vectors` * W units: [tile, K, G, vectors, W].
+// The cache that is to hold what is asked for: the second while a product runs, the first just before
+// it is read. The values are those of the compiler's prefetch.
+enum class Near : int { second = 2, first = 3 };
+
+// How a matrix of G gates by H units lies in tiles of `vectors` * W units:
+// [tile, K / DEEP, G, vectors, W, DEEP].
 struct Panels {
     long H = 0, K = 0, G = 0, vectors = 0, tiles = 0;
 
@@ -101,19 +138,28 @@ struct Panels {
     }
     long V() const { return G * vectors; }
     long width() const { return V() * W; }  // floats in a row of sums
-    long tile_size() const { return K * width(); }
+    long tile_size() const { return (K + DEEP - 1) / DEEP * DEEP * width(); }
     long size() const { return tiles * tile_size(); }
 
-    // sums [rows, V*W] (+)= A [rows, depth] · rows k0 .. k0 + depth of tile `tile`
-    void multiply(const float* P, long tile, long k0, long depth, const float* A, long lda,
-                  long rows, float* sums, bool add) const {
-        P += tile * tile_size() + k0 * width();
+    // Rows k0 .. k0 + depth of tile `tile` of a packed P, to be met by A; k0 is even.
+    Factors factors(const Operand* P, long tile, long k0, long depth, const Operand* A,
+                    long lda) const {
+        return {A, lda, P + tile * tile_size() + k0 * width(), depth};
+    }
+
+    // As multiply_rows.
+    template <class Meanwhile>
+    void multiply(const Factors* factors, int count, long rows, float* sums, bool add,
+                  const Meanwhile& meanwhile) const {
         switch (V()) {
-            case 1: return multiply_rows<1>(A, lda, rows, P, depth, sums, add);
-            case 2: return multiply_rows<2>(A, lda, rows, P, depth, sums, add);
-            case 3: return multiply_rows<3>(A, lda, rows, P, depth, sums, add);
-            default: return multiply_rows<4>(A, lda, rows, P, depth, sums, add);
+            case 1: return multiply_rows<1>(factors, count, rows, sums, add, meanwhile);
+            case 2: return multiply_rows<2>(factors, count, rows, sums, add, meanwhile);
+            case 3: return multiply_rows<3>(factors, count, rows, sums, add, meanwhile);
+            default: return multiply_rows<4>(factors, count, rows, sums, add, meanwhile);
         }
+    }
+    void multiply(const Factors& factors, long rows, float* sums) const {
+        multiply(&factors, 1, rows, sums, false, [](long, long) {});
     }
 
     // For each vector of units of a tile and each of the first rows:
@@ -131,50 +177,53 @@ struct Panels {
     }
     long gap() const { return vectors * W; }
 
-    // Asks for a tile's columns of one [rows, H] of a matrix, `ld` apart, while the product runs:
-    // they come a line at a time from rows far apart, which no hardware foresees.
-    template <bool to_write = false>
-    void prefetch(long tile, const float* start, long rows, long ld) const {
-        const long first = tile * vectors * W, last = min(H, first + vectors * W);
-        for (long r = 0; r < rows; ++r)
-            for (long u = first; u < last; u += 16)
-                __builtin_prefetch(start + r * ld + u, to_write, 2);
+    // Asks for a tile's columns of rows row .. end of a matrix, `ld` apart, `each` for a unit: they come
+    // a line at a time from rows far apart, which no hardware foresees.
+    template <Near near, bool to_write = false, class T>
+    INLINE void prefetch(long tile, const T* start, long row, long end, long ld,
+                         long each = 1) const {
+        const long first = tile * vectors * W * each, last = min(ld, first + vectors * W * each);
+        for (long r = row; r < end; ++r)
+            for (long u = first; u < last; u += 64 / (long)sizeof(T))
+                __builtin_prefetch(start + r * ld + u, to_write, (int)near);
     }
 
     // Packs tiles of a matrix as forward wants them: gate g of unit u against h_k is R[g*H + u, k].
-    void pack_forward(const float* R, float* to, long first, long last) const {
+    void pack_forward(const float* R, Operand* to, long first, long last) const {
         to += first * tile_size();
         for (long tile = first; tile < last; ++tile, to += tile_size())
-            for (long k = 0; k < K; k += W)
+            for (long k = 0; k < K; k += W * DEEP)
                 for (long g = 0; g < G; ++g)
                     for (long v = 0; v < vectors; ++v) {
-                        const long unit = (tile * vectors + v) * W, depth = min(W, K - k);
-                        vec square[W];  // a row for each unit, then one for each k
+                        const long unit = (tile * vectors + v) * W, depth = min(W * DEEP, K - k);
+                        vec square[W];  // a row for each unit, then one for each lane of k
                         const float* rows = R + (g * H + unit) * K + k;
-                        float* columns = to + k * width() + (g * vectors + v) * W;
-                        const bool whole = unit + W <= H && depth == W;
+                        Operand* columns = to + k * width() + (g * vectors + v) * W * DEEP;
+                        const bool whole = unit + W <= H && depth == W * DEEP;
 #pragma GCC unroll 16
                         for (long u = 0; u < W; ++u)
-                            square[u] = whole          ? load(rows + u * K)
-                                        : unit + u < H ? load(rows + u * K, depth)
+                            square[u] = whole          ? lanes(rows + u * K, W * DEEP)
+                                        : unit + u < H ? lanes(rows + u * K, depth)
                                                        : vec{};
                         transpose(square);
 #pragma GCC unroll 16
                         for (long d = 0; d < W; ++d)
-                            if (d < depth) store(columns + d * width(), square[d]);
+                            if (d * DEEP < depth)
+                                store((float*)(columns + d * DEEP * width()), square[d]);
                     }
     }
 
     // As backward wants them: gradient k of the gates against unit u is R[k, u].
-    void pack_backward(const float* R, float* to, long first, long last) const {
+    void pack_backward(const float* R, Operand* to, long first, long last) const {
         to += first * tile_size();
         for (long tile = first; tile < last; ++tile)
-            for (long k = 0; k < K; ++k) {
-                const long unit = tile * vectors * W, n = min(vectors * W, H - unit);
-                std::memcpy(to, R + k * H + unit, (size_t)n * sizeof(float));
-                std::memset(to + n, 0, (size_t)(vectors * W - n) * sizeof(float));
-                to += vectors * W;
-            }
+            for (long k = 0; k < K; k += DEEP)
+                for (long v = 0; v < vectors; ++v, to += W * DEEP) {
+                    const long unit = (tile * vectors + v) * W, n = max(0, min(W, H - unit));
+                    const float* rows = R + k * H + unit;
+                    store((float*)to,
+                          stacked(load(rows, n), k + 1 < K ? load(rows + H, n) : vec{}));
+                }
     }
 };
 

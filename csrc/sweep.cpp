@@ -62,7 +62,7 @@ void sigmoid_all(const float* x, float* to, int64_t n) {
 
 #define KERNELS(isa) isa##_kernels
 #define DEFINE(isa)                                              \
-    const Kernels KERNELS(isa) = {isa::packed_size,              \
+    const Kernels<isa::Number> KERNELS(isa) = {isa::packed_size,              \
                                   isa::pack,                     \
                                   isa::apart<isa::ForwardSweep>, \
                                   isa::apart<isa::BackwardSweep>, \

@@ -110,6 +110,8 @@ INLINE Exponential exponential(vec a) {
     return {(vec)(((uvec)rounded << 23) + (uvec)splat(1.0f)), fma(r * r, q, r)};  // wraps round
 }
 
+#if !defined(ELMAN_HALF)
+
 // 1 / (1 + e^-a). Below a = -87.3 the result is no normal number, and may be zero.
 INLINE vec sigmoid(vec a) {
     auto [scale, m] = exponential<-1>(within(88.0f, a));
@@ -122,6 +124,37 @@ INLINE vec tanh(vec a) {
     vec k = fma(scale, m, scale - 1.0f);
     return k / (k + 2.0f);
 }
+
+#else
+
+// The same where operands are rounded to 2^-9 anyway: a shorter polynomial, off by 2^-15, and a
+// reciprocal, off by 2^-14 of the value at most, also close to 0.
+template <int factor>
+INLINE Exponential rough_exponential(vec a) {
+    constexpr float log2_e = 1.44269504f, by = factor;
+    const vec to_integer = splat(12582912.0f);
+    vec rounded = fma(a, splat(by * log2_e), to_integer);
+    vec r = fma(rounded - to_integer, splat(-0.69314718f), by * a);
+    vec q = splat(0.041791990f);
+    q = fma(q, r, splat(0.16741899f));
+    q = fma(q, r, splat(0.5f));
+    return {(vec)(((uvec)rounded << 23) + (uvec)splat(1.0f)), fma(r * r, q, r)};
+}
+
+INLINE vec reciprocal(vec a) { return (vec)_mm512_rcp14_ps((__m512)a); }
+
+INLINE vec sigmoid(vec a) {
+    auto [scale, m] = rough_exponential<-1>(within(88.0f, a));
+    return reciprocal(fma(scale, m, scale + 1.0f));
+}
+
+INLINE vec tanh(vec a) {
+    auto [scale, m] = rough_exponential<2>(within(10.0f, a));
+    vec k = fma(scale, m, scale - 1.0f);
+    return k * reciprocal(k + 2.0f);
+}
+
+#endif
 
 // Turns W rows of W lanes: lane k of row m becomes lane m of row k. Quarters that do not lie on the
 // diagonal change places, then quarters of quarters.

@@ -46,7 +46,7 @@ int64_t packed_size(Cell cell, int64_t H, int64_t K, Packing matrix) {
     return packing(cell, H, K, matrix).size();
 }
 
-void pack(Cell cell, int64_t H, int64_t K, Packing matrix, const float* from, float* to,
+void pack(Cell cell, int64_t H, int64_t K, Packing matrix, const float* from, Operand* to,
           int64_t part, int64_t parts) {
     const Products p = packing(cell, H, K, matrix);
     const auto one = matrix == Packing::to_gates ? &Panels::pack_forward : &Panels::pack_backward;

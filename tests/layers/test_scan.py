@@ -47,7 +47,7 @@ def test_the_choice_says_why() -> None:
         (LSTM, double(direction(4, normed=True)), "what sits inside the recurrence"),
         (LSTM, double(direction(4, torch.ones(B, H))), "float64"),
     ):
-        kernel, why = choose(cell, [d])
+        kernel, why, _ = choose(cell, [d])
         assert kernel is None
         assert reason in why
 

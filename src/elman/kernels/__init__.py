@@ -1,5 +1,17 @@
 """The compiled kernels, torch-free C++ behind checked functions of tensors."""
 
-from elman.kernels.native import Available, available, instruction_sets
+from elman.kernels.native import (
+    Available,
+    available,
+    available_half,
+    half_instruction_sets,
+    instruction_sets,
+)
 
-__all__ = ["Available", "available", "instruction_sets"]
+__all__ = [
+    "Available",
+    "available",
+    "available_half",
+    "half_instruction_sets",
+    "instruction_sets",
+]

@@ -1,6 +1,7 @@
 """The extension: whether it is there, what of it this processor runs, and the checks of tensors.
 
 `ELMAN_KERNELS` chooses: `off`, `portable`, `avx2` or `avx512`; without it, the last that runs here.
+Those that multiply bf16 go with the last one; `ELMAN_PRECISION=float32` leaves them out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from elman.errors import UserError
 
 CHOICES = ("off", "portable", "avx2", "avx512")
+PRECISIONS = ("float32", "bf16")
 
 
 class Available(NamedTuple):
@@ -56,23 +58,54 @@ def available() -> Available:
     return Available(asked, f"ELMAN_KERNELS is {asked}")
 
 
+@functools.cache
+def available_half() -> Available:
+    """What multiplies bf16 on this machine. UserError: as `available`, or `ELMAN_PRECISION`."""
+    precision = os.environ.get("ELMAN_PRECISION") or "bf16"
+    if precision not in PRECISIONS:
+        raise UserError(
+            f'ELMAN_PRECISION is "{precision}"; give {" or ".join(PRECISIONS)}, or leave it out'
+        )
+    runs, why = available()
+    if runs is None:
+        return Available(None, why)
+    if precision == "float32":
+        return Available(None, "ELMAN_PRECISION is float32")
+    native = extension()
+    if runs != native.names()[-1]:
+        return Available(None, why)
+    halves = native.half_names()
+    if not halves:
+        return Available(None, "this processor has no instructions for bf16 that Elman uses")
+    return Available(halves[-1], f"this processor runs {', '.join(halves)}")
+
+
 def instruction_sets() -> tuple[str, ...]:
     """Every build of the kernels that this processor can run; none without the extension."""
     native = extension()
     return () if isinstance(native, str) else tuple(native.names())
 
 
-def which(instruction_set: str | None) -> str:
+def half_instruction_sets() -> tuple[str, ...]:
+    """Every build that multiplies bf16 and that this processor can run."""
+    native = extension()
+    return () if isinstance(native, str) else tuple(native.half_names())
+
+
+def which(instruction_set: str | None, half: bool = False) -> str:
     """The instruction set asked for, or the one that runs. ValueError: none does."""
-    name = instruction_set or available().instruction_set
+    if instruction_set:
+        return instruction_set
+    name, why = available_half() if half else available()
     if name is None:
-        raise ValueError(f"no kernel runs here: {available().why}")
+        raise ValueError(f"no kernel runs here: {why}")
     return name
 
 
-def check(name: str, tensor: Tensor, *shape: int) -> None:
-    if tensor.dtype != torch.float32 or not tensor.is_cpu:
-        raise ValueError(f"{name} must be float32 on a CPU, got {tensor.dtype} on {tensor.device}")
+def check(name: str, tensor: Tensor, *shape: int, dtype: torch.dtype = torch.float32) -> None:
+    if tensor.dtype != dtype or not tensor.is_cpu:
+        what = str(dtype).removeprefix("torch.")
+        raise ValueError(f"{name} must be {what} on a CPU, got {tensor.dtype} on {tensor.device}")
     if tensor.shape != shape or not tensor.is_contiguous():
         how = "" if tensor.is_contiguous() else ", not contiguous"
         raise ValueError(f"{name} must be contiguous {list(shape)}, got {list(tensor.shape)}{how}")

@@ -7,13 +7,13 @@ number of threads.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elman.kernels.native import address, check, check_ints, check_sizes, extension, which
+from elman.kernels.native import check, check_ints, check_sizes, extension, which
 
 # The cells that have a sweep, in the order of `Cell` in csrc/sweep.h, and their gates.
 GATES = {"rnn": 1, "rnn-relu": 1, "lstm": 4, "gru": 3, "gru-reset-before": 3}
@@ -22,11 +22,22 @@ NUMBERS = {cell: number for number, cell in enumerate(GATES)}
 ROWS_FOR_A_PRODUCT = 16
 
 
+class Numbers(NamedTuple):
+    """In which numbers a sweep computes; sums, states and what is not named here are float32."""
+
+    operand: torch.dtype  # of products: x, y, and the gradients of gates
+    saved: torch.dtype  # gates, kept for backward
+
+
+SINGLE = Numbers(torch.float32, torch.float32)
+HALF = Numbers(torch.bfloat16, torch.float16)
+
+
 class Input(NamedTuple):
     """The input's share of the gates, W x, in one of three forms.
 
     `x` [N, I] with `W` [G*H, I]; a table `x` [V, G*H] with `ids` [N] of its rows; or `x` [N, G*H],
-    W x itself.
+    W x itself. Only the first of them is an operand.
     """
 
     x: Tensor
@@ -50,17 +61,18 @@ class Inside(NamedTuple):
 class Swept(NamedTuple):
     """What a forward sweep gives, and from `gates` on what `backward` needs of it."""
 
-    y: Tensor  # [N, H]
+    y: Tensor  # [N, H], operands
     state: tuple[Tensor, ...]  # after the last step of each sequence, each [B, H]
-    gates: Tensor | None = None  # [N, G*H]
-    kept: Tensor | None = None  # [N, H]: see Forward::kept in csrc/sweep.h
+    gates: Tensor | None = None  # [N, gates_size], vector by vector: see csrc/sweep.h
+    kept: Tensor | None = None  # [N, H]: see Forward::kept there
+    met: Tensor | None = None  # [N, H], operands: what R_n met of "gru-reset-before"
     c: Tensor | None = None  # [N, H], of an LSTM
     normed: Tensor | None = None  # [N, G*H], R h normed, without the gains
     scale: Tensor | None = None  # [N, G]
 
 
 class Gradients(NamedTuple):
-    """What a backward sweep gives."""
+    """What a backward sweep gives; all but those of the state are operands."""
 
     Wx: Tensor  # [N, G*H]
     Rn: Tensor | None  # [N, H], of `R_n h + b` in "gru"; elsewhere R h has the gradient of W x
@@ -81,6 +93,7 @@ def forward(
     *,
     reverse: bool = False,
     store: bool = False,
+    numbers: Numbers = SINGLE,
     instruction_set: str | None = None,
 ) -> Swept:
     """One direction of a layer of `cell`, a name out of `GATES`.
@@ -92,12 +105,12 @@ def forward(
     """
     x, W, ids = input
     N, B, H = len(x) if ids is None else len(ids), *state[0].shape
-    G = GATES[cell]
+    G, operand, half = GATES[cell], numbers.operand, numbers is HALF
     if W is None:
         check("Wx", x, len(x), G * H)
     else:
         check_sizes(I=W.shape[-1])
-        check("x", x, N, W.shape[-1])
+        check("x", x, N, W.shape[-1], dtype=operand)
         check("W", W, G * H, x.shape[1])
     if ids is not None:
         check_ints("ids", ids)
@@ -107,16 +120,21 @@ def forward(
     if bias_n is not None:
         check("bias_n", bias_n, H)
     if W is not None and not _product_inside(N, sizes):
-        x, W = F.linear(x, W), None
-    zoned = inside.keep is not None
+        x, W = F.linear(x.float(), W), None
+    zoned, normed = inside.keep is not None, inside.norm is not None
+
+    def empty(columns: int, kept: bool, dtype: torch.dtype = torch.float32) -> Tensor | None:
+        return x.new_empty(N, columns, dtype=dtype) if kept else None
+
     swept = Swept(
-        y=x.new_empty(N, H),
+        y=x.new_empty(N, H, dtype=operand),
         state=tuple(torch.empty_like(s) for s in state),
-        gates=x.new_empty(N, G * H) if store and G > 1 else None,
-        kept=x.new_empty(N, H) if store and (G > 1 or zoned) else None,
-        c=x.new_empty(N, H) if store and zoned and cell == "lstm" else None,
-        normed=x.new_empty(N, G * H) if store and inside.norm is not None else None,
-        scale=x.new_empty(N, G) if store and inside.norm is not None else None,
+        gates=empty(_gates_size(cell, H), store and (G > 1 or zoned or half), numbers.saved),
+        kept=empty(H, store and cell in ("lstm", "gru")),
+        met=empty(H, store and cell == "gru-reset-before", operand),
+        c=empty(H, store and zoned and cell == "lstm"),
+        normed=empty(G * H, store and normed),
+        scale=empty(G, store and normed),
     )
     tensors = {
         **_common(sizes, R, state, inside),
@@ -129,17 +147,14 @@ def forward(
         **dict(zip(("hn", "cn"), swept.state, strict=False)),
         "gates": swept.gates,
         "kept": swept.kept,
+        "met": swept.met,
         "c": swept.c,
         "normed": swept.normed,
         "scale": swept.scale,
     }
-    extension().forward(
-        *_where(instruction_set, cell, reverse, sizes, B, H, N),
-        0 if W is None else W.shape[1],
-        len(x),
-        _keep_step(inside, H),
-        _addresses(tensors),
-    )
+    columns = 0 if W is None else W.shape[1]
+    call = _call(instruction_set, numbers, cell, reverse, sizes, B, H, N, columns, len(x), inside)
+    extension().forward(half, call, _addresses(tensors))
     if cell == "lstm" and store and not zoned:
         return swept._replace(c=swept.kept)
     return swept
@@ -157,6 +172,7 @@ def backward(
     inside: Inside = Inside(),  # noqa: B008  a tuple
     *,
     reverse: bool = False,
+    numbers: Numbers = SINGLE,
     instruction_set: str | None = None,
 ) -> Gradients:
     """The gradients of `forward`, from what it left with `store`; with `W` [G*H, I] that of x too.
@@ -166,24 +182,25 @@ def backward(
     """
     y = swept.y
     N, B, H = len(y), *state[0].shape
-    G = GATES[cell]
-    zoned = inside.keep is not None
+    G, operand, half = GATES[cell], numbers.operand, numbers is HALF
+    zoned, normed = inside.keep is not None, inside.norm is not None
     _check_common(cell, sizes, state, R, inside, N)
-    check("y", y, N, H)
+    check("y", y, N, H, dtype=operand)
+    single = torch.float32
     needed = {
-        "gates": (swept.gates, G > 1, (N, G * H)),
-        "kept": (swept.kept, G > 1 or zoned, (N, H)),
-        "c": (swept.c, cell == "lstm", (N, H)),
-        "normed": (swept.normed, inside.norm is not None, (N, G * H)),
-        "scale": (swept.scale, inside.norm is not None, (N, G)),
+        "gates": (swept.gates, G > 1 or zoned or half, _gates_size(cell, H), numbers.saved),
+        "kept": (swept.kept, cell in ("lstm", "gru"), H, single),
+        "c": (swept.c, cell == "lstm", H, single),
+        "normed": (swept.normed, normed, G * H, single),
+        "scale": (swept.scale, normed, G, single),
     }
-    for name, (tensor, is_needed, shape) in needed.items():
+    for name, (tensor, is_needed, width, dtype) in needed.items():
         if is_needed:
             if tensor is None:
                 raise ValueError(f"backward needs {name}, and forward kept none: give store")
-            check(name, tensor, *shape)
+            check(name, tensor, N, width, dtype=dtype)
     if dy is not None:
-        check("dy", dy, N, H)
+        check("dy", dy, N, H, dtype=operand)
     for each in dstate:
         if each is not None:
             check("dstate", each, B, H)
@@ -200,7 +217,7 @@ def backward(
     tensors = {
         **_common(sizes, R, state, inside),
         "W": W,
-        **{name: tensor for name, (tensor, is_needed, _) in needed.items() if is_needed},
+        **{name: tensor for name, (tensor, is_needed, *_) in needed.items() if is_needed},
         "y": y,
         "dy": dy,
         **dict(zip(("dhn", "dcn"), dstate, strict=False)),
@@ -210,62 +227,100 @@ def backward(
         "dx": d.x,
         **dict(zip(("dh0", "dc0"), d.state, strict=False)),
     }
-    extension().backward(
-        *_where(instruction_set, cell, reverse, sizes, B, H, N),
-        0 if W is None else W.shape[1],
-        _keep_step(inside, H),
-        _addresses(tensors),
-    )
-    return d if W is None or within else d._replace(x=d.Wx @ W)
+    columns = 0 if W is None else W.shape[1]
+    call = _call(instruction_set, numbers, cell, reverse, sizes, B, H, N, columns, 0, inside)
+    extension().backward(half, call, _addresses(tensors))
+    return d if W is None or within else d._replace(x=d.Wx @ W.to(operand))
 
 
-def matrix_gradient(
+class Met(NamedTuple):
+    """What a matrix met at each row, and where its gradient goes."""
+
+    a: Tensor  # [N, K], operands
+    to: Tensor  # [M, K]
+    h0: Tensor | None = None  # [B, K]: `a` is the y of a sweep, which met h0 and the y before
+    mask: Tensor | None = None  # [B, K] times that
+
+
+def matrix_gradients(
     d: Tensor,
-    a: Tensor,
-    to: Tensor,
     sizes: Tensor,
-    h0: Tensor | None = None,
-    mask: Tensor | None = None,
-    total: Tensor | None = None,
     *,
+    input: Met | None = None,
+    state: Met | None = None,
+    total: Tensor | None = None,
     reverse: bool = False,
+    numbers: Numbers = SINGLE,
     instruction_set: str | None = None,
 ) -> None:
-    """The gradient of a matrix, the sum over all rows of d_n times a_n, written into `to` [M, K].
+    """The gradients of matrices whose sums were added: of each, the sum of d_n times a_n.
 
-    `total` [M], if there is one, becomes the sum of all d_n, the gradient of a bias.
-    `d` [N, M] may be some columns of a larger matrix. `a` is [N, K]; with `h0` [B, K] it is the
-    output of a sweep, and a_n what the step of row n began with. `mask` [B, K] multiplies that.
+    `d` [N, M], operands, may be some columns of a larger matrix. Of the input there is neither `h0`
+    nor `mask`. `total` [M], if there is one, becomes the sum of all d_n, the gradient of a bias.
     ValueError: as in `forward`.
     """
-    (N, M), K = d.shape, a.shape[1]
-    if d.dtype != torch.float32 or not d.is_cpu or d.stride(1) != 1:
+    (N, M), operand = d.shape, numbers.operand
+    if d.dtype != operand or not d.is_cpu or d.stride(1) != 1:
         raise ValueError(
-            f"d must be float32 on a CPU, its rows without gaps; got {d.dtype} on {d.device}, "
+            f"d must be {operand} on a CPU, its rows without gaps; got {d.dtype} on {d.device}, "
             f"strides {d.stride()}"
         )
-    check_sizes(N=N, M=M, K=K, T=len(sizes))
-    check("a", a, N, K)
-    check("to", to, M, K)
+    check_sizes(N=N, M=M, T=len(sizes))
     check_ints("sizes", sizes)
+    B, tensors = int(sizes[0]), {"d": d, "sizes": sizes, "total": total}
     if total is not None:
         check("total", total, M)
-    for name, tensor in (("h0", h0), ("mask", mask)):
-        if tensor is not None:
-            check(name, tensor, int(sizes[0]), K)
+    if input is not None:
+        check("x", input.a, N, input.a.shape[1], dtype=operand)
+        check("to", input.to, M, input.a.shape[1])
+        tensors |= {"x": input.a, "to": input.to}
+    if state is not None:
+        K = state.a.shape[1]
+        check("y", state.a, N, K, dtype=operand)
+        check("to_h", state.to, M, K)
+        if state.h0 is not None:
+            check("h0", state.h0, B, K, dtype=operand)
+        if state.mask is not None:
+            check("mask", state.mask, B, K)
+        tensors |= {"y": state.a, "to_h": state.to, "h0": state.h0, "mask": state.mask}
     extension().gradient(
-        *(which(instruction_set), torch.get_num_threads(), N, M, K, d.data_ptr(), d.stride(0)),
-        *(a.data_ptr(), address(h0), sizes.data_ptr(), len(sizes), reverse),
-        *(address(mask), to.data_ptr(), address(total)),
+        *(numbers is HALF, which(instruction_set, numbers is HALF), torch.get_num_threads()),
+        *(N, M, d.stride(0), 0 if input is None else input.a.shape[1]),
+        *(0 if state is None else state.a.shape[1], len(sizes), reverse, _addresses(tensors)),
     )
 
 
-def activate(name: str, x: Tensor, instruction_set: str) -> Tensor:
+def table_gradient(
+    d: Tensor,
+    ids: Tensor,
+    rows: int,
+    numbers: Numbers = SINGLE,
+    instruction_set: str | None = None,
+) -> Tensor:
+    """The gradient of a table [`rows`, M], whose row `ids[n]` was read where `d[n]` [N, M] is."""
+    check("d", d, len(ids), d.shape[1], dtype=numbers.operand)
+    check_ints("ids", ids)
+    half, to = numbers is HALF, d.new_empty(rows, d.shape[1], dtype=torch.float32)
+    name, threads = which(instruction_set, half), torch.get_num_threads()
+    extension().scatter(
+        *(half, name, threads, *d.shape, rows, d.data_ptr(), ids.data_ptr(), to.data_ptr())
+    )
+    return to
+
+
+def activate(name: str, x: Tensor, instruction_set: str, numbers: Numbers = SINGLE) -> Tensor:
     """`tanh` or `sigmoid` of every element of `x` [N], as the sweeps compute it."""
     check("x", x, len(x))
-    to = torch.empty_like(x)
-    extension().activate(instruction_set, name == "sigmoid", x.data_ptr(), to.data_ptr(), len(x))
+    to, sigmoid = torch.empty_like(x), name == "sigmoid"
+    extension().activate(
+        numbers is HALF, instruction_set, sigmoid, x.data_ptr(), to.data_ptr(), len(x)
+    )
     return to
+
+
+def _gates_size(cell: str, H: int) -> int:
+    """As in csrc/sweep.h."""
+    return GATES[cell] * -(-H // 16) * 16
 
 
 def _product_inside(N: int, sizes: Tensor) -> bool:
@@ -318,9 +373,21 @@ def _addresses(tensors: dict[str, Tensor | None]) -> dict[str, int]:
     return {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
 
 
-def _where(
-    instruction_set: str | None, cell: str, reverse: bool, sizes: Tensor, B: int, H: int, N: int
-) -> tuple[object, ...]:
-    """The arguments that both sweeps begin with."""
-    name, threads = which(instruction_set), torch.get_num_threads()
-    return name, threads, NUMBERS[cell], reverse, len(sizes), B, H, N
+def _call(
+    instruction_set: str | None,
+    numbers: Numbers,
+    cell: str,
+    reverse: bool,
+    sizes: Tensor,
+    B: int,
+    H: int,
+    N: int,
+    I: int,  # noqa: E741  the alphabet of docs/design.md
+    V: int,
+    inside: Inside,
+) -> Any:
+    """What both sweeps are given beside tensors."""
+    return extension().Call(
+        *(which(instruction_set, numbers is HALF), torch.get_num_threads(), NUMBERS[cell]),
+        *(reverse, len(sizes), B, H, N, I, V, _keep_step(inside, H)),
+    )

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from elman import cells
+from elman.kernels.sweeps import HALF
+from elman.layers.precision import autocast
 from elman.layers.recurrent import Sequences
 from elman.layers.scan import UNPACKED, Direction, choose, fused, why_too_short
 from elman.layers.watchers import plain, watcher
@@ -107,9 +109,10 @@ def run(
     if not _fits(layer, sequences, hx, weights):
         return None
     directions = [_direction(*parts) for parts in weights]
-    kernel, _ = choose(cell, directions, steps, rows)
-    if not isinstance(kernel, str):
+    choice = choose(cell, directions, steps, rows)
+    if not isinstance(choice.kernel, str):
         return None
+    kept = _bf16_or_more(layer, sequences, hx)
     if hx is None:
         zero = x.new_zeros(len(weights), sequences.batch_size, layer.hidden_size)
         state = [zero] * len(cell.states)
@@ -120,8 +123,10 @@ def run(
         if k > 0:
             x = F.dropout(x, layer.dropout, layer.training)
         before = tuple(s[k : k + D] for s in state)
-        x, last = fused(kernel, x, batch_sizes, before, directions[k : k + D])
+        x, last = fused(choice, x, batch_sizes, before, directions[k : k + D])
         after.append(last)
+    if choice.numbers is HALF:
+        x, after = x.to(kept), [tuple(s.to(kept) for s in last) for last in after]
     if D == 1 and layer.mode != "LSTM" and x.requires_grad:
         x = x.clone()  # the backward pass reads it, and PyTorch lets callers overwrite theirs
     final = tuple(
@@ -129,6 +134,21 @@ def run(
         for parts in zip(*after, strict=True)
     )
     return sequences.give_output(x), final
+
+
+def _bf16_or_more(
+    layer: nn.RNNBase, sequences: Sequences, hx: Sequence[Tensor] | None
+) -> torch.dtype:
+    """The type of output and state that PyTorch gives where products are in bf16.
+
+    Under autocast a GRU, and an LSTM on packed input, adds its products to the state that it was
+    given; without one that is a zero of the input's type.
+    """
+    adds = layer.mode == "GRU" or (layer.mode == "LSTM" and sequences.batch_sizes is not None)
+    if autocast() is None or not adds:
+        return torch.bfloat16
+    given = sequences.x.dtype if hx is None else hx[-1].dtype
+    return torch.promote_types(given, torch.bfloat16)
 
 
 def who_runs(layer: nn.RNNBase) -> str:
@@ -159,8 +179,12 @@ def _fits(
 ) -> bool:
     """Whether these are tensors of the usual kind, none empty, of the sizes that the layer asks."""
     x = sequences.x
-    tensors = [x, *(() if hx is None else hx), *itertools.chain.from_iterable(weights)]
-    if not all(plain(t) and t.dtype == torch.float32 and t.is_cpu for t in tensors):
+    given, own = [x, *(() if hx is None else hx)], list(itertools.chain.from_iterable(weights))
+    if not all(plain(t) and t.is_cpu for t in (*given, *own)):
+        return False
+    # Autocast takes either type of numbers; without it there may be only one.
+    types = {t.dtype for t in given} | {t.dtype for t in own}
+    if not types <= {torch.float32, torch.bfloat16} or (autocast() is None and len(types) > 1):
         return False
     dims = 3 if sequences.batch_sizes is None else 2
     if x.dim() != dims or x.shape[-1] != layer.input_size or x.numel() == 0:

@@ -18,6 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 from elman import cells
 from elman.cells.cell import Cell
 from elman.errors import UserError
+from elman.layers.precision import autocast
 from elman.layers.regularize import dropout_mask, locked_dropout, weight_drop, zoneout_shares
 from elman.layers.scan import Direction, scan, vectors
 
@@ -316,6 +317,7 @@ class Recurrent(nn.Module):
         if self.residual and not x.is_floating_point():  # the vectors themselves are added
             x = vectors(x, cast(Tensor, self.weight_ih_l0), embedding)
         after: State = []
+        own = next(self.parameters()).dtype
         for k, layer in enumerate(self._layers):
             if k > 0:
                 x = self._drop(x, batch_sizes)
@@ -327,6 +329,8 @@ class Recurrent(nn.Module):
             y, final = self._scanned(k, x, batch_sizes, before, directions)
             x = x + y if self.residual and x.shape == y.shape else y
             after.append(final)
+        if autocast() is None:  # layers hand on what the next one multiplies
+            x, after = x.to(own), [tuple(s.to(own) for s in final) for final in after]
         return x, after
 
     def _scanned(

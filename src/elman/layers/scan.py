@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -23,15 +23,16 @@ from torch import _VF, Tensor
 from elman import cells, kernels
 from elman.cells.cell import Cell, Recurrence, ignore
 from elman.kernels import linear, sweeps
-from elman.kernels.sweeps import Input, Inside
+from elman.kernels.sweeps import HALF, SINGLE, Input, Inside, Numbers
 from elman.layers.fused import sweep
 from elman.layers.linear import linear_scan
+from elman.layers.precision import autocast, half_is_asked
 from elman.layers.watchers import watcher
 
 State: TypeAlias = tuple[Tensor, ...]
 Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
-# The cells that Elman has kernels for, for float32 on a CPU.
+# The cells that Elman has kernels for, for float32 and bf16 on a CPU.
 SWEPT = frozenset(cells.get(name) for name in sweeps.GATES)
 LINEAR = frozenset(cells.get(name) for name in linear.GATES)
 OURS = SWEPT | LINEAR
@@ -84,6 +85,7 @@ class Choice(NamedTuple):
 
     kernel: str | Kernel | None  # None for the reference
     why: str
+    numbers: Numbers = SINGLE  # in which a sweep of Elman computes
 
 
 def choose(
@@ -99,11 +101,12 @@ def choose(
         return Choice(None, f"no fused kernel for {cell.name} with zoneout")
     if rows == 0:
         return Choice(None, "an empty batch")
-    why_not = _why_no_sweep(directions[0].weight_ih)
+    numbers, why_not = _numbers(directions[0].weight_ih)
     if why_not is None and steps is not None and rows is not None and cell in UNPACKED:
         why_not = why_too_short(directions[0].weight_ih.shape[0], len(cell.gates), steps, rows)
     if why_not is None:
-        return Choice(cell.name, f"Elman's kernel for {cell.name}")
+        in_half = " in bf16" if numbers is HALF else ""
+        return Choice(cell.name, f"Elman's kernel for {cell.name}{in_half}", numbers)
     inside = any(d.changed_inside for d in directions)
     if cell not in KERNELS or inside:
         what = "what sits inside the recurrence" if inside else cell.name
@@ -111,15 +114,24 @@ def choose(
     return Choice(KERNELS[cell], f"PyTorch's kernel for {cell.name}: {why_not}")
 
 
-def _why_no_sweep(weight: Tensor) -> str | None:
-    if weight.dtype != torch.float32 or not weight.is_cpu:
-        return f"Elman's are for float32 on a CPU, not {weight.dtype} on {weight.device.type}"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast chooses other types"
+def _numbers(weight: Tensor) -> tuple[Numbers, str | None]:
+    """In which numbers a sweep is asked to compute, and why there is none."""
+    half = half_is_asked(weight)
+    numbers = HALF if half else SINGLE
+    if weight.dtype not in (torch.float32, torch.bfloat16) or not weight.is_cpu:
+        kind = f"{weight.dtype} on {weight.device.type}"
+        return numbers, f"Elman's are for float32 and bf16 on a CPU, not {kind}"
+    if autocast() not in (None, torch.bfloat16):
+        return numbers, "autocast chooses other types"
     if (why := watcher()) is not None:
-        return why
-    instruction_set, why = kernels.available()
-    return why if instruction_set is None else None
+        return numbers, why
+    instruction_set, why = kernels.available_half() if half else kernels.available()
+    if instruction_set is not None:
+        return numbers, None
+    if autocast() is None and weight.dtype == torch.float32:  # asked for, and float32 will do
+        instruction_set, why = kernels.available()
+        numbers = SINGLE
+    return numbers, why if instruction_set is None else None
 
 
 def why_too_short(gate_rows: int, gates: int, steps: int, rows: int) -> str | None:
@@ -152,10 +164,10 @@ def scan(
     if not x.is_floating_point() and embedding is not None and len(embedding) > rows:
         # The table of all W x would be larger than what is read of it.
         x = vectors(x, directions[0].weight_ih, embedding)
-    kernel, _ = choose(cell, directions, steps, rows)
-    if kernel is None:
+    choice = choose(cell, directions, steps, rows)
+    if choice.kernel is None:
         return reference(cell, x, batch_sizes, state, directions)
-    return fused(kernel, x, batch_sizes, state, directions)
+    return fused(choice, x, batch_sizes, state, directions)
 
 
 def swept(
@@ -164,26 +176,31 @@ def swept(
     batch_sizes: Tensor | None,
     state: State,
     directions: Sequence[Direction],
+    numbers: Numbers = SINGLE,
 ) -> tuple[Tensor, State]:
-    """`scan` by Elman's kernels."""
+    """`scan` by Elman's kernels; y has the type of the operands."""
     time_major = x.shape[:1] if batch_sizes is not None else x.shape[:2]
     sizes = _sizes(x, batch_sizes)
     ys, finals = [], []
     for k, d in enumerate(directions):
         assert d.weight_hh is not None  # each of these cells has an R
-        input = _swept_input(cell, x, d)
-        y, final = sweep(
-            cell,
-            input,
-            sizes,
-            tuple(s[k] for s in state),
-            d.weight_hh,
-            d.bias_ih,
-            d.bias_hh,
-            Inside(d.mask, d.norm_hh, d.keep),
-            Stepwise(cells.get(cell), sizes, input.ids, d.mask, d.keep, reverse=k == 1),
-            reverse=k == 1,
-        )
+        with _in_float32(numbers):
+            input = _swept_input(cell, x, d)
+            y, final = sweep(
+                cell,
+                input,
+                sizes,
+                tuple(s[k] for s in state),
+                d.weight_hh,
+                d.bias_ih,
+                d.bias_hh,
+                Inside(d.mask, d.norm_hh, d.keep),
+                Stepwise(
+                    cells.get(cell), sizes, input.ids, d.mask, d.keep, numbers, reverse=k == 1
+                ),
+                reverse=k == 1,
+                numbers=numbers,
+            )
         ys.append(y)
         finals.append(final)
     y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
@@ -210,13 +227,18 @@ def _of_directions(states: Sequence[Tensor]) -> Tensor:
 
 def _swept_input(cell: str, x: Tensor, d: Direction) -> Input:
     gates = len(cells.get(cell).gates)
-    if not x.is_floating_point():
-        table = d.weight_ih.T if d.embedding is None else F.linear(d.embedding, d.weight_ih)
-        return Input(_normed(table, d.norm_ih, gates), ids=x.reshape(-1))
-    rows = x.flatten(0, -2)
-    if d.norm_ih is None:
-        return Input(rows, d.weight_ih)
-    return Input(_normed(F.linear(rows, d.weight_ih), d.norm_ih, gates))
+    if x.is_floating_point() and d.norm_ih is None:
+        return Input(x.flatten(0, -2), d.weight_ih)
+    W = d.weight_ih.float()
+    if x.is_floating_point():
+        return Input(_normed(F.linear(x.flatten(0, -2).float(), W), d.norm_ih, gates))
+    table = W.T if d.embedding is None else F.linear(d.embedding.float(), W)
+    return Input(_normed(table, d.norm_ih, gates), ids=x.reshape(-1))
+
+
+def _in_float32(numbers: Numbers) -> AbstractContextManager[object]:
+    """Keeps autocast from what stands beside a sweep in bf16."""
+    return nullcontext() if numbers is SINGLE else torch.autocast("cpu", enabled=False)
 
 
 @dataclass(frozen=True)
@@ -228,6 +250,7 @@ class Stepwise:
     ids: Tensor | None
     mask: Tensor | None
     keep: tuple[Tensor, ...] | None
+    numbers: Numbers
     reverse: bool
 
     def __call__(
@@ -240,14 +263,15 @@ class Stepwise:
         norm: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
-        rows = x if self.ids is None else x[self.ids]
-        Wx = rows if W is None else F.linear(rows, W)
-        Wx = Wx if bias_ih is None else Wx + bias_ih
-        d = Direction(Wx, R, bias_hh=bias_hh, norm_hh=norm, mask=self.mask)
-        product = RecurrentProduct(self.cell, d)
-        sizes = self.sizes.tolist()
-        y, final = _steps(self.cell, Wx, state, product, sizes, self.keep, reverse=self.reverse)
-        return y, *final
+        rows = (x if self.ids is None else x[self.ids]).to(R.dtype)
+        with _in_float32(self.numbers):
+            Wx = rows if W is None else F.linear(rows, W)
+            Wx = Wx if bias_ih is None else Wx + bias_ih
+            d = Direction(Wx, R, bias_hh=bias_hh, norm_hh=norm, mask=self.mask)
+            product = RecurrentProduct(self.cell, d)
+            sizes = self.sizes.tolist()
+            y, final = _steps(self.cell, Wx, state, product, sizes, self.keep, reverse=self.reverse)
+        return y if self.numbers is SINGLE else y.to(self.numbers.operand), *final
 
 
 def linearly_swept(
@@ -256,18 +280,22 @@ def linearly_swept(
     batch_sizes: Tensor | None,
     state: State,
     directions: Sequence[Direction],
+    numbers: Numbers = SINGLE,
 ) -> tuple[Tensor, State]:
-    """`swept` for the cells without R, whose one state is h."""
+    """`swept` for the cells without R, whose one state is h; the product alone is in bf16."""
     time_major = x.shape[:1] if batch_sizes is not None else x.shape[:2]
     sizes = _sizes(x, batch_sizes)
     ys, finals = [], []
     for k, d in enumerate(directions):
-        rows, W, ids = _swept_input(cell, x, d)
-        Wx = rows if W is None else F.linear(rows, W)
-        Wx = Wx if ids is None else F.embedding(ids, Wx)
+        with _in_float32(numbers):
+            rows, W, ids = _swept_input(cell, x, d)
+            if W is not None:
+                rows = F.linear(rows.to(numbers.operand), W.to(numbers.operand)).float()
+            Wx = rows if ids is None else F.embedding(ids, rows)
         replay = LinearStepwise(cells.get(cell), sizes, reverse=k == 1)
-        y, h = linear_scan(cell, Wx, sizes, state[0][k], d.bias_ih, replay, reverse=k == 1)
-        ys.append(y)
+        h0, bias = state[0][k].float(), None if d.bias_ih is None else d.bias_ih.float()
+        y, h = linear_scan(cell, Wx, sizes, h0, bias, replay, reverse=k == 1)
+        ys.append(y.to(numbers.operand))
         finals.append(h)
     y = torch.cat(ys, -1) if len(ys) > 1 else ys[0]
     return y.reshape(*time_major, y.shape[-1]), (_of_directions(finals),)
@@ -289,17 +317,18 @@ class LinearStepwise:
 
 
 def fused(
-    kernel: str | Kernel,
+    choice: Choice,
     x: Tensor,
     batch_sizes: Tensor | None,
     state: State,
     directions: Sequence[Direction],
 ) -> tuple[Tensor, State]:
     """`scan` by a sweep of Elman, or in one call of PyTorch. Its reference is `reference`."""
+    kernel = choice.kernel
+    assert kernel is not None
     if isinstance(kernel, str):
-        if kernel in linear.GATES:
-            return linearly_swept(kernel, x, batch_sizes, state, directions)
-        return swept(kernel, x, batch_sizes, state, directions)
+        by = linearly_swept if kernel in linear.GATES else swept
+        return by(kernel, x, batch_sizes, state, directions, choice.numbers)
     parts = [(d.weight_ih, d.weight_hh, d.bias_ih, d.bias_hh) for d in directions]
     weights = [w for part in parts for w in part if w is not None]
     x = vectors(x, directions[0].weight_ih, directions[0].embedding)

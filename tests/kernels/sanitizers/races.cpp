@@ -17,7 +17,7 @@ using namespace elman;
 namespace {
 
 constexpr int64_t T = 9, B = 5, H = 37;
-const Kernels& sweeps = portable_kernels;
+const Kernels<Single>& sweeps = portable_kernels;
 
 std::vector<float> drawn(size_t count, unsigned seed) {
     std::mt19937 generator(seed);
@@ -48,18 +48,18 @@ std::vector<float> trained(Cell cell, int threads, bool together) {
     const auto dy = drawn(N * h, 4);
     const Packed forwards(cell, H, Packing::to_gates, R), backwards(cell, H, Packing::to_state, R);
 
-    std::vector<float> y(N * h), last(2 * B * h), gates(N * G * h), kept(N * h);
-    Forward f{};
+    std::vector<float> y(N * h), last(2 * B * h), met(N * h), gates_(N * (size_t)gates_size(cell, H)), kept(N * h);
+    Forward<Single> f{};
     f.in = in, f.Wx = Wx.data(), f.R = forwards.start;
     f.h0 = first.data(), f.c0 = first.data() + B * h;
     f.y = y.data(), f.hn = last.data(), f.cn = last.data() + B * h;
-    f.gates = gates.data(), f.kept = kept.data();
+    f.gates = gates_.data(), f.kept = kept.data(), f.met = met.data();
 
     std::vector<float> dWx(N * G * h), dRn(N * h), dfirst(2 * B * h);
-    Backward b{};
-    b.in = in, b.R = backwards.start, b.gates = gates.data(), b.kept = kept.data();
+    Backward<Single> b{};
+    b.in = in, b.R = backwards.start, b.gates = gates_.data(), b.kept = kept.data();
     b.c = kept.data(), b.y = y.data(), b.h0 = f.h0, b.c0 = f.c0, b.dy = dy.data();
-    if (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) f.kept = nullptr, b.kept = nullptr;
+    if (cell == Cell::rnn_tanh || cell == Cell::rnn_relu) f.gates = nullptr, b.gates = nullptr;
     b.dWx = dWx.data(), b.dRn = dRn.data(), b.dh0 = dfirst.data(), b.dc0 = dfirst.data() + B * h;
 
     const Spread spread = [](void* count, void (*work)(void*), void* sweep) {
@@ -76,8 +76,8 @@ std::vector<float> trained(Cell cell, int threads, bool together) {
     std::vector<const float*> rows;
     for (size_t n = 0; n < N; ++n) rows.push_back(y.data() + n * h);
     std::vector<float> dR(G * h * h), total(G * h);
-    const Gradient g{(int64_t)N, (int64_t)(G * h), H, dWx.data(), (int64_t)(G * h), rows.data(),
-                     nullptr, dR.data(), total.data()};
+    const Gradient<Single> g{(int64_t)N, (int64_t)(G * h), dWx.data(), (int64_t)(G * h),
+                             {{H, rows.data(), nullptr, dR.data()}}, 1, total.data()};
     run_jobs((int)G, threads,
              [&](int k) { portable_gradients.gradient(g, k * H, (k + 1) * H); });
 

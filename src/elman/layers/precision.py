@@ -1,0 +1,37 @@
+"""In which numbers layers are asked to compute their products: float32, or bf16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor
+
+_half = ContextVar("half", default=False)
+
+
+@contextmanager
+def half(wanted: bool = True) -> Iterator[None]:
+    """Within it recurrent layers multiply in bf16 where this processor can, and give float32.
+
+    Unlike `torch.autocast`, nothing else changes: sums, states, losses stay float32.
+    """
+    before = _half.set(wanted)
+    try:
+        yield
+    finally:
+        _half.reset(before)
+
+
+def autocast() -> torch.dtype | None:
+    """The type that autocast asks for on a CPU just now, if it does."""
+    if not torch.is_autocast_enabled("cpu"):
+        return None
+    return torch.get_autocast_dtype("cpu")
+
+
+def half_is_asked(weight: Tensor) -> bool:
+    """Whether products with a weight are to be in bf16: by its type, by autocast, or by `half`."""
+    return weight.dtype == torch.bfloat16 or autocast() == torch.bfloat16 or _half.get()
