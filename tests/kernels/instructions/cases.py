@@ -52,21 +52,22 @@ def lstm_training(native: Any, isa: str) -> None:
     back = layer.named(
         "R", "W", "gates", "kept", "c", "y", "h0", "c0", "dy", "dWx", "dx", "dh0", "dc0"
     )
-    d, y, x, h0 = (address(layer.all[name]) for name in ("dWx", "y", "x", "h0"))
-    dR, dW, total = floats(4 * H * H), floats(4 * H * H), floats(4 * H)
-    rest = (address(layer.sizes), T, False, 0)
+    layer.all |= {"to": floats(4 * H * H), "to_h": floats(4 * H * H), "total": floats(4 * H)}
+    weights = layer.named("x", "y", "h0", "to", "to_h", "total")
+    weights["d"] = address(layer.all["dWx"])
+    call = native.Call(isa, 1, LSTM, False, T, B, H, N, H, N, 0)
     for _ in range(STEPS):
-        native.forward(isa, 1, LSTM, False, T, B, H, N, H, N, 0, given)
-        native.backward(isa, 1, LSTM, False, T, B, H, N, H, 0, back)
-        native.gradient(isa, 1, N, 4 * H, H, d, 4 * H, y, h0, *rest, address(dR), 0)
-        native.gradient(isa, 1, N, 4 * H, H, d, 4 * H, x, 0, *rest, address(dW), address(total))
+        native.forward(False, call, given)
+        native.backward(False, call, back)
+        native.gradient(False, isa, 1, N, 4 * H, 4 * H, H, H, T, False, weights)
 
 
 def gru_forward(native: Any, isa: str) -> None:
     layer, N = Layer(3), T * B
     given = layer.named("x", "W", "R", "bias", "bias_n", "h0", "hn", "y")
+    call = native.Call(isa, 1, GRU, False, T, B, H, N, H, N, 0)
     for _ in range(FORWARDS):
-        native.forward(isa, 1, GRU, False, T, B, H, N, H, N, 0, given)
+        native.forward(False, call, given)
 
 
 def token(native: Any, isa: str) -> None:
