@@ -151,6 +151,8 @@ def _check_longer(run: RunFolder, epochs: int | None, minutes: float | None) -> 
 
 def read_again(run: Trained) -> Any:
     """The data that a run was trained on. Raises UserError where it has changed since."""
+    if not run.data:
+        raise UserError(f"{run.folder.path}: was imported, and has no data of its own; name DATA")
     dataset = run.task.read(run.data, run.options, run.how.validation)
     if not _alike(dataset.preprocessing(), run.preprocessing):
         told = ", ".join(run.data)
