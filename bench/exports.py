@@ -177,7 +177,9 @@ def _leaving(folder: Path, task: str, cell: str) -> Any:
     from elman.options import make
 
     kept, options = _prepared(folder, task)
-    changed = {"cell": (cell,)} | ({"decoder_cell": (cell,)} if task == "translate" else {})
+    changed = {"cell": (cell,), "weight_drop": 0.0} | (
+        {"decoder_cell": (cell,)} if task == "translate" else {}
+    )
     own = dataclasses.replace(make(tasks.options(task), options), **changed)
     torch.manual_seed(0)
     found = tasks.get(task)
