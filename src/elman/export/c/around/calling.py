@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from elman.export.c.functions import Functions
 
 
 def whole_sequence(
-    program: Functions, values: Mapping[str, str], steps: str, state: str = "state"
+    program: Functions, values: Mapping[str, str], steps: str, own: str = ""
 ) -> list[str]:
     """From the beginning of a sequence to its outputs; `values` are the names of the arrays by
     those of the program's inputs and outputs."""
     parameters = list(program.parameters.items())
-    begin = [f"&{state}"] if program.fields else []
+    begin = [f"&{own}state"] if program.fields else []
     lines = []
     if program.mode == "gather":  # what is known goes to the reset, answers come last
         known = [name for name, p in parameters if not p.many and not p.output]
@@ -22,24 +22,24 @@ def whole_sequence(
         parameters.sort(key=lambda one: not one[1].many)
     elif program.fields:
         lines.append(_call(program, "reset", begin))
-    return [*lines, ran(program, [(name, values[name]) for name, _ in parameters], steps, state)]
+    return [*lines, ran(program, [values[name] for name, _ in parameters], steps, own)]
 
 
-def ran(program: Functions, values: list[tuple[str, str]], steps: str, state: str = "state") -> str:
+def ran(program: Functions, values: Sequence[str], steps: str, own: str = "") -> str:
     """The call of `run` alone."""
     free = any("T" in str(p.steps) for p in program.parameters.values())
-    arguments = [f"&{state}"] if program.fields else []
+    arguments = [f"&{own}state"] if program.fields else []
     arguments += [steps] if free or program.mode != "whole" else []
-    arguments += [value for _, value in values]
-    arguments += ["workspace"] if program.room else []
+    arguments += [*values, f"{own}workspace"] if program.room else values
     return _call(program, "run", arguments)
 
 
-def room(program: Functions, steps: str, state: str = "state") -> list[str]:
-    """What it needs: a state, a workspace."""
-    lines = [f"static {program.name}_state {state};"] if program.fields else []
+def room(program: Functions, steps: str, own: str = "") -> list[str]:
+    """What calls need: a state, a workspace; `own` begins their names."""
+    lines = [f"static {program.name}_state {own}state;"] if program.fields else []
     if program.room:
-        lines.append(f"static float workspace[{program.name.upper()}_WORKSPACE({steps})];")
+        size = f"{program.name.upper()}_WORKSPACE({steps})"
+        lines.append(f"static float {own}workspace[{size}];")
     return lines
 
 

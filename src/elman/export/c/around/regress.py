@@ -38,7 +38,7 @@ def around(
     calls = linear.calls(encoder)
     if "start" in programs:
         calls += _started(model, programs["start"])
-        calls.append(ran(model, [(n, values[n]) for n in model.parameters], "steps"))
+        calls.append(ran(model, [values[name] for name in model.parameters], "steps"))
     else:
         calls += whole_sequence(model, values, "steps")
     read = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,39 @@ def encoder(source: Source, vocabulary: Mapping[str, Any]) -> str:
         numbers("uint32_t", "codes", codes),
         numbers("int32_t", "ids_of_codes", [known[code] for code in codes]),
     ]
-    return "\n".join([*tables, piece(source, "characters.c")])
+    return "\n".join([*tables, code_point(source), piece(source, "characters.c")])
+
+
+def looker(source: Source, vocabulary: Mapping[str, Any]) -> str:
+    """`name_look_up`, which finds tokens whole, as text of C; after `encoder`, if there is one."""
+    order = sorted((text, k) for k, text in enumerate(symbols(vocabulary)))
+    starts = list(itertools.accumulate((len(text) for text, _ in order), initial=0))
+    changed = _changed(vocabulary)
+    tables = [
+        numbers("unsigned char", "tokens_in_order", list(b"".join(t for t, _ in order)) or [0]),
+        numbers("uint32_t", "starts_in_order", starts),
+        numbers("int32_t", "ids_in_order", [k for _, k in order]),
+        numbers("uint32_t", "codes_changed", list(changed) or [0]),
+        numbers("int32_t", "codes_instead", list(changed.values()) or [0]),
+    ]
+    return "\n".join([*tables, piece(source, "look_up.c")])
+
+
+def _changed(vocabulary: Mapping[str, Any]) -> dict[int, int]:
+    """What each code point becomes before a token is looked up, -1 where it is left out."""
+    found = {}
+    for code in range(sys.maxunicode + 1):
+        symbol = chr(code).lower() if vocabulary["lowercase"] else chr(code)
+        if vocabulary["strip_digits"] and re.fullmatch(r"\d", symbol):
+            found[code] = LEFT_OUT
+        elif len(symbol) == 1 and ord(symbol) != code:
+            found[code] = ord(symbol)
+    return found
+
+
+def code_point(source: Source) -> str:
+    """How code points are read out of UTF-8, as text of C."""
+    return piece(source, "code_point.c")
 
 
 def decoder(source: Source, texts: Sequence[bytes]) -> str:
