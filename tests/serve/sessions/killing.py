@@ -20,7 +20,7 @@ import random
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -134,41 +134,50 @@ class Uninterrupted:
         return self._texts[seed][position - begun.position]
 
 
-Found = dict[str, tuple[int, Cursor, list[int]] | None]
+Found = dict[str, tuple[int, bytes, list[int]] | None]
 
 
-def look_up(run: elman.Run, database: Path, ids: Iterable[str]) -> Found:
-    """Where each session stands, and the positions after the inputs that have an answer."""
+def look_up(sessions: SessionStore, ids: Iterable[str]) -> Found:
+    """Where each session stands, its state, and the positions after the inputs that have an
+    answer: all at one moment. None for one that is not there."""
 
-    async def act() -> Found:
-        sessions, found = open_sessions(database, {"m": run}, 10_000, 1 << 20), Found()
+    def look(db: sqlite3.Connection) -> Found:
+        found: Found = {}
         for id in ids:
-            row = await sessions.journal.ask(lambda db, id=id: look(db, id))  # type: ignore[misc]
-            found[id] = row and (row[0], sessions.unpack("m", row[1]), row[2])
-        await sessions.close()
+            row = table.alive(db, id, time.time())
+            keys = db.execute("SELECT key FROM answers WHERE session = ?", (id,)).fetchall()
+            numbers = [int(key) for (key,) in keys]
+            found[id] = None if row is None else (row.position, row.state, numbers)
         return found
 
-    return asyncio.run(act())
+    return asyncio.run(sessions.journal.ask(look))
 
 
-def judge(found: Found, acknowledged: Mapping[str, int], told: Told, texts: Uninterrupted) -> None:
-    """AssertionError: something is lost. `told` may be later than what was found."""
-    for id, stands in found.items():
-        if stands is None:
-            assert id in told.going | told.deleted, f"{id} is not there"
-            continue
-        at, place, answers = stands
-        assert at >= acknowledged[id], f"{id} stands at {at}, told was {acknowledged[id]}"
-        assert place.position == at, f"{id} stands at {at}, its state at {place.position}"
-        assert same(place, texts.place(told.seeds[id], at)), f"{id} is another text at {at}"
-        assert not answers or max(answers) == at, f"{id} stands at {at}, answers at {answers}"
+class Judge:
+    """AssertionError: something is lost."""
 
+    def __init__(self, run: elman.Run, database: Path) -> None:
+        self.sessions = open_sessions(database, {"m": run}, 10_000, 1 << 20)
+        self._texts, self._gone = Uninterrupted(run), set[str]()
 
-def look(db: sqlite3.Connection, id: str) -> tuple[int, bytes, list[int]] | None:
-    """Where a session stands, its state, and the keys of its answers, at one moment."""
-    row = table.alive(db, id, time.time())
-    keys = db.execute("SELECT key FROM answers WHERE session = ?", (id,)).fetchall()
-    return None if row is None else (row.position, row.state, [int(key) for (key,) in keys])
+    def look(self, told: Told, live: Server) -> None:
+        """Whether all that was told is in the database; `live` may change it meanwhile."""
+        acknowledged, deleted = dict(told.positions), set(told.deleted)
+        found = look_up(self.sessions, acknowledged.keys() - self._gone)
+        told.read(live.has_told())  # what it has deleted by now, it has announced
+        for id, stands in found.items():
+            if stands is None:
+                assert id in told.going | told.deleted, f"{id} is not there"
+                self._gone.add(id)
+                continue
+            assert id not in deleted, f"{id} is there again"
+            at, state, answers = stands
+            place = self.sessions.unpack("m", state)
+            assert at >= acknowledged[id], f"{id} stands at {at}, told was {acknowledged[id]}"
+            assert place.position == at, f"{id} stands at {at}, its state at {place.position}"
+            whole = self._texts.place(told.seeds[id], at)
+            assert same(place, whole), f"{id} is another text at {at}"
+            assert not answers or max(answers) == at, f"{id} stands at {at}, answers: {answers}"
 
 
 def same(a: Cursor, b: Cursor) -> bool:
@@ -212,22 +221,18 @@ class Server:
 
 def kill(run_path: Path, database: Path, kills: int, clients: int, lines: int) -> Told:
     """Kill so many servers, each after up to so many lines. AssertionError: something is lost."""
-    run, told, draw = elman.load(run_path), Told(), random.Random(kills)
-    texts = Uninterrupted(run)
+    told, draw, judge = Told(), random.Random(kills), Judge(elman.load(run_path), database)
     servers = [Server(run_path, database, clients, number) for number in range(2)]
     for number in range(kills):
         at = draw.randrange(2)
         told.read(servers[at].tells(draw.randint(0, lines)))
         told.read(servers[1 - at].has_told())
         told.read(servers[at].killed())
-        acknowledged, deleted = dict(told.positions), set(told.deleted)
-        found = look_up(run, database, acknowledged)
-        told.read(servers[1 - at].has_told())  # what it has deleted by now, it has announced
-        judge(found, acknowledged, told, texts)
-        assert not any(found[id] for id in deleted), "a deleted session is there again"
+        judge.look(told, servers[1 - at])
         servers[at] = Server(run_path, database, clients, number + 2)
     for server in servers:
         told.read(server.killed())
+    asyncio.run(judge.sessions.close())
     return told
 
 

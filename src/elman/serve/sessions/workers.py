@@ -24,9 +24,9 @@ class Worker:
     def __init__(self, database: Path) -> None:
         self._database, self.name = database, secrets.token_hex(8)
         try:
-            self._file = os.open(self._path(self.name), os.O_CREAT | os.O_RDWR, 0o600)
-            if fcntl is not None:
-                fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._file = self._locked()
+            for path in database.parent.glob(f"{database.name}.worker-*"):
+                self.is_dead(path.name.rpartition("-")[2])
         except OSError as error:
             raise RunError(f"{database}: {error.strerror or error}") from None
 
@@ -51,6 +51,16 @@ class Worker:
         with contextlib.suppress(OSError):
             self._path(self.name).unlink()
         os.close(self._file)
+
+    def _locked(self) -> int:
+        """The file, which another may have taken for a dead worker's before it was locked."""
+        while True:
+            file = os.open(self._path(self.name), os.O_CREAT | os.O_RDWR, 0o600)
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file).st_nlink:
+                return file
+            os.close(file)
 
     def _path(self, name: str) -> Path:
         return self._database.with_name(f"{self._database.name}.worker-{name}")
