@@ -19,6 +19,7 @@ from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
 from elman.run.options import TrainOptions, check_refit
+from elman.run.precision import settle, training
 from elman.run.sharing.places import own_folder
 from elman.tasks import naming
 from elman.tasks.task import Budget, Task
@@ -64,8 +65,12 @@ def new(
     clock.seconds = how.seconds
     left = None if clock.seconds is None else max(1.0, clock.seconds - clock.elapsed)
     budget = Budget(left, how.epochs, how.batch_size, how.learning_rate, device)
-    plan = task.plan(dataset, options, budget)
-    say(plan.why)
+    precision = settle(how, device, teaches=task.teaches_in_bf16)
+    how = dataclasses.replace(how, precision=precision.name)
+    with training(how):  # a plan measures how fast a network learns
+        plan = task.plan(dataset, options, budget)
+    why = "; ".join(filter(None, (plan.why, precision.why)))
+    say(why)
     if plan.dataset is not None:
         dataset = plan.dataset
     run = how.run or folder.free_name(naming.stem(data, task.name))
@@ -87,7 +92,7 @@ def new(
         "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
     }  # fmt: skip
     place = folder.create(run, tables, preprocessing, copies, force=how.force)
-    return Job(task, data, dataset, plan.options, settled, place, model, device, clock, plan.why)
+    return Job(task, data, dataset, plan.options, settled, place, model, device, clock, why)
 
 
 def again(
@@ -114,6 +119,8 @@ def again(
     if how.threads is not None:
         torch.set_num_threads(how.threads)
     device = choose_device(how.device)
+    if how.precision == "bf16" and (lost := settle(how, device, teaches=True)).name == "float32":
+        say(f"{lost.why}; this run began with those, and goes on a little differently")
     dataset = read_again(old)
     if old.folder.weights.exists():
         load_model(old, "cpu")  # damaged ones are told before anything is written

@@ -31,6 +31,7 @@ from elman.run.glances import Glances
 from elman.run.interrupt import Interrupt
 from elman.run.job import Job, Position
 from elman.run.options import TrainOptions
+from elman.run.precision import training
 from elman.run.update import clip, learning_rate, make_optimizer
 from elman.tasks.task import Carry, Scores
 
@@ -81,7 +82,8 @@ def train(job: Job) -> Iterator[Progress]:
                 for parameters in optimizer.param_groups:
                     parameters["lr"] = rate
                 random = checkpoint.random_tensors(job.device)
-                total, count, after = task.loss(model, epoch[at.batch], carry, job.device)
+                with training(how):
+                    total, count, after = task.loss(model, epoch[at.batch], carry, job.device)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(total / count)
                 norm, value = clip(model, how), total.item()

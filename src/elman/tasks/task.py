@@ -287,6 +287,10 @@ class Task(Generic[Options, Data, Batch]):
     restore: Callable[[nn.Module, Options, Path], None] = nothing_restored
     """`(model, options, folder)`: gives it to a model of the run."""
 
+    teaches_in_bf16: bool = True
+    """Whether networks learn as well from products in bf16. Where answers are numbers to many
+    digits they do not."""
+
     def scored(self, dataset: Data) -> Data:
         """The data set whose validation part the final scores of a run are of."""
         found = self.held_out(dataset)

@@ -33,4 +33,5 @@ TASK: Task[ForecastOptions, Panel, Batch] = Task(
     predict=predict,
     calibrate=calibrate,
     calibration="bands.",
+    teaches_in_bf16=False,
 )

@@ -31,4 +31,5 @@ TASK: Task[RegressOptions, Measured, Batch] = Task(
     look=look,
     export=export,
     predict=predict,
+    teaches_in_bf16=False,
 )
