@@ -15,9 +15,11 @@ from elman.export.c.compiler import compiled
 from elman.export.c.library import interface_of
 
 
-def answers(folder: Path, questions: Sequence[Any]) -> list[Any] | None:
-    """Its answers, each from a process of its own; None where there is no example. RunError: it
-    fails, or the compiler refuses it."""
+def answers(
+    folder: Path, questions: Sequence[Any], options: Sequence[str] = ("-O2",)
+) -> list[Any] | None:
+    """Its answers, each from a process of its own; None where there is no example. `options` are
+    the compiler's. RunError: it fails, or the compiler refuses it."""
     example = next(folder.glob("*_main.c"), None)
     if example is None:
         return None
@@ -26,7 +28,7 @@ def answers(folder: Path, questions: Sequence[Any]) -> list[Any] | None:
     asking = importlib.import_module(f"{around.__name__}.{task}")
     with tempfile.TemporaryDirectory(prefix="elman-") as place:
         out = Path(place) / header.stem
-        compiled([example, header.with_suffix(".c")], out, "-O2")
+        compiled([example, header.with_suffix(".c")], out, *options)
         return [_answer(asking, out, question) for question in questions]
 
 
