@@ -123,7 +123,7 @@ def push(
                 *(CommitOperationAdd(part.name, part.content) for part in parts),
                 *(CommitOperationDelete(name) for name in sorted(there - going) if may_be(name)),
             ],
-            commit_message=message or f"A run of Elman: {', '.join(sorted(going))}"[:100],
+            commit_message=message or "A run of Elman",
             revision=at.revision,
         )
     return str(made.commit_url)

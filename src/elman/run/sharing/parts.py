@@ -51,8 +51,8 @@ class Part:
     @property
     def size(self) -> int:
         """In bytes."""
-        here = isinstance(self.content, bytes)
-        return len(self.content) if here else self.content.stat().st_size  # type: ignore
+        content = self.content
+        return len(content) if isinstance(content, bytes) else content.stat().st_size
 
     def blocks(self) -> Iterator[bytes]:
         """The bytes, in pieces."""
