@@ -74,7 +74,9 @@ def test_a_stateful_model_goes_on_where_its_state_is_handed_back(saved: Path) ->
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["sentiment", "tagger", "merged_ways", "backwards", "reset_before"])
+@pytest.mark.parametrize(
+    "name", ["sentiment", "tagger", "merged_ways", "backwards", "reset_before"]
+)
 def test_a_sequence_is_read_alike_alone_and_among_others(saved: Path, name: str) -> None:
     network = elman.load_foreign(saved / f"{name}.keras")
     (x,) = arrays(saved, name, "x")

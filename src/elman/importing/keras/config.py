@@ -20,7 +20,7 @@ LONGEST = 64 << 20  # characters of JSON
 MOST_LAYERS = 10_000
 LARGEST = 1 << 30  # of any size
 OF_MASKS = frozenset({"NotEqual", "Any", "ExpandDims", "ZerosLike", "LogicalOr", "Concatenate"})
-OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
+OWN_MODULES = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.")
 CODE = "holds code of its author, which is never run; build the model from Keras' own layers"
 
 
@@ -119,7 +119,7 @@ def layer_of(value: object, where: str) -> Config:
     module = value.get("module", "keras")
     if kind == "Lambda":
         raise UserError(f"{label}: {CODE}")
-    if not (isinstance(module, str) and module.split(".src")[0].startswith(OWN_MODULES)):
+    if not (isinstance(module, str) and f"{module}.".startswith(OWN_MODULES)):
         raise UserError(f"{label}: is a class of its author, whose code is never run; only layers "
                         "of Keras itself are read")  # fmt: skip
     return Config(label, kind, values)

@@ -1,0 +1,269 @@
+"""Files that are damaged, hostile or of layers that are not read: one line that names them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from calling import call, snapshot
+
+import elman
+from elman.errors import UserError
+
+Edit = Callable[[dict[str, Any]], Any]
+
+I, H, O = 3, 4, 2  # noqa: E741
+
+
+def config() -> dict[str, Any]:
+    """The JSON of an LSTM and a dense layer, as Keras 3 writes it."""
+
+    def layer(kind: str, **values: Any) -> dict[str, Any]:
+        return {"module": "keras.layers", "class_name": kind, "config": values}
+
+    return {"class_name": "Sequential", "config": {"layers": [
+        layer("InputLayer", name="input", batch_shape=[None, None, I]),
+        layer("LSTM", name="read", units=H, activation="tanh", recurrent_activation="sigmoid",
+              return_sequences=False),
+        layer("Dense", name="say", units=O, activation="softmax"),
+    ]}}  # fmt: skip
+
+
+def weights() -> dict[str, Any]:
+    draw = np.random.default_rng(0).normal
+    shapes = {
+        "lstm/cell/vars/0": (I, 4 * H), "lstm/cell/vars/1": (H, 4 * H),
+        "lstm/cell/vars/2": (4 * H,), "dense/vars/0": (H, O), "dense/vars/1": (O,),
+    }  # fmt: skip
+    return {f"layers/{name}": draw(size=s).astype(np.float32) for name, s in shapes.items()}
+
+
+def hdf5(arrays: dict[str, Any], **attributes: Any) -> bytes:
+    data = io.BytesIO()
+    with h5py.File(data, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+        file.attrs.update(attributes)
+    return data.getvalue()
+
+
+def archive(path: Path, told: Any, arrays: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("metadata.json", '{"keras_version": "3.9.0"}')
+        file.writestr("config.json", told if isinstance(told, str) else json.dumps(told))
+        file.writestr("model.weights.h5", arrays)
+    return path
+
+
+def refused(path: Path, **how: Any) -> str:
+    """The line with which a file is refused."""
+    with pytest.raises(UserError) as error:
+        elman.load_foreign(path, **how)
+    told = str(error.value)
+    assert "\n" not in told
+    return told
+
+
+def test_the_whole_model_is_read(tmp_path: Path) -> None:
+    network = elman.load_foreign(archive(tmp_path / "m.keras", config(), hdf5(weights())))
+    y, _ = network(torch.randn(5, 6, I))
+    assert y.shape == (5, O)
+
+
+def in_lstm(**values: Any) -> Edit:
+    return lambda model: model["config"]["layers"][1]["config"].update(values)
+
+
+def of_lstm(**values: Any) -> Edit:
+    return lambda model: model["config"]["layers"][1].update(values)
+
+
+CONFIGS: list[tuple[Edit, str]] = [
+    (of_lstm(class_name="Lambda"), 'layer "read" (Lambda): holds code of its author'),
+    (of_lstm(module="mine.layers"), 'layer "read" (LSTM): is a class of its author'),
+    (of_lstm(module="kerasmine"), 'layer "read" (LSTM): is a class of its author'),
+    (of_lstm(module=None), 'layer "read" (LSTM): is a class of its author'),
+    (of_lstm(class_name="LSMT"), 'unknown layer "LSMT"; did you mean "LSTM"?'),
+    (of_lstm(class_name="Conv1D"), 'layer "read" (Conv1D): unknown layer "Conv1D"'),
+    (of_lstm(config=[]), "damaged"),
+    (in_lstm(activation={"class_name": "function"}), "activation function: holds code"),
+    (in_lstm(activation="tahn"), '(LSTM): unknown activation "tahn"; did you mean "tanh"?'),
+    (in_lstm(units=5), '(LSTM): its kernel has the shape [3, 16]; [any, 20] would fit its settings'),
+    (in_lstm(units=-1), "units = -1: needs a whole number from 1"),
+    (in_lstm(units=10**400), "units = 1000000000"),
+    (in_lstm(units=True), "units = True: needs a whole number"),
+    (in_lstm(time_major=True), "time_major = True: sequences are read batch first"),
+    (in_lstm(return_sequences="yes"), "return_sequences = yes: needs true or false"),
+    (in_lstm(return_sequences=True, name="say"), 'layer "say" (Dense): another layer bears'),
+    (in_lstm(quantization_config={}), "its weights are quantised"),
+    (lambda m: m.update(class_name="MyModel"), "the model is of the class MyModel"),
+    (lambda m: m["config"].update(layers=[]), "damaged (no list of layers)"),
+    (lambda m: m["config"]["layers"][2]["config"].update(units=3), "kernel has the shape [4, 2]"),
+    (lambda m: m["config"]["layers"][0]["config"].update(batch_shape=[None, 10**9, 10**9]),
+     "is larger than any that is read"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("edit", "told"), CONFIGS)
+def test_a_config_that_is_not_read_is_told_with_its_layer(
+    tmp_path: Path, edit: Edit, told: str
+) -> None:
+    model = config()
+    edit(model)
+    assert told in refused(archive(tmp_path / "m.keras", model, hdf5(weights())))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[" * 100_000, '{"class_name": NaN', "null", "[1]", '{"class_name": 3}', "\udcff"]
+)
+def test_json_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
+    told = text.encode("utf-8", "surrogateescape").decode("latin-1")
+    refused(archive(tmp_path / "m.keras", told, hdf5(weights())))
+
+
+def changed(**arrays: Any) -> dict[str, Any]:
+    return weights() | {name.replace("__", "/"): a for name, a in arrays.items()}
+
+
+KERNEL = "layers__lstm__cell__vars__0"
+ARRAYS: list[tuple[dict[str, Any], str]] = [
+    (changed(**{KERNEL: np.full((I, 4 * H), np.nan, np.float32)}),
+     'layer "read" (LSTM): its weights are not all finite'),
+    (changed(**{KERNEL: np.full((I, 4 * H), 1e300)}), "not all finite"),
+    (changed(**{KERNEL: np.ones((I, 4 * H), np.int8)}), "are of the type int8"),
+    (changed(**{KERNEL: np.ones((I, 4 * H), "V2")}), "are of the type |V2"),
+    (changed(**{KERNEL: np.ones(I, np.float32)}), "its kernel has the shape [3]"),
+    (changed(**{KERNEL: np.float32(1)}), "its kernel has the shape [1]"),
+    (changed(layers__lstm__cell__vars__2=np.ones(7, np.float32)), "the shape [7]; [16] would fit"),
+    ({k: v for k, v in weights().items() if "dense" not in k}, '"say" (Dense): needs 2 arrays'),
+    ({k: v for k, v in weights().items() if "vars/2" not in k}, "needs 3 arrays of weights"),
+    ({}, "holds no weights that Keras saved"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arrays", "told"), ARRAYS)
+def test_weights_that_do_not_fit_are_told_with_their_layer(
+    tmp_path: Path, arrays: dict[str, Any], told: str
+) -> None:
+    assert told in refused(archive(tmp_path / "m.keras", config(), hdf5(arrays)))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64])
+def test_other_floats_are_read(tmp_path: Path, kind: type) -> None:
+    arrays = {name: array.astype(kind) for name, array in weights().items()}
+    other = elman.load_foreign(archive(tmp_path / "o.keras", config(), hdf5(arrays)))
+    usual = elman.load_foreign(archive(tmp_path / "m.keras", config(), hdf5(weights())))
+    x = torch.randn(2, 5, I)
+    assert (other(x)[0] - usual(x)[0]).abs().max() < 2e-3  # 11 bits of float16
+
+
+def vast(file: Any) -> None:
+    file.create_dataset("layers/lstm/cell/vars/0", (1 << 20, 1 << 20), np.float32)
+
+
+def packed(file: Any) -> None:
+    shape = (40_000, 40_000)
+    file.create_dataset(
+        "a", shape, np.float32, chunks=(1000, 1000), compression="gzip", fillvalue=1
+    )
+
+
+def outside(file: Any) -> None:
+    file["layers/lstm"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def soft(file: Any) -> None:
+    file["layers/lstm/cell"] = h5py.SoftLink("/layers")
+
+
+def elsewhere(file: Any) -> None:
+    external = [("/etc/hostname", 0, 16)]
+    file.create_dataset("a", (4,), np.float32, external=external)
+
+
+def virtual(file: Any) -> None:
+    layout = h5py.VirtualLayout((4,), np.float32)
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", (4,))
+    file.create_virtual_dataset("a", layout)
+
+
+def deep(file: Any) -> None:
+    file.create_group("/".join("a" * 100))
+
+
+@pytest.mark.parametrize(("make", "told"), [
+    (vast, "should hold 1,099,511,627,776 numbers, but they are not in the file"),
+    (packed, "but they are not in the file"), (outside, "is a link"), (soft, "is a link"),
+    (elsewhere, "lies in another file"), (virtual, "lies in another file"), (deep, "deeper groups"),
+])  # fmt: skip
+def test_files_that_reach_out_or_grow_are_refused(
+    tmp_path: Path, make: Callable[[Any], None], told: str
+) -> None:
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        make(file)
+    assert told in refused(path)
+
+
+def test_a_zip_that_grows_is_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path / "m.keras", config(), b"\0" * (8 << 20))
+    assert "would unpack to" in refused(path)
+
+
+def test_members_are_never_unpacked_by_their_names(tmp_path: Path) -> None:
+    path = archive(tmp_path / "m.keras", config(), hdf5(weights()))
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("../outside.txt", "no")
+        file.writestr("/absolute.txt", "no")
+    before = snapshot(tmp_path)
+    elman.load_foreign(path)
+    assert snapshot(tmp_path) == before
+
+
+def test_damage_anywhere_is_one_line(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    whole = hdf5(weights(), model_config=json.dumps(config()), keras_version="3.9.0")
+    path = tmp_path / "m.h5"
+    for k in range(14):
+        data = bytearray(whole[: int(len(whole) * rng.random())] if k % 2 else whole)
+        for place in rng.integers(0, max(len(data), 1), 20):
+            data[place : place + 1] = rng.bytes(1)
+        path.write_bytes(data)
+        try:
+            elman.load_foreign(path)
+        except UserError as error:
+            assert "\n" not in str(error)
+    good = archive(tmp_path / "m.keras", config(), whole).read_bytes()
+    for share in (0, 0.2, 0.7, 0.99):
+        (tmp_path / "m.keras").write_bytes(good[: int(len(good) * share)])
+        refused(tmp_path / "m.keras")
+
+
+def test_other_files_are_told_what_would_fit(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x07")
+    assert "is none of .keras, .h5" in refused(tmp_path / "m.onnx")
+    (tmp_path / "saved").mkdir()
+    assert "not a folder of TensorFlow" in refused(tmp_path / "saved")
+    assert "cannot be read" in refused(tmp_path / "no.keras")
+    (tmp_path / "w.h5").write_bytes(hdf5(weights()))
+    assert "model.to_json()" in refused(tmp_path / "w.h5")
+    assert "--layers is for a state_dict" in refused(tmp_path / "w.h5", layers=["lstm"])
+
+
+def test_the_command_ends_in_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    path = archive(tmp_path / "m.keras", config(), b"no HDF5")
+    before = snapshot(tmp_path)
+    ended = call("import", path, "--task", "classify", "--run", tmp_path / "run")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "not a readable HDF5 file" in ended.err
+    for flag in ("--run=x", "--vocabulary=x", "--classes=x", "--lowercase", "--force"):
+        assert f"{flag.split('=')[0]}: of use with --task alone" in call("import", path, flag).err
+    assert snapshot(tmp_path) == before
