@@ -47,8 +47,8 @@ def test_texts_are_cut_and_joined_as_elman_does(
 
 
 @given(
-    seed=st.integers(0, 2**63 - 1), position=st.integers(0, 10**9), size=st.integers(2, 12),
-    temperature=st.sampled_from([0.0, 0.3, 1.0]), top_k=st.integers(0, 13),
+    seed=st.integers(0, 2**63 - 1), position=st.integers(0, 10**9), size=st.integers(2, 60),
+    temperature=st.sampled_from([0.0, 0.3, 1.0]), top_k=st.integers(0, 61),
     top_p=st.floats(0.01, 1), penalty=st.sampled_from([1.0, 1.3]), equal=st.booleans(),
 )  # fmt: skip
 @few

@@ -31,7 +31,6 @@ class Graph:
         self.storage: Storage = storage if within is None else within.storage
         self.nodes: list[Any] = []
         self.initializers: list[Any] = [] if within is None else within.initializers
-        self._within = within
         self._names: Counter[str] = Counter() if within is None else within._names
         self._known: dict[object, str] = {} if within is None else within._known
 
@@ -74,10 +73,8 @@ class Graph:
         """Weights [..., columns], float32, that may be rounded: as int8 a row has one scale.
 
         They become float32 again before they are used. ONNX Runtime does that once, when it loads
-        the model, as all of it is constant.
+        the model, as all of it is constant; in the graph of a loop it would not.
         """
-        if self._within is not None:  # not at each step of a loop
-            return self._within.weight(value)
         array = np.asarray(value, np.float32)
         if self.storage == "float32" or array.size < SMALLEST:
             return self.number(array)
