@@ -23,7 +23,7 @@ def launch(runs: Sequence[Path], listening: Listening, limits: Limits, device: s
     plan = Plan(named, prepare.choose_device(device), listening, limits)
     with listen(listening.host, listening.port) as listener:
 
-        def ready(*_: object) -> None:
+        def ready() -> None:
             told = f"{url(listening.host, listener)} serves {listed(tasks, 10)}; {limits.told()}"
             print(f"elman: {told}", file=sys.stderr, flush=True)
 

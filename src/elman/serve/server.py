@@ -41,7 +41,7 @@ class Plan:
     limits: Limits
 
 
-def serve(plan: Plan, listener: socket.socket, ready: Callable[[Models], None]) -> None:
+def serve(plan: Plan, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Answers until SIGTERM or SIGINT, and then until what runs has ended, or may run no longer.
 
     `ready` is called once requests are answered. UserError: a run that is none.
@@ -49,19 +49,32 @@ def serve(plan: Plan, listener: socket.socket, ready: Callable[[Models], None]) 
     asyncio.run(_serve(plan, listener, ready))
 
 
-async def _serve(plan: Plan, listener: socket.socket, ready: Callable[[Models], None]) -> None:
-    models = load(plan.runs, plan.device)
+async def _serve(plan: Plan, listener: socket.socket, ready: Callable[[], None]) -> None:
     limits = plan.limits
-    sessions = _sessions(plan, models)
-    serving = Serving(
-        models, sessions, limits, Measures(), Traffic(limits.live + limits.queue + SPARE),
-        Gate(limits.live, limits.queue), Desk(limits.queue),
-    )  # fmt: skip
+    async with contextlib.AsyncExitStack() as ends:
+        models = load(plan.runs, plan.device)
+        ends.callback(models.close)
+        sessions = _sessions(plan, models)
+        if sessions is not None:
+            ends.push_async_callback(sessions.close)
+        desk = Desk(limits.queue)
+        ends.callback(desk.close)
+        serving = Serving(
+            models, sessions, limits, Measures(), Traffic(limits.live + limits.queue + SPARE),
+            Gate(limits.live, limits.queue), desk,
+        )  # fmt: skip
+        await _answer(serving, plan.listening, listener, ready)
+
+
+async def _answer(
+    serving: Serving, listening: Listening, listener: socket.socket, ready: Callable[[], None]
+) -> None:
+    """Answers requests until it is told to end and they have ended."""
     for name in ("uvicorn.error", "python_multipart", "asyncio"):
         logging.getLogger(name).setLevel(logging.ERROR)  # what clients do wrong is no news
     server = _Server(
         uvicorn.Config(
-            build(serving, plan.listening), loop="asyncio", lifespan="off", ws="none",
+            build(serving, listening), loop="asyncio", lifespan="off", ws="none",
             log_config=None, access_log=False, proxy_headers=False, server_header=False,
             timeout_keep_alive=KEPT_ALIVE_S, timeout_graceful_shutdown=1,
         )
@@ -69,20 +82,15 @@ async def _serve(plan: Plan, listener: socket.socket, ready: Callable[[Models], 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in ENDS:
-        loop.add_signal_handler(number, _stop, stopped, server)
+        loop.add_signal_handler(number, _stop, stopped, serving.traffic)
     running = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        while not server.started and not running.done():
-            await asyncio.sleep(0.01)
-        ready(models)
-        stopping = asyncio.create_task(stopped.wait())
-        await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
-        await _drain(serving.traffic, limits.drain_seconds, server)
-        await running
-    finally:
-        serving.close()
-        if sessions is not None:
-            await sessions.close()
+    while not server.started and not running.done():
+        await asyncio.sleep(0.01)
+    ready()
+    await stopped.wait()
+    await _drain(serving.traffic, serving.limits.drain_seconds)
+    server.should_exit = True
+    await running
 
 
 def _sessions(plan: Plan, models: Models) -> Sessions | None:
@@ -94,22 +102,21 @@ def _sessions(plan: Plan, models: Models) -> Sessions | None:
     return open_sessions(database, runs, limits.max_sessions, limits.body_bytes)
 
 
-def _stop(stopped: asyncio.Event, server: _Server) -> None:
+def _stop(stopped: asyncio.Event, traffic: Traffic) -> None:
     if stopped.is_set():  # told twice: at once
-        server.should_exit = server.force_exit = True
+        traffic.cut_off()
     stopped.set()
 
 
-async def _drain(traffic: Traffic, seconds: float, server: _Server) -> None:
+async def _drain(traffic: Traffic, seconds: float) -> None:
     """Lets requests end; new ones are refused meanwhile."""
     if traffic.running:
         told = f"ending; {counted(traffic.running, 'request')} may run for {seconds:g} s more"
         print(f"elman: {told}", file=sys.stderr)
-    draining = asyncio.create_task(traffic.drain(seconds))
-    while not draining.done() and not server.should_exit:
-        await asyncio.wait({draining}, timeout=0.05)
-    draining.cancel()
-    server.should_exit = True
+    await traffic.drain(seconds)
+    if traffic.cut:
+        print("elman: some had not ended, and were cut off", file=sys.stderr)
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would tell of each
 
 
 class _Server(uvicorn.Server):

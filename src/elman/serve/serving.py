@@ -35,8 +35,3 @@ class Serving:
     def waiting(self) -> int:
         """Requests that wait for their turn."""
         return self.texts.waiting + self.desk.gate.waiting
-
-    def close(self) -> None:
-        """Ends the threads."""
-        self.desk.close()
-        self.models.close()

@@ -15,7 +15,8 @@ class Traffic:
     """Counts the requests of one process; once `draining`, and past `most`, refuses new ones."""
 
     def __init__(self, most: int) -> None:
-        self.most, self.running, self.draining = most, 0, False
+        self.most, self.draining, self.cut = most, False, False
+        self._running = set[asyncio.Task[None]]()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -29,26 +30,36 @@ class Traffic:
             return Refused(429, "too_many_requests", told, retry_after=1)
         return None
 
-    def begin(self) -> None:
-        """One more is being answered."""
-        self.running += 1
+    @property
+    def running(self) -> int:
+        """Requests that are being answered."""
+        return len(self._running)
+
+    def begin(self, task: asyncio.Task[None]) -> None:
+        """One more is being answered, by this task."""
+        self._running.add(task)
         self._idle.clear()
 
-    def end(self) -> None:
-        """One has been answered."""
-        self.running -= 1
-        if not self.running:
+    def end(self, task: asyncio.Task[None]) -> None:
+        """It has been answered."""
+        self._running.discard(task)
+        if not self._running:
             self._idle.set()
 
-    async def drain(self, seconds: float) -> bool:
-        """Answers what is there and refuses the rest; whether all ended within `seconds`."""
+    async def drain(self, seconds: float) -> None:
+        """Refuses new requests, and cuts off those that have not been answered within `seconds`."""
         self.draining = True
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
         except TimeoutError:
-            return False
-        return True
+            self.cut_off()
+
+    def cut_off(self) -> None:
+        """Ends all requests at once."""
+        self.cut = True
+        for task in self._running:
+            task.cancel()
 
 
 class Counted:
@@ -67,8 +78,13 @@ class Counted:
             response.headers["Connection"] = "close"
             await response(scope, receive, send)
             return
-        self.traffic.begin()
+        task = asyncio.current_task()
+        assert task is not None
+        self.traffic.begin(task)
         try:
             await self.app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self.traffic.cut:
+                raise
         finally:
-            self.traffic.end()
+            self.traffic.end(task)

@@ -89,10 +89,14 @@ def _work(plan: Plan, listener: socket.socket, telling: Connection) -> None:
     torch.set_num_threads(max(1, torch.get_num_threads() // plan.listening.workers))
     threading.Thread(target=_follow_parent, daemon=True).start()
     try:
-        serve(plan, listener, lambda _: telling.send(""))
+        serve(plan, listener, lambda: telling.send(""))
     except ElmanError as error:
         telling.send(str(error))
         sys.exit(error.exit_code)
+    sys.stderr.flush()
+    # All is closed. Beside a thread that waits, Python's own end leaves objects of the kernels, of
+    # which these would tell.
+    os._exit(0)
 
 
 def _follow_parent() -> None:
