@@ -7,8 +7,8 @@
     python bench/training_step.py elman --characters --hidden 384 --batch 32 --bf16
 
 A step is forward and backward with the gradient of the input; with --update AdamW's too. The rate
-is that of the products, three times the forward pass. --characters: one-hot 65, the layer, 65 scores,
-cross entropy and AdamW, in characters a second.
+is that of the products, three times the forward pass. --characters: one-hot 65, the layer, 65
+scores, cross entropy and AdamW, in characters a second.
 """
 
 from __future__ import annotations
