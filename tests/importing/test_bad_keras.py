@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -14,53 +13,12 @@ import numpy as np
 import pytest
 import torch
 from calling import call, snapshot
+from keras_files import H, I, O, archive, config, hdf5, weights
 
 import elman
 from elman.errors import UserError
 
 Edit = Callable[[dict[str, Any]], Any]
-
-I, H, O = 3, 4, 2  # noqa: E741
-
-
-def config() -> dict[str, Any]:
-    """The JSON of an LSTM and a dense layer, as Keras 3 writes it."""
-
-    def layer(kind: str, **values: Any) -> dict[str, Any]:
-        return {"module": "keras.layers", "class_name": kind, "config": values}
-
-    return {"class_name": "Sequential", "config": {"layers": [
-        layer("InputLayer", name="input", batch_shape=[None, None, I]),
-        layer("LSTM", name="read", units=H, activation="tanh", recurrent_activation="sigmoid",
-              return_sequences=False),
-        layer("Dense", name="say", units=O, activation="softmax"),
-    ]}}  # fmt: skip
-
-
-def weights() -> dict[str, Any]:
-    draw = np.random.default_rng(0).normal
-    shapes = {
-        "lstm/cell/vars/0": (I, 4 * H), "lstm/cell/vars/1": (H, 4 * H),
-        "lstm/cell/vars/2": (4 * H,), "dense/vars/0": (H, O), "dense/vars/1": (O,),
-    }  # fmt: skip
-    return {f"layers/{name}": draw(size=s).astype(np.float32) for name, s in shapes.items()}
-
-
-def hdf5(arrays: dict[str, Any], **attributes: Any) -> bytes:
-    data = io.BytesIO()
-    with h5py.File(data, "w") as file:
-        for name, array in arrays.items():
-            file[name] = array
-        file.attrs.update(attributes)
-    return data.getvalue()
-
-
-def archive(path: Path, told: Any, arrays: bytes) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("metadata.json", '{"keras_version": "3.9.0"}')
-        file.writestr("config.json", told if isinstance(told, str) else json.dumps(told))
-        file.writestr("model.weights.h5", arrays)
-    return path
 
 
 def refused(path: Path, **how: Any) -> str:
@@ -96,7 +54,7 @@ CONFIGS: list[tuple[Edit, str]] = [
     (of_lstm(config=[]), "damaged"),
     (in_lstm(activation={"class_name": "function"}), "activation function: holds code"),
     (in_lstm(activation="tahn"), '(LSTM): unknown activation "tahn"; did you mean "tanh"?'),
-    (in_lstm(units=5), '(LSTM): its kernel has the shape [3, 16]; [any, 20] would fit its settings'),
+    (in_lstm(units=5), '(LSTM): its kernel has the shape [3, 16]; [any, 20] would fit'),
     (in_lstm(units=-1), "units = -1: needs a whole number from 1"),
     (in_lstm(units=10**400), "units = 1000000000"),
     (in_lstm(units=True), "units = True: needs a whole number"),
