@@ -110,7 +110,9 @@ class _Writer:
         fields = [f"    float {name}[{size}];" for name, size in self.places.fields.items()]
         if self.network.counts:
             fields.append(f"    uint32_t {self.places.count}; /* steps since the reset */")
-        return ["", "typedef struct {", *fields, f"}} {self.name}_state;"]
+        size = 4 * (sum(self.places.fields.values()) + self.network.counts)
+        end = f"}} {self.name}_state; /* {size:,} bytes */"
+        return ["", "typedef struct {", *fields, end]
 
     def _state(self, *, const: bool = False) -> str:
         return f"{'const ' if const else ''}{self.name}_state *{self.places.state}"

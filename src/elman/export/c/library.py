@@ -66,12 +66,12 @@ class Called:
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """The same for one sequence: arrays without the axis of the batch."""
-        timed = [name for name, p in self.parameters.items() if p.many and not p.output]
+        timed = [name for name, p in self.parameters.items() if p.steps and not p.output]
         free = [name for name in timed if "T" in str(self.parameters[name].steps)]
         whole = max((len(inputs[name]) for name in free or timed), default=1)
         arrays = {
             name: np.zeros(_shape(p, whole), np.float32) if p.output
-            else np.ascontiguousarray(inputs[name], np.int32 if p.whole_number else np.float32)
+            else _given(p, inputs[name], whole)
             for name, p in self.parameters.items()
         }  # fmt: skip
         state = self.begun(arrays, states)
@@ -125,7 +125,13 @@ class Called:
 
     def _argument(self, name: str, values: Array) -> Any:
         p = self.parameters[name]
-        return _pointer(values) if p.many or not p.whole_number else ctypes.c_int32(int(values))
+        return _pointer(values) if p.many or not p.whole_number else ctypes.c_int32(values.item())
+
+
+def _given(p: Parameter, values: Array, steps: int) -> Array:
+    """What is known of a whole sequence, but asked for at each step, is given at each."""
+    repeated = np.stack([values] * steps) if p.many and not p.steps else values
+    return np.ascontiguousarray(repeated, np.int32 if p.whole_number else np.float32)
 
 
 def _shape(p: Parameter, steps: int) -> tuple[int, ...]:

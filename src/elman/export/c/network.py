@@ -37,7 +37,8 @@ from elman.export.program import (
     Steps,
 )
 
-START = {"mean": "0.0f", "sum": "0.0f", "max": "-INFINITY"}  # what gathering begins with
+# What gathering begins with; a first or last step always comes, but compilers cannot tell.
+START = {"mean": "0.0f", "sum": "0.0f", "max": "-INFINITY", "first": "0.0f", "last": "0.0f"}
 
 
 class Network:
@@ -120,8 +121,11 @@ class Network:
         places, lines = self.places, []
         for name in self.program.outputs:
             if name not in places.given and phase == self._leaving(name):
-                width = self.plan.width(name)
-                step = places.step(width, phase) if self.plan.temporal(name) else ""
+                width, step = self.plan.width(name), ""
+                if self._parted(name):
+                    width *= int(self.plan.value(name).shape[1])
+                elif self.plan.temporal(name):
+                    step = places.step(width, phase)
                 into = f"{places.parameters[name]}{step}"
                 lines.append(self.source.call("copy", width, places.at(name, phase), into))
         if phase == self.plan.last:
@@ -133,13 +137,17 @@ class Network:
 
     def _leaving(self, name: str) -> int:
         """The phase in which an output is copied to the caller."""
-        if not self.plan.temporal(name):
+        if not self.plan.temporal(name) or self._parted(name):
             return self.plan.last
         length = self.plan.value(name).shape[1]
         for at in range(1, self.plan.last, 2):
             if at >= self.plan.values[name] and self.plan.loop(at).length == length:
                 return at
         raise UserError(f"--to c: the output {name} is what came in; leave it out")
+
+    def _parted(self, name: str) -> bool:
+        """Whether its steps are parts of one vector, so that all are there at once."""
+        return any(isinstance(node, Steps) and node.out == name for node in self.program.nodes)
 
     # ---- Nodes ---------------------------------------------------------------------------------
 
