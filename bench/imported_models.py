@@ -42,8 +42,8 @@ def main() -> None:
         command = [asked.keras, str(MODELS), place, str(asked.seed), ".keras", ".h5"]
         subprocess.run(command, env=environment, check=True, capture_output=True)
         print("| model | layers | largest output | .keras | .h5 |\n|---|---|---|---|---|")
-        for path in sorted(folder.glob("*.h5")):
-            print(row(path))
+        for path in sorted(folder.glob("*.h5"), key=lambda path: path.stat().st_mtime_ns):
+            print(row(path))  # in the order in which they were made
     package = asked.backend if asked.backend != "tensorflow" else "tensorflow-cpu"
     told = subprocess.run(
         [asked.keras, "-c", VERSIONS, "keras", package], check=True, capture_output=True, text=True

@@ -92,7 +92,7 @@ def test_a_sequence_is_its_parts_with_the_state_handed_on(saved: Path) -> None:
     (x,) = arrays(saved, "characters_lstm", "x")
     whole, last = network(x)
     state, parts = None, []
-    for part in x.split([1, 5, 11], 1):
+    for part in torch.split(x, [1, 5, 11], 1):
         y, state = network(part, state=state)
         parts.append(y)
     assert (torch.cat(parts, 1) - whole).abs().max() < CLOSE

@@ -40,7 +40,7 @@ def windows(path: Path, size: int, steps: int) -> Path:
         layer("Bidirectional", name="both", layer=layer("GRU", name="gru", **inner)),
         layer("Dense", name="out", units=size, activation="softmax"),
     ]}}  # fmt: skip
-    shapes = {
+    shapes: dict[str, list[tuple[int, ...]]] = {
         "simple_rnn/cell/vars": [(size, 5), (5, 5), (5,)],
         "bidirectional/forward_layer/cell/vars": [(5, 9), (3, 9), (2, 9)],
         "bidirectional/backward_layer/cell/vars": [(5, 9), (3, 9), (2, 9)],

@@ -1,7 +1,8 @@
 """A state_dict tells what weights there are, not how they are joined: the order is found, or told.
 
 `layers` is a list such as embedding, lstm, last, fc1, relu, fc2: names of modules, and between them
-`last` (the last step of a sequence), `mean`, `max` or an activation. `rnn:relu` is an nn.RNN with
+`last` (what each direction put out at its own last step), `end` (the last step of the output),
+`mean`, `max` or an activation. `rnn:relu` is an nn.RNN with
 its other nonlinearity.
 """
 
@@ -20,7 +21,7 @@ from elman.importing.pytorch.modules import Module, modules, pieces
 from elman.wording import listed
 
 MOST_SEARCHED = 12  # modules whose order is looked for
-STEPS = ("last", "mean", "max")
+STEPS = ("last", "end", "mean", "max")
 NONLINEARITIES = ("tanh", "relu")
 
 
@@ -71,7 +72,7 @@ def _done(piece: Piece) -> bool:
 
 def _between(name: str, found: Mapping[str, Module]) -> Piece:
     """What stands between modules, by its name."""
-    if name == "last":
+    if name in ("last", "end"):
         return Last()
     if name in STEPS:
         return Pooled("mean" if name == "mean" else "max")
