@@ -46,6 +46,7 @@ class ForwardSweep {
                 else
                     normed(s, stage, sums());
             }
+        settle();
     }
 
     void join() {
@@ -58,11 +59,13 @@ class ForwardSweep {
             multiply(s, stage, t - stage * first_tiles, sums());
             finish(s, stage, t - stage * first_tiles, sums());
         }
+        settle();
     }
 
   private:
     static constexpr bool two = cell == Cell::gru_reset_before;
     static constexpr long G = gates(cell);
+    static constexpr long FAR_BYTES = 12 << 20;
     // Whether a step wants the h before as it is, not only as an operand.
     static constexpr bool needs_h = DEEP == 1 || cell == Cell::gru || two;
 
@@ -127,7 +130,7 @@ class ForwardSweep {
         if (!f.x && !f.ids)
             for (long g = gate; g < gate + panels.G; ++g)
                 panels.prefetch<near>(tile, f.Wx + offset * G * H + g * H, row, end, G * H);
-        if (f.gates)
+        if (f.gates && !far)
             panels.prefetch<near, true>(tile, f.gates + offset * all_gates, row, end, all_gates, G);
         if (f.kept) panels.prefetch<near, true>(tile, f.kept + offset * H, row, end, H);
         panels.prefetch<near, true>(tile, f.y + offset * H, row, end, H);
@@ -202,7 +205,7 @@ class ForwardSweep {
         float *after = h(s + 1), *hn = f.hn, *cn = f.cn, *all_kept = f.kept, *all_c = f.c;
         float *c_now = c_(), *z_now = z_();
         Saved* gates = f.gates;
-        const bool separate = this->separate;
+        const bool separate = this->separate, far = this->far;
         panels.finish(tile, alive, [&](long r, long u, long n, long at) __attribute__((
                                        always_inline)) {
             const long row = offset + r;
@@ -231,10 +234,14 @@ class ForwardSweep {
                 vec c = load(c_now + r * H + u, n), next = fma(fo, c, i * g);
                 h = o * tanh(next);
                 if (a) {
-                    store(a, i);
-                    store(a + W, fo);
-                    store(a + 2 * W, g);
-                    store(a + 3 * W, o);
+                    if (far) {
+                        stream(a, i, fo, g, o);
+                    } else {
+                        store(a, i);
+                        store(a + W, fo);
+                        store(a + 2 * W, g);
+                        store(a + 3 * W, o);
+                    }
                     store(kept, next, n);
                 }
                 if (!plain && keep_c) {
@@ -298,6 +305,10 @@ class ForwardSweep {
     const Walk walk;
     const long H = f.in.H, ld = (H + W - 1) / W * W + W;  // no power of two
     const long all_gates = gates_size(cell, H);
+    // Gates so many that they will have left the caches when backward comes: to fetch their lines first
+    // would take as long as to write them.
+    const bool far = cell == Cell::lstm && f.gates && (uintptr_t)f.gates % 64 == 0 &&
+                     rows * f.in.T * all_gates * (long)sizeof(Saved) > FAR_BYTES;
     const Products recurrent, input;
     const bool separate = DEEP > 1 || f.inside.mask;  // the operand of R is not h itself
     Buffer<> h_;

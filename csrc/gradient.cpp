@@ -11,7 +11,7 @@ namespace {
 
 constexpr int MOST = W == 16 ? 4 : 2, M = ACCUMULATORS / MOST;  // a tile: M rows, V <= MOST vectors
 constexpr long COLUMNS = MOST * W;
-constexpr long DEPTH = 256;       // rows n of a stretch
+constexpr long DEPTH = DEEP > 1 ? 1024 : 256;  // rows n of a stretch
 constexpr long BLOCK = 48;        // columns of d side by side
 constexpr long CHUNK = 4 * BLOCK;  // rows of the matrix for which d is packed at once
 static_assert(BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");

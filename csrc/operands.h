@@ -26,6 +26,19 @@ INLINE vec stacked(const float* one, const float*, long n) { return load(one, n)
 // The sum of a lane's operands.
 INLINE vec total(vec a) { return a; }
 
+// Four vectors next to each other, past the caches; whole cache lines, at a multiple of 64 bytes.
+INLINE void stream(float* p, vec a, vec b, vec c, vec d) {
+    const vec all[] = {a, b, c, d};
+    for (int k = 0; k < 4; ++k)
+#if defined(__AVX512F__)
+        _mm512_stream_ps(p + k * W, (__m512)all[k]);
+#elif defined(__AVX2__)
+        _mm256_stream_ps(p + k * W, (__m256)all[k]);
+#else
+        store(p + k * W, all[k]);
+#endif
+}
+
 // The operands at a, in all lanes.
 INLINE vec spread(const float* a) { return splat(*a); }
 INLINE vec spread_last(const float* a) { return splat(*a); }
@@ -61,11 +74,23 @@ INLINE vec load(const bf16* p, long n = W) {
 }
 INLINE void store(bf16* p, vec a, long n = W) { store_bits(p, rounded(a), n); }
 
+INLINE hvec halved(vec a) {
+    return (hvec)_mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 INLINE vec load(const fp16* p, long n = W) {
     return (vec)_mm512_cvtph_ps((__m256i)load_bits(p, n));
 }
 INLINE void store(fp16* p, vec a, long n = W) {
-    store_bits(p, (hvec)_mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), n);
+    store_bits(p, halved(a), n);
+}
+
+INLINE void stream(fp16* p, vec a, vec b, vec c, vec d) {
+    const auto line = [](vec one, vec next) {
+        const __m512i low = _mm512_castsi256_si512((__m256i)halved(one));
+        return _mm512_inserti64x4(low, (__m256i)halved(next), 1);
+    };
+    _mm512_stream_si512((__m512i*)p, line(a, b));
+    _mm512_stream_si512((__m512i*)(p + 2 * W), line(c, d));
 }
 
 // Lane k: numbers 2k and 2k + 1 of n.
@@ -103,6 +128,13 @@ INLINE vec dot(vec a, vec b, vec sum) {
 }
 
 #endif
+
+// Before others may read what was streamed.
+INLINE void settle() {
+#if defined(__AVX2__)
+    _mm_sfence();
+#endif
+}
 
 }  // namespace
 }  // namespace ELMAN_ISA
