@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 import elman
 
@@ -32,22 +31,31 @@ TEXT = "the quick brown fox jumps over the lazy dog. 狐狸跳过了懒狗。\n"
 TUNE = "X:1\nT:tune {n}\nM:4/4\nL:1/4\nK:C\n{notes}|\n\n"
 
 
+class Runs:
+    """Small runs by their names, each trained when it is first asked for; not to be changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._wanted = folder, _wanted(folder / "data")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._wanted)
+
+    def __getitem__(self, name: str) -> Path:
+        path = self._folder / name
+        if not path.exists():
+            task, source, options = self._wanted[name]
+            elman.train(task, source, run=path, **SMALL | options)
+        return path
+
+
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A small run of every kind that is served, by its name; not to be changed."""
-    folder = tmp_path_factory.mktemp("served")
-    data = folder / "data"
-    data.mkdir()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ELMAN_CACHE", str(folder / "cache"))
-        wanted = _wanted(data)
-        for name, (task, source, options) in wanted.items():
-            elman.train(task, source, run=folder / name, **SMALL | options)
-    return {name: folder / name for name in wanted}
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A small run of every kind that is served."""
+    return Runs(tmp_path_factory.mktemp("served"))
 
 
 def _wanted(data: Path) -> dict[str, tuple[str, Path, dict[str, Any]]]:
+    data.mkdir()
     draw = np.random.default_rng(0)
     _write(data / "text.txt", TEXT)
     kinds = [("good", "a fine film"), ("bad", "a dull film"), ("good", "so fine"), ("bad", "dull")]
@@ -206,7 +214,7 @@ def serving(*arguments: str | Path | float, token: str = "") -> Iterator[Server]
 
 
 @pytest.fixture(scope="session")
-def server(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of all runs, with limits that tests can reach."""
     database = tmp_path_factory.mktemp("sessions") / "sessions.db"
     limits = {
@@ -214,7 +222,7 @@ def server(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> I
         "--bars": 4, "--audio-seconds": 2, "--beam": 8,
     }  # fmt: skip
     flags = [part for limit in limits.items() for part in limit]
-    with serving(*runs.values(), "--sessions", database, *flags) as started:
+    with serving(*(runs[name] for name in runs), "--sessions", database, *flags) as started:
         yield started
         assert started.process.poll() is None, "the server did not stay up"
         assert started.end() == 0

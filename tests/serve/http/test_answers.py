@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from servers import Answer, Server
+from servers import Answer, Runs, Server
 
 import elman
 from elman.data.symbolic.record import to_record
@@ -31,9 +31,7 @@ SENTENCES = [["the", "cat"], ["狐"]]
 SERIES = [{"year": 1990 + k, "level": float(np.sin(k / 3))} for k in range(40)]
 
 
-def test_rows_are_answered_as_a_file_of_them(
-    server: Server, runs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_rows_are_answered_as_a_file_of_them(server: Server, runs: Runs, tmp_path: Path) -> None:
     cases: list[tuple[str, str, list[Any], list[Any]]] = [
         ("/predict", "reviews", REVIEWS, REVIEWS),
         ("/predict", "reviews", [row["text"] for row in REVIEWS], REVIEWS),
@@ -57,9 +55,7 @@ def test_rows_are_answered_as_a_file_of_them(
         }
 
 
-def test_a_file_is_answered_in_its_own_form(
-    server: Server, runs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_file_is_answered_in_its_own_form(server: Server, runs: Runs, tmp_path: Path) -> None:
     table = 'text;id\r\n"a fine; film";1\r\n狐狸;2\r\n'
     series = "year,level\n" + "".join(f"{row['year']},{row['level']}\n" for row in SERIES)
     cases = [("/predict/reviews", "reviews", table), ("/forecast/series", "series", series)]
@@ -84,7 +80,7 @@ def test_rows_that_are_wrong_are_told_by_their_number_or_left_out(server: Server
 
 
 def test_sentences_are_translated_as_a_file_of_them(
-    server: Server, runs: dict[str, Path], tmp_path: Path
+    server: Server, runs: Runs, tmp_path: Path
 ) -> None:
     lines = ["one two", "six", "four four four"]
     file = tmp_path / "lines.txt"
@@ -120,9 +116,7 @@ def send(server: Server, sound: bytes, **fields: str) -> Answer:
     return server.post("/v1/audio/transcriptions", body + b"--cut--\r\n", kind)
 
 
-def test_a_recording_is_heard_as_a_file_of_it(
-    server: Server, runs: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_recording_is_heard_as_a_file_of_it(server: Server, runs: Runs, tmp_path: Path) -> None:
     sound, file = recording(0.5), tmp_path / "clip"
     file.write_bytes(sound)
     heard = elman.load(runs["beeps"]).transcribe(file)
@@ -148,7 +142,7 @@ def test_what_is_no_recording_is_refused(server: Server) -> None:
         assert send(server, recording(0.5), **fields).refusal == refusal
 
 
-def test_a_piece_is_the_one_that_compose_makes(server: Server, runs: dict[str, Path]) -> None:
+def test_a_piece_is_the_one_that_compose_makes(server: Server, runs: Runs) -> None:
     how: Mapping[str, Any] = {"bars": 2, "seed": 7, "temperature": 0.8}
     piece = elman.load(runs["tunes"]).compose(**how)
     told = server.post("/compose", {"model": "tunes", **how}).json

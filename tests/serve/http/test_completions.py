@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import itertools
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from servers import Server
+from servers import Runs, Server
 
 import elman
 from elman.decode import Sampling, seeds
@@ -21,7 +20,7 @@ PROMPTS = ("the quick ", "狐狸", "", "a\n", "lazy dog. 狐")
 
 
 @pytest.fixture(scope="module")
-def loaded(runs: dict[str, Path]) -> dict[str, elman.Run]:
+def loaded(runs: Runs) -> dict[str, elman.Run]:
     return {name: elman.load(runs[name]) for name in WRITERS}
 
 
@@ -186,9 +185,7 @@ def test_a_state_that_the_client_holds_goes_on_without_a_seam(server: Server) ->
     assert server.write("story", state=state).refusal == (400, "invalid_state")
 
 
-def test_models_are_listed_under_the_names_of_their_folders(
-    server: Server, runs: dict[str, Path]
-) -> None:
+def test_models_are_listed_under_the_names_of_their_folders(server: Server, runs: Runs) -> None:
     told = server.ask("GET", "/v1/models").json
     assert [model["id"] for model in told["data"]] == list(runs)
     one = server.ask("GET", "/v1/models/%E6%96%87").json

@@ -10,54 +10,16 @@ from typing import Any
 
 import pytest
 from calling import call
-from servers import Server, serving, until
+from servers import Runs, Server, serving, until
 
 LONG: dict[str, Any] = {"prompt": "the ", "seed": 1, "max_tokens": 300_000}
 
 
-def test_what_runs_is_finished_and_what_comes_is_refused(
-    runs: dict[str, Path], tmp_path: Path
+def test_workers_share_sessions_outlive_one_another_and_end_what_they_began(
+    runs: Runs, tmp_path: Path
 ) -> None:
     flags = ("--sessions", tmp_path / "s.db", "--max-tokens", 300_000, "--drain-seconds", 600)
-    with serving(runs["story"], *flags) as server:
-        with server.begin("story", **LONG) as running:
-            until(lambda: server.figure("elman_live_texts") == 1)
-            server.process.send_signal(signal.SIGTERM)
-            until(lambda: server.ask("GET", "/ready").status == 503)
-            refused = server.write("story")
-            assert refused.refusal == (503, "shutting_down")
-            assert int(refused.headers["retry-after"]) >= 1
-            told = b""
-            while part := running.recv(1 << 20):
-                told += part
-        assert b'"finish_reason":"length"' in told and b"data: [DONE]" in told
-        assert server.end() == 0
-        assert [line.split(";")[0] for line in server.told] == ["elman: ending"]
-
-
-def test_what_runs_too_long_is_told_that_it_was_cut_off(
-    runs: dict[str, Path], tmp_path: Path
-) -> None:
-    flags = ("--sessions", tmp_path / "s.db", "--max-tokens", 9_000_000, "--drain-seconds", 0.1)
-    with serving(runs["story"], *flags) as server:
-        with server.begin("story", **LONG | {"max_tokens": 9_000_000}) as running:
-            until(lambda: server.figure("elman_live_texts") == 1)
-            server.process.send_signal(signal.SIGINT)
-            told = b""
-            while part := running.recv(1 << 20):
-                told += part
-        assert b"[DONE]" not in told
-        assert server.end() == 0
-        assert [line.split(";")[0] for line in server.told] == [
-            "elman: ending", "elman: some had not ended, and were cut off",
-        ]  # fmt: skip
-
-
-def test_workers_share_sessions_and_one_that_dies_is_replaced(
-    runs: dict[str, Path], tmp_path: Path
-) -> None:
-    flags = ("--sessions", tmp_path / "s.db", "--workers", 2)
-    with serving(runs["story"], *flags) as server:
+    with serving(runs["story"], "--workers", 2, *flags) as server:
         whole = server.write("story", prompt="the ", max_tokens=30, seed=1).json
         asked = {"model": "story", "prompt": "the "}
         id = server.post("/v1/sessions", asked).json["id"]
@@ -72,8 +34,20 @@ def test_workers_share_sessions_and_one_that_dies_is_replaced(
         os.kill(before[0], signal.SIGKILL)
         until(lambda: len(children(server)) == 2 and before[0] not in children(server))
         assert server.ask("GET", f"/v1/sessions/{id}").json["position"] == 34
+
+        with server.begin("story", **LONG) as running:
+            until(lambda: server.figure("elman_live_texts") == 1)
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: server.ask("GET", "/ready").status == 503)
+            refused = server.write("story")
+            assert refused.refusal == (503, "shutting_down")
+            assert int(refused.headers["retry-after"]) >= 1
+            told = b""
+            while part := running.recv(1 << 20):
+                told += part
+        assert b'"finish_reason":"length"' in told and b"data: [DONE]" in told
         assert server.end() == 0
-        assert [line.split(";")[-1] for line in server.told] == [" another one takes its place"]
+        assert [line.split()[-1] for line in server.told] == ["place", "more"], server.told
 
 
 def children(server: Server) -> list[int]:
@@ -88,19 +62,6 @@ def children(server: Server) -> list[int]:
         if b"spawn_main" in line:
             workers.append(int(pid))
     return workers
-
-
-def test_a_session_is_kept_when_the_server_is_killed(
-    runs: dict[str, Path], tmp_path: Path, server: Server
-) -> None:
-    whole = server.write("story", prompt="the ", max_tokens=20, seed=1).json["choices"][0]["text"]
-    with serving(runs["story"], "--sessions", tmp_path / "s.db") as first:
-        id = first.post("/v1/sessions", {"model": "story", "prompt": "the "}).json["id"]
-        said = first.post(f"/v1/sessions/{id}/input", {"max_tokens": 12, "seed": 1}).json
-        first.process.kill()
-    with serving(runs["story"], "--sessions", tmp_path / "s.db") as second:
-        rest = second.post(f"/v1/sessions/{id}/input", {"max_tokens": 8, "seed": 1}).json
-        assert said["choices"][0]["text"] + rest["choices"][0]["text"] == whole
 
 
 @pytest.mark.parametrize(
@@ -120,7 +81,7 @@ def test_a_session_is_kept_when_the_server_is_killed(
     ],
 )
 def test_what_cannot_be_served_is_told_in_one_line(
-    runs: dict[str, Path], tmp_path: Path, arguments: list[str], code: int, part: str
+    runs: Runs, tmp_path: Path, arguments: list[str], code: int, part: str
 ) -> None:
     (tmp_path / "story").symlink_to(runs["story"])
     with socket.create_server(("127.0.0.1", 0)) as taken:
