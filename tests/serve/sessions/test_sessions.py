@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import signal
@@ -208,7 +209,11 @@ def test_a_worker_that_died_holds_nothing(run: elman.Run, tmp_path: Path) -> Non
             await _step(sessions, id, run)
         assert not list(tmp_path.glob("*worker*"))
 
-    asyncio.run(act())
+    try:
+        asyncio.run(act())
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
 
 
 async def _held_until(sessions: SessionStore, id: str) -> float:
