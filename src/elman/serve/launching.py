@@ -8,26 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elman.errors import RunError
-from elman.run import prepare
-from elman.serve import models
 from elman.serve.options import Limits, Listening
-from elman.serve.server import Plan, serve
+from elman.serve.plan import Plan, named
 from elman.serve.workers import supervise
 from elman.wording import listed
 
 
 def launch(runs: Sequence[Path], listening: Listening, limits: Limits, device: str) -> None:
     """Serves runs until SIGTERM or Ctrl-C. UserError: one is none; RunError: the port is taken."""
-    named = models.named(runs)
-    tasks = [f"{name} ({prepare.trained(path).task.name})" for name, path in named.items()]
-    plan = Plan(named, prepare.choose_device(device), listening, limits)
+    plan = Plan(named(runs), device, listening, limits)
+    told = f"serves {listed(plan.told(), 10)}; {limits.told()}"
     with listen(listening.host, listening.port) as listener:
 
         def ready() -> None:
-            told = f"{url(listening.host, listener)} serves {listed(tasks, 10)}; {limits.told()}"
-            print(f"elman: {told}", file=sys.stderr, flush=True)
+            print(f"elman: {url(listening.host, listener)} {told}", file=sys.stderr, flush=True)
 
         if listening.workers == 1:
+            from elman.serve.server import serve
+
             serve(plan, listener, ready)
         else:
             supervise(plan, listener, ready)

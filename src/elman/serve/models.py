@@ -80,18 +80,6 @@ class Models:
         gc.unfreeze()
 
 
-def named(runs: Sequence[Path]) -> dict[str, Path]:
-    """Run folders by the names that clients call them by. UserError: two of one name."""
-    found: dict[str, Path] = {}
-    for path in runs:
-        name = path.resolve().name
-        if name in found:
-            told = "models are called by the names of their folders; rename one"
-            raise UserError(f'{found[name]} and {path}: both are called "{name}"; {told}')
-        found[name] = path
-    return found
-
-
 def load(runs: Mapping[str, Path], device: str) -> Models:
     """The models of these runs. UserError: a folder that is no run, or a damaged one."""
     models = Models([_served(name, path, device) for name, path in runs.items()])

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import uvicorn
 
@@ -20,25 +17,15 @@ from elman.serve.desk import Desk
 from elman.serve.gate import Gate
 from elman.serve.measures import Measures
 from elman.serve.models import Models, load
-from elman.serve.options import Limits, Listening
+from elman.serve.options import Listening
+from elman.serve.plan import ENDS, Plan
 from elman.serve.serving import Serving
 from elman.serve.sessions import open_sessions
 from elman.serve.traffic import Traffic
 from elman.wording import counted
 
-ENDS = (signal.SIGTERM, signal.SIGINT)
 SPARE = 100  # requests beside those that write and wait: such as ask how the server is
 KEPT_ALIVE_S = 30  # that a connection is kept for the next request
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a process serves: runs by their names, and how."""
-
-    runs: dict[str, Path]
-    device: str
-    listening: Listening
-    limits: Limits
 
 
 def serve(plan: Plan, listener: socket.socket, ready: Callable[[], None]) -> None:
@@ -94,7 +81,8 @@ async def _answer(
 
 
 def _sessions(plan: Plan, models: Models) -> Sessions | None:
-    runs = {name: models.by_name[name].run for name in models.names("completions")}
+    kept = (*models.names("completions"), *models.names("compose"))
+    runs = {name: models.by_name[name].run for name in kept}
     if not runs:
         return None
     database, limits = plan.listening.database, plan.limits

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from elman.errors import ElmanError, RunError
-from elman.serve.server import ENDS, Plan, serve
+from elman.serve.plan import ENDS, Plan
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where workers put their figures, read when it is imported
 SPAWN = multiprocessing.get_context("spawn")  # a fork would copy locks of threads that it lacks
@@ -84,7 +84,10 @@ class _Worker:
 
 
 def _work(plan: Plan, listener: socket.socket, telling: Connection) -> None:
+    # The process that watches over this one loads neither models nor PyTorch.
     import torch
+
+    from elman.serve.server import serve
 
     torch.set_num_threads(max(1, torch.get_num_threads() // plan.listening.workers))
     threading.Thread(target=_follow_parent, daemon=True).start()
