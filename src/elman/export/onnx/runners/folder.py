@@ -13,7 +13,7 @@ class Model:
 
     def __init__(self, folder: Path, name: str) -> None:
         files = sorted([*folder.glob(f"{name}.onnx"), *folder.glob(f"{name}_*.onnx")])
-        found = [Network(path) for path in files]
+        found = [opened(path) for path in files]
         self.networks = {network.record["program"]: network for network in found}
         records = [network.record for network in found]
         whole = [record for record in records if "surroundings" in record]
@@ -23,6 +23,14 @@ class Model:
 
     def __getitem__(self, program: str) -> Network:
         return self.networks[program]
+
+
+def opened(path: Path) -> Network:
+    """SystemExit: it is no network that Elman wrote."""
+    try:
+        return Network(path)
+    except Exception as error:  # ONNX Runtime's have nothing in common
+        raise SystemExit(f"{path}: damaged ({error})") from None
 
 
 def open_model() -> Model:

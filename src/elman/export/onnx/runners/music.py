@@ -10,16 +10,15 @@ From Python: `composer(open_model()).compose(64, Sampling(seed=1))`.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from elman.export.onnx.runners.folder import Model, open_model
-from elman.export.onnx.runners.lines import JSON, unicode, written
+from elman.export.onnx.runners.lines import JSON, answer_json, ending, written
 from elman.export.onnx.runners.midi import midi
 from elman.export.onnx.runners.network import Array
 from elman.export.onnx.runners.sampling import Sampling, choose, distribution, seed_of, uniform
@@ -168,29 +167,29 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="a MIDI file; without it notes are printed")
     parser.add_argument("--json", action="store_true", help=JSON)
     asked = parser.parse_args()
-    making, lines = composer(open_model()), unicode(sys.stdin)
-    try:
-        for line in lines if asked.json else ():
-            question = json.loads(line)
-            steps = question.pop("steps", EVENTS)
-            print(written(list(making.compose(steps, Sampling(**question)))), flush=True)
+    making = composer(open_model())
+    with ending():
         if asked.json:
+            answer_json(partial(answer, making))
             return
         how = Sampling(asked.temperature, asked.top_k, asked.top_p, seed=asked.seed)
         usual = asked.bars * making.bar if isinstance(making, FrameComposer) else EVENTS
-        steps = usual if asked.steps is None else asked.steps
+        made = making.compose(usual if asked.steps is None else asked.steps, how)
         if asked.output is None:
-            for step in making.compose(steps, how):
+            for step in made:
                 print(step if isinstance(step, str) else written(step), flush=True)
         elif isinstance(making, FrameComposer):
-            made = list(making.compose(steps, how))
-            asked.output.write_bytes(
-                midi(made, making.per_quarter, making.metre, asked.tempo, voices=making.voices > 0)
-            )
+            steps = [step for step in made if not isinstance(step, str)]
+            of = making.per_quarter, making.metre, asked.tempo
+            asked.output.write_bytes(midi(steps, *of, voices=making.voices > 0))
         else:
             parser.error("--output: a model of events gives tokens; leave it out")
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.exit(130)
+
+
+def answer(making: FrameComposer | EventComposer, question: dict[str, Any]) -> list[Any]:
+    """So many `steps`; the other keys are options of `Sampling`."""
+    how = dict(question)
+    return list(making.compose(how.pop("steps", EVENTS), Sampling(**how)))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ class Sampling:
     repetition_penalty: float = 1.0
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        if not (self.temperature >= 0 and self.top_k >= 0 and self.repetition_penalty > 0):
+            raise ValueError("temperature and top_k must be 0 at least, the penalty above 0")
+        if not 0 < self.top_p <= 1 or (self.seed is not None and not 0 <= self.seed < 2**63):
+            raise ValueError("top_p must lie above 0, up to 1; a seed from 0, below 2^63")
+
 
 def seed_of(sampling: Sampling) -> int:
     """The seed given, or a new one, below 2^63."""

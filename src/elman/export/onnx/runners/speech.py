@@ -10,15 +10,13 @@ name of a class.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from elman.export.onnx.runners.folder import Model, open_model
-from elman.export.onnx.runners.lines import JSON, unicode, written
+from elman.export.onnx.runners.lines import JSON, answer_json, ending
 from elman.export.onnx.runners.network import Array
 from elman.export.onnx.runners.sound import Hearing, pieces, read_wav
 from elman.export.onnx.runners.vocabulary import Vocabulary
@@ -80,14 +78,12 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, help="WAV of 16 bits")
     parser.add_argument("--json", action="store_true", help=JSON)
     asked = parser.parse_args()
-    listener, lines = Listener(open_model()), unicode(sys.stdin)
-    try:
+    listener = Listener(open_model())
+    with ending():
         for file in asked.files:
             print(file, listener.tell(read_wav(file, listener.hearing.rate)), sep="\t", flush=True)
-        for line in lines if asked.json else ():
-            print(written(listener.answer(json.loads(line))), flush=True)
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.exit(130)
+        if asked.json:
+            answer_json(listener.answer)
 
 
 if __name__ == "__main__":

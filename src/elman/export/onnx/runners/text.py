@@ -8,15 +8,13 @@ From Python: `Writer(open_model()).write("Once upon", 200, Sampling(seed=1))` gi
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from elman.export.onnx.runners.folder import Model, open_model
-from elman.export.onnx.runners.lines import JSON, unicode, written
+from elman.export.onnx.runners.lines import JSON, answer_json, ending
 from elman.export.onnx.runners.network import Array
 from elman.export.onnx.runners.sampling import Sampling, choose, distribution, seed_of, uniform
 from elman.export.onnx.runners.vocabulary import Decoder, Vocabulary
@@ -88,19 +86,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="another one each time if not given")
     parser.add_argument("--json", action="store_true", help=JSON)
     asked = vars(parser.parse_args())
-    writer, lines = Writer(open_model()), unicode(sys.stdin)
-    try:
-        if asked.pop("json"):
-            for line in lines:
-                print(written(writer.answer(json.loads(line))), flush=True)
+    as_json, prompt, length = (asked.pop(name) for name in ("json", "prompt", "length"))
+    writer = Writer(open_model())
+    with ending():
+        if as_json:
+            answer_json(writer.answer)
             return
-        prompt, length = asked.pop("prompt"), asked.pop("length")
         print(prompt, end="", flush=True)
         for piece in writer.write(prompt, length, Sampling(**asked)):
             print(piece, end="", flush=True)
         print()
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.exit(130)
 
 
 if __name__ == "__main__":
