@@ -111,11 +111,12 @@ def written(
     folder: Path,
     precision: Precision = "float32",
     name: str = "model",
+    optimised: str = "-O1",
 ) -> dict[str, Called]:
     """All of them in one file, compiled."""
     for file, text in Made(Export("test", programs, {}), How(precision, name)).texts().items():
         (folder / file).write_text(text)
-    return open_written(folder, "-O1")
+    return open_written(folder, optimised)
 
 
 def inputs(program: Program, draw: np.random.Generator, rows: int, steps: int) -> dict[str, Array]:
