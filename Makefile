@@ -10,14 +10,14 @@ demo: .venv/installed
 	@echo && echo "Curves and verdict: runs/demo/report.md. Your own text: $(RUN)/elman train text FILE"
 
 test: .venv/installed
-	$(RUN)/python -m pytest -n 2
+	$(RUN)/python -m pytest -n 2 --dist loadfile
 
 # Lint, types, import contract and tests: what CI runs.
 check: .venv/installed
 	$(RUN)/ruff check . && $(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/python -m pytest -n 2
+	$(RUN)/python -m pytest -n 2 --dist loadfile
 
 .venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 	$(PYTHON) -m venv .venv
