@@ -26,6 +26,8 @@ from elman.tasks.task import Cursor
 
 Keep: TypeAlias = Callable[[Cursor, dict[str, Any]], Awaitable[object]]
 
+LETTERS = 16  # of a token: more than any text has on average
+
 
 @dataclass(frozen=True)
 class Job:
@@ -133,6 +135,7 @@ def job_of(serving: Serving, asked: Completion) -> Job:
     after = None
     if asked.state is not None:
         after = unpacked(serving, served.name, asked.state)
+    check_letters(serving, asked.prompts)
     prompts = [prompt_of(one, engine.vocabulary) for one in asked.prompts]
     return checked(
         Job(
@@ -152,6 +155,15 @@ def checked(job: Job) -> Job:
     return job
 
 
+def check_letters(serving: Serving, prompts: Sequence[str | list[int]]) -> None:
+    """Refused: texts so long that nobody should wait until they are cut into tokens."""
+    letters = sum(len(one) for one in prompts if isinstance(one, str))
+    most = LETTERS * serving.limits.prompt_tokens
+    if letters > most:
+        told = f"prompt: {letters:,} characters; at most {most:,}"
+        raise Refused(400, "context_length_exceeded", told, "prompt")
+
+
 def prompt_of(given: str | list[int], vocabulary: Vocabulary) -> Prompt:
     """A prompt as the model reads it. Refused: a token that it has not."""
     if isinstance(given, str):
@@ -169,7 +181,8 @@ def unpacked(serving: Serving, model: str, state: str) -> Cursor:
     except ValueError:
         told = "state: is no base64; send back what return_state gave"
         raise Refused(400, "invalid_state", told, "state") from None
-    return serving.kept().unpack(model, blob)
+    place: Cursor = serving.kept().unpack(model, blob)
+    return place
 
 
 async def whole(job: Job) -> dict[str, Any]:
