@@ -14,7 +14,6 @@ from elman.serve import bodies
 from elman.serve.connection import while_connected
 from elman.serve.contract import Refused
 
-
 LONG = 100_000  # bytes, which are read in a millisecond or two
 
 
