@@ -302,7 +302,8 @@ class Network:
             return self._each(width, into, "maximum({}, {})", into, x)
         copy = self.source.call("copy", width, x, into)
         count, t = self._count(), self.places.t
-        if self.places.mode == "stream" or (count and node.how == "last"):
+        alone = self.places.mode == "stream" or self.plan.loop(phase).length == 1
+        if alone or (count and node.how == "last"):
             return [copy]  # there is one step, or any may be the last
         if node.how == "first":
             return [f"if ({count or t} == 0)", f"    {copy}"]

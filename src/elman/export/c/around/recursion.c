@@ -19,7 +19,7 @@ void @NAME@(size_t steps, const float *x, const double *s, float *y)
             for (int k = -AHEAD; k <= Q; k++)
                 for (int i = 0; i < I; i++, w += O) {
                     const ptrdiff_t at = (ptrdiff_t)t - k;
-                    if (at < 0)
+                    if (k > 0 && at < 0)
                         sum += past[P * O + (-at - 1) * I + i] * *w;
                     else if (at < (ptrdiff_t)steps)
                         sum += x[at * I + i] * *w;
