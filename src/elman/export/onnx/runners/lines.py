@@ -49,10 +49,10 @@ def ending() -> Iterator[None]:
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
         yield
-    except ValueError as error:
-        raise SystemExit(str(error)) from None
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(130)
+    except (OSError, ValueError) as error:
+        raise SystemExit(str(error)) from None
 
 
 def written(answer: Any) -> str:

@@ -78,11 +78,17 @@ def pieces(samples: Array, rate: int) -> Iterator[Array]:
 
 
 def read_wav(path: Path, rate: int) -> Array:
-    """The samples of a WAV file of 16 bits, the mean of its channels. SystemExit: another rate."""
-    with wave.open(str(path)) as sound:
-        if sound.getsampwidth() != 2:
-            raise SystemExit(f"{path}: has {8 * sound.getsampwidth()} bits; give 16")
-        if sound.getframerate() != rate:
-            raise SystemExit(f"{path}: has {sound.getframerate()} samples a second; give {rate}")
-        data = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
-        return np.asarray(data.reshape(-1, sound.getnchannels()).mean(1) / 32768, np.float32)
+    """The samples of a WAV file of 16 bits, the mean of its channels. ValueError: another file."""
+    try:
+        with wave.open(str(path)) as sound:
+            form = sound.getparams()
+            data = sound.readframes(form.nframes)
+    except (EOFError, wave.Error) as error:
+        raise ValueError(f"{path}: no WAV file ({error})") from None
+    if (form.sampwidth, form.framerate) != (2, rate):
+        raise ValueError(
+            f"{path}: has {8 * form.sampwidth} bits, {form.framerate} samples a second; "
+            f"give 16 bits, {rate} samples a second"
+        )
+    samples = np.frombuffer(data, "<i2").reshape(-1, form.nchannels)
+    return np.asarray(samples.mean(1) / 32768, np.float32)
