@@ -237,6 +237,28 @@ def stateful(k: Any, rng: np.random.Generator) -> tuple[Any, Arrays]:
     return model, [numbers(rng, 3, 7, 4)]
 
 
+def of_a_class(k: Any, rng: np.random.Generator) -> tuple[Any, Arrays]:
+    """A model that is a class, of which weights alone can be saved."""
+    L = k.layers
+
+    class Model(k.Model):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = L.Embedding(11, 5)
+            inner = L.GRU(6, return_sequences=True, reset_after=False, dropout=0.1)
+            self.rnn = L.Bidirectional(inner)
+            self.top = L.SimpleRNN(4)
+            self.fc = L.Dense(7)
+
+        def call(self, x: Any) -> Any:
+            return self.fc(self.top(self.rnn(self.embedding(x))))
+
+    model, x = Model(), ids(rng, 11, 3, 8)
+    model(x)
+    model.set_weights([drawn(rng, w.name, w.shape) for w in model.weights])
+    return model, [x]
+
+
 def write(k: Any, folder: Path, seed: int, forms: list[str]) -> None:
     """Every model in each form, with its inputs and outputs beside it as NAME.npz."""
     for name in MODELS:
@@ -252,6 +274,9 @@ def write(k: Any, folder: Path, seed: int, forms: list[str]) -> None:
                 (folder / f"{name}.json").write_text(model.to_json(), encoding="utf-8")
             else:
                 model.save(folder / f"{name}{form}")
+    model, (x,) = of_a_class(k, np.random.default_rng(seed))
+    np.savez(folder / "of_a_class.npz", x0=x, y0=model.predict(x, verbose=0))
+    model.save_weights(folder / "of_a_class.weights.h5")
     model, (x,) = stateful(k, np.random.default_rng(seed))
     model.set_weights([drawn(np.random.default_rng(seed), w.name, w.shape) for w in model.weights])
     model.save(folder / "stateful.keras")

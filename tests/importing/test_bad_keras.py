@@ -114,13 +114,14 @@ def test_weights_that_do_not_fit_are_told_with_their_layer(
     assert told in refused(archive(tmp_path / "m.keras", config(), hdf5(arrays)))
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.float64])
-def test_other_floats_are_read(tmp_path: Path, kind: type) -> None:
-    arrays = {name: array.astype(kind) for name, array in weights().items()}
-    other = elman.load_foreign(archive(tmp_path / "o.keras", config(), hdf5(arrays)))
-    usual = elman.load_foreign(archive(tmp_path / "m.keras", config(), hdf5(weights())))
-    x = torch.randn(2, 5, I)
-    assert (other(x)[0] - usual(x)[0]).abs().max() < 2e-3  # 11 bits of float16
+def test_other_floats_are_read(tmp_path: Path) -> None:
+    found = []
+    for kind in (np.float32, np.float16, np.float64):
+        arrays = {name: array.astype(kind) for name, array in weights().items()}
+        network = elman.load_foreign(archive(tmp_path / "m.keras", config(), hdf5(arrays)))
+        found.append(network(torch.ones(2, 5, I))[0])
+    assert (found[1] - found[0]).abs().max() < 2e-3  # 11 bits of float16
+    assert torch.equal(found[2], found[0])
 
 
 def vast(file: Any) -> None:
@@ -190,7 +191,7 @@ def test_damage_anywhere_is_one_line(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     whole = hdf5(weights(), model_config=json.dumps(config()), keras_version="3.9.0")
     path = tmp_path / "m.h5"
-    for k in range(14):
+    for k in range(6):
         data = bytearray(whole[: int(len(whole) * rng.random())] if k % 2 else whole)
         for place in rng.integers(0, max(len(data), 1), 20):
             data[place : place + 1] = rng.bytes(1)
@@ -200,7 +201,7 @@ def test_damage_anywhere_is_one_line(tmp_path: Path) -> None:
         except UserError as error:
             assert "\n" not in str(error)
     good = archive(tmp_path / "m.keras", config(), whole).read_bytes()
-    for share in (0, 0.2, 0.7, 0.99):
+    for share in (0, 0.5, 0.99):
         (tmp_path / "m.keras").write_bytes(good[: int(len(good) * share)])
         refused(tmp_path / "m.keras")
 
@@ -213,7 +214,9 @@ def test_other_files_are_told_what_would_fit(tmp_path: Path) -> None:
     assert "cannot be read" in refused(tmp_path / "no.keras")
     (tmp_path / "w.h5").write_bytes(hdf5(weights()))
     assert "model.to_json()" in refused(tmp_path / "w.h5")
-    assert "--layers is for a state_dict" in refused(tmp_path / "w.h5", layers=["lstm"])
+    assert 'unknown layer "gru"' in refused(tmp_path / "w.h5", layers=["gru"])
+    whole = archive(tmp_path / "m.keras", config(), hdf5(weights()))
+    assert "--layers is for weights alone" in refused(whole, layers=["lstm"])
 
 
 def test_the_command_ends_in_one_line_and_writes_nothing(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ def load_foreign(
 ) -> Network:
     """A network that Keras or PyTorch saved: `y, state = elman.load_foreign("model.keras")(x)`.
 
-    `config` is the JSON that Keras' `model.to_json()` gives, for a file of weights alone. `layers`
-    are the modules of a state_dict in order, and what stands between them, as
-    ["embedding", "lstm", "last", "fc"]; found from their sizes if not given.
+    For weights alone of Keras, `config` is the JSON that `model.to_json()` gives. `layers` are the
+    modules of weights alone in order, and what stands between them, as
+    ["embedding", "lstm", "last", "fc"]; of a state_dict found from their sizes if not given.
 
     UserError: a file of another kind, a damaged one, layers that are not read or do not fit one
     another. Nothing in the file is executed.
@@ -51,15 +51,14 @@ def load_foreign(
 
 
 def _keras_hdf5(path: Path, config: Path | None, layers: Sequence[str]) -> Network:
-    _refuse_layers(path, layers)
     from elman.importing.keras.loading import load_hdf5
 
-    return load_hdf5(path, config)
+    return load_hdf5(path, config, layers)
 
 
 def _refuse_layers(path: Path, layers: Sequence[str]) -> None:
     if layers:
-        raise UserError(f"{path}: --layers is for a state_dict of PyTorch; Keras tells its layers")
+        raise UserError(f"{path}: --layers is for weights alone; this file tells its layers")
 
 
 def _holds_keras(path: Path) -> bool:

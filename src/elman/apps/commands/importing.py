@@ -48,7 +48,7 @@ def import_(
     layers: Annotated[
         str,
         Parameter(
-            help="Of PyTorch: the modules in order, and what stands between them: "
+            help="Of weights alone: the layers in order, and what stands between them: "
             "embedding,lstm,last,fc1,relu,fc2.",
             metavar="A,B,...",
         ),

@@ -11,18 +11,20 @@ import re
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from elman.data.archives import BROKEN
 from elman.errors import UserError
 from elman.importing import hdf5
 from elman.importing.hdf5 import Hdf5
-from elman.importing.keras import layers, weights
+from elman.importing.keras import alone, layers, weights
 from elman.importing.keras.config import LONGEST, Model, model_of, parse
 from elman.importing.network import Account, Network, Node, Plan, Ref
 from elman.importing.pieces.piece import Piece
 from elman.importing.pieces.plain import Embed, InTurn, Linear
 from elman.importing.pieces.recurrent import Reading
+from elman.importing.pytorch.chain import network_of as joined
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 RATIO = 100  # times that weights are larger than the archive holds them; Keras does not pack them
@@ -46,11 +48,15 @@ def load_keras_archive(path: Path) -> Network:
         return network_of(model, hdf5.read(Path(folder) / WEIGHTS, where), version, where)
 
 
-def load_hdf5(path: Path, json_of_model: Path | None) -> Network:
-    """An .h5 file. UserError: damaged, or weights alone without the model's JSON."""
+def load_hdf5(path: Path, json_of_model: Path | None, chain: Sequence[str]) -> Network:
+    """An .h5 file. UserError: damaged, or weights alone without the model's JSON or its layers."""
     where = str(path)
     file = hdf5.read(path, where)
     about = {**file.attributes.get("model_weights", {}), **file.attributes[""]}
+    if chain and "model_config" in about:
+        raise UserError(f"{where}: --layers is for weights alone; this file tells its layers")
+    if chain:
+        return joined(alone.modules(file, where), path, chain)
     config, version = about.get("model_config"), about.get("keras_version")
     if json_of_model is not None:
         config, where = _read(json_of_model), str(json_of_model)
@@ -60,7 +66,7 @@ def load_hdf5(path: Path, json_of_model: Path | None) -> Network:
     elif config is None:
         raise UserError(
             f"{where}: holds weights alone; write model.to_json() into a file and give it as "
-            "--config, or save the whole model"
+            "--config, or name its layers in order as --layers"
         )
     return network_of(model_of(parse(config, where), where), file, version, str(path))
 

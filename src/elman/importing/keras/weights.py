@@ -26,7 +26,7 @@ def of_layers(file: Hdf5, layers: Mapping[str, Config], where: str) -> dict[str,
     if any(path.startswith("layers/") for path in file.attributes):
         return _by_class(file, layers)
     root = "model_weights" if "model_weights" in file.attributes else ""
-    if not _list(file, root, "layer_names"):
+    if not listed(file, root, "layer_names"):
         raise UserError(f"{where}: holds no weights that Keras saved")
     return {layer.name: named(file, f"{root}/{layer.name}".lstrip("/"), layer.where)
             for layer in layers.values()}  # fmt: skip
@@ -55,22 +55,27 @@ def _below(file: Hdf5, path: str, where: str) -> list[Floats]:
         inner.remove(f"{path}/layer")  # Keras 2 keeps the layer that was wrapped, without weights
     if inner:
         return [array for part in inner for array in _below(file, part, where)]
-    return [_array(file, f"{path}/vars/{k}", where) for k in range(MOST)
-            if f"{path}/vars/{k}" in file.arrays or f"{path}/vars/{k}" in file.odd]  # fmt: skip
+    return own(file, path, where)
+
+
+def own(file: Hdf5, path: str, where: str) -> list[Floats]:
+    """A layer's own arrays in a file of Keras 3."""
+    paths = (f"{path}/vars/{k}" for k in range(MOST))
+    return [_array(file, p, where) for p in paths if p in file.arrays or p in file.odd]
 
 
 def named(file: Hdf5, group: str, where: str) -> list[Floats]:
     """Those that the group's weight_names tell, in their order."""
-    return [_array(file, f"{group}/{name}", where) for name in _list(file, group, "weight_names")]
+    return [_array(file, f"{group}/{name}", where) for name in listed(file, group, "weight_names")]
 
 
-def _list(file: Hdf5, group: str, attribute: str) -> list[str]:
+def listed(file: Hdf5, group: str, attribute: str) -> list[str]:
     """An attribute that is a list, whole or in pieces."""
-    own = file.attributes.get(group, {})
-    if attribute in own:
-        return list(own[attribute])
-    pieces = itertools.takewhile(own.__contains__, (f"{attribute}{k}" for k in itertools.count()))
-    return [name for piece in pieces for name in own[piece]]
+    told = file.attributes.get(group, {})
+    if attribute in told:
+        return list(told[attribute])
+    pieces = itertools.takewhile(told.__contains__, (f"{attribute}{k}" for k in itertools.count()))
+    return [name for piece in pieces for name in told[piece]]
 
 
 def _array(file: Hdf5, path: str, where: str) -> Floats:

@@ -27,7 +27,11 @@ NONLINEARITIES = ("tanh", "relu")
 
 def load_pytorch(path: Path, layers: Sequence[str]) -> Network:
     """UserError: damaged, modules that are not read, or an order that is not clear."""
-    found = modules(tensors.read(path))
+    return network_of(modules(tensors.read(path)), path, layers)
+
+
+def network_of(found: Mapping[str, Module], path: Path, layers: Sequence[str]) -> Network:
+    """The modules, joined as `layers` tells or as their widths fit. UserError as above."""
     account = Account(str(path))
     try:
         given = list(layers) or _ordered(found, account)

@@ -28,10 +28,12 @@ MOST_LAYERS = 64
 
 @dataclass
 class Module:
-    """A module: its name, and its tensors by their names in it."""
+    """A module: its name, and its tensors by the names that PyTorch gives them; `table` is an
+    embedding for certain."""
 
     name: str
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    reset_before: bool = False  # of a GRU of Keras
 
     @property
     def kind(self) -> str:
@@ -41,6 +43,8 @@ class Module:
             return "recurrent"
         if "running_mean" in own:
             return "batch norm"
+        if own.keys() == {"table"}:
+            return "embedding"
         weight = own.get("weight")
         if weight is None or own.keys() - {"weight", "bias"} or weight.dim() > 2:
             return "other"
@@ -54,7 +58,8 @@ class Module:
             layers = self.layers()
             last = layers[max(layers)]
             return layers[0][""]["weight_ih"].shape[1], len(last) * last[""]["weight_hh"].shape[1]
-        weight = self.tensors["weight" if "weight" in self.tensors else "running_mean"]
+        names = ("weight", "table", "running_mean")
+        weight = next(self.tensors[name] for name in names if name in self.tensors)
         if kind in ("norm", "batch norm"):
             return weight.shape[0], weight.shape[0]
         return (0, weight.shape[1]) if kind == "embedding" else (weight.shape[1], weight.shape[0])
@@ -115,7 +120,7 @@ def pieces(module: Module, kind: str, nonlinearity: str, *, last: bool) -> Itera
     if kind == "recurrent":
         yield from _recurrent(module, nonlinearity, last=last)
     elif kind == "embedding":
-        yield module.name, "Embedding", Embed(own["weight"])
+        yield module.name, "Embedding", Embed(own["table" if "table" in own else "weight"])
     elif kind == "norm":
         weight = own["weight"]
         norm = LayerNorm(weight, own.get("bias"), weight.shape[0], EPSILON)
@@ -136,10 +141,11 @@ def _recurrent(
     for k, ways in layers.items():
         told = Told(sequences=not last or k < len(layers) - 1)
         directions = []
-        for reverse, way in ways.items():
+        for reverse, way in sorted(ways.items()):  # the forward one first
             rows, H = way["weight_hh"].shape
             kind = KINDS[rows // H]
-            cell = cells.of(kind, nonlinearity if kind == "rnn" else "tanh", "sigmoid")
+            f = nonlinearity if kind == "rnn" else "tanh"
+            cell = cells.of("gru-reset-before" if module.reset_before else kind, f, "sigmoid")
             directions.append(OneWay(cell, Weights(**way), backwards=bool(reverse)))
         name = module.name if len(layers) == 1 else f"{module.name}.{k}"
         there, *back = directions
