@@ -66,7 +66,7 @@ def restored(
 
 def save_in_piece(place: Place, path: Path) -> None:
     """Keep a place in a piece. Raises UserError where the file cannot be written."""
-    checkpoint.write(path, checkpoint.carry_tensors(place.state) | place.tensors(), place.known)
+    checkpoint.write(path, *kept_in_piece(place))
 
 
 def load_in_piece(path: Path, composer: Composer, device: str) -> Place:
@@ -75,14 +75,26 @@ def load_in_piece(path: Path, composer: Composer, device: str) -> Place:
         raise UserError(f"{path}: no such file; give one that --save-state kept")
     tensors, known = checkpoint.read(path)
     try:
-        state = checkpoint.load_carry(tensors, device)
-        place = composer.begin().restored(state, tensors, known, device)
-        composer.check(place)
+        return restored_in_piece(tensors, known, composer, device)
     except ValueError:
         told = "is not a place in a piece of this model; it came from another one"
         raise UserError(f"{path}: {told}") from None
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def kept_in_piece(place: Place) -> tuple[checkpoint.Tensors, dict[str, Any]]:
+    """What a place in a piece goes on with: tensors, and plain values."""
+    return checkpoint.carry_tensors(place.state) | place.tensors(), dict(place.known)
+
+
+def restored_in_piece(
+    tensors: Mapping[str, Tensor], known: Mapping[str, Any], composer: Composer, device: str
+) -> Place:
+    """The place that `kept_in_piece` took apart. ValueError, UserError: it is not the composer's."""
+    state = checkpoint.load_carry(tensors, device)
+    place = composer.begin().restored(state, tensors, known, device)
+    composer.check(place)
     return place
 
 

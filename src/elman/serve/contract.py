@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from elman.data.texts.vocabulary import Vocabulary
 from elman.decode import Sampling
 from elman.errors import UserError
 from elman.run.trained import Run
+from elman.tasks.music.composing.place import Place
 from elman.tasks.task import Cursor
 
 
@@ -101,6 +102,9 @@ class Engine(Protocol):
 
 # ---- Sessions: one store for all models and all workers, a database
 
+Stands: TypeAlias = Cursor | Place
+"""Where a session is: in a text, or in a piece of music."""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -108,7 +112,7 @@ class Session:
 
     id: str
     model: str
-    position: int  # tokens read and written
+    position: int  # tokens read and written; of music, steps or tokens
     created: float
     expires: float
 
@@ -120,9 +124,10 @@ class Turn(Protocol):
     def session(self) -> Session: ...
 
     @property
-    def place(self) -> Cursor: ...
+    def place(self) -> Any:
+        """As `Stands`."""
 
-    async def keep(self, place: Cursor, key: str | None = None, answer: bytes = b"") -> Session:
+    async def keep(self, place: Stands, key: str | None = None, answer: bytes = b"") -> Session:
         """Goes on from `place`; once this returns it outlives `kill -9`, and so does `answer`,
         which is kept with it under a client's `key` for a retry."""
 
@@ -141,7 +146,7 @@ class Sessions(Protocol):
     """
 
     async def create(
-        self, model: str, place: Cursor, seconds: float, key: str | None = None
+        self, model: str, place: Stands, seconds: float, key: str | None = None
     ) -> Session:
         """A new session that lives for so long after its last use. With a client's `key` that
         was given before, the session that it made then, if it is alive."""
@@ -168,10 +173,10 @@ class Sessions(Protocol):
     async def count(self) -> int:
         """How many are alive, of all workers."""
 
-    def pack(self, model: str, place: Cursor) -> bytes:
+    def pack(self, model: str, place: Stands) -> bytes:
         """A place as a signed, versioned safetensors blob with the model's hash."""
 
-    def unpack(self, model: str, blob: bytes) -> Cursor: ...
+    def unpack(self, model: str, blob: bytes) -> Any: ...
 
     async def close(self) -> None: ...
 

@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from elman.run.trained import Run
 from elman.serve import contract
 from elman.serve.contract import Refused
 from elman.serve.errors import Plain, dumped, responses
 from elman.serve.route import Route
 from elman.serve.routes.completions import STREAMED, Written
 from elman.serve.serving import Serving
+from elman.serve.sessions.places import composer_of
 from elman.serve.text.asked import Ids, Strict, Writes
 from elman.serve.text.completion import (
     Job,
@@ -27,6 +29,7 @@ from elman.serve.text.completion import (
     whole,
 )
 from elman.serve.text.events import stream
+from elman.tasks.music.composing.place import Place
 from elman.tasks.task import Cursor
 
 BLOB = "application/octet-stream"
@@ -43,7 +46,8 @@ Key = Annotated[
 
 
 class NewSession(Strict):
-    """Where a session begins: after a prompt, at a state, or after a prompt read from there."""
+    """Where a session begins: after a prompt, at a state, or after a prompt read from there; of a
+    model of music with nothing."""
 
     model: str
     prompt: str | Ids | None = None
@@ -95,16 +99,19 @@ def router(serving: Serving) -> APIRouter:
     @routes.post("", status_code=201, responses=responses(404))
     async def create(asked: NewSession, idempotency_key: Key = None) -> Session:
         """Begin a session. Its id is a secret of whoever has it."""
-        sessions = serving.kept()
+        most = serving.limits.session_minutes
+        seconds = 60 * min(asked.minutes or most, most)
+        sessions, served = serving.kept(), serving.models.get(asked.model)
+        if served.use == "compose":
+            piece = begun(served.run, asked)
+            return _told(await sessions.create(served.name, piece, seconds, idempotency_key))
         model, engine = serving.models.writing(asked.model)
         after = None if asked.state is None else unpacked(serving, model.name, asked.state)
         prompt = prompt_of(asked.prompt or "", engine.vocabulary)
         reading = Writes(max_tokens=0)
         job = checked(Job(serving, model.name, engine, reading, [prompt], after))
-        most = serving.limits.session_minutes
-        minutes = min(asked.minutes or most, most)
         place = await place_after(job)
-        return _told(await sessions.create(model.name, place, 60 * minutes, idempotency_key))
+        return _told(await sessions.create(model.name, place, seconds, idempotency_key))
 
     @routes.get("/{id}", responses=responses(404))
     async def look(id: Id) -> Session:
@@ -154,6 +161,14 @@ def router(serving: Serving) -> APIRouter:
         return Deleted(id=id)
 
     return routes
+
+
+def begun(run: Run, asked: NewSession) -> Place:
+    """The beginning of a piece of music. Refused: it begins after something."""
+    if asked.prompt or asked.state:
+        told = "a piece begins with nothing; put the session where a state stands that it gave"
+        raise Refused(400, "invalid_value", told, "prompt" if asked.prompt else "state")
+    return composer_of(run).begin()
 
 
 async def _said(

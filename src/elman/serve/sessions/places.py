@@ -10,9 +10,11 @@ from typing import Any, Protocol, final
 import torch
 from torch import Tensor
 
+from elman.errors import UserError
 from elman.run import checkpoint, place
 from elman.run.trained import Run
 from elman.serve.contract import Refused
+from elman.tasks.music.composing.place import Composer, Place
 from elman.tasks.task import Cursor, State
 
 
@@ -62,9 +64,44 @@ class TextPlaces:
         )
 
 
+@final
+class PiecePlaces:
+    """Places in pieces of music."""
+
+    def __init__(self, run: Run) -> None:
+        self._composer, self._device = composer_of(run), run.device
+
+    def kept(self, at: Place) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+        tensors, known = place.kept_in_piece(at)
+        return tensors, {"known": known}
+
+    def restored(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> Place:
+        try:
+            return place.restored_in_piece(tensors, plain["known"], self._composer, self._device)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+    def position(self, at: Place) -> int:
+        """Steps, or tokens."""
+        return len(at.history)
+
+    def mean(self, places: Sequence[Place], weights: Sequence[float]) -> Place:
+        told = "what was played in two pieces has no mean; only texts are blended"
+        raise Refused(400, "cannot_blend", told, "sessions")
+
+
+def composer_of(run: Run) -> Composer:
+    """A new one, as one composer goes through one piece at a time."""
+    task, trained = run.trained.task, run.trained
+    assert task.compose is not None
+    return task.compose(run.model, trained.preprocessing, trained.options, run.device)
+
+
 def places_of(run: Run) -> Places | None:
     """The places of a run, or None where it has none to be kept."""
-    return TextPlaces(run) if run.trained.task.writer is not None else None
+    if run.trained.task.writer is not None:
+        return TextPlaces(run)
+    return PiecePlaces(run) if run.trained.task.compose is not None else None
 
 
 def digest(run: Run) -> str:
