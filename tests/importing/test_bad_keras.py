@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from calling import call, snapshot
-from keras_files import H, I, O, archive, config, hdf5, weights
+from keras_files import H, I, O, archive, config, hdf5, layer, weights
 
 import elman
 from elman.errors import UserError
@@ -62,6 +62,8 @@ CONFIGS: list[tuple[Edit, str]] = [
     (in_lstm(return_sequences="yes"), "return_sequences = yes: needs true or false"),
     (in_lstm(return_sequences=True, name="say"), 'layer "say" (Dense): another layer bears'),
     (in_lstm(quantization_config={}), "its weights are quantised"),
+    (lambda m: m["config"]["layers"].append(layer("LSTM", name="again", units=H)),
+     'layer "again" (LSTM): needs 3 arrays of weights, the file has 0'),
     (lambda m: m.update(class_name="MyModel"), "the model is of the class MyModel"),
     (lambda m: m["config"].update(layers=[]), "damaged (no list of layers)"),
     (lambda m: m["config"]["layers"][2]["config"].update(units=3), "kernel has the shape [4, 2]"),
@@ -85,6 +87,31 @@ def test_a_config_that_is_not_read_is_told_with_its_layer(
 def test_json_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
     told = text.encode("utf-8", "surrogateescape").decode("latin-1")
     refused(archive(tmp_path / "m.keras", told, hdf5(weights())))
+
+
+def joined(name: str, call: int, k: int) -> dict[str, Any]:
+    """A functional model whose dense layer takes that output."""
+    model = config()
+    layers = model["config"]["layers"]
+    origins = [None, ["input", 0, 0], [name, call, k]]
+    for item, origin in zip(layers, origins, strict=True):
+        item["inbound_nodes"] = [[[*origin, {}]]] if origin else []
+    ends = {"input_layers": [["input", 0, 0]], "output_layers": [["say", 0, 0]]}
+    return {"class_name": "Functional", "config": {"layers": layers, **ends}}
+
+
+@pytest.mark.parametrize(("origin", "told"), [
+    (("read", 0, 0), ""), (("read", 0, 3), 'layer "read" has 1 output; number 4'),
+    (("read", 1, 0), "nothing leads to the output say"), (("say", 0, 0), "nothing leads to"),
+    (("input", 0, 0), 'layer "say" (Dense) cannot take'), (("none", 0, 0), "nothing leads to"),
+    ((3, 0, 0), "where a layer's output would be named"), (("read", -1, 0), "would be named"),
+])  # fmt: skip
+def test_models_that_are_joined_wrongly_are_told(tmp_path: Path, origin: Any, told: str) -> None:
+    path = archive(tmp_path / "m.keras", joined(*origin), hdf5(weights()))
+    if told:
+        assert told in refused(path)
+    else:
+        assert elman.load_foreign(path)(torch.ones(1, 5, I))[0].shape == (1, O)
 
 
 def changed(**arrays: Any) -> dict[str, Any]:

@@ -89,34 +89,44 @@ class Network(nn.Module):
     def forward(
         self, *inputs: Tensor, state: Sequence[State | None] | None = None
     ) -> tuple[Any, list[State]]:
-        """UserError: inputs that do not fit the network."""
+        """UserError: inputs or a state that do not fit the network."""
+        values, after = self._through(inputs, state)
+        ys = tuple(self._at(ref, values).x for ref in self.plan.outputs)
+        return ys[0] if len(ys) == 1 else ys, after
+
+    def _through(
+        self, inputs: Sequence[Tensor], state: Sequence[State | None] | None = None
+    ) -> tuple[list[list[Value]], list[State]]:
+        """What goes in and what each node makes of it, in order, and the states after."""
+        where, carrying = self.account.source, sum(map(self.carries, self.plan.nodes))
         if len(inputs) != len(self.plan.shapes):
-            raise UserError(
-                f"{self.account.source}: takes {counted(len(self.plan.shapes), 'input')}, "
-                f"got {len(inputs)}"
-            )
-        carrying = sum(map(self.carries, self.plan.nodes))
-        given = list(state) if state is not None else [None] * carrying
+            wanted = counted(len(self.plan.shapes), "input")
+            raise UserError(f"{where}: takes {wanted}, got {len(inputs)}")
+        given = [None] * carrying if state is None else list(state)
         if len(given) != carrying:
-            raise UserError(
-                f"{self.account.source}: a state has {counted(carrying, 'entry', 'entries')}, "
-                f"got {len(given)}"
-            )
-        made: list[list[Value]] = []
-        after: list[State] = []
-        began = [Value(x) for x in inputs]
+            wanted = counted(carrying, "entry", "entries")
+            raise UserError(f"{where}: a state has {wanted}, got {len(given)}")
+        made, after = [[Value(x) for x in inputs]], list[State]()
         for node in self.plan.nodes:
-            values = [(began if r.node < 0 else made[r.node])[r.k] for r in node.inputs]
-            first = given[len(after)] if self.carries(node) else None
+            values = [self._at(ref, made) for ref in node.inputs]
+            carries = self.carries(node)
             try:
-                out, last = self.piece(node)(values, first)
+                out, last = self.piece(node)(values, given[len(after)] if carries else None)
             except (RuntimeError, IndexError, ValueError) as error:
                 raise UserError(self._misfit(node, values, error)) from error
             made.append(out)
-            if self.carries(node):
-                after.append(last)
-        ys = tuple((began if r.node < 0 else made[r.node])[r.k].x for r in self.plan.outputs)
-        return ys[0] if len(ys) == 1 else ys, after
+            after += [last] if carries else []
+        return made, after
+
+    def _at(self, ref: Ref, made: Sequence[Sequence[Value]]) -> Value:
+        values = made[ref.node + 1]  # the inputs come first
+        if ref.k >= len(values):
+            name = self.plan.nodes[ref.node].name
+            raise UserError(
+                f'{self.account.source}: layer "{name}" has {counted(len(values), "output")}; '
+                f"number {ref.k + 1} of them is asked for"
+            )
+        return values[ref.k]
 
     def _misfit(self, node: Node, values: Sequence[Value], error: Exception) -> str:
         came = " and ".join(str(list(v.x.shape)) for v in values)
@@ -146,19 +156,5 @@ class Network(nn.Module):
                     "read"
                 )
             inputs.append(torch.zeros(1, *sizes))
-        seen: list[tuple[int, ...]] = []
-
-        def note(module: nn.Module, given: Any, result: Any) -> None:
-            seen.append(tuple(result[0][0].x.shape[1:]))
-
-        hooks = [self.piece(node).register_forward_hook(note) for node in self._used_once()]
-        try:
-            self(*inputs)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return seen
-
-    def _used_once(self) -> list[Node]:
-        """A node for each piece; its hook hears every use."""
-        return list({node.piece: node for node in self.plan.nodes}.values())
+        (_, *made), _ = self._through(inputs)
+        return [tuple(first.x.shape[1:]) for first, *_ in made]

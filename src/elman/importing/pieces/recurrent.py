@@ -61,6 +61,8 @@ class OneWay(nn.Module):
     def forward(self, value: Value, state: State | None, *, zeros: bool) -> tuple[Tensor, State]:
         """`x` [B, T, I] → outputs [B, T, H] in the order of reading, and the last state."""
         x, mask = value
+        if x.dim() != 3:
+            raise RuntimeError("needs sequences of vectors, [B, T, I]")
         if self.backwards:
             x, mask = x.flip(1), None if mask is None else mask.flip(1)
         before = None if state is None else [tuple(s[None] for s in state)]
