@@ -14,6 +14,7 @@ its own kernels, one thread each; calls are made from Python, some 20 µs each, 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import json
 import os
@@ -167,6 +168,7 @@ def _turns(runners: tuple[Any, ...], inputs: Any, states: Any) -> list[float]:
 # ---- Models ----------------------------------------------------------------------------------
 
 
+@functools.lru_cache(1)
 def _leaving(folder: Path, task: str, cell: str) -> Any:
     """What leaves of a new model of a task with this cell."""
     import dataclasses
@@ -218,7 +220,7 @@ def table(folder: Path) -> list[str]:
         + " | ".join(f"{head} µs" for head in heads) + " |",
         "|---|---|" + "---|" * (2 * len(heads) + 1),
     ]  # fmt: skip
-    for task, cell in dict.fromkeys((key[0], key[1]) for key in rows):
+    for task, cell in sorted({(key[0], key[1]) for key in rows}):
         keys = [(task, cell, to, precision) for to in FORMATS for precision in PRECISIONS]
         parity = [_told(rows.get(key)) for key in keys]
         own = [times[key] for key in keys if key in times]
