@@ -41,6 +41,9 @@ def describe(app: FastAPI, serving: Serving) -> dict[str, Any]:
                 schemas[schema]["properties"]["model"]["enum"] = list(names)
         for (schema, field), limit in LIMITED.items():
             _limit(schemas[schema]["properties"][field], getattr(serving.limits, limit))
+        for name, schema in schemas.items():
+            if name.startswith("Body_"):  # of a form
+                schema["additionalProperties"] = False
         _exact(made)
         app.openapi_schema = made
     return app.openapi_schema

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import sys
 from collections.abc import Sequence
@@ -13,11 +14,14 @@ from elman.serve.plan import Plan, named
 from elman.serve.workers import supervise
 from elman.wording import listed
 
+CONNECTIONS = 65_536  # that may be open at once, where the system allows it
+
 
 def launch(runs: Sequence[Path], listening: Listening, limits: Limits, device: str) -> None:
     """Serves runs until SIGTERM or Ctrl-C. UserError: one is none; RunError: the port is taken."""
     plan = Plan(named(runs), device, listening, limits)
     told = f"serves {listed(plan.told(), 10)}; {limits.told()}"
+    _allow_connections()
     with listen(listening.host, listening.port) as listener:
 
         def ready() -> None:
@@ -29,6 +33,14 @@ def launch(runs: Sequence[Path], listening: Listening, limits: Limits, device: s
             serve(plan, listener, ready)
         else:
             supervise(plan, listener, ready)
+
+
+def _allow_connections() -> None:
+    """Raises the number of open files, of which each connection is one, as far as is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:

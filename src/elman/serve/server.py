@@ -18,6 +18,7 @@ from elman.serve.gate import Gate
 from elman.serve.measures import Measures
 from elman.serve.models import Models, load
 from elman.serve.options import Listening
+from elman.serve.patience import patient
 from elman.serve.plan import ENDS, Plan
 from elman.serve.serving import Serving
 from elman.serve.sessions import open_sessions
@@ -62,6 +63,7 @@ async def _answer(
     server = _Server(
         uvicorn.Config(
             build(serving, listening), loop="asyncio", lifespan="off", ws="none",
+            http=patient(serving.limits.body_seconds),
             log_config=None, access_log=False, proxy_headers=False, server_header=False,
             timeout_keep_alive=KEPT_ALIVE_S, timeout_graceful_shutdown=1,
         )

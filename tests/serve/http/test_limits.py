@@ -114,6 +114,9 @@ def test_rows_end_when_their_client_goes(tight: Server) -> None:
 
 def test_a_body_that_does_not_come_is_not_waited_for(tight: Server) -> None:
     with tight.connect() as opened:
+        opened.sendall(b"POST /v1/completions HTTP/1.1\r\nHost:")
+        assert not opened.recv(1)  # not even a head: the connection is closed
+    with tight.connect() as opened:
         opened.sendall(
             f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
             "Content-Length: 100\r\n\r\n{".encode()

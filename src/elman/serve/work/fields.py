@@ -11,7 +11,7 @@ from docstring_parser import parse
 from pydantic import Field, create_model
 
 from elman.options import make
-from elman.serve.text.asked import Strict
+from elman.serve.text.asked import Int, Strict
 
 T = TypeVar("T")
 Body = TypeVar("Body", bound=Strict)
@@ -44,7 +44,7 @@ def _in_json(hint: Any) -> Any:
     """A tuple is a list there."""
     if typing.get_origin(hint) is tuple:
         return list[typing.get_args(hint)[0]] | None  # type: ignore[misc]
-    return hint | None
+    return (Int if int in (hint, *typing.get_args(hint)) else hint) | None
 
 
 def _names_a_file(hint: Any) -> bool:
