@@ -1,8 +1,8 @@
 """The fused sweeps: one direction of a layer through time, and every check before they run.
 
 A sweep takes the input of a layer as rows [N, ·], time-major, with `sizes` [T], the rows alive at
-each step, never growing; on a CPU and contiguous, float32 but for what `Numbers` names. Results do not
-depend on the number of threads.
+each step, never growing; on a CPU and contiguous, float32 but for what `Numbers` names. Results do
+not depend on the number of threads.
 """
 
 from __future__ import annotations
