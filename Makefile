@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: demo test check memory races instructions clean
+.PHONY: demo test check memory races instructions half half-arm clean
 
 demo: .venv/installed
 	$(RUN)/elman train text --minutes 1 --run runs/demo --force
@@ -53,3 +53,22 @@ races:
 # The instructions that small calls take, counted by valgrind: what later builds are held against.
 instructions: .venv/installed
 	$(RUN)/python tests/kernels/test_instructions.py
+
+# The kernels in bf16 beside those in float32, without Python; of ARM by a cross compiler and an emulator.
+HALF_TEST := -std=c++17 -O1 -g -ffp-contract=off -Wall -Wextra -Wno-psabi -Wno-maybe-uninitialized -Icsrc
+define build_half
+	mkdir -p build/$(1)
+	for file in sweep gradient; do \
+	  $(2) $(HALF_TEST) -DELMAN_ISA=portable -c csrc/$$file.cpp -o build/$(1)/$$file.o && \
+	  $(2) $(HALF_TEST) $(3) -DELMAN_HALF -DELMAN_ISA=$(1) -c csrc/$$file.cpp -o build/$(1)/half_$$file.o || exit 1; \
+	done
+	$(2) $(HALF_TEST) $(4) -DELMAN_HALF_ISA=$(1) tests/kernels/sanitizers/half.cpp build/$(1)/*.o -o build/$(1)/half
+endef
+
+half:
+	$(call build_half,avx512bf16,$(CXX),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mf16c,)
+	build/avx512bf16/half
+
+half-arm:
+	$(call build_half,neonbf16,aarch64-linux-gnu-g++,-march=armv8.2-a+bf16,-static)
+	qemu-aarch64-static -cpu max build/neonbf16/half

@@ -45,6 +45,10 @@ using Builds = std::array<const Table*, 1>;
 template <class Table>
 using HalfBuilds = std::array<const Table*, 1>;
 #define ELMAN_HALF_BUILDS(what) {&avx512bf16_##what}
+#elif defined(ELMAN_BF16_ARM)
+template <class Table>
+using HalfBuilds = std::array<const Table*, 1>;
+#define ELMAN_HALF_BUILDS(what) {&neonbf16_##what}
 #else
 template <class Table>
 using HalfBuilds = std::array<const Table*, 0>;

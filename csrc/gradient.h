@@ -48,6 +48,8 @@ extern const Gradients<Single> portable_gradients;
 extern const Gradients<Single> avx2_gradients;
 extern const Gradients<Single> avx512_gradients;
 extern const Gradients<Half> avx512bf16_gradients;
+#elif defined(__aarch64__)
+extern const Gradients<Half> neonbf16_gradients;
 #endif
 
 }  // namespace elman

@@ -4,6 +4,12 @@
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
+#if defined(ELMAN_BF16_ARM) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(ELMAN_BF16_ARM) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 
 #include <cstdlib>
 #include <stdexcept>
@@ -39,6 +45,13 @@ std::vector<std::string> half_names() {
 #if defined(ELMAN_BF16_X86)
     if (names().back() == "avx512" && __builtin_cpu_supports("avx512bf16"))
         all.emplace_back("avx512bf16");
+#elif defined(ELMAN_BF16_ARM) && defined(__linux__)
+    if (getauxval(AT_HWCAP2) & HWCAP2_BF16) all.emplace_back("neonbf16");
+#elif defined(ELMAN_BF16_ARM) && defined(__APPLE__)
+    int has = 0;
+    size_t size = sizeof has;
+    if (!sysctlbyname("hw.optional.arm.FEAT_BF16", &has, &size, nullptr, 0) && has)
+        all.emplace_back("neonbf16");
 #endif
     return all;
 }

@@ -52,80 +52,121 @@ using Operand = bf16;
 using Saved = fp16;
 constexpr long DEEP = 2;
 
-typedef uint16_t hvec __attribute__((vector_size(W * 2)));
+typedef uint16_t hvec __attribute__((vector_size(W * 2)));  // of either kind of two bytes
+
+// What differs from processor to processor. Rounding is to the nearest, ties to even, as PyTorch's; NaN
+// stays NaN.
+#if defined(__AVX512BF16__)
 
 INLINE __mmask16 first_lanes(long n) { return (__mmask16)((1u << n) - 1); }
 
-INLINE hvec load_bits(const void* p, long n) {
-    if (n == W) return (hvec)_mm256_loadu_si256((const __m256i*)p);
+INLINE hvec load_some(const void* p, long n) {
     return (hvec)_mm256_maskz_loadu_epi16(first_lanes(n), p);
 }
-
-INLINE void store_bits(void* p, hvec a, long n) {
-    if (n == W) return _mm256_storeu_si256((__m256i*)p, (__m256i)a);
+INLINE void store_some(void* p, hvec a, long n) {
     _mm256_mask_storeu_epi16(p, first_lanes(n), (__m256i)a);
 }
 
-// Rounding is to the nearest, ties to even, as PyTorch's; NaN stays NaN.
-INLINE hvec rounded(vec a) { return (hvec)_mm512_cvtneps_pbh((__m512)a); }
-
-INLINE vec load(const bf16* p, long n = W) {
-    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)load_bits(p, n)), 16);
-}
-INLINE void store(bf16* p, vec a, long n = W) { store_bits(p, rounded(a), n); }
-
-INLINE hvec halved(vec a) {
+INLINE hvec to_bf16(vec a) { return (hvec)_mm512_cvtneps_pbh((__m512)a); }
+INLINE hvec to_fp16(vec a) {
     return (hvec)_mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-INLINE vec load(const fp16* p, long n = W) {
-    return (vec)_mm512_cvtph_ps((__m256i)load_bits(p, n));
-}
-INLINE void store(fp16* p, vec a, long n = W) {
-    store_bits(p, halved(a), n);
+INLINE vec from_fp16(hvec a) { return (vec)_mm512_cvtph_ps((__m256i)a); }
+
+// Past the caches; a whole cache line, at a multiple of 64 bytes.
+INLINE void stream(fp16* p, hvec a, hvec b) {
+    const __m512i low = _mm512_castsi256_si512((__m256i)a);
+    _mm512_stream_si512((__m512i*)p, _mm512_inserti64x4(low, (__m256i)b, 1));
 }
 
+INLINE vec dot(vec a, vec b, vec sum) {
+    return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(__m512i)a, (__m512bh)(__m512i)b);
+}
+
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+
+INLINE hvec load_some(const void* p, long n) {
+    hvec a{};
+    for (long k = 0; k < n; ++k) a[k] = ((const uint16_t*)p)[k];
+    return a;
+}
+INLINE void store_some(void* p, hvec a, long n) {
+    for (long k = 0; k < n; ++k) ((uint16_t*)p)[k] = a[k];
+}
+
+INLINE hvec to_bf16(vec a) {
+    return (hvec)vreinterpret_u16_bf16(vcvt_bf16_f32((float32x4_t)a));
+}
+INLINE hvec to_fp16(vec a) { return (hvec)vreinterpret_u16_f16(vcvt_f16_f32((float32x4_t)a)); }
+INLINE vec from_fp16(hvec a) { return (vec)vcvt_f32_f16(vreinterpret_f16_u16((uint16x4_t)a)); }
+
+INLINE void stream(fp16* p, hvec a, hvec b) {
+    std::memcpy(p, &a, sizeof a);
+    std::memcpy(p + W, &b, sizeof b);
+}
+
+INLINE vec dot(vec a, vec b, vec sum) {
+    return (vec)vbfdotq_f32((float32x4_t)sum, vreinterpretq_bf16_f32((float32x4_t)a),
+                            vreinterpretq_bf16_f32((float32x4_t)b));
+}
+
+#else
+#error "this instruction set does not multiply bf16"
+#endif
+
+INLINE hvec load_bits(const void* p, long n) {
+    if (n != W) return load_some(p, n);
+    hvec a;
+    std::memcpy(&a, p, sizeof a);
+    return a;
+}
+INLINE void store_bits(void* p, hvec a, long n) {
+    if (n != W) return store_some(p, a, n);
+    std::memcpy(p, &a, sizeof a);
+}
+
+INLINE vec load(const bf16* p, long n = W) {
+    return (vec)(__builtin_convertvector(load_bits(p, n), uvec) << 16);
+}
+INLINE vec load(const fp16* p, long n = W) { return from_fp16(load_bits(p, n)); }
+INLINE void store(bf16* p, vec a, long n = W) { store_bits(p, to_bf16(a), n); }
+INLINE void store(fp16* p, vec a, long n = W) { store_bits(p, to_fp16(a), n); }
+
 INLINE void stream(fp16* p, vec a, vec b, vec c, vec d) {
-    const auto line = [](vec one, vec next) {
-        const __m512i low = _mm512_castsi256_si512((__m256i)halved(one));
-        return _mm512_inserti64x4(low, (__m256i)halved(next), 1);
-    };
-    _mm512_stream_si512((__m512i*)p, line(a, b));
-    _mm512_stream_si512((__m512i*)(p + 2 * W), line(c, d));
+    stream(p, to_fp16(a), to_fp16(b));
+    stream(p + 2 * W, to_fp16(c), to_fp16(d));
 }
 
 // Lane k: numbers 2k and 2k + 1 of n.
 INLINE vec lanes(const float* row, long n) {
-    if (n == 2 * W)
-        return (vec)(__m512i)_mm512_cvtne2ps_pbh((__m512)load(row + W), (__m512)load(row));
     const vec low = load(row, n < W ? n : W), high = n > W ? load(row + W, n - W) : vec{};
-    return (vec)(__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    const hvec both[2] = {to_bf16(low), to_bf16(high)};
+    vec a;
+    std::memcpy(&a, both, sizeof a);
+    return a;
 }
 
 // Lane k: number k of one row and of the next, zero where there is none.
 INLINE vec stacked(hvec one, hvec next) {
-    const __m512i low = _mm512_cvtepu16_epi32((__m256i)one);
-    return (vec)_mm512_or_si512(low, _mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)next), 16));
+    const uvec low = __builtin_convertvector(one, uvec);
+    return (vec)(low | __builtin_convertvector(next, uvec) << 16);
 }
-INLINE vec stacked(vec one, vec next) { return stacked(rounded(one), rounded(next)); }
+INLINE vec stacked(vec one, vec next) { return stacked(to_bf16(one), to_bf16(next)); }
 INLINE vec stacked(const bf16* one, const bf16* next, long n) {
     return stacked(load_bits(one, n), next ? load_bits(next, n) : hvec{});
 }
 
 INLINE vec total(vec a) {
-    const ivec both = (ivec)a;
-    return (vec)(both << 16) + (vec)(both & (int32_t)0xffff0000);
+    const uvec both = (uvec)a;
+    return (vec)(both << 16) + (vec)(both & 0xffff0000u);
 }
 
 INLINE vec spread(const bf16* a) {
-    int32_t both;
+    uint32_t both;
     std::memcpy(&both, a, sizeof both);
-    return (vec)_mm512_set1_epi32(both);
+    return (vec)(both - uvec{});
 }
-INLINE vec spread_last(const bf16* a) { return (vec)_mm512_set1_epi32(a->bits); }  // and a zero
-
-INLINE vec dot(vec a, vec b, vec sum) {
-    return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(__m512i)a, (__m512bh)(__m512i)b);
-}
+INLINE vec spread_last(const bf16* a) { return (vec)((uint32_t)a->bits - uvec{}); }  // and a zero
 
 #endif
 

@@ -8,6 +8,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #endif
 
 namespace elman {
@@ -141,7 +143,13 @@ INLINE Exponential rough_exponential(vec a) {
     return {(vec)(((uvec)rounded << 23) + (uvec)splat(1.0f)), fma(r * r, q, r)};
 }
 
-INLINE vec reciprocal(vec a) { return (vec)_mm512_rcp14_ps((__m512)a); }
+INLINE vec reciprocal(vec a) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_rcp14_ps((__m512)a);
+#else
+    return 1.0f / a;
+#endif
+}
 
 INLINE vec sigmoid(vec a) {
     auto [scale, m] = rough_exponential<-1>(within(88.0f, a));
