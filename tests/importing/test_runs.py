@@ -142,7 +142,7 @@ NO_RUNS = [
     (["--task=text"], "give what its ids mean as --vocabulary"),
     (["--task=text", "--vocabulary=no.json"], "cannot be read"),
     (["--task=text", "--vocabulary=few.json"], "3 ids in it, but the model has 22 symbols"),
-    (["--task=text", "--vocabulary=few.txt"], "3 different characters in it"),
+    (["--task=text", "--vocabulary=few.txt"], "3 different characters in it, but the model has 22"),
     (["--task=text", "--vocabulary=twice.json"], "stands for two ids"),
     (["--task=text", "--vocabulary=same.json"], "two symbols have one id"),
     (["--task=text", "--vocabulary=list.json"], "is no vocabulary"),

@@ -11,15 +11,17 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from torch import nn
 
 from elman.data.archives import BROKEN
 from elman.errors import UserError
 from elman.importing import hdf5
 from elman.importing.hdf5 import Hdf5
 from elman.importing.keras import alone, layers, weights
-from elman.importing.keras.config import LONGEST, Model, model_of, parse
+from elman.importing.keras.config import LONGEST, Model, Origin, model_of, parse
 from elman.importing.network import Account, Network, Node, Plan, Ref
 from elman.importing.pieces.piece import Piece
 from elman.importing.pieces.plain import Embed, InTurn, Linear
@@ -88,43 +90,40 @@ def network_of(model: Model, file: Hdf5, version: object, where: str) -> Network
     return Network(list(pieces.values()), plan, account)
 
 
-def _plan(model: Model, pieces: dict[str, Piece], where: str) -> Plan:
+def _plan(model: Model, pieces: Mapping[str, Piece], where: str) -> Plan:
     """The calls in an order in which each has what goes into it. UserError: there is none."""
     numbers = {name: k for k, name in enumerate(pieces)}
-    at: dict[tuple[str, int], Ref] = {(name, 0): Ref(-1, k) for k, name in enumerate(model.inputs)}
     waiting = {(name, c): call for name in pieces for c, call in enumerate(model.calls[name])}
     nodes: list[Node] = []
+    at: dict[tuple[str, int], int] = {}  # layer and call → node
 
-    def ref(layer: str, call: int, k: int) -> Ref:
-        found = at[layer, call]
-        return found if found.node < 0 else Ref(found.node, k)
+    def there(origin: Origin) -> bool:
+        return origin.layer in model.inputs or (origin.layer, origin.call) in at
 
-    while waiting:
-        ready = [key for key, call in waiting.items() if all((o.layer, o.call) in at for o in call)]
-        if not ready:
-            break
+    def ref(origin: Origin) -> Ref:
+        if origin.layer in model.inputs:
+            return Ref(-1, model.inputs.index(origin.layer))
+        return Ref(at[origin.layer, origin.call], origin.k)
+
+    while ready := [key for key, call in waiting.items() if all(map(there, call))]:
         for name, c in ready:
-            inputs = tuple(ref(*origin) for origin in waiting.pop((name, c)))
-            at[name, c] = Ref(len(nodes))
+            inputs = tuple(map(ref, waiting.pop((name, c))))
+            at[name, c] = len(nodes)
             nodes.append(Node(name, model.layers[name].kind, numbers[name], inputs))
     for origin in model.outputs:
-        if (origin.layer, origin.call) not in at:
+        if not there(origin):
             raise UserError(f"{where}: damaged (nothing leads to the output {origin.layer[:60]})")
-    outputs = tuple(ref(*origin) for origin in model.outputs)
-    if any(shape is None for shape in model.shapes):
-        first = next(iter(pieces.values()))
-        shapes = tuple(_guessed(first) if shape is None else shape for shape in model.shapes)
-    else:
-        shapes = tuple(shape for shape in model.shapes if shape is not None)
-    return Plan(tuple(nodes), outputs, shapes)
+    guessed = _guessed(next(iter(pieces.values())))
+    shapes = tuple(guessed if shape is None else shape for shape in model.shapes)
+    return Plan(tuple(nodes), tuple(map(ref, model.outputs)), shapes)
 
 
-def _guessed(first: Piece) -> tuple[int | None, ...]:
+def _guessed(first: nn.Module) -> tuple[int | None, ...]:
     """The shape of an input that the file does not tell, by the first layer."""
+    if isinstance(first, InTurn):
+        return _guessed(first.pieces[0])
     if isinstance(first, Reading):
         return (None, None, first.ways[0].layer.input_size)
-    if isinstance(first, InTurn):
-        first = next(iter(first.pieces))  # type: ignore[assignment]
     if isinstance(first, Linear):
         return (None, first.weight.shape[1])
     return (None, None) if isinstance(first, Embed) else (None, None, 1)
