@@ -61,7 +61,7 @@ class Interpreter:
             case p.Lookup():
                 found = values[node.table][values[node.ids]]
             case p.OneHot():
-                found = np.eye(node.size, dtype=self.dtype)[values[node.ids]]
+                found = (values[node.ids][..., None] == np.arange(node.size)).astype(self.dtype)
             case p.Linear():
                 found = values[node.x] @ values[node.weight].T
                 found = found if node.bias is None else found + values[node.bias]
