@@ -17,11 +17,14 @@ def whole(value: Any) -> Any:
 
 
 Int: TypeAlias = Annotated[int, BeforeValidator(whole)]
-Ids: TypeAlias = Annotated[list[Annotated[Int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+Id: TypeAlias = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(whole)]
+Ids: TypeAlias = Annotated[list[Id], Field(min_length=1)]
 Texts: TypeAlias = Annotated[list[str], Field(min_length=1)]
 Lists: TypeAlias = Annotated[list[Ids], Field(min_length=1)]
 Stop: TypeAlias = Annotated[str, Field(min_length=1, max_length=1_000)]
-Whole: TypeAlias = Annotated[Int, Field(ge=0, lt=2**63)]
+Whole: TypeAlias = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(whole)]
+Choices: TypeAlias = Annotated[int, Field(ge=1, le=MOST_CHOICES), BeforeValidator(whole)]
+Likeliest: TypeAlias = Annotated[int, Field(ge=0, le=20), BeforeValidator(whole)]
 
 
 class Strict(BaseModel):
@@ -57,7 +60,7 @@ class Writes(Strict):
     stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = Field(
         default=None, description="The text ends before the first of these."
     )
-    logprobs: Annotated[Int, Field(ge=0, le=20)] | None = Field(
+    logprobs: Likeliest | None = Field(
         default=None, description="Tell log probabilities, and so many of the likeliest tokens."
     )
     stream: bool | None = Field(default=None, description="Send the text as it is written.")
@@ -93,11 +96,11 @@ class Completion(Writes):
     prompt: str | Texts | Ids | Lists | None = Field(
         default=None, description="A text, token ids, or several of either."
     )
-    n: Annotated[Int, Field(ge=1, le=MOST_CHOICES)] | None = Field(
+    n: Choices | None = Field(
         default=None,
         description="Texts for each prompt; the seeds of the others are drawn from the first.",
     )
-    best_of: Annotated[Int, Field(ge=1, le=MOST_CHOICES)] | None = Field(
+    best_of: Choices | None = Field(
         default=None,
         description="Write so many, and give the n whose tokens are likeliest on average.",
     )
