@@ -31,7 +31,6 @@ from small_data import (
     totals,
 )
 
-from elman import tasks
 from elman.export import onnx as back_end
 from elman.export.certificate import alike
 from elman.export.onnx import joining
@@ -141,7 +140,7 @@ def test_nothing_but_numpy_and_onnx_runtime_is_there(site: Path, tmp_path: Path)
         assert alone.run("-c", f"import {package}").returncode != 0
 
 
-@pytest.mark.parametrize("task", [task for task in tasks.names() if joining.known(task)])
+@pytest.mark.parametrize("task", sorted(joining.TASKS))
 def test_a_joined_file_says_nothing_twice(task: str) -> None:
     text = joining.joined(task)
     tree = ast.parse(text)

@@ -21,7 +21,8 @@ SMALLEST = 1024  # numbers of a weight; fewer are not worth rounding
 
 
 class Graph:
-    """Nodes and numbers; what a node gives is known by its name, `Add_3`.
+    """Nodes and numbers; what a node gives is known by its name, `Add.3`, which no value of a
+    program has, as those are names in C.
 
     The graph of a loop, `within` another, has nodes of its own; its numbers stand in the other.
     The same calls give the same names, so that an export is the same file each time.
@@ -54,7 +55,7 @@ class Graph:
     def fresh(self, kind: str) -> str:
         """A name that nothing bears."""
         self._names[kind] += 1
-        return f"{kind}_{self._names[kind]}"
+        return f"{kind}.{self._names[kind]}"
 
     def number(self, value: Any, dtype: type[np.generic] = np.float32) -> str:
         """Numbers that the model needs, float32 unless told otherwise: equal ones are kept once."""

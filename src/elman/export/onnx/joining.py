@@ -6,18 +6,16 @@ import ast
 import importlib.util
 from pathlib import Path
 
+TASKS = frozenset(
+    {"text", "classify", "tag", "regress", "forecast", "speech", "music", "translate"}
+)
 OURS = "elman."
 PACKAGE = "elman.export.onnx.runners"
 FUTURE = "__future__"
 
 
-def known(task: str) -> bool:
-    """Whether there is a runner for this task."""
-    return importlib.util.find_spec(f"{PACKAGE}.{task}") is not None
-
-
 def joined(task: str) -> str:
-    """The runner of a task with all that it imports from its neighbours put before it."""
+    """The runner of a task, one of `TASKS`, with all that it imports put before it."""
     modules: dict[str, _Module] = {}
     _gather(f"{PACKAGE}.{task}", modules)
     own = modules[f"{PACKAGE}.{task}"]

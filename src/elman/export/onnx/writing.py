@@ -34,7 +34,7 @@ def write(export: Export, folder: Path, how: How) -> Written:
         (folder / file).write_bytes(model)
         files.append(file)
     told = [f"opset {OPSET}, checked by onnx; batch and time are free"]
-    if joining.known(export.task):
+    if export.task in joining.TASKS:
         files.append(f"{how.name}.py")
         (folder / files[-1]).write_text(joining.joined(export.task), encoding="utf-8")
         told.append(f"{files[-1]} answers raw input, by numpy and onnxruntime alone")
