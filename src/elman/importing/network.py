@@ -27,12 +27,17 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True)
 class Node:
-    """One use of a layer: which piece it is, of what kind, and the values that go in."""
+    """One use of a layer: which piece it is, of what kind, and the values that go in.
+
+    `weights` is how many numbers the file holds for it; of a layer that is used again the first
+    use has them.
+    """
 
     name: str
     kind: str  # as the file calls it: LSTM, Dense
     piece: int
     inputs: tuple[Ref, ...]
+    weights: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,14 @@ class Line:
 
 
 def lines(network: Network) -> list[Line]:
-    """One for each use of a layer, in order; of one that is used again only the first has weights.
+    """One for each use of a layer, in order.
 
     In shapes B stands for the sequences, T for the steps, as many as the input has.
     """
-    found: list[Line] = []
-    counted = set[int]()
-    for node, shape in zip(network.plan.nodes, network.shapes(), strict=True):
-        piece = network.piece(node)
-        own = [*piece.parameters(), *piece.buffers()] if node.piece not in counted else []
-        counted.add(node.piece)
-        found.append(Line(node.name, node.kind, shape, sum(p.numel() for p in own)))
-    return found
+    return [
+        Line(node.name, node.kind, shape, node.weights)
+        for node, shape in zip(network.plan.nodes, network.shapes(), strict=True)
+    ]
 
 
 def inputs(network: Network) -> list[tuple[str, ...]]:

@@ -43,6 +43,7 @@ def import_(
         Parameter(
             help="Names of the classes in the order of the outputs: neg,pos or a JSON file.",
             metavar="A,B,...",
+            show_default=False,
         ),
     ] = "",
     layers: Annotated[
@@ -51,6 +52,7 @@ def import_(
             help="Of weights alone: the layers in order, and what stands between them: "
             "embedding,lstm,last,fc1,relu,fc2.",
             metavar="A,B,...",
+            show_default=False,
         ),
     ] = "",
     config: Annotated[

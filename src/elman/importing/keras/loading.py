@@ -86,11 +86,12 @@ def network_of(model: Model, file: Hdf5, version: object, where: str) -> Network
         name: layers.read(layers.Layer(config, arrays[name], keras, account))
         for name, config in model.layers.items()
     }
-    plan = _plan(model, pieces, where)
+    sizes = {name: sum(array.size for array in own) for name, own in arrays.items()}
+    plan = _plan(model, pieces, sizes, where)
     return Network(list(pieces.values()), plan, account)
 
 
-def _plan(model: Model, pieces: Mapping[str, Piece], where: str) -> Plan:
+def _plan(model: Model, pieces: Mapping[str, Piece], sizes: Mapping[str, int], where: str) -> Plan:
     """The calls in an order in which each has what goes into it. UserError: there is none."""
     numbers = {name: k for k, name in enumerate(pieces)}
     waiting = {(name, c): call for name in pieces for c, call in enumerate(model.calls[name])}
@@ -109,7 +110,8 @@ def _plan(model: Model, pieces: Mapping[str, Piece], where: str) -> Plan:
         for name, c in ready:
             inputs = tuple(map(ref, waiting.pop((name, c))))
             at[name, c] = len(nodes)
-            nodes.append(Node(name, model.layers[name].kind, numbers[name], inputs))
+            kind, weights = model.layers[name].kind, 0 if c else sizes[name]
+            nodes.append(Node(name, kind, numbers[name], inputs, weights))
     for origin in model.outputs:
         if not there(origin):
             raise UserError(f"{where}: damaged (nothing leads to the output {origin.layer[:60]})")

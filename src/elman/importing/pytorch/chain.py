@@ -64,7 +64,10 @@ def _network(given: Sequence[str], found: Mapping[str, Module], account: Account
         raise UserError("--layers: names no module of the file")
     # A recurrent module that put out its last step has done what `last` asks for.
     made = [item for k, item in enumerate(made) if item[1] != "last" or not _done(made[k - 1][2])]
-    nodes = tuple(Node(name, kind, k, (Ref(k - 1),)) for k, (name, kind, _) in enumerate(made))
+    nodes = tuple(
+        Node(name, kind, k, (Ref(k - 1),), sum(p.numel() for p in piece.parameters()))
+        for k, (name, kind, piece) in enumerate(made)
+    )
     plan = Plan(nodes, (Ref(len(nodes) - 1),), (shape,))
     return Network([piece for *_, piece in made], plan, account)
 
