@@ -28,20 +28,21 @@ class Own(Cell):
     """A cell of somebody's own, with three stages, and states that change places."""
 
     name, summary, source, equations = "own cell", "", "", ""
-    states = ("for", "u")  # a word of C, and the name of a loop's counter
+    states = ("for", "u", "before")  # a word of C, and the name of a loop's counter
     gates = ("a", "sum", "b")
 
     def step(
         self, Wx: Tensor, state: tuple[Tensor, ...], R: Recurrence, note: Note = ignore
     ) -> tuple[Tensor, ...]:
-        h, other = state
+        h, other, _ = state
         Wa, Ws, Wb = Wx.chunk(3, -1)
         a = Wa + R(h, "a")
         gate = torch.lerp(a, Ws.tanh(), 0.25)
         inner = R((gate * h).cos(), "sum")
         outer = R(inner - (other - h), "b") / (1 + Wb * Wb)
         note(a=a, inner=inner)
-        return (outer.tanh() - (h - inner)) / 2, torch.where(other > 0.1, h, a.minimum(other))
+        after = (outer.tanh() - (h - inner)) / 2
+        return after, torch.where(other > 0.1, h, a.minimum(other)), h
 
 
 CELLS: tuple[Cell, ...] = (*cells.all(), Own())

@@ -9,7 +9,6 @@ import pytest
 import torch
 from c_programs import CELLS, INPUTS, KINDS, drawn, gap, inputs, written
 
-from elman.cells.cell import Cell
 from elman.export.building import Builder
 from elman.export.c.tables import SMALLEST, as_stored
 from elman.export.interpreter import Interpreter
@@ -96,10 +95,13 @@ def test_numbers_that_are_none_come_out(kind: str, tmp_path: Path) -> None:
     assert np.isfinite(bad["y"][0, :before]).all() and np.isnan(bad["y"][0, before:]).all()
 
 
-def test_cells_comment_is_of_that_cell_alone(tmp_path: Path) -> None:
+def test_the_comment_of_a_cell_is_its_own_and_nothing_else(tmp_path: Path) -> None:
     class Other(type(CELLS[-1])):  # type: ignore[misc]
         name = "lstm"
 
-    cell: Cell = Other()
-    written({"model": drawn(0, "stream", cell=cell)}, tmp_path)
-    assert "f * c + i * g" not in (tmp_path / "model.c").read_text()
+    class Hostile(type(CELLS[-1])):  # type: ignore[misc]
+        name = "ends */ int begins /* \n #error"
+
+    for cell in (Other(), Hostile()):
+        written({"model": drawn(0, "stream", cell=cell, hidden_size=4)}, tmp_path)
+        assert "f * c + i * g" not in (tmp_path / "model.c").read_text()

@@ -191,7 +191,9 @@ class _Writer:
         state = [self._state()] if places.fields else []
         declared = [p.declared(run=True) for p in self.parameters]
         room: list[str] = []
-        told = f"A whole sequence: {_given(self.inputs, self.outputs, run=True)}."
+        told = (
+            f"A whole sequence, one step at least: {_given(self.inputs, self.outputs, run=True)}."
+        )
         workspace = []
         if places.stored:
             total = " + ".join(

@@ -11,7 +11,7 @@ import numpy as np
 from elman import cells
 from elman.export.c.expressions import Expression, called, number, reckoned
 from elman.export.c.names import Names, identifier
-from elman.export.c.source import CALLS, Source, indented
+from elman.export.c.source import CALLS, Source, indented, plain
 from elman.export.c.step import Product, staged
 from elman.export.c.tables import Table
 from elman.export.program import Array, Arrays, Line, Recurrent, Step
@@ -95,7 +95,8 @@ class _Writer:
         return "\n".join([*self._comment(), head, "{", *indented(body), "}", ""])
 
     def _comment(self) -> list[str]:
-        lines = [f"One step of {self.step.cell}: {self.inputs} inputs, {self.hidden} units."]
+        cell = plain(self.step.cell)
+        lines = [f"One step of {cell}: {self.inputs} inputs, {self.hidden} units."]
         lines += [f"    {line}" for line in equations(self.step, self.hidden)]
         if self.keep:
             lines.append(f"    of each state {self.keep:g} is kept (zoneout)")
@@ -106,9 +107,10 @@ class _Writer:
     def _room(self) -> list[str]:
         H, order = self.hidden, self.stages.order
         joint = [gate for p in self.stages.products if p.joint for gate in p.gates]
-        lines = [f"float {self.sum}[{len(order) * H}]; /* {_sums(joint, order)} */"]
+        told = plain(_sums(joint, order))
+        lines = [f"float {self.sum}[{len(order) * H}]; /* {told} */"]
         if self.rest_gates:
-            gates = ", ".join(gate for _, gate in self.rest_gates)
+            gates = plain(", ".join(gate for _, gate in self.rest_gates))
             lines.append(f"float {self.rest}[{len(self.rest_gates) * H}]; /* R h + b of {gates} */")
         return lines + [f"float {self.places[name]}[{H}];" for name in self.stages.arrays]
 

@@ -21,6 +21,17 @@ CALLS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+# Names of what stands around a network.
+AROUND = (
+    "before", "ranked", "upper_half", "forbidden", "code_point", "id_of", "codes", "ids_of_codes",
+    "ids_of_bytes", "symbols", "starts_of_symbols", "written", "instead", "tokens_in_order",
+    "starts_in_order", "ids_in_order", "codes_changed", "codes_instead", "classes", "labels",
+    "mean_of_x", "deviation_of_x", "scale_of_x", "mean_of_y", "deviation_of_y",
+    "stretches_of_kernels", "filters_of_kernels", "levels_of_kernels", "weights_of_kernels",
+    "shift_of_kernels",
+)  # fmt: skip
+
+
 class Source:
     """Tables and functions of one file; `prefix` begins all names that others see."""
 
@@ -29,7 +40,8 @@ class Source:
         self.names = Names()
         for piece in CALLS:
             self.names.fresh(piece)
-        self.names.fresh(prefix)
+        for name in (prefix, *AROUND):
+            self.names.fresh(name)
         self.tables = Tables(precision, self.names)
         self.functions: list[str] = []
         self._pieces: set[str] = set()
@@ -60,6 +72,11 @@ class Source:
             if name in self._pieces
         ]
         return "\n".join([*self.tables.text, *pieces, *self.functions])
+
+
+def plain(text: str) -> str:
+    """What a comment may hold: somebody's names begin and end none."""
+    return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ")
 
 
 def indented(lines: list[str], depth: int = 1) -> list[str]:
