@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -141,7 +142,7 @@ def test_nothing_but_numpy_and_onnx_runtime_is_there(site: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("task", sorted(joining.TASKS))
-def test_a_joined_file_says_nothing_twice(task: str) -> None:
+def test_a_joined_file_is_clean_and_says_nothing_twice(task: str) -> None:
     text = joining.joined(task)
     tree = ast.parse(text)
     imports = [ast.unparse(n) for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
@@ -152,5 +153,11 @@ def test_a_joined_file_says_nothing_twice(task: str) -> None:
             said[node.name] += 1
         elif isinstance(node, ast.Assign):
             said.update(ast.unparse(target) for target in node.targets)
+    linted = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--select=E,F,I,B", "-"], input=text,
+        capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    problems = [line for line in linted.stdout.splitlines() if re.match(r"[A-Z]+\d+ ", line)]
+    assert not [line for line in problems if not line.startswith("E501")], linted.stdout
     again = {name for name, count in said.items() if count > 1}
     assert again <= {"Floats", "Ints"}  # the same types, wherever they are named

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
+import sys
+from collections.abc import Collection
 from pathlib import Path
 
 TASKS = frozenset(
@@ -19,22 +22,33 @@ def joined(task: str) -> str:
     modules: dict[str, _Module] = {}
     _gather(f"{PACKAGE}.{task}", modules)
     own = modules[f"{PACKAGE}.{task}"]
-    plain = sorted({name for module in modules.values() for name in module.plain})
-    taken: dict[str, set[str]] = {}
-    for module in modules.values():
-        for source, names in module.taken.items():
-            taken.setdefault(source, set()).update(names)
-    imports = [f"import {name}" for name in plain]
-    imports += [f"from {source} import {', '.join(sorted(taken[source]))}"
-                for source in sorted(taken)]  # fmt: skip
-    parts = [f'"""{own.title}\n"""', f"from {FUTURE} import annotations",
-             "\n".join(imports)]  # fmt: skip
+    parts = [
+        f'"""{own.title}\n"""',
+        f"from {FUTURE} import annotations",
+        *_imports(modules.values()),
+    ]
     for name, module in modules.items():
         rule = f"# ---- {name.removeprefix(PACKAGE + '.')} ".ljust(100, "-")
         told = [f"# {line}".rstrip() for line in module.title.splitlines() if module is not own]
         parts.append("\n".join([rule, *told]))
         parts.append(module.body)
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _imports(modules: Collection[_Module]) -> list[str]:
+    """What modules import from elsewhere, once each: the standard library, then the others."""
+    taken: dict[str, set[str]] = {}
+    for module in modules:
+        for source, names in module.taken.items():
+            taken.setdefault(source, set()).update(names)
+    lines = {name: f"import {name}" for module in modules for name in module.plain}
+    lines |= {source: f"from {source} import {', '.join(sorted(names))}"
+              for source, names in taken.items()}  # fmt: skip
+    blocks: list[list[str]] = [[], []]
+    for source in sorted(lines, key=lambda source: (lines[source].split()[0] == "from", source)):
+        own = re.split(r"\W", source)[0] in sys.stdlib_module_names
+        blocks[not own].append(lines[source])
+    return ["\n".join(block) for block in blocks]
 
 
 class _Module:
