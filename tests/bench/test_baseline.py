@@ -81,7 +81,7 @@ def test_another_machine_is_refused_and_another_version_told() -> None:
         f"the baseline had torch 1.0, here it is {here['torch']}"
     ]
     for name in baseline.MACHINE:
-        with pytest.raises(UserError, match=f"its {name} is another"):
+        with pytest.raises(UserError, match=f"its {name.replace('_', ' ')} is another"):
             baseline.differences(here | {name: "another"}, here)
 
 

@@ -12,8 +12,9 @@ from elman.bench.compare import Result, Spread
 from elman.bench.peers import PEERS
 from elman.errors import ElmanError, UserError
 
-# What must be the same for times to be comparable, and what should be.
-MACHINE = ("cpu", "cores", "kernels")
+# What must be the same for times to be comparable, and what should be. The cores at hand need not:
+# times are compared for each number of threads.
+MACHINE = ("cpu", "cache_bytes", "kernels")
 VERSIONS = ("torch", "python", "huge_pages")
 # Columns of others.
 RIVALS = {*(peer.name for peer in PEERS), "comp.", "t.mel", "mv"}
@@ -62,14 +63,18 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for name in MACHINE:
         if before.get(name) != now[name]:
             raise UserError(
-                f"--baseline: its {name} is {before.get(name)}, here it is {now[name]}; "
+                f"--baseline: its {_said(name)} is {before.get(name)}, here it is {now[name]}; "
                 "give a bench of this machine"
             )
     return [
-        f"the baseline had {name.replace('_', ' ')} {before.get(name)}, here it is {now[name]}"
+        f"the baseline had {_said(name)} {before.get(name)}, here it is {now[name]}"
         for name in VERSIONS
         if before.get(name) != now[name]
     ]
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def changes(before: Sequence[Mapping[str, Any]], now: Sequence[Result]) -> tuple[list[Change], int]:
