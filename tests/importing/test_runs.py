@@ -125,6 +125,28 @@ def test_a_classifier_of_texts_answers_as_the_network_does(tmp_path: Path, outpu
         assert names[int(scores.argmax())] in answer
 
 
+@torch.no_grad()
+def test_a_tagger_answers_as_the_network_does(tmp_path: Path) -> None:
+    words = {"<PAD>": 0, "<UNK>": 1, "the": 2, "cat": 3, "sat": 4, "on": 5}
+    (tmp_path / "words.json").write_text(json.dumps(words), encoding="utf-8")
+    path = scorer(tmp_path / "m.pt", len(words), 3, kind=nn.GRU)
+    ended = call("import", path, "--task=tag", "--vocabulary=words.json", "--classes=B,I,O",
+                 "--run=run")  # fmt: skip
+    assert ended.code == 0, ended.err
+    sentences = [["the", "cat", "sat"], ["on", "the", "dog", "sat", "cat"]]
+    lines = "\n\n".join("\n".join(f"{word} O" for word in words) for words in sentences)
+    (tmp_path / "s.conll").write_text(lines + "\n", encoding="utf-8")
+    said = call("predict", "run", "s.conll")
+    assert said.code == 0, said.err
+    network = elman.load_foreign(path)
+    expected = []
+    for sentence in sentences:
+        scores, _ = network(torch.tensor([[words.get(word, 1) for word in sentence]]))
+        expected += ["BIO"[k] for k in scores[0].argmax(-1).tolist()]
+    rows = [line.split() for line in said.out.splitlines() if line.strip()]
+    assert [row[2] for row in rows if row[0] in {*sentences[0], *sentences[1]}] == expected
+
+
 def test_a_classifier_of_numbers_reads_them_as_they_are(tmp_path: Path) -> None:
     torch.save(nn.ModuleDict({"rnn": nn.GRU(3, 5), "fc": nn.Linear(5, 2)}).state_dict(), "m.pt")
     ended = call("import", "m.pt", "--layers=rnn,last,fc", "--task=classify", "--run=run")
@@ -154,6 +176,8 @@ NO_RUNS = [
       "--classes=a,b"], "2 names, the model has 22 outputs"),
     (["--task=classify", "--layers=embedding,rnn,last,fc"], "reads ids; give the vocabulary"),
     (["--task=text", "--vocabulary=good.json", "--layers=embedding,rnn,mean,fc"], "a mean"),
+    (["--task=tag", "--vocabulary=good.json", "--layers=embedding,rnn,mean,fc"], "scores one step"),
+    (["--task=tag"], "reads ids; give the vocabulary"),
     (["--task=text", "--vocabulary=good.json", "--layers=embedding,rnn,fc,relu"], "ends with relu"),
     (["--task=text", "--vocabulary=good.json", "--layers=embedding,rnn"], "without a dense layer"),
     (["--task=forecast"], "Invalid value"),

@@ -22,7 +22,7 @@ def import_(
     /,
     *,
     task: Annotated[
-        Literal["text", "classify"] | None,
+        Literal["text", "classify", "tag"] | None,
         Parameter(help="Make a run of this task; without it the file is read and told of."),
     ] = None,
     run: Annotated[
@@ -41,7 +41,7 @@ def import_(
     classes: Annotated[
         str,
         Parameter(
-            help="Names of the classes in the order of the outputs: neg,pos or a JSON file.",
+            help="Names of classes or labels in the order of the outputs: neg,pos or a JSON file.",
             metavar="A,B,...",
             show_default=False,
         ),
@@ -71,7 +71,9 @@ def import_(
             ("lowercase", lowercase or None), ("force", force or None),
         ):  # fmt: skip
             if value is not None:
-                raise UserError(f"--{flag}: of use with --task alone; give --task text or classify")
+                raise UserError(
+                    f"--{flag}: of use with --task alone; give --task text, classify or tag"
+                )
     from elman.importing import report
     from elman.importing.loading import load_foreign
     from elman.importing.runs.importing import import_run
