@@ -29,7 +29,7 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_text_is_what_generate_writes(trained: Path, exported: Path) -> None:
-    asked = ("--prompt", "狐狸 jumps", "--length", "40", "--seed", "7", "--top-k", "9")
+    asked = ("--prompt", "狐狸 jumps " * 60, "--length", "40", "--seed", "7", "--top-k", "9")
     ours = call("generate", trained / "run", *asked)
     assert ours.code == 0, ours.err
     theirs = said(exported, *asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,19 @@ def write(export: Export, folder: Path, how: How) -> Written:
         (folder / file).write_bytes(model)
         files.append(file)
     told = [f"opset {OPSET}, checked by onnx; batch and time are free"]
+    if how.precision == "int8":
+        told.append(_gain(export, [folder / file for file in files]))
     if export.task in joining.TASKS:
         files.append(f"{how.name}.py")
         (folder / files[-1]).write_text(joining.joined(export.task), encoding="utf-8")
         told.append(f"{files[-1]} answers raw input, by numpy and onnxruntime alone")
     return Written(tuple(files), tuple(told))
+
+
+def _gain(export: Export, files: Sequence[Path]) -> str:
+    size = sum(file.stat().st_size for file in files)
+    numbers = sum(w.size for program in export.programs.values() for w in program.weights.values())
+    return f"{size:,} bytes, where the weights alone are {4 * numbers:,} as float32"
 
 
 def open_written(folder: Path) -> dict[str, Network]:

@@ -20,6 +20,7 @@ from elman.export.onnx.runners.sampling import Sampling, choose, distribution, s
 from elman.export.onnx.runners.vocabulary import Decoder, Vocabulary
 
 LAST = 8  # ids by which a text goes on without a seam
+PART = 512  # tokens of a prompt that are read at once
 LENGTH = 500  # tokens written if nothing else is asked for
 
 
@@ -42,7 +43,9 @@ class Reader:
             outputs, _ = self._network.run({"tokens": np.array([self._ids])})
             self.scores = outputs["scores"][0]
             return
-        outputs, self._state = self._network.run({"tokens": np.array([ids])}, self._state)
+        for k in range(0, len(ids), PART):  # the scores of all tokens at once may be many
+            tokens = np.array([ids[k : k + PART]])
+            outputs, self._state = self._network.run({"tokens": tokens}, self._state)
         self.scores = outputs["scores"][0, -1]
 
 
