@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import shutil
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import elman
 from elman import tasks
 from elman.options import make, plain
 from elman.run import prepare
+from elman.run.api import complete
 from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import TrainOptions, parse
@@ -39,20 +41,33 @@ CUT = {"forecast": 8, "regress": 32, "speech": 64, "music": 64}
 """Batch sizes that give an epoch two batches at least, where few sequences are built in."""
 
 
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(autouse=True, scope="module")
+def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of their own for all tests here: what is built in is made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ELMAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        threads = torch.get_num_threads()
+        yield
+        torch.set_num_threads(threads)
 
 
-@pytest.fixture(params=tasks.names())
-def job(request: pytest.FixtureRequest, tmp_path: Path) -> Job:
-    """A new run of each task on its built-in data, as it stands before the first step."""
+def new(name: str, run: Path, dataset: Any = None, **changed: Any) -> Job:
+    """A new run of a task on its built-in data, as it stands before the first step."""
+    own, how = parse(name, TRAINED | SMALL.get(name, {}) | changed | {"run": run})
+    return prepare.new(name, [], own, how, Clock(None), lambda line: None, dataset=dataset)
+
+
+@pytest.fixture(scope="module", params=tasks.names())
+def first(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A new run of each task; not to be changed."""
     name: str = request.param
-    own, how = parse(name, TRAINED | SMALL.get(name, {}) | {"run": tmp_path / "run"})
-    return prepare.new(name, [], own, how, Clock(None), lambda line: None)
+    return new(name, tmp_path_factory.mktemp(name) / "run")
+
+
+@pytest.fixture
+def job(first: Job) -> Job:
+    """The same with a model of its own."""
+    return replace(first, model=copy.deepcopy(first.model))
 
 
 def test_a_task_is_named_and_its_options_survive_being_written(job: Job) -> None:
@@ -68,12 +83,12 @@ def test_a_task_is_named_and_its_options_survive_being_written(job: Job) -> None
 
 
 def test_batches_are_the_same_for_the_same_seed_and_epoch_alone(job: Job) -> None:
-    def first(seed: int, epoch: int) -> list[Tensor]:
+    def begins(seed: int, epoch: int) -> list[Tensor]:
         batch = job.task.epoch(job.dataset, job.options, 3, seed, epoch)[0]
         return [part for part in batch if isinstance(part, Tensor)]
 
-    assert first(1, 0) and all(map(torch.equal, first(1, 2), first(1, 2)))
-    same = [all(map(torch.equal, first(1, 0), first(1, epoch))) for epoch in range(1, 5)]
+    assert begins(1, 0) and all(map(torch.equal, begins(1, 2), begins(1, 2)))
+    same = [all(map(torch.equal, begins(1, 0), begins(1, epoch))) for epoch in range(1, 5)]
     assert not all(same)
 
 
@@ -118,20 +133,15 @@ def test_network_and_rivals_answer_the_same_questions(job: Job) -> None:
     assert set(rivals[0].scores) == set(found.scores)
 
 
-@pytest.mark.parametrize("name", tasks.names())
 def test_a_run_cut_off_and_resumed_ends_as_one_that_was_left_alone(
-    name: str, tmp_path: Path
+    first: Job, tmp_path: Path
 ) -> None:
-    options = TRAINED | SMALL.get(name, {}) | {
+    name = first.task.name
+    options = {
         "dropout": 0.3, "sample": 0, "save_every": 0.0, "batch_size": CUT.get(name, 512),
     }  # fmt: skip
-
-    def new(run: str) -> Job:
-        own, how = parse(name, options | {"run": tmp_path / run})
-        return prepare.new(name, [], own, how, Clock(None), lambda line: None)
-
-    finish(new("alone"))
-    job = new("cut")
+    finish(new(name, tmp_path / "alone", first.dataset, **options))
+    job = new(name, tmp_path / "cut", first.dataset, **options)
     batches = len(
         job.task.epoch(job.dataset, job.options, job.how.batch_size or 1, job.how.seed, 0)
     )
@@ -144,13 +154,11 @@ def test_a_run_cut_off_and_resumed_ends_as_one_that_was_left_alone(
 
 
 def test_one_epoch_from_built_in_data_to_a_model_that_scores_the_same_from_its_package(
-    tmp_path: Path,
+    first: Job, tmp_path: Path
 ) -> None:
-    for name in tasks.names():
-        options = TRAINED | SMALL.get(name, {})
-        run = elman.train(name, run=tmp_path / name, **options)
-        recorded = run.scores
-        assert (run.path / "report.md").exists()
-        package = run.package(tmp_path / f"{name}.zip")
-        shutil.rmtree(run.path)
-        assert elman.load(package).evaluate().scores == recorded
+    run = complete(new(first.task.name, tmp_path / "run", first.dataset), lambda event: None)
+    recorded = run.scores
+    assert recorded and (run.path / "report.md").exists()
+    package = run.package(tmp_path / "run.zip")
+    shutil.rmtree(run.path)
+    assert elman.load(package).evaluate().scores == recorded
