@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +25,16 @@ PAIRS = [(in_english(n), in_chinese(n)) for n in range(7, 4000, 61)]
 
 @pytest.fixture(autouse=True)
 def _alone(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Nothing is read from the cache of whoever runs the tests; one thread, for speed."""
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:  # fmt: skip
+    """Nothing is read from the cache of whoever runs the tests; one thread, for speed.
+
+    Without the mark `pictures` it is as where matplotlib is not installed: drawing takes most of
+    the time of a short training.
+    """
+    if request.node.get_closest_marker("pictures") is None:
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setenv("ELMAN_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()

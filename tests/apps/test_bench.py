@@ -50,6 +50,8 @@ from elman.bench.worker import sample
 from elman.kernels import instruction_sets
 from elman.search.ctc import needed
 
+pytestmark = pytest.mark.pictures
+
 BENCH = (sys.executable, "-m", "elman", "bench")
 SMALL = ("--peers", "torch,torch-bf16", "--cells", "gru,mingru", "--sizes", "7", "--threads", "1",
          "--repeats", "2")  # fmt: skip

@@ -21,6 +21,8 @@ from elman.errors import RunError, UserError
 from elman.run import api
 from elman.run.job import Job
 
+pytestmark = pytest.mark.pictures
+
 SMALL: dict[str, Any] = {
     "epochs": 1, "hidden_size": 12, "batch_size": 4, "sequence_length": 16, "threads": 1,
 }  # fmt: skip

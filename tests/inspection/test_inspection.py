@@ -20,6 +20,8 @@ from elman.inspection.section import Found, Section
 from elman.inspection.sections import gates, gradients, sections, stability
 from elman.layers.recurrent import Recurrent
 
+pytestmark = pytest.mark.pictures
+
 OURS = ("gradients", "gates", "stability")
 
 

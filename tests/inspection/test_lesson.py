@@ -16,6 +16,8 @@ from elman.inspection.lesson.lesson import HEADS, findings, table
 from elman.inspection.lesson.problems import ADDING, COPIED, COPYING, PROBLEMS
 from elman.inspection.lesson.training import Contestant, Network, spectral_radius, train
 
+pytestmark = pytest.mark.pictures
+
 
 def test_the_adding_problem_asks_for_two_marked_numbers_one_in_each_half() -> None:
     x, asked = ADDING.draw(50, 21, torch.Generator().manual_seed(1))

@@ -29,6 +29,8 @@ from elman.run.options import parse
 from elman.run.report import draw
 from elman.tasks.looking import Look
 
+pytestmark = pytest.mark.pictures
+
 Jobs = dict[str, Job]
 LOOKING = [name for name in tasks.names() if tasks.get(name).look is not None]
 

@@ -17,6 +17,8 @@ from elman.errors import UserError
 from elman.inspection import inspect_model
 from elman.inspection.sections import sections
 
+pytestmark = pytest.mark.pictures
+
 MINE = ("context", "units", "saliency", "ablation", "fixed_points")
 
 

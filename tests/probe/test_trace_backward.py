@@ -214,6 +214,7 @@ def shown(cell: Cell, seed: int = 5) -> trace.Shown:
     return trace.Shown(cell, trace.run(setup), trace.backward(setup), units=(0,), last=2)
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("cell", [*cells.all(), *OWN[1:]], ids=lambda cell: cell.name)
 def test_latex_is_balanced_and_its_mathematics_parses(cell: Cell) -> None:
     mathtext = pytest.importorskip("matplotlib.mathtext", reason="matplotlib parses it")

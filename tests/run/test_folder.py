@@ -32,6 +32,7 @@ SMALL: dict[str, Any] = {
 }
 
 
+@pytest.mark.pictures
 def test_a_run_leaves_these_files_and_nothing_else(text: Path, tmp_path: Path) -> None:
     run = elman.train("text", text, run=tmp_path / "run", **SMALL)
     left = {str(p.relative_to(run.path)) for p in run.path.rglob("*") if p.is_file()}

@@ -106,6 +106,7 @@ def test_where_all_is_right_there_is_nothing_to_try() -> None:
     ]
 
 
+@pytest.mark.pictures
 def test_report_curves_and_card_of_a_run(text: Path, tmp_path: Path) -> None:
     run = elman.train(
         "text", text, run=tmp_path / "run", epochs=3, hidden_size=3, batch_size=8,

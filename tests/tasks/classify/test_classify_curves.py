@@ -266,6 +266,7 @@ def test_weights_are_how_far_the_answer_falls_where_a_step_is_hidden() -> None:
 # ---- The task ------------------------------------------------------------------------------
 
 
+@pytest.mark.pictures
 def test_it_learns_from_few_tells_what_decided_and_answers_the_same_later(tmp_path: Path) -> None:
     data = table(tmp_path / "a.jsonl")
     run = elman.train("classify", data, run=tmp_path / "run", **SMALL | {"epochs": 12})

@@ -48,6 +48,7 @@ def job(data: Path, run: Path, **options: Any) -> Job:
     return prepare.new("classify", [str(data)], own, how, Clock(None), lambda line: None)
 
 
+@pytest.mark.pictures
 def test_it_learns_what_there_is_to_learn(tmp_path: Path) -> None:
     run = elman.train(
         "classify", reviews(tmp_path / "a.csv", 200), run=tmp_path / "run",

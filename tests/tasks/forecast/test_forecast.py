@@ -413,6 +413,7 @@ def test_a_network_learns_what_the_last_value_does_not_tell(tmp_path: Path) -> N
     assert run.scores["mae"] < 0.7 * run.folder.verdict().rivals["last value repeated"]["mae"]
 
 
+@pytest.mark.pictures
 def test_pictures_take_any_number_of_series_and_quantiles(table: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     data = _read(table, target="a,b")

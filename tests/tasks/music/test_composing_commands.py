@@ -67,6 +67,7 @@ def test_steps_are_lines(run: Path) -> None:
     assert first + "\n" == one.out and len(second.splitlines()) == 16
 
 
+@pytest.mark.pictures
 def test_every_kind_of_file(run: Path, tmp_path: Path) -> None:
     names = ("a.mid", "a.wav", "a.png", "a.json")
     flags = [flag for name in names for flag in ("-o", str(tmp_path / name))]

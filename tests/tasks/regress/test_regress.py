@@ -284,6 +284,7 @@ def test_training_makes_the_chosen_error_small(tmp_path: Path, loss: str) -> Non
     assert run.scores["rmse"] < 0.5 * mean["rmse"]
 
 
+@pytest.mark.pictures
 def test_with_feedback_both_errors_are_told_apart_and_in_the_report(tmp_path: Path) -> None:
     run = trained(steps(tmp_path / "a.csv"), feedback=True, initial_state="zero")
     assert list(run.scores) == [

@@ -23,6 +23,8 @@ from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.speech.writing import Transcribing, Transcript
 
+pytestmark = pytest.mark.pictures
+
 HEARING = Hearing(8_000, 20, 25, 10, deltas=True, normalise="clip")
 
 
