@@ -197,6 +197,8 @@ def bidirectional(layer: Layer) -> Piece:
 
 def time_distributed(layer: Layer) -> Piece:
     inner = layer.config.inner("layer")
+    if inner.kind == layer.config.kind:  # a file may hold any number of them, one in the other
+        raise layer.config.error(f"wraps a {inner.kind}, which is not read")
     piece = read(Layer(inner, layer.arrays, layer.keras, layer.account))
     if not isinstance(piece, Plain) or isinstance(piece, Embed | Masked):
         raise layer.config.error(f"wraps a {inner.kind}, which is not read at each step")

@@ -75,9 +75,8 @@ def load_hdf5(path: Path, json_of_model: Path | None, chain: Sequence[str]) -> N
 
 def network_of(model: Model, file: Hdf5, version: object, where: str) -> Network:
     """The network of a model with the arrays of a file."""
-    keras = NEWEST
-    if isinstance(version, str) and re.match(r"\d", version):
-        keras = int(version.split(".")[0].removesuffix("-tf"))
+    told = re.match(r"\d{1,3}", version) if isinstance(version, str) else None
+    keras = int(told.group()) if told else NEWEST
     if keras < 2:
         raise UserError(f"{where}: is of Keras {version}; load and save it with Keras 2 first")
     account = Account(where)

@@ -8,7 +8,8 @@ its other nonlinearity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from elman.errors import UserError, unknown_name
@@ -20,7 +21,7 @@ from elman.importing.pytorch import tensors
 from elman.importing.pytorch.modules import Module, modules, pieces
 from elman.wording import listed
 
-MOST_SEARCHED = 12  # modules whose order is looked for
+MOST_SEARCHED = 8  # modules whose order is looked for
 STEPS = ("last", "end", "mean", "max")
 NONLINEARITIES = ("tanh", "relu")
 
@@ -104,13 +105,37 @@ def _kind(module: Module, *, first: bool) -> str:
 
 
 def _ordered(found: Mapping[str, Module], account: Account) -> list[str]:
-    """The modules in the only order in which widths fit; that of the file where it is one."""
-    if len(found) > MOST_SEARCHED:
-        raise UserError(f"{len(found)} modules; say in which order as --layers A,B,C")
+    """The order of the file where widths fit in it, else the only one in which they do."""
     for module in found.values():
         _kind(module, first=False)
-    names = list(found)
-    orders = list(_orders(found, (), 0))
+    order = list(found)
+    # Where a module may be a table of ids, it comes first; else vectors of any width may go in.
+    begin = 0 if any(module.kind in ("table", "embedding") for module in found.values()) else None
+    if not _fit(found, order, begin):
+        order = _only_order(found, begin)
+    account.assumed.append(
+        f"the order {', '.join(order)}, every step put out, nothing between them: a state_dict "
+        "does not tell; --layers can (embedding,lstm,last,fc1,relu,fc2)"
+    )
+    if any(module.kind == "recurrent" and _is_rnn(module) for module in found.values()):
+        account.assumed.append("tanh in nn.RNN; --layers can tell relu (rnn:relu)")
+    return order
+
+
+def _fit(found: Mapping[str, Module], order: Sequence[str], width: int | None) -> bool:
+    """Whether each module takes the width that comes out of the one before."""
+    for k, name in enumerate(order):
+        a, b = found[name].widths(_kind(found[name], first=k == 0))
+        if width not in (None, a):
+            return False
+        width = b
+    return True
+
+
+def _only_order(found: Mapping[str, Module], begin: int | None) -> list[str]:
+    if len(found) > MOST_SEARCHED:
+        raise UserError(f"{len(found)} modules; say in which order as --layers A,B,C")
+    orders = [o for o in itertools.permutations(found) if _fit(found, o, begin)]
     if not orders:
         widths = ", ".join(
             f"{name} {a or 'ids'} → {b}"
@@ -118,43 +143,14 @@ def _ordered(found: Mapping[str, Module], account: Account) -> list[str]:
             for a, b in [module.widths(_kind(module, first=module.kind == "table"))]
         )
         raise UserError(f"its layers fit in no order ({widths}); say which as --layers A,B,C")
-    if len(orders) > 1 and names not in orders:
+    if len(orders) > 1:
         raise UserError(
             f"its layers fit in several orders ({listed([','.join(o) for o in orders], 3)}); say "
             "which as --layers A,B,C"
         )
-    order = names if names in orders else orders[0]
-    account.assumed.append(
-        f"the order {', '.join(order)}, every step put out, nothing between them: a state_dict "
-        "does not tell; --layers can (embedding,lstm,last,fc1,relu,fc2)"
-    )
-    if any(m.kind == "recurrent" and _is_rnn(m) for m in found.values()):
-        account.assumed.append("tanh in nn.RNN; --layers can tell relu (rnn:relu)")
-    return order
+    return list(orders[0])
 
 
 def _is_rnn(module: Module) -> bool:
     way = module.layers()[0][""]
     return way["weight_hh"].shape[0] == way["weight_hh"].shape[1]
-
-
-def _orders(
-    found: Mapping[str, Module], before: tuple[str, ...], width: int
-) -> Iterator[list[str]]:
-    """The orders in which each module takes the width that comes out of the one before."""
-    if len(before) == len(found):
-        yield list(before)
-    for name, module in found.items():
-        if name in before:
-            continue
-        kind = _kind(module, first=not before)
-        a, b = module.widths(kind)
-        if (not before and (kind == "embedding" or not _has_table(found))) or (
-            before and a == width
-        ):
-            yield from _orders(found, (*before, name), b)
-
-
-def _has_table(found: Mapping[str, Module]) -> bool:
-    """Whether a module may be an embedding, which then comes first."""
-    return any(module.kind == "table" for module in found.values())
