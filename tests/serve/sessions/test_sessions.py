@@ -392,11 +392,13 @@ def test_no_other_bytes_are_taken(
     run: elman.Run, trained: Path, text: Path, tmp_path: Path
 ) -> None:
     other = elman.train("text", text, run=tmp_path / "other", epochs=1, hidden_size=8, sample=0)
-    random = np.random.default_rng(0)
+    twin, random = elman.load(run.path), np.random.default_rng(0)
+    with torch.no_grad():  # a model of the same form, trained on
+        next(twin.model.parameters()).add_(1e-3)
 
     async def act() -> None:
         async with (
-            opened(tmp_path / "sessions.db", run, other) as sessions,
+            opened(tmp_path / "sessions.db", run, other, twin) as sessions,
             opened(tmp_path / "elsewhere.db", run) as elsewhere,
         ):
             session = await sessions.create("m0", run.read("the dog"), HOUR)
@@ -407,6 +409,7 @@ def test_no_other_bytes_are_taken(
                 (trained / "state").read_bytes(),  # a place that --save-state kept
                 elsewhere.pack("m0", run.read("the dog")),  # another server's
                 sessions.pack("m1", other.read("the")),  # another model's
+                sessions.pack("m2", twin.read("the")),
                 random.bytes(len(good)),
                 good.replace(b'signature', b'signatura'),
             ]  # fmt: skip
