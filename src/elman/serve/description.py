@@ -17,13 +17,16 @@ NAMED: dict[str, Use] = {
 }  # fmt: skip
 
 # By schema and field, what limits it.
+MUSIC = {"beam": "beam", "bars": "bars", "steps": "max_tokens", "seconds": "audio_seconds"}
 LIMITED = {
-    ("Completion", "max_tokens"): "max_tokens", ("Input", "max_tokens"): "max_tokens",
-    ("Rows", "rows"): "rows", ("History", "rows"): "rows",
-    ("Translation", "beam"): "beam", ("Translation", "max_length"): "max_tokens",
-    ("Piece", "beam"): "beam", ("Piece", "bars"): "bars", ("Piece", "steps"): "max_tokens",
-    ("Piece", "seconds"): "audio_seconds",
-}  # fmt: skip
+    "Completion": {"max_tokens": "max_tokens"},
+    "Input": {"max_tokens": "max_tokens"},
+    "Rows": {"rows": "rows"},
+    "History": {"rows": "rows"},
+    "Translation": {"beam": "beam", "max_length": "max_tokens"},
+    "Piece": MUSIC,
+    "Form": MUSIC,
+}
 
 
 def describe(app: FastAPI, serving: Serving) -> dict[str, Any]:
@@ -39,11 +42,12 @@ def describe(app: FastAPI, serving: Serving) -> dict[str, Any]:
             names = serving.models.names(use)
             if schema in schemas and names:
                 schemas[schema]["properties"]["model"]["enum"] = list(names)
-        for (schema, field), limit in LIMITED.items():
-            _limit(schemas[schema]["properties"][field], getattr(serving.limits, limit))
-        for name, schema in schemas.items():
+        for schema, fields in LIMITED.items():
+            for field, limit in fields.items():
+                _limit(schemas[schema]["properties"][field], getattr(serving.limits, limit))
+        for name in schemas:
             if name.startswith("Body_"):  # of a form
-                schema["additionalProperties"] = False
+                schemas[name]["additionalProperties"] = False
         _exact(made)
         app.openapi_schema = made
     return app.openapi_schema
