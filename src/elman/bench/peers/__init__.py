@@ -58,7 +58,10 @@ PEERS = (
     Peer("torch", "torch.nn", "torch_layers", ("torch",)),
     Peer("torch-bf16", "torch.nn under autocast to bf16", "torch_autocast", ("torch",),
          precision="bf16"),
-    Peer("torch-compile", "torch.compile", "torch_compiled", ("torch",)),
+    Peer(
+        "torch-compile", "torch.compile", "torch_compiled", ("torch",),
+        environment={"TORCHINDUCTOR_COMPILE_THREADS": "1"},  # no processes that outlive it
+    ),
     Peer(
         "keras", "Keras on TensorFlow", "keras_layers", ("keras", "tensorflow|tensorflow-cpu"),
         "pip install keras tensorflow-cpu",

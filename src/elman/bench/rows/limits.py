@@ -44,8 +44,9 @@ def run(bench: Bench) -> Iterator[Result]:
     if available().instruction_set is not None:
         for place, size in levels.items():
             work = Work("read", H=int((size / 4) ** 0.5))
-            passed = READ_BYTES // (4 * work.H**2) * 4 * work.H**2
-            yield rate(bench, f"read {place}", work, passed, "GB/s")
+            once = 4 * work.H**2
+            passes = max(1, READ_BYTES // once)
+            yield rate(bench, f"read {place}", work, passes * once, "GB/s")
     # As wide as 4 times the cache; the one beyond the second level must still fit the third.
     for place, size in {"L2": min(4 * second, third // 2), "L3": 4 * third}.items():
         work = Work("mv", H=int((size / 4) ** 0.5))
