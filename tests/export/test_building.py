@@ -136,7 +136,9 @@ def test_lines_are_the_step_where_gates_are_wide_open_or_shut_too(cell: Cell) ->
     found, _ = Interpreter(build.done(y)).run({"x": x})
     own, _ = stack(torch.from_numpy(x).transpose(0, 1))
     true = own.transpose(0, 1).detach().numpy()
-    assert np.abs(found[y] - true).max() < NEAR * max(1, np.abs(true).max())
+    # PyTorch's softplus is the identity from 20 on, which is off by 2e-9.
+    near = 1e-8 if cell is OWN else NEAR
+    assert np.abs(found[y] - true).max() < near * max(1, np.abs(true).max())
 
 
 def test_a_cell_under_a_name_that_is_taken_is_not_taken_for_the_other_one() -> None:
