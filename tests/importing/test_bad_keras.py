@@ -36,6 +36,17 @@ def test_the_whole_model_is_read(tmp_path: Path) -> None:
     assert y.shape == (5, O)
 
 
+def test_the_form_of_2017_is_read(tmp_path: Path) -> None:
+    _, *layers = config()["config"]["layers"]
+    for item in layers:
+        del item["module"]
+    layers[0]["config"]["batch_input_shape"] = [None, 6, I]
+    older = {"class_name": "Sequential", "config": layers}
+    path = tmp_path / "m.h5"
+    path.write_bytes(hdf5(weights(), model_config=json.dumps(older), keras_version="2.0.8"))
+    assert elman.load_foreign(path).shapes() == [("B", str(H)), ("B", str(O))]
+
+
 def in_lstm(**values: Any) -> Edit:
     return lambda model: model["config"]["layers"][1]["config"].update(values)
 
