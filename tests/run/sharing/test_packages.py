@@ -370,6 +370,7 @@ def test_what_is_there_already_is_not_overwritten(
         ("not a run folder", "package", package, "--to", "full"),
         ("not a run folder", "package", package, "--to", "full", "--force"),
         ("name a place, --to FOLDER", "package", package),
+        ("is the run itself", "package", trained / "run", "--to", trained / "run", "--force"),
         ("is for --to hf:user/name", "package", package, "--to", "new", "--private"),
         ("needs a name as hubs have it", "package", package, "--to", "new", "--license", "My own"),
         ("give hf:user/name", "package", package, "--to", "hf:name"),

@@ -62,6 +62,8 @@ def package(
     if at is None and places.is_package(to):
         pack.check_free(to, force=force)
     elif at is None:
+        if to.resolve() == folder.resolve():
+            raise UserError(f"{to}: is the run itself; choose another --to")
         check_free(to, force=force, flag="--to")
     trained = api.load(folder, device="cpu")  # what is damaged does not go out
     told: dict[str, Any] = given(about)
