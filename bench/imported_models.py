@@ -42,8 +42,9 @@ def main() -> None:
         command = [asked.keras, str(MODELS), place, str(asked.seed), ".keras", ".h5"]
         subprocess.run(command, env=environment, check=True, capture_output=True)
         print("| model | layers | largest output | .keras | .h5 |\n|---|---|---|---|---|")
-        for path in sorted(folder.glob("*.h5"), key=lambda path: path.stat().st_mtime_ns):
-            print(row(path))  # in the order in which they were made
+        whole = (path for path in folder.glob("*.keras") if path.with_suffix(".h5").exists())
+        for path in sorted(whole, key=lambda path: path.stat().st_mtime_ns):  # as they were made
+            print(row(path.with_suffix(".h5")))
     package = asked.backend if asked.backend != "tensorflow" else "tensorflow-cpu"
     told = subprocess.run(
         [asked.keras, "-c", VERSIONS, "keras", package], check=True, capture_output=True, text=True
