@@ -16,7 +16,7 @@ from torch import nn
 
 import elman
 from elman.importing.network import Network
-from elman.importing.runs import symbols
+from elman.importing.tasks import symbols
 
 POEM = "春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n"
 LETTERS = sorted(set(POEM))
@@ -30,21 +30,21 @@ def scorer(path: Path, size: int, outputs: int, **how: Any) -> Path:
     return path
 
 
-def windows(path: Path, size: int, steps: int) -> Path:
-    """A Keras model that reads one-hot windows: SimpleRNN, a GRU both ways, dense."""
+def windows(path: Path, size: int, steps: int, *, both: bool) -> Path:
+    """A Keras model that reads one-hot windows: SimpleRNN, a GRU one way or both, dense."""
     draw = np.random.default_rng(1).normal
-    inner = {"units": 3, "reset_after": True}
+    gru = layer("GRU", name="gru", units=3, reset_after=True)
     model = {"class_name": "Sequential", "config": {"layers": [
         layer("InputLayer", name="in", batch_shape=[None, steps, size]),
         layer("SimpleRNN", name="rnn", units=5, return_sequences=True),
-        layer("Bidirectional", name="both", layer=layer("GRU", name="gru", **inner)),
+        layer("Bidirectional", name="both", layer=gru) if both else gru,
         layer("Dense", name="out", units=size, activation="softmax"),
     ]}}  # fmt: skip
+    owners = ("bidirectional/forward_layer", "bidirectional/backward_layer") if both else ("gru",)
     shapes: dict[str, list[tuple[int, ...]]] = {
         "simple_rnn/cell/vars": [(size, 5), (5, 5), (5,)],
-        "bidirectional/forward_layer/cell/vars": [(5, 9), (3, 9), (2, 9)],
-        "bidirectional/backward_layer/cell/vars": [(5, 9), (3, 9), (2, 9)],
-        "dense/vars": [(6, size), (size,)],
+        "dense/vars": [(3 * len(owners), size), (size,)],
+        **{f"{owner}/cell/vars": [(5, 9), (3, 9), (2, 9)] for owner in owners},
     }
     arrays = {f"layers/{name}/{k}": draw(size=s).astype(np.float32)
               for name, each in shapes.items() for k, s in enumerate(each)}  # fmt: skip
@@ -78,8 +78,9 @@ def test_a_run_writes_what_the_network_would(tmp_path: Path, form: str) -> None:
     assert elman.load("run").generate("春眠", 30, temperature=0) == expected
 
 
-def test_a_network_of_windows_reads_windows(tmp_path: Path) -> None:
-    path = windows(tmp_path / "poems.keras", len(LETTERS), 6)
+@pytest.mark.parametrize("both", [False, True])
+def test_a_network_of_windows_reads_windows(tmp_path: Path, both: bool) -> None:
+    path = windows(tmp_path / "poems.keras", len(LETTERS), 6, both=both)
     (tmp_path / "poem.txt").write_text(POEM, encoding="utf-8")
     assert call("import", path, "--task=text", "--vocabulary=poem.txt", "--run=run").code == 0
     expected = likeliest(elman.load_foreign(path), POEM[:9], 20, steps=6)

@@ -76,7 +76,7 @@ def import_(
                 )
     from elman.importing import report
     from elman.importing.loading import load_foreign
-    from elman.importing.runs.importing import import_run
+    from elman.importing.tasks.importing import import_run
 
     network = load_foreign(file, layers=_listed(layers), config=config)
     lines, shapes, told = report.lines(network), report.inputs(network), report.remarks(network)

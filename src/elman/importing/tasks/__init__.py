@@ -1,0 +1,1 @@
+"""Imported networks as run folders: what a task needs beside the weights, and what of it fits."""
