@@ -1,4 +1,4 @@
-"""What of a network a run can hold: ids or vectors, recurrent layers, one dense layer at the end."""
+"""What of a network a run can hold: ids or vectors, recurrent layers, a dense layer at the end."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def spine_of(network: Network) -> Spine:
     bias = torch.zeros(len(dense.weight)) if dense.bias is None else dense.bias.detach()
     return Spine(
         None if embedding is None else embedding.weight.detach(),
-        masks=embedding is not None and embedding.masks, layers=tuple(layers), pooling=pooling, weight=dense.weight.detach(), bias=bias,
+        masks=embedding is not None and embedding.masks,
+        layers=tuple(layers), pooling=pooling, weight=dense.weight.detach(), bias=bias,
         activation=activation, steps=None if steps is None else min(steps, LONGEST),
     )  # fmt: skip
 

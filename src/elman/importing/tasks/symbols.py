@@ -199,7 +199,7 @@ def _by_id(value: Any, path: str) -> dict[int, str]:
 
 
 def classes(given: Sequence[str], count: int) -> tuple[str, ...]:
-    """The names of classes: those given, or those of a JSON file, or numbers. UserError: too few."""
+    """The names of classes: as given, as in a JSON file, or numbers. UserError: too few."""
     if len(given) == 1 and given[0].lower().endswith(".json"):
         names = _by_id(_json(given[0]), given[0])
         given = [names.get(k, str(k)) for k in range(max(names) + 1)]
