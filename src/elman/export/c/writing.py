@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import tempfile
 import textwrap
@@ -10,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import elman
 from elman.errors import UserError
 from elman.export.c import compiler
 from elman.export.c.around import around
@@ -95,8 +95,9 @@ def _header(
     sizes: Sequence[Size],
 ) -> str:  # fmt: skip
     name, guard = how.name, f"{how.name.upper()}_H"
+    version = importlib.metadata.version("elman")
     title = [
-        f"{name}.h: a network for the task {export.task}, written by Elman {elman.__version__}.",
+        f"{name}.h: a network for the task {export.task}, written by Elman {version}.",
         "",
         f"{LICENCE} (the functions; the weights are of whoever trained them)",
         f"weights: {how.precision}, sha256 {_hash(export)}",
