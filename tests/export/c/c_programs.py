@@ -58,8 +58,8 @@ class Net(nn.Module):
         self.output = nn.Linear(stack.output_size, OUTPUTS, bias=stack.num_layers % 2 == 1)
 
 
-def drawn(seed: int, kind: Kind, **fixed: Any) -> Program:
-    """A stack of cells, widths, directions and options as they come."""
+def drawn(seed: int, kind: Kind, ids: bool | None = None, **fixed: Any) -> Program:
+    """A stack of cells, widths, directions and options as they come, over vectors or `ids`."""
     draw = np.random.default_rng(seed)
     torch.manual_seed(seed)
     depth = int(draw.integers(1, 4))
@@ -74,11 +74,12 @@ def drawn(seed: int, kind: Kind, **fixed: Any) -> Program:
         "initial_state": str(draw.choice(["zero", "learned"])),
     } | fixed
     front = None
-    if kind not in ("stream", "steps") and draw.random() < 0.4:
+    if kind not in ("stream", "steps") and draw.random() < 0.4 and not ids:
         sizes = [int(n) for n in draw.integers(3, 9, 2)]
         norm: Literal["batch", "layer"] = "layer" if draw.random() < 0.5 else "batch"
         front = Convolutions(INPUTS, sizes, [4, 3], [2, 1], norm=norm)
-    ids = front is None and bool(draw.random() < 0.3)
+    chance = front is None and bool(draw.random() < 0.3)
+    ids = chance if ids is None else ids
     net = Net(Recurrent(INPUTS if front is None else front.output_size, **options), front).eval()
     with torch.no_grad():
         for parameter in net.parameters():  # norms and first states begin alike

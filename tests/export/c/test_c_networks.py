@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from c_programs import CELLS, INPUTS, KINDS, drawn, gap, inputs, written
+from c_programs import CELLS, INPUTS, KINDS, Kind, drawn, gap, inputs, written
 
 from elman.export.building import Builder
-from elman.export.c.tables import SMALLEST, as_stored
+from elman.export.c.tables import SMALLEST, as_stored, rounded
 from elman.export.interpreter import Interpreter
-from elman.export.program import Precision
+from elman.export.program import Linear, Precision, Program, Value
 from elman.layers.recurrent import Recurrent
 
 # Sums of fewer than 100 terms in float32, three units of exp, and what three layers make of them.
@@ -40,7 +41,7 @@ def test_networks_of_all_kinds_give_what_their_stored_weights_mean(
 def test_every_cell_gives_what_it_means(tmp_path: Path) -> None:
     programs = {}
     for k, cell in enumerate(CELLS):
-        fixed = {"hidden_size": 5 + k, "cell": cell, "bidirectional": False}
+        fixed: dict[str, Any] = {"hidden_size": 5 + k, "cell": cell, "bidirectional": False}
         programs[f"c{k}"] = drawn(k, "stream", **fixed)
     for name, runner in written(programs, tmp_path).items():
         batch = inputs(programs[name], np.random.default_rng(7), rows=2, steps=9)
@@ -63,6 +64,21 @@ def test_a_large_matrix_is_stored_small_and_a_small_one_as_it_is(tmp_path: Path)
     assert sizes["bf16"] < sizes["float32"]
 
 
+def test_weights_are_stored_as_the_nearest_that_there_is() -> None:
+    draw = np.random.default_rng(0)
+    weight = (draw.standard_normal((40, 50)) * draw.uniform(0.01, 9, (40, 1))).astype(np.float32)
+    weight[3] = 0
+    whole, scale = rounded(weight)
+    assert np.abs(whole).max() == 127 and (whole[3] == 0).all()
+    assert (np.abs(whole * scale - weight) <= 0.5001 * scale).all()
+    assert scale.ravel()[:3].tolist() == (np.abs(weight[:3]).max(1) / np.float32(127)).tolist()
+    program = Program(
+        (), (), (Linear("y", "x", "w"),), {"y": Value("float32", ("B", 40))}, {"w": weight}
+    )
+    stored = as_stored(program, "bf16").weights["w"]
+    assert np.array_equal(stored, torch.from_numpy(weight).bfloat16().float().numpy())
+
+
 def test_tied_weights_stand_there_once(tmp_path: Path) -> None:
     """The table of an embedding that is the output's matrix too."""
     torch.manual_seed(0)
@@ -77,22 +93,26 @@ def test_tied_weights_stand_there_once(tmp_path: Path) -> None:
     assert (tmp_path / "model.c").read_text().count("[400] = {") == 1
 
 
-@pytest.mark.parametrize("kind", ["stream", "last", "attention"])
-def test_numbers_that_are_none_come_out(kind: str, tmp_path: Path) -> None:
-    program = drawn(3, kind, cell="rnn-relu", bidirectional=kind == "attention", zoneout=0.0)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("kind", "ids"), [("stream", False), ("last", True), ("stream", True), ("attention", False)]
+)
+def test_numbers_that_are_none_come_out(kind: Kind, ids: bool, tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "cell": "rnn-relu",
+        "bidirectional": kind == "attention",
+        "zoneout": 0.0,
+    }
+    program = drawn(3, kind, ids, **options)
     runner = written({"model": program}, tmp_path)["model"]
     batch = inputs(program, np.random.default_rng(1), rows=1, steps=6)
     batch["lengths"] = np.array([6])
     good, _ = runner.run(batch)
-    x = batch["x"]
-    if x.dtype == np.int64:
-        x[0, 2] = INPUTS  # one beyond the last
-    else:
-        x[0, 2, 1] = np.nan
-    bad, _ = runner.run(batch)
     assert np.isfinite(good["y"]).all()
-    before = 2 if kind == "stream" else 0
-    assert np.isfinite(bad["y"][0, :before]).all() and np.isnan(bad["y"][0, before:]).all()
+    for wrong in (INPUTS, -1) if ids else (np.nan,):  # INPUTS is one beyond the last id
+        batch["x"][0, 2] = wrong
+        bad, _ = runner.run(batch)
+        before = 2 if kind == "stream" else 0
+        assert np.isfinite(bad["y"][0, :before]).all() and np.isnan(bad["y"][0, before:]).all()
 
 
 def test_the_comment_of_a_cell_is_its_own_and_nothing_else(tmp_path: Path) -> None:
