@@ -69,7 +69,7 @@ def tagged(folder: Path) -> Path:
 def driven(folder: Path) -> Path:
     """A damped system, driven: a row a step, with what it started from."""
     draw, path = np.random.default_rng(0), folder / "driven.csv"
-    rows = ["run,u,v,start,y"]
+    rows = ["run,u,v,static_start,y"]
     for run in range(12):
         y = start = float(draw.standard_normal())
         for _ in range(20):
