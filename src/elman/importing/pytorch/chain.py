@@ -36,8 +36,8 @@ def network_of(found: Mapping[str, Module], path: Path, layers: Sequence[str]) -
     account = Account(str(path))
     try:
         given = list(layers) or _ordered(found, account)
-        for name in found.keys() - {part.partition(":")[0] for part in given}:
-            account.left_out.append(f"{name}: not named in --layers")
+        named = {part.partition(":")[0] for part in given}
+        account.left_out += [f"{n}: not named in --layers" for n in found if n not in named]
         return _network(given, found, account)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
