@@ -22,8 +22,8 @@ class BenchOptions:
         rows: Measure these rows only: limits, train, infer, packed, regularised, tokens, linear,
             stream, translate, speech, busy.
         cells: Some of lstm,gru,rnn, and of mingru,minlstm,hgrn, which the row linear has.
-        precision: Some of float32,bf16; bf16 in the rows train, infer and packed alone. Else what the
-            processor multiplies.
+        precision: Some of float32,bf16; bf16 in the rows train, infer and packed alone. Else what
+            the processor multiplies.
         sizes: Hidden sizes, such as 64,256; the input is as wide. Else each row has its own.
         threads: Numbers of threads, such as 1,2. Else one, and all that PyTorch takes.
         peers: Some of torch,torch-bf16,torch-compile,keras,jax,onnx,joey. Else all that are
