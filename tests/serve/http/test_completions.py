@@ -168,6 +168,15 @@ def test_prompts_of_tokens_are_those_of_their_text(server: Server) -> None:
             assert choice["text"] == again.json["choices"][0]["text"]
 
 
+def test_a_prompt_may_end_within_a_character(server: Server, loaded: dict[str, elman.Run]) -> None:
+    writer: Any = loaded["文"]._writer()
+    ids = writer.vocabulary.encode("é").tolist()[:1]
+    pieces = loaded["文"].stream(writer.start(ids), 12, Sampling(seed=3))
+    text = "".join(piece for piece, _ in pieces)
+    told = server.write("文", prompt=ids, max_tokens=12, seed=3).json
+    assert told["choices"][0]["text"] == text
+
+
 def test_a_state_that_the_client_holds_goes_on_without_a_seam(server: Server) -> None:
     how = {"seed": 4, "temperature": 1.2}
     for model in WRITERS:
