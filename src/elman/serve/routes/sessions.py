@@ -52,7 +52,7 @@ class NewSession(Strict):
     model: str
     prompt: str | Ids | None = None
     state: str | None = Field(default=None, description="A state that return_state gave.")
-    minutes: Annotated[float, Field(gt=0)] | None = Field(
+    minutes: Annotated[float, Field(ge=1)] | None = Field(
         default=None,
         description="How long it is kept after its last use; as long as it may be if absent.",
     )
