@@ -131,7 +131,7 @@ def exported(request: pytest.FixtureRequest, tmp_path: Path, site: Path) -> Expo
 def test_raw_questions_are_answered_as_elman_answers_them(exported: Exported) -> None:
     raw = exported.export.raw
     assert raw is not None
-    questions = raw.drawn(np.random.default_rng(1), 6)
+    questions = raw.drawn(np.random.default_rng(1), 4)
     ours, theirs = raw.answered(questions), exported.answers(questions)
     for question, one, other in zip(questions, ours, theirs, strict=True):
         assert alike(one, other, near=1e-4), (question, one, other)
