@@ -17,6 +17,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,15 +111,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     asked = parser.parse_args()
     command = [sys.executable, "-m", "elman", "serve", str(asked.run), "--port", "0"]
-    command += ["--live", str(asked.streams), "--sessions", "/dev/shm/elman-bench.db"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        found = re.search(r"http://[^ ]*:(\d+) ", server.stderr.readline())
-        assert found is not None
-        try:
-            asyncio.run(measure(asked, int(found[1]), server.pid))
-        finally:
-            server.terminate()
+    with tempfile.TemporaryDirectory() as place:
+        command += ["--live", str(asked.streams), "--sessions", f"{place}/sessions.db"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            found = re.search(r"http://[^ ]*:(\d+) ", server.stderr.readline())
+            assert found is not None
+            try:
+                asyncio.run(measure(asked, int(found[1]), server.pid))
+            finally:
+                server.terminate()
 
 
 if __name__ == "__main__":
