@@ -141,13 +141,17 @@ def test_a_text_is_that_of_the_run(runs: Callable[[str], elman.Run]) -> None:
             run, sampling = runs(name), Sampling(seed=5, top_k=7)
             async with engine_of(run) as engine:
                 for prompt in ("", "the old cat"):
-                    expected = "".join(p for p, _ in run.stream(run.read(prompt), 30, sampling))
+                    pieces = list(run.stream(run.read(prompt), 30, sampling))
+                    expected, reached = "".join(piece for piece, _ in pieces), pieces[-1][1]
                     ids = engine.vocabulary.encode(prompt).tolist()
                     writing = engine.write(Asked(ids, 30, sampling))
                     decoder = engine.vocabulary.decoder()
                     for token in run.read(prompt).last:
                         decoder.push(token)
                     assert "".join([decoder.push(t.id) for t in await whole(writing)]) == expected
+                    place = writing.place
+                    assert (place.last, place.seen) == (reached.last, reached.seen)
+                    assert place.position == reached.position
 
     asyncio.run(act())
 
@@ -250,10 +254,6 @@ def test_closing_ends_what_is_written(runs: Callable[[str], elman.Run]) -> None:
     assert threading.active_count() == before
 
 
-def test_a_run_that_does_not_write_has_no_engine(tmp_path: Path) -> None:
-    (tmp_path / "words.csv").write_text("text,label\n" + "a b,x\nc d,y\n" * 20)
-    run = elman.train(
-        "classify", tmp_path / "words.csv", run=tmp_path / "run", epochs=1, hidden_size=4
-    )
+def test_a_run_that_does_not_write_has_no_engine(translated: Path) -> None:
     with pytest.raises(UserError, match="does not write"):
-        open_engine(run)
+        open_engine(elman.load(translated / "run"))
