@@ -24,12 +24,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 STEPS, TURNS, CASES = 100, 7, 8
 LONG_ENOUGH = 0.004  # seconds of one turn
 FORMATS = ("onnx", "c")
-PRECISIONS = ("float32", "int8")
+PRECISIONS: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
 OPTIONS: dict[str, dict[str, Any]] = {
     "classify": {"bag": "none", "vocabulary": 1000}, "tag": {"vocabulary": 1000},
     "forecast": {"members": 1, "look_back": 96, "share": 1.0},
@@ -74,9 +74,13 @@ def made(folder: Path, only: str | None) -> Iterator[dict[str, Any]]:
                 for precision in PRECISIONS
                 if (task, cell, to, precision) not in known
             ]
-            leaving = _leaving(folder, task, cell) if wanted else None
+            if not wanted:
+                continue
+            leaving = _leaving(folder, task, cell)
             for to, precision in wanted:
-                row = {"task": task, "cell": cell, "to": to, "precision": precision}
+                row: dict[str, Any] = {
+                    "task": task, "cell": cell, "to": to, "precision": precision
+                }  # fmt: skip
                 place = _place(folder, row)
                 shutil.rmtree(place, ignore_errors=True)
                 place.mkdir(parents=True)
@@ -248,7 +252,7 @@ def _key(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _place(folder: Path, row: dict[str, Any]) -> Path:
-    return folder / row["task"] / row["cell"] / f"{row['to']}-{row['precision']}"
+    return folder / str(row["task"]) / str(row["cell"]) / f"{row['to']}-{row['precision']}"
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -299,9 +299,9 @@ def test_fused_is_the_reference(
     inputs = [x, *state, *parts]
     for tensor in inputs:
         tensor.requires_grad_()
-    kernel, _ = choose(cell, directions)
-    assert kernel is not None
-    y, final = fused(kernel, x, batch_sizes, state, directions)
+    choice = choose(cell, directions)
+    assert choice.kernel is not None
+    y, final = fused(choice, x, batch_sizes, state, directions)
     z, last = reference(cell, x, batch_sizes, state, directions)
     near((y, *final), (z, *last), TOLERANCE[dtype])
     near(gradients((y, *final), inputs), gradients((z, *last), inputs), TOLERANCE[dtype])

@@ -91,7 +91,7 @@ def kept_in_piece(place: Place) -> tuple[checkpoint.Tensors, dict[str, Any]]:
 def restored_in_piece(
     tensors: Mapping[str, Tensor], known: Mapping[str, Any], composer: Composer, device: str
 ) -> Place:
-    """The place that `kept_in_piece` took apart. ValueError, UserError: it is not the composer's."""
+    """The place that `kept_in_piece` took apart. ValueError, UserError: not the composer's."""
     state = checkpoint.load_carry(tensors, device)
     place = composer.begin().restored(state, tensors, known, device)
     composer.check(place)

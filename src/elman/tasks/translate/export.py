@@ -32,7 +32,7 @@ from torch import nn
 
 from elman.data.texts.vocabulary import Characters, Words
 from elman.export.building import Builder, stacked, unstacked
-from elman.export.program import Array, Arrays, Export, Program, Raw
+from elman.export.program import Array, Arrays, Export, Program, Raw, Runner
 from elman.tasks.task import Kept
 from elman.tasks.translate.data import Encoder
 from elman.tasks.translate.decoding import Decoding
@@ -58,7 +58,7 @@ def export(model: nn.Module, kept: Kept, options: TranslateOptions) -> Export:
         "inputs": list(inputs_of(model)),
     }
     programs = {"encoder": encoding(model, encoder.source.size + 1), "step": step(model)}
-    originals = {"encoder": Encoding(model), "step": Stepping(model)}
+    originals: dict[str, Runner] = {"encoder": Encoding(model), "step": Stepping(model)}
     translate = Translating(model, encoder, written, how, "cpu")
     raw = Raw(partial(drawn, encoder), partial(answered, translate))
     return Export("translate", programs, surroundings, originals, raw)
