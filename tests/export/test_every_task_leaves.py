@@ -68,9 +68,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "regress.csv": "sequence,x,y,z\n" + "".join(
             f"{k // 20},{x},{y},{z}\n" for k, (x, y, z) in enumerate(steps)
         ),
-        "forecast.csv": "month,value\n" + "".join(
-            f"{1990 + k // 12}-{k % 12 + 1:02}-01,{5 + y:.3f}\n"
-            for k, y in enumerate(steps[:150, 0])
+        "forecast.csv": "month,one,two\n" + "".join(
+            f"{1990 + k // 12}-{k % 12 + 1:02}-01,{5 + y:.3f},{6 + z:.3f}\n"
+            for k, (y, z) in enumerate(steps[:150, :2])
         ),
         "translate.tsv": "source\ttarget\n" + "".join(f"{s}\t{s.upper()}\n" for s in lines),
     }  # fmt: skip
