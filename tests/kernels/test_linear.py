@@ -371,5 +371,5 @@ def test_the_choice_follows_type_and_mode(cell: str) -> None:
     assert choose(plain, [d]).kernel == cell
     assert "float64" in choose(plain, [Direction(d.weight_ih.double())]).why
     assert "zoneout" in choose(plain, [replace(d, keep=(torch.ones(1, 6),))]).why
-    with torch.autocast("cpu"):
+    with torch.autocast("cpu", torch.float16):
         assert "autocast" in choose(plain, [d]).why

@@ -327,10 +327,10 @@ class Recurrent(nn.Module):
                 for suffix in layer.suffixes
             ]
             y, final = self._scanned(k, x, batch_sizes, before, directions)
+            if autocast() is None:  # the next layer may not take bf16
+                y, final = y.to(own), tuple(s.to(own) for s in final)
             x = x + y if self.residual and x.shape == y.shape else y
             after.append(final)
-        if autocast() is None:  # layers hand on what the next one multiplies
-            x, after = x.to(own), [tuple(s.to(own) for s in final) for final in after]
         return x, after
 
     def _scanned(
