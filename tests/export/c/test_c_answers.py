@@ -15,6 +15,7 @@ import torch
 from small_data import Make, curves, driven, labelled, tagged, text, totals
 
 from elman import decode
+from elman.data.texts.vocabulary import from_json
 from elman.export.c import answers, open_written
 from elman.export.c.compiler import compiled
 from elman.export.c.writing import Made
@@ -23,20 +24,22 @@ from elman.export.program import Export, How
 from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.options import parse
+from elman.tasks.regress.linear.recursion import Sequences, recursion_from_json
 
 CHECKED = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover")
 WINDOW = {"bidirectional": (True,), "sequence_length": 8}
 CASES: dict[str, tuple[str, Make, dict[str, Any]]] = {
     "characters": ("text", text, {"level": "characters", "lowercase": True, "embedding": 4}),
     "bytes": ("text", text, {"level": "bytes", "cell": ("mingru",), **WINDOW}),
-    "curves": ("classify", curves, {"convolutions": (4, 3), "convolution_stride": (2,)}),
+    "curves": ("classify", curves, {"convolutions": (4, 3), "convolution_stride": (2,),
+                                    "scaling": "sequence"}),
     "channels": ("classify", curves, {"scaling": "channel", "bidirectional": False, "bag": "none",
                                       "convolutions": 0}),
     "tags": ("tag", tagged, {"characters": 3, "token_column": "1", "label_column": "2",
                              "lowercase": True, "embedding": 4}),
     "steps": ("regress", driven, {"target": ("y",), "sequence_column": "run", "linear": True}),
     "starts": ("regress", driven, {"target": ("y",), "sequence_column": "run",
-                                   "state_columns": ("start",), "feedback": True}),
+                                   "state_columns": ("static_start",), "feedback": True}),
     "totals": ("regress", totals, {"members": 2, "bidirectional": (True,), "linear": True}),
 }  # fmt: skip
 
@@ -108,17 +111,57 @@ def test_tokens_are_chosen_as_elman_chooses_them(tmp_path: Path) -> None:
                   ctypes.c_double(0.5), room) == -1  # fmt: skip
 
 
+def test_texts_become_the_ids_that_elman_gives(tmp_path: Path) -> None:
+    export = left(*CASES["characters"], tmp_path)
+    called = open_written(written(export, tmp_path / "c"), "-O1")["model"]
+    known = from_json(export.surroundings["vocabulary"])
+    for said in ("The 3 FILMS, ÇÉ\n", "我喜欢 🍎 X", ""):
+        data = said.encode()
+        ids = np.full(len(data) + 1, -9, np.int32)
+        encode = called.library.net_encode
+        encode.restype, encode.argtypes = ctypes.c_size_t, [ctypes.c_char_p, *[ctypes.c_size_t] * 2]
+        count = encode(data, len(data), ids.ctypes.data)
+        assert ids[:count].tolist() == list(known.encode(said))
+
+
+def test_a_linear_answer_of_any_order_is_that_of_elman(tmp_path: Path) -> None:
+    export = left(*CASES["steps"], tmp_path)
+    draw = np.random.default_rng(4)
+    inputs, outputs = (len(export.surroundings["encoder"][name]["mean"]) for name in ("x", "y"))
+    p, q, ahead = 3, 2, 1
+    rows = p * outputs + (ahead + 1 + q) * inputs + 1
+    record = {
+        "order": [p, q, ahead, 0.0], "farthest": 5.0,
+        "weights": (0.3 * draw.standard_normal((rows, outputs))).tolist(),
+        "before": draw.standard_normal((p * outputs + q * inputs, 1)).tolist(),
+    }  # fmt: skip
+    around = {**export.surroundings, "linear": [record] * len(export.surroundings["linear"])}
+    around["encoder"] = {**around["encoder"], "knows": ""}
+    folder = written(Export("regress", export.programs, around), tmp_path / "c")
+    called = open_written(folder, "-O1")["model"]
+    x = draw.standard_normal((12, inputs)).astype(np.float32)
+    y, none = np.zeros((12, outputs), np.float32), np.zeros(1)
+    linear = called.library.net_linear_0
+    linear.restype, linear.argtypes = None, [ctypes.c_size_t] + [ctypes.c_void_p] * 3
+    linear(12, x.ctypes.data, none.ctypes.data, y.ctypes.data)
+    data = Sequences([x.astype(np.float64)], [np.zeros((12, outputs))], np.zeros((1, 0)))
+    (true,) = recursion_from_json(record).told(data)
+    assert np.abs(y - true).max() < 1e-6
+
+
 def test_lines_that_do_not_fit_are_told(tmp_path: Path) -> None:
-    folder = written(left(*CASES["steps"], tmp_path), tmp_path / "c")
+    name, make, options = CASES["steps"]
+    columns = {"input_columns": ("u", "v"), "initial_state": "zero", "linear": False}
+    folder = written(left(name, make, options | columns, tmp_path), tmp_path / "c")
     program = compiled([folder / "net_main.c", folder / "net.c"], tmp_path / "net", *CHECKED)
     for given, said in {
-        "1 2 3\n1 2\n": "line 2: has to be 3 numbers, not 2",
-        "1 2 3\n1 2 x\n": "line 2: has to be 3 numbers",
-        "1 2 3 4\n": "line 1: has to be 3 numbers",
+        "1 2\n1\n": "line 2: has to be 2 numbers, not 1",
+        "1 2\n1 x\n": "line 2: has to be 2 numbers",
+        "1 2 3\n": "line 1: has to be 2 numbers",
     }.items():
         done = subprocess.run([program], input=given, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr.strip()) == (2, said)
-    for given in ("", "\n\n", "nan 1 2\n"):
+    for given in ("", "\n\n", "nan 1\n"):
         done = subprocess.run([program], input=given, capture_output=True, text=True, check=True)
         # What is no number may have a sign.
         told = [number.removeprefix("-") for number in done.stdout.split()]
