@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -380,8 +380,10 @@ def test_evaluation_is_deterministic(cell: Cell, size: Sizes, seed: int, locked:
         shares |= {"recurrent_dropout": 0.5, "weight_drop": 0.5}
     layer = Recurrent(I, H, 2, cell, locked_dropout=locked, **shares)  # type: ignore[arg-type]
     x = torch.randn(T, B, I)
-    assert not torch.equal(layer(x)[0], layer(x)[0])
+    drawn = [layer(x)[0] for _ in range(2)]
     layer.eval()
+    assume(any(bool(y.any()) for y in drawn))  # few units of relu may all be silent
+    assert not torch.equal(*drawn)
     near(layer(x), layer(x), 0.0)
 
 

@@ -375,6 +375,7 @@ def test_sequences_in_lists_are_answered_in_lists(tmp_path: Path) -> None:
     assert [len(t["predicted"]) for t in told] == [3, 1, 4, 1, 5, 9, 2, 6]
 
 
+@pytest.mark.pictures
 def test_one_value_a_sequence_stands_in_each_of_its_rows(tmp_path: Path) -> None:
     path = steps(tmp_path / "a.csv", 12, one_value=True)
     run = trained(path, target_columns="place")

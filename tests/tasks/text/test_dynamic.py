@@ -168,7 +168,7 @@ def test_options_that_do_not_fit_are_refused(tmp_path: Any) -> None:
         "text", tmp_path / "text", run=tmp_path / "run", epochs=1, hidden_size=3, sample=0,
         bidirectional=True, sequence_length=4, threads=1,
     )  # fmt: skip
-    with pytest.raises(UserError, match="--dynamic: not for a model that reads both ways"):
+    with pytest.raises(UserError, match="--dynamic: not for a model that reads window by window"):
         run.evaluate(dynamic=True)
     run._trained = dataclasses.replace(run._trained, task=tasks.get("tag"))
     with pytest.raises(UserError, match="--dynamic: for language models; the task is tag"):
