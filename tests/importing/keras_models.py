@@ -241,7 +241,7 @@ def of_a_class(k: Any, rng: np.random.Generator) -> tuple[Any, Arrays]:
     """A model that is a class, of which weights alone can be saved."""
     L = k.layers
 
-    class Model(k.Model):  # type: ignore[misc, name-defined]
+    class Model(k.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.embedding = L.Embedding(11, 5)
