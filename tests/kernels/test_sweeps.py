@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -21,7 +22,6 @@ from torch import Tensor
 
 from elman import cells, kernels
 from elman.kernels import sweeps
-from elman.kernels.native import which
 from elman.kernels.sweeps import HALF, SINGLE, Input, Inside, Numbers
 from elman.layers.fused import sweep
 from elman.layers.scan import Direction, Stepwise, _full, choose, reference, scan, swept
@@ -73,6 +73,17 @@ def poison() -> Iterator[None]:
     yield
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(threads)
+
+
+@contextmanager
+def running(instruction_set: str | None) -> Iterator[None]:
+    """Sweeps of this set; for one thread at a time, but where it is the one that runs anyway."""
+    if instruction_set is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeps, "which", lambda asked, half=False: asked or instruction_set)
+        yield
 
 
 @dataclass(frozen=True)
@@ -147,12 +158,7 @@ class Problem:
             assert x is not None and R is not None
             inside = Inside(stepwise.mask, norm, stepwise.keep)
             numbers = numbers_of(instruction_set)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(
-                    sweeps,
-                    "which",
-                    lambda asked, half=False: asked or instruction_set or which(None, half),
-                )
+            with running(instruction_set):
                 y, final = sweep(
                     self.cell, Input(x, W, stepwise.ids), self.sizes, cast(Any, tuple(state)),
                     R, bias_ih, bias_hh, inside, stepwise, reverse=self.reverse, numbers=numbers,
@@ -174,6 +180,10 @@ class Problem:
         """
         exact = self.reference()
         ours = self.run(instruction_set)
+        if numbers_of(instruction_set) is HALF:  # some recurrences amplify whatever is rounded
+            g = torch.Generator().manual_seed(0)
+            shift = 1 + 4e-3 * torch.randn(self.R.shape, generator=g)
+            bound += 4 * far(replace(self, R=self.R * shift).reference(), exact)
         if self.cell == "rnn-relu" and not _is_close(ours, exact, bound):
             g = torch.Generator().manual_seed(0)
             rounding = 4e-3 if numbers_of(instruction_set) is HALF else 4e-7
@@ -224,12 +234,19 @@ def _is_close(ours: tuple[Tensor, ...], exact: tuple[Tensor, ...], bound: float)
     return True
 
 
+def error(a: Tensor, b: Tensor) -> float:
+    return (a - b).abs().max().item() / (1 + b.abs().max().item())
+
+
+def far(ours: tuple[Tensor, ...], exact: tuple[Tensor, ...]) -> float:
+    return max(error(a, b) for a, b in zip(ours, exact, strict=True))
+
+
 def close(ours: tuple[Tensor, ...], exact: tuple[Tensor, ...], bound: float = BOUND) -> None:
     assert len(ours) == len(exact)
     for a, b in zip(ours, exact, strict=True):
         assert a.shape == b.shape
-        error = (a - b).abs().max().item() / (1 + b.abs().max().item())
-        assert error < bound  # NaN is not
+        assert error(a, b) < bound  # NaN is not
 
 
 @every_cell
@@ -550,13 +567,12 @@ def test_the_choice_follows_type_and_mode() -> None:
 def test_two_threads_at_once_do_not_disturb_each_other() -> None:
     torch.set_num_threads(2)
     problems = [Problem.draw("gru", (31, 17, 100), seed, True, False) for seed in range(2)]
-    name = kernels.instruction_sets()[-1]
-    expected = [p.run(name) for p in problems]
+    expected = [p.run() for p in problems]
     wrong: list[int] = []
 
     def again(k: int) -> None:
         for _ in range(5):
-            result = problems[k].run(name)
+            result = problems[k].run()
             if not all(torch.equal(a, b) for a, b in zip(result, expected[k], strict=True)):
                 wrong.append(k)
 
