@@ -19,10 +19,10 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from elman import cells
 from elman.cells.cell import Cell, Note, Recurrence, ignore
 from elman.export.building import Builder, stacked, unstacked
-from elman.export.onnx.graph import rounded
 from elman.export.onnx.model import model_of
 from elman.export.onnx.runners.network import Array, Network
 from elman.export.program import Program
+from elman.export.rounding import rounded
 from elman.layers.recurrent import Recurrent
 
 # Sums of some ten terms of size about 1; ONNX Runtime's LSTM and GRU approximate tanh and sigmoid

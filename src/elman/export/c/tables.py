@@ -17,6 +17,7 @@ from elman.export.program import (
     Program,
     Recurrent,
 )
+from elman.export.rounding import rounded
 
 SMALLEST = 1024  # numbers of a matrix; fewer are not worth rounding
 WIDTH = 100  # characters of a line
@@ -79,13 +80,6 @@ class Tables:
                 f"static const {kind} {name}[{len(written)}] = {{\n{_lines(written)}\n}};\n"
             )
         return self._known[key]
-
-
-def rounded(weights: Array) -> tuple[Array, Array]:
-    """A matrix [rows, columns] as int8, -127 … 127, and the scale [rows, 1] of each row."""
-    largest = np.abs(weights).max(-1, keepdims=True)
-    scale = np.where(largest > 0, largest / np.float32(127), 1).astype(np.float32)
-    return np.round(weights / scale).astype(np.int8), scale
 
 
 def as_stored(program: Program, precision: Precision) -> Program:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from elman.export.rounding import rounded
+
 Array: TypeAlias = NDArray[Any]
 Storage: TypeAlias = Literal["float32", "int8"]
 
@@ -83,10 +85,3 @@ class Graph:
         return self.add(
             "Mul", self.add("Cast", self.number(whole, np.int8), to=FLOAT), self.number(scale)
         )
-
-
-def rounded(weights: Array) -> tuple[Array, Array]:
-    """Weights [..., columns] as int8, -127 … 127, and the scale [..., 1] of each row."""
-    largest = np.abs(weights).max(-1, keepdims=True)
-    scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    return np.round(weights / scale).astype(np.int8), scale
