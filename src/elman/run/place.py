@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from elman.decode import LAST
 from elman.errors import UserError
 from elman.run import checkpoint
-from elman.tasks.task import Cursor
+from elman.tasks.task import Cursor, State
 
 if TYPE_CHECKING:
     from elman.tasks.music.composing.place import Composer, Place
@@ -64,6 +65,23 @@ def restored(
     raise ValueError("a place of another model")
 
 
+def mean(places: Sequence[Cursor], weights: Sequence[float]) -> Cursor:
+    """A place between others: the mean of all numbers of their states, and of the logits, which are
+    a linear function of the last layer's output. The weights sum up to 1.
+
+    It has seen what any of them has, goes on at the position of the longest, and continues the text
+    of that with the largest weight. UserError: the states are no numbers that have a mean.
+    """
+    first = max(range(len(places)), key=lambda k: (weights[k], -k))
+    return Cursor(
+        _mean_state([at.state for at in places], weights),
+        _mean([at.logits for at in places], weights),
+        frozenset().union(*(at.seen for at in places)),
+        max(at.position for at in places),
+        places[first].last,
+    )
+
+
 def save_in_piece(place: Place, path: Path) -> None:
     """Keep a place in a piece. Raises UserError where the file cannot be written."""
     checkpoint.write(path, *kept_in_piece(place))
@@ -113,3 +131,21 @@ def _matches(kept: Tensor, own: Tensor, symbols: int) -> bool:
         return kept.shape == own.shape
     # A window of tokens, however many have been read.
     return kept.dim() == 1 and len(kept) > 0 and 0 <= int(kept.min()) <= int(kept.max()) < symbols
+
+
+def _mean_state(states: Sequence[State], weights: Sequence[float]) -> State:
+    return [
+        tuple(_mean(parts, weights) for parts in zip(*layers, strict=True))
+        for layers in zip(*states, strict=True)
+    ]
+
+
+def _mean(tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """In float64, so that the mean of equal numbers is that number."""
+    first = tensors[0]
+    if not first.is_floating_point():
+        raise UserError(
+            "states of this model are what it has read last, not numbers that have a mean"
+        )
+    total = sum((t.double() * w for t, w in zip(tensors, weights, strict=True)), torch.zeros(()))
+    return total.to(first.dtype)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field, JsonValue
 
 from elman.errors import UserError
+from elman.run.rows import CSV, LINES, TEXT, lines, records
 from elman.serve.contract import Refused
 from elman.serve.errors import responses
 from elman.serve.limiting import check_rows
@@ -15,7 +16,7 @@ from elman.serve.models import Served, Use
 from elman.serve.route import Route
 from elman.serve.serving import Serving
 from elman.serve.text.asked import Strict
-from elman.serve.work.rows import CSV, LINES, TEXT, answer, lines, records
+from elman.serve.work.rows import answer
 
 ENDINGS = {
     "text/csv": CSV, "text/plain": TEXT, "application/x-ndjson": LINES, "application/jsonl": LINES,

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, final
 
-import torch
 from torch import Tensor
 
 from elman.errors import UserError
@@ -15,7 +14,7 @@ from elman.run import checkpoint, place
 from elman.run.trained import Run
 from elman.serve.contract import Refused
 from elman.tasks.music.composing.place import Composer, Place
-from elman.tasks.task import Cursor, State
+from elman.tasks.task import Cursor
 
 
 class Places(Protocol):
@@ -51,17 +50,10 @@ class TextPlaces:
         return at.position
 
     def mean(self, places: Sequence[Cursor], weights: Sequence[float]) -> Cursor:
-        """The mean of all numbers of the states, and of the logits, which are a linear function of
-        the last layer's output. It has seen what any of them has, goes on at the position of the
-        longest, and continues the text of that with the largest weight."""
-        first = max(range(len(places)), key=lambda k: (weights[k], -k))
-        return Cursor(
-            _mean_state([at.state for at in places], weights),
-            _mean([at.logits for at in places], weights),
-            frozenset().union(*(at.seen for at in places)),
-            max(at.position for at in places),
-            places[first].last,
-        )
+        try:
+            return place.mean(places, weights)
+        except UserError as error:
+            raise Refused(400, "cannot_blend", str(error), "sessions") from None
 
 
 @final
@@ -111,22 +103,3 @@ def digest(run: Run) -> str:
         found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         found.update(tensor.cpu().contiguous().numpy().tobytes())
     return found.hexdigest()
-
-
-def _mean_state(states: Sequence[State], weights: Sequence[float]) -> State:
-    return [
-        tuple(_mean(parts, weights) for parts in zip(*layers, strict=True))
-        for layers in zip(*states, strict=True)
-    ]
-
-
-def _mean(tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """In float64, so that the mean of equal numbers is that number."""
-    first = tensors[0]
-    if not first.is_floating_point():
-        raise Refused(
-            400, "cannot_blend", "states of this model are what it has read last, not numbers that "
-            "have a mean", "sessions",
-        )  # fmt: skip
-    total = sum((t.double() * w for t, w in zip(tensors, weights, strict=True)), torch.zeros(()))
-    return total.to(first.dtype)

@@ -1,21 +1,15 @@
-"""Rows answered as `elman predict` answers a file of them."""
+"""Rows answered as `elman predict` answers a file of them, as long as somebody waits for them."""
 
 from __future__ import annotations
 
 import io
-import json
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from elman.data.tables.content import BadRows
-from elman.errors import ElmanError
+from elman.run import rows
 from elman.run.trained import Run
 from elman.serve.desk import Wanted
-
-NAME = "rows"  # what messages call a body
-CSV, LINES, TEXT = ".csv", ".jsonl", ".txt"
 
 
 class Answered(NamedTuple):
@@ -29,27 +23,11 @@ def answer(run: Run, body: bytes, ending: str, *, skip: bool) -> Callable[[Wante
     """The work of answering a file of this ending. UserError, as of `Run.predict`."""
 
     def work(wanted: Wanted) -> Answered:
-        with tempfile.TemporaryDirectory(prefix="elman-") as place:
-            path = Path(place) / f"{NAME}{ending}"
-            path.write_bytes(body)
-            out, bad = _Watched(wanted), BadRows(skip, advice="set skip_bad_rows to leave it out")
-            try:
-                run.predict(path, out=out, bad=bad)
-            except ElmanError as error:
-                raise type(error)(str(error).replace(str(path), NAME)) from None
-            return Answered(out.getvalue(), [one.replace(str(path), NAME) for one in bad.first])
+        out, bad = _Watched(wanted), BadRows(skip, advice="set skip_bad_rows to leave it out")
+        left_out = rows.answer(run, body, ending, out, bad)
+        return Answered(out.getvalue(), left_out)
 
     return work
-
-
-def lines(rows: Sequence[Any]) -> bytes:
-    """Rows as JSON lines."""
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
-
-
-def records(text: str) -> list[Any]:
-    """JSON lines as rows; what is not a number is null."""
-    return [json.loads(line, parse_constant=lambda _: None) for line in text.splitlines() if line]
 
 
 class _Watched(io.StringIO):

@@ -17,7 +17,7 @@ from elman.tasks.translate.data import Paired
 from elman.tasks.translate.decoding import Decoding
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
-from elman.tasks.translate.pictures import Looked
+from elman.tasks.translate.pictures import looked
 from elman.tasks.translate.scores import INSTALL, likeness, signatures
 from elman.tasks.translate.writing import Translation, translated
 from elman.wording import counted
@@ -115,8 +115,12 @@ def remarks_on(
         if worst:
             lines += ["", f"The worst of {len(read)}, those least like what they should be:", ""]
             lines += _listed(dataset, best, worst)
-    looked = [_looked(dataset, k, best[k]) for k in spread if best[k].attention is not None]
-    chosen = [one for one in looked if 2 < len(one.target) <= WIDEST >= len(one.source)]
+    matrices = [
+        looked(dataset.encoder, dataset.sources[k], best[k])
+        for k in spread
+        if best[k].attention is not None
+    ]
+    chosen = [one for one in matrices if 2 < len(one.target) <= WIDEST >= len(one.source)]
     if chosen and pictures.draw(chosen[:DRAWN], folder / "attention.svg"):
         lines += ["", "Where attention looks, a row for each token written:", ""]
         lines += ["![shares of the source's tokens](attention.svg)"]
@@ -130,12 +134,3 @@ def _listed(dataset: Paired, best: dict[int, Translation], chosen: Sequence[int]
             f"- `{dataset.source(k)}`", f"  - `{best[k].text}`", f"  - `{dataset.truth(k)}`"
         ]  # fmt: skip
     return lines
-
-
-def _looked(dataset: Paired, k: int, best: Translation) -> Looked:
-    """Tokens of both sides and the attention between them; the end of the source is a stop."""
-    assert best.attention is not None
-    encoder = dataset.encoder
-    source = [*(encoder.source.symbol(int(t)) for t in dataset.sources[k][:-1]), "■"]
-    target = [encoder.target.symbol(t) for t in best.tokens]
-    return Looked(source, target, best.attention.numpy())

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.tasks import drawing
+from elman.tasks.translate.data import Encoder, Ints
+from elman.tasks.translate.writing import Translation
 
 
 class Looked(NamedTuple):
@@ -18,6 +20,15 @@ class Looked(NamedTuple):
     source: list[str]
     target: list[str]
     shares: NDArray[np.float32]
+
+
+def looked(encoder: Encoder, source: Ints, best: Translation) -> Looked:
+    """Tokens of both sides of a translation that kept its attention; the end of the source, whose
+    ids [S] these are, is a stop."""
+    assert best.attention is not None
+    symbols = [*(encoder.source.symbol(int(t)) for t in source[:-1]), "■"]
+    target = [encoder.target.symbol(t) for t in best.tokens]
+    return Looked(symbols, target, best.attention.numpy())
 
 
 def draw(sentences: Sequence[Looked], path: Path) -> bool:
