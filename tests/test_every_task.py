@@ -17,13 +17,15 @@ from torch import Tensor
 
 import elman
 from elman import tasks
+from elman.data.batching import Share
+from elman.metrics import Loss
 from elman.options import make, plain
 from elman.run import prepare
 from elman.run.api import complete
 from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import TrainOptions, parse
-from elman.tasks.task import Task
+from elman.tasks.task import Parted, Task
 
 TRAINED = {"epochs": 1, "batch_size": 8, "sample": 20, "threads": 1}
 SMALL: dict[str, dict[str, Any]] = {
@@ -90,6 +92,35 @@ def test_batches_are_the_same_for_the_same_seed_and_epoch_alone(job: Job) -> Non
     assert begins(1, 0) and all(map(torch.equal, begins(1, 2), begins(1, 2)))
     same = [all(map(torch.equal, begins(1, 0), begins(1, epoch))) for epoch in range(1, 5)]
     assert not all(same)
+
+
+def test_losses_and_gradients_of_the_shares_of_a_batch_add_up_to_its_own(job: Job) -> None:
+    """However many processes read it, with the state that each carries on for itself."""
+    draw = random.Random()
+    processes, size = draw.randint(2, 5), draw.randint(3, 20)
+    epoch = job.task.epoch(job.dataset, job.options, size, draw.randrange(99), 0)
+    assert isinstance(epoch, Parted)
+    weights = list(job.model.eval().parameters())
+
+    def learnt(parts: list[Any], carries: list[Any]) -> tuple[float, int, list[Tensor]]:
+        job.model.zero_grad()
+        loss = Loss(0.0, 0)
+        for n, part in enumerate(parts):
+            if part is not None:
+                total, count, carries[n] = job.task.loss(job.model, part, carries[n], "cpu")
+                total.backward()  # type: ignore[no-untyped-call]
+                loss += Loss(total.item(), count)
+        return loss.total, loss.count, [w.grad.clone() for w in weights if w.grad is not None]
+
+    whole, parted = [None], [None] * processes
+    for k in [*range(min(len(epoch), 4)), len(epoch) - 1]:
+        total, count, gradients = learnt([epoch[k]], whole)
+        shares = [epoch.part(k, Share(n, processes)) for n in range(processes)]
+        told, counted, summed = learnt(shares, parted)
+        assert counted == count and told == pytest.approx(total, rel=1e-4)
+        for one, other in zip(gradients, summed, strict=True):
+            # Sums of float32 in another order; what cancels is left of numbers that are larger.
+            assert (one - other).abs().max() <= 1e-4 * one.abs().max() + 1e-4
 
 
 def test_the_mean_loss_of_a_new_model_falls_along_its_gradient(job: Job) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,23 @@ from torch import Tensor
 
 from elman.errors import UserError
 from elman.wording import counted
+
+Rows = TypeVar("Rows", bound="Sequence[Any] | NDArray[Any]")
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which rows of each batch one of `of` processes reads: every `of`-th from `first` on.
+
+    Shares are equal up to a row, and of a batch that is sorted by length equally long.
+    """
+
+    first: int
+    of: int
+
+    def __call__(self, rows: Rows) -> Rows:
+        mine: Rows = rows[self.first :: self.of]  # type: ignore[assignment]
+        return mine
 
 
 class Tokens(Protocol):
@@ -73,9 +91,17 @@ class Streams:
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
         """Inputs x and next tokens y of window k, both int64 [T, B]."""
         _check(k, len(self))
+        return self._window(k, self._starts)
+
+    def part(self, k: int, share: Share) -> tuple[Tensor, Tensor] | None:
+        """The same of the streams that one of several processes reads; None where it has none."""
+        _check(k, len(self))
+        starts = share(self._starts)
+        return self._window(k, starts) if starts else None
+
+    def _window(self, k: int, starts: list[int]) -> tuple[Tensor, Tensor]:
         at, steps = k * self._steps, self._steps
-        rows = np.stack([self._ids.read(start + at, steps + 1) for start in self._starts])
-        return _shifted(rows)
+        return _shifted(np.stack([self._ids.read(start + at, steps + 1) for start in starts]))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return (self[k] for k in range(len(self)))
@@ -173,9 +199,19 @@ class Windows:
 
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
         """Inputs x, int64 [T, B], and the token after each, y, int64 [B], of batch k."""
+        return self._windows(self._places(k))
+
+    def part(self, k: int, share: Share) -> tuple[Tensor, Tensor] | None:
+        """The same of the windows that one of several processes reads; None where it has none."""
+        places = share(self._places(k))
+        return self._windows(places) if len(places) else None
+
+    def _places(self, k: int) -> NDArray[np.int64]:
         _check(k, len(self))
         at = k * self._batch_size
-        places = np.arange(at, min(at + self._batch_size, self._count))
+        return np.arange(at, min(at + self._batch_size, self._count))
+
+    def _windows(self, places: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         if self._seed is not None:
             places = permuted(places, self._count, self._seed)
         rows = np.stack(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TextIO, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING, Any, Generic, Protocol, TextIO, TypeAlias, TypeVar, runtime_checkable,
+)  # fmt: skip
 
 from torch import Tensor, nn
 
 from elman import decode, metrics
 from elman.chance import Tally
+from elman.data.batching import Share
 from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
 from elman.export.program import Export
@@ -47,6 +50,15 @@ class Epoch(Protocol[One]):
 
     def __len__(self) -> int: ...
     def __getitem__(self, k: int) -> One: ...
+
+
+@runtime_checkable
+class Parted(Epoch[One], Protocol[One]):
+    """One whose batches several processes can share, which all tasks of Elman have."""
+
+    def part(self, k: int, share: Share) -> One | None:
+        """What one process reads of batch k; None where no row is left for it. The losses and the
+        counts of all parts add up to those of the batch."""
 
 
 @dataclass(frozen=True)

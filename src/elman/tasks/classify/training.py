@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elman.data.batching import Buckets, padded
+from elman.data.batching import Buckets, Share, padded
 from elman.tasks.classify.curves.augmentation import Augmentation
 from elman.tasks.classify.data import Labelled
 from elman.tasks.classify.model import Classifier
@@ -46,20 +46,31 @@ class Batches:
         return max(map(len, self.orders))
 
     def __getitem__(self, k: int) -> Batch:
+        return self._batch(self._rows(k), (*self.seed, k))
+
+    def part(self, k: int, share: Share) -> Batch | None:
+        rows = [share(numbers) for numbers in self._rows(k)]
+        return self._batch(rows, (*self.seed, k, share.first)) if len(rows[0]) else None
+
+    def _rows(self, k: int) -> list[NDArray[np.int64]]:
+        """The numbers of the sequences of batch k, as many of each part."""
         if not 0 <= k < len(self):
             raise IndexError(f"batch {k} of {len(self)}")
         picked = [
             part[order[k % len(order)]] for part, order in zip(self.parts, self.orders, strict=True)
         ]
         size = max(map(len, picked))
-        chosen = np.concatenate([np.resize(numbers, size) for numbers in picked])
+        return [np.resize(numbers, size) for numbers in picked]
+
+    def _batch(self, rows: list[NDArray[np.int64]], seed: tuple[int, ...]) -> Batch:
+        chosen = np.concatenate(rows)
         sequences = [self.dataset.inputs[n] for n in chosen]
         if self.augmentation.any:
-            draw = np.random.default_rng((*self.seed, k))
+            draw = np.random.default_rng(seed)
             sequences = [self.augmentation(x, draw) for x in sequences]
         x, lengths = padded(sequences)
         y = torch.from_numpy(self.dataset.targets[chosen])
-        return Batch(x, lengths, y, self.weights, self.smoothing, len(picked))
+        return Batch(x, lengths, y, self.weights, self.smoothing, len(rows))
 
 
 def epoch(

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elman.data.batching import Share
 from elman.tasks.forecast.data import Batch, Panel
 from elman.tasks.forecast.model import each_of
 from elman.tasks.forecast.networks import output
@@ -31,10 +32,16 @@ class Batches:
         return -(-len(self.order) // self.batch_size)
 
     def __getitem__(self, k: int) -> Batch:
+        return self.dataset.batch(self.dataset.train[self._chosen(k)])
+
+    def part(self, k: int, share: Share) -> Batch | None:
+        chosen = share(self._chosen(k))
+        return self.dataset.batch(self.dataset.train[chosen]) if len(chosen) else None
+
+    def _chosen(self, k: int) -> Ints:
         if not 0 <= k < len(self):
             raise IndexError(k)
-        chosen = self.order[k * self.batch_size : (k + 1) * self.batch_size]
-        return self.dataset.batch(self.dataset.train[chosen])
+        return self.order[k * self.batch_size : (k + 1) * self.batch_size]
 
 
 def epoch(

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.data.batching import Buckets, padded
+from elman.data.batching import Buckets, Share, padded
 from elman.tasks.regress.data import Encoded, Floats, Measured
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.options import RegressOptions
@@ -50,6 +50,10 @@ class Batches:
 
     def __getitem__(self, k: int) -> Batch:
         return batch_of([self.dataset.inputs[n] for n in self.order[k]], self.options)
+
+    def part(self, k: int, share: Share) -> Batch | None:
+        chosen = [self.dataset.inputs[n] for n in share(self.order[k])]
+        return batch_of(chosen, self.options) if chosen else None
 
 
 def epoch(

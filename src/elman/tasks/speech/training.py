@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.data.batching import Buckets, padded
+from elman.data.batching import Buckets, Share, padded
 from elman.data.sound.augmentation import Augmentation
 from elman.layers.sound import Moments
 from elman.tasks.speech.data import BLANK, Floats, Part, SpeechData
@@ -46,7 +46,15 @@ class Batches:
         return len(self.order)
 
     def __getitem__(self, k: int) -> Batch:
-        chosen, part = self.order[k].tolist(), self.dataset.train
+        return self._batch(self.order[k].tolist(), k)
+
+    def part(self, k: int, share: Share) -> Batch | None:
+        chosen = share(self.order[k]).tolist()
+        # Masks, and sounds of no class, are others in each process.
+        return self._batch(chosen, k + share.first * len(self)) if chosen else None
+
+    def _batch(self, chosen: list[int], drawn: int) -> Batch:
+        part = self.dataset.train
         if self.augmentation is None:
             return batch(self.dataset, part, chosen)
         rate, some = self.dataset.encoder.hearing.rate, part.pick(chosen)
@@ -58,16 +66,16 @@ class Batches:
             for n in chosen
         ]  # fmt: skip
         if self.dataset.encoder.mode == "classify" and part.moments is None:
-            others = self._of_no_class(k, waves)
+            others = self._of_no_class(drawn, waves)
             waves = [*waves, *others]
             some = replace(some, targets=(*some.targets, *[np.array([NONE])] * len(others)))
-        return together(waves, some, self.seed + k)
+        return together(waves, some, self.seed + drawn)
 
-    def _of_no_class(self, k: int, waves: list[Floats]) -> list[Floats]:
+    def _of_no_class(self, drawn: int, waves: list[Floats]) -> list[Floats]:
         """Sounds that are of no class, as long as some of these."""
         rate, found = self.dataset.encoder.hearing.rate, []
         for n, wave in enumerate(waves[::SHARE]):
-            draw = np.random.default_rng((self.seed, k, n))
+            draw = np.random.default_rng((self.seed, drawn, n))
             found.append(background(draw, len(wave), rate, self.dataset.noises))
         return found
 

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from elman.data.batching import Buckets
+from elman.data.batching import Buckets, Share
 from elman.tasks.tag.data import Inputs, Tagged
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.task import Carry, Epoch
@@ -34,7 +35,13 @@ class Batches:
         return len(self.order)
 
     def __getitem__(self, k: int) -> Batch:
-        chosen = self.order[k]
+        return self._batch(self.order[k])
+
+    def part(self, k: int, share: Share) -> Batch | None:
+        chosen = share(self.order[k])
+        return self._batch(chosen) if len(chosen) else None
+
+    def _batch(self, chosen: NDArray[np.int64]) -> Batch:
         labels = np.concatenate([self.dataset.targets[n] for n in chosen])
         return Batch(self.dataset.encoded.inputs(chosen), torch.from_numpy(labels))
 

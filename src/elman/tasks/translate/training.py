@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.data.batching import Buckets, padded
+from elman.data.batching import Buckets, Share, padded
 from elman.tasks.task import Carry, Epoch
 from elman.tasks.translate.data import Paired
 from elman.tasks.translate.model import Translator
@@ -52,10 +52,21 @@ class Batches:
         return len(self.order)
 
     def __getitem__(self, k: int) -> Batch:
-        made = batch(self.dataset, self.order[k].tolist())
+        return self._batch(k, self.order[k].tolist(), Share(0, 1))
+
+    def part(self, k: int, share: Share) -> Batch | None:
+        chosen: list[int] = self.order[k].tolist()
+        return self._batch(k, chosen, share) if share(chosen) else None
+
+    def _batch(self, k: int, chosen: list[int], share: Share) -> Batch:
+        """A share of these pairs, scored among what all of them are."""
+        made = batch(self.dataset, share(chosen))
         if self.short is None:
             return made
-        return made._replace(among=self.short.among(made.target.numpy(), (self.seed, k)))
+        targets = [self.dataset.targets[n] for n in chosen]
+        among = self.short.among(np.concatenate(targets), (self.seed, k))
+        own = torch.cat(share(torch.split_with_sizes(among.target, [len(ids) for ids in targets])))
+        return made._replace(among=among._replace(target=own))
 
 
 def epoch(

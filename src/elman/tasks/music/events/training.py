@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.data.batching import Share
 from elman.tasks.music.events.data import EventData, Tune
 from elman.tasks.music.events.reading import keys
 from elman.tasks.music.events.tokens import Ids, Tokenizer
@@ -62,10 +63,17 @@ class Windows:
     def __getitem__(self, k: int) -> Batch:
         if not 0 <= k < len(self):
             raise IndexError(k)
-        T, B = self.steps, len(self.streams)
+        return self._batch(k, list(zip(self.streams, self._ends, strict=True)))
+
+    def part(self, k: int, share: Share) -> Batch | None:
+        streams = share(list(zip(self.streams, self._ends, strict=True)))
+        return self._batch(k, streams) if streams else None
+
+    def _batch(self, k: int, streams: list[tuple[tuple[Stretch, ...], list[int]]]) -> Batch:
+        T, B = self.steps, len(streams)
         x, y = (np.zeros((T, B), np.int64) for _ in range(2))
         counts, fresh = np.zeros((T, B), np.bool_), np.ones(B, np.bool_)
-        for b, (stream, ends) in enumerate(zip(self.streams, self._ends, strict=True)):
+        for b, (stream, ends) in enumerate(streams):
             at = bisect_right(ends, k)
             if at == len(ends):
                 continue  # this stream has ended

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from elman.data.batching import Buckets
+from elman.data.batching import Buckets, Share
 from elman.tasks.music.frames.data import SILENT, FrameData, Ints, Score
 from elman.tasks.music.frames.model import FrameModel
 from elman.tasks.music.options import OCTAVE, MusicOptions
@@ -57,9 +57,15 @@ class Windows:
 
     def __getitem__(self, k: int) -> Batch:
         group, at = self._windows[k]
-        scores = [
-            self.scores[n].transposed(int(self.moves[n]), self.pitches) for n in self.order[group]
-        ]
+        return self._batch(self.order[group], at)
+
+    def part(self, k: int, share: Share) -> Batch | None:
+        group, at = self._windows[k]
+        pieces = share(self.order[group])
+        return self._batch(pieces, at) if any(len(self.scores[n]) > at for n in pieces) else None
+
+    def _batch(self, pieces: Ints, at: int) -> Batch:
+        scores = [self.scores[n].transposed(int(self.moves[n]), self.pitches) for n in pieces]
         return batch_of(scores, self.pitches, in_voices=self.in_voices, begin=at, steps=self.steps)
 
 
