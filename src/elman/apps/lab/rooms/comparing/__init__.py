@@ -1,0 +1,1 @@
+"""The room where runs stand side by side, and comparisons are begun."""

@@ -1,0 +1,1 @@
+"""The room where a model writes, composes, answers and hears."""
