@@ -18,6 +18,7 @@ from elman.apps.commands.export import export
 from elman.apps.commands.generate import add_options, generate
 from elman.apps.commands.importing import import_
 from elman.apps.commands.inspect import inspect
+from elman.apps.commands.lab import lab
 from elman.apps.commands.lists import list_cells, list_data, list_tasks
 from elman.apps.commands.package import package
 from elman.apps.commands.predict import predict
@@ -33,6 +34,7 @@ app.command(evaluate, sort_key=3, usage="Usage: elman evaluate RUN [DATA...] [OP
 app.command(generate, sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
 app.command(predict, sort_key=5, usage="Usage: elman predict RUN DATA... [OPTIONS]")
 app.command(serve, sort_key=5, usage="Usage: elman serve RUN... [OPTIONS]")
+app.command(lab, sort_key=5)
 app.command(inspect, sort_key=5, usage="Usage: elman inspect RUN [DATA...] [OPTIONS]")
 app.command(trace, sort_key=5)
 app.command(export, sort_key=5, usage="Usage: elman export RUN --to FORMAT [OPTIONS]")

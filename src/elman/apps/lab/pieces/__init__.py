@@ -1,0 +1,1 @@
+"""What several rooms show: pictures, curves, fields made from options."""
