@@ -11,6 +11,7 @@ import pytest
 import torch
 from calling import call
 from jobs import MakeJob
+from small_runs import Runs
 
 from elman.data.built_in.numbers import in_chinese, in_english
 from elman.run import prepare
@@ -104,3 +105,9 @@ def translated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )  # fmt: skip
         assert ended.code == 0, ended.err
     return folder
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A small run of every task, each trained when it is first asked for; not to be changed."""
+    return Runs(tmp_path_factory.mktemp("runs"))

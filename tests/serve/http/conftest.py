@@ -1,5 +1,5 @@
-"""The fixtures of servers.py, for the tests beside it."""
+"""The fixture of servers.py, for the tests beside it."""
 
-from servers import runs, server
+from servers import server
 
-__all__ = ["runs", "server"]
+__all__ = ["server"]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from servers import Answer, Runs, Server
+from servers import Answer, Server
+from small_runs import Runs
 
 import elman
 from elman.data.symbolic.record import to_record

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from servers import Runs, Server
+from servers import Server
+from small_runs import Runs
 
 import elman
 from elman.decode import Sampling, seeds

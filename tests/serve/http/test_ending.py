@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from calling import call
-from servers import Runs, Server, serving, until
+from servers import Server, serving, until
+from small_runs import Runs
 
 LONG: dict[str, Any] = {"prompt": "the ", "seed": 1, "max_tokens": 300_000}
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from servers import Runs, Server, serving, until
+from servers import Server, serving, until
+from small_runs import Runs
 
 from elman.serve.contract import Refused
 from elman.serve.gate import Gate

@@ -48,7 +48,7 @@ def look(path: Path) -> Looked:
     samples = [record["sample"] for record in records if record.get("sample")]
     return Looked(
         path.name, task, thinned(losses["train"]), thinned(losses["validation"]),
-        {"data": tables.get("data", []), **options}, folder.verdict(), samples[-1] if samples else "",
+        {"data": tables.get("data", []), **options}, folder.verdict(), (samples or [""])[-1],
     )  # fmt: skip
 
 

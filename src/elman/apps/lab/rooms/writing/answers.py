@@ -100,10 +100,9 @@ def translated(run: Run, text: str, beam: int) -> Translated:
     ids = encoder.strange(text) or encoder.source_ids(text.strip())
     if isinstance(ids, str):
         raise UserError(ids)
-    found = translate([text.strip()], [ids], keep_attention=translate.model.attention is not None)[
-        0
-    ]
-    matrix = None if found[0].attention is None else looked(encoder, ids, found[0])
+    looks = translate.model.attention is not None
+    found = translate([text.strip()], [ids], keep_attention=looks)[0]
+    matrix = looked(encoder, ids, found[0]) if looks else None
     return Translated([(one.text, one.score) for one in found], matrix)
 
 

@@ -47,15 +47,15 @@ def example(run: Run) -> Example:
                     return Example([{"text": line} for line in lines[:1]])
                 return _of(table.open_table(one, known=known.table), 1)
             case "tag":
-                opened = tagged.open_file(one, settled_tags(kept)[2], labelled=False)
-                pieces = (p.sentence for p in opened.pieces(BadRows(True)))
+                sentences = tagged.open_file(one, settled_tags(kept)[2], labelled=False)
+                pieces = (p.sentence for p in sentences.pieces(BadRows(True)))
                 found = (s.tokens for s in pieces if s is not None and 3 < len(s.tokens) < 40)
                 return Example([{"tokens": tokens} for tokens in itertools.islice(found, 1)])
             case "translate":
                 roles = settled_pairs(kept)[1]
-                opened_pairs, own = open_sources(one, roles)
+                pairs, own = open_sources(one, roles)
                 column = (own.text_columns or (table.LINE,))[0]
-                rows = itertools.islice(opened_pairs.rows(BadRows(True)), 1)
+                rows = itertools.islice(pairs.rows(BadRows(True)), 1)
                 return Example([{"text": row.values[column]} for row in rows])
             case "regress":
                 opened = table.open_table(one, known=reading_from_json(kept["reading"]))

@@ -1,4 +1,4 @@
-"""A text as far as a model has written it: kept, branched, blended, gone back to at any character."""
+"""A text as far as a model has written it: kept, branched, blended, gone back to anywhere."""
 
 from __future__ import annotations
 

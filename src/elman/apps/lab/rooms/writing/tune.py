@@ -74,7 +74,7 @@ class Tune:
         self._run.save_state(self._here().place, path)
 
     def _here(self) -> Composition:
-        return self._run.composition(after=self.place, steps=0)
+        return self._run.composition(after=self.place, steps=0, seed=0)
 
 
 def opened(run: Run, path: Path) -> Tune:
