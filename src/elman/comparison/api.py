@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from elman.comparison import page, place, planning, processes, work
+from elman.comparison import page, place, planning, work
 from elman.comparison.options import Asked, CompareOptions, Question, asked
 from elman.comparison.place import Comparison
 from elman.comparison.result import Result, gathered
 from elman.options import given, make
 from elman.run import folder
 from elman.run.api import silent
+from elman.run.many import processes
 from elman.tasks import naming
 from elman.wording import counted
 
@@ -64,7 +65,7 @@ def race(now: Asked, how: CompareOptions, say: Say, command: str = "") -> Result
         if left and min(jobs, left) == 1:
             work.complete(comparison, how.seeds, say)
         elif left:
-            processes.complete(comparison, how.seeds, jobs, threads, say)
+            work.complete_side_by_side(comparison, how.seeds, jobs, threads, say)
     finally:
         result = gathered(comparison, how.seeds)
         if result.ended:

@@ -9,12 +9,12 @@ from statistics import mean, stdev
 from typing import Any
 
 from elman import metrics
-from elman.comparison.differences import Difference, paired
 from elman.comparison.place import Comparison, Planned
 from elman.comparison.planning import Variant
 from elman.comparison.sizes import NEAR
 from elman.errors import UserError
 from elman.metrics import Scores
+from elman.run.many.differences import Difference, paired
 from elman.wording import counted, readable
 
 

@@ -1,19 +1,18 @@
-"""Processes that work on a comparison side by side, each with its own threads."""
+"""Processes that work on many runs side by side, each with its own threads."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from elman.comparison import work
-from elman.comparison.place import Comparison, Planned
-from elman.comparison.work import Say
-from elman.errors import RunError, UserError
+from elman.errors import ElmanError, RunError, UserError
 
 INTERRUPTED = 130  # how a process ends that was told to stop
 LOOK = 0.5  # seconds between two looks at what is done
@@ -25,17 +24,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def complete(comparison: Comparison, seeds: int, jobs: int, threads: int, say: Say) -> None:
-    """`work.complete` by so many processes. Raises what it raises; none outlives the call."""
-    log = comparison.path / "workers.log"
-    left = [run for run in comparison.runs(seeds) if not run.done()]
+@contextlib.contextmanager
+def working(
+    module: str, arguments: Sequence[str], jobs: int, threads: int, log: Path
+) -> Iterator[Callable[[], bool]]:
+    """So many processes of `python -m MODULE ARGUMENTS`, which `obey`; none outlives the block.
+
+    Yields what tells whether they are at work: one of them lives, and none has met an error. At the
+    end it raises what a process has met; what they say stands in `log` meanwhile.
+    """
     with log.open("w+", encoding="utf-8") as errors:
-        running = [
-            _start(comparison.path, seeds, threads, errors) for _ in range(min(jobs, len(left)))
-        ]
+        running = [_start(module, arguments, threads, errors) for _ in range(jobs)]
         try:
-            for run in _ended(left, running):
-                say(work.told(run))
+            yield lambda: _at_work(running)
         finally:
             for process in running:
                 assert process.stdin is not None
@@ -48,9 +49,33 @@ def complete(comparison: Comparison, seeds: int, jobs: int, threads: int, say: S
     log.unlink()
 
 
-def _start(path: Path, seeds: int, threads: int, errors: IO[str]) -> subprocess.Popen[bytes]:
+def obey(work: Callable[[], None]) -> int:
+    """In such a process: work to the end, and the exit status.
+
+    It stops, so that its run can be gone on with, when its standard input is closed: whoever
+    started it has then ended. What is wrong is told in the last line of standard error.
+    """
+    threading.Thread(target=_stop_when_left, daemon=True).start()
+    try:
+        work()
+    except ElmanError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _stop_when_left() -> None:
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def _start(
+    module: str, arguments: Sequence[str], threads: int, errors: IO[str]
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "elman.comparison.worker", str(path), str(seeds)],
+        [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=errors,
@@ -59,19 +84,9 @@ def _start(path: Path, seeds: int, threads: int, errors: IO[str]) -> subprocess.
     )
 
 
-def _ended(
-    left: Sequence[Planned], running: Sequence[subprocess.Popen[bytes]]
-) -> Iterator[Planned]:
-    """Each run when it has ended, until there is none, or a process has met an error."""
-    waiting = list(left)
-    while waiting:
-        alive = any(process.poll() is None for process in running)
-        for run in [run for run in waiting if run.done()]:
-            waiting.remove(run)
-            yield run
-        if not alive or any(process.poll() for process in running):
-            return
-        time.sleep(LOOK)
+def _at_work(running: Sequence[subprocess.Popen[bytes]]) -> bool:
+    ends = [process.poll() for process in running]
+    return None in ends and not any(ends)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
