@@ -13,6 +13,7 @@ from elman.apps import process  # noqa: F401  (first: it notes when the process 
 from elman.apps.app import app
 from elman.apps.commands import compare, probe, searching, train
 from elman.apps.commands.bench import bench
+from elman.apps.commands.doctor import doctor
 from elman.apps.commands.evaluate import evaluate
 from elman.apps.commands.export import export
 from elman.apps.commands.generate import add_options, generate
@@ -29,6 +30,7 @@ from elman.apps.console import warn
 from elman.errors import ElmanError, UserError
 
 app.command(train.app)
+app.command(doctor, sort_key=1, usage="Usage: elman doctor DATA... [OPTIONS]")
 app.command(train.resume, sort_key=2)
 app.command(evaluate, sort_key=3, usage="Usage: elman evaluate RUN [DATA...] [OPTIONS]")
 app.command(generate, sort_key=4, usage="Usage: elman generate RUN [OPTIONS]")
