@@ -22,6 +22,7 @@ from elman.run.verdict import Verdict
 
 OPTIONS, PREPROCESSING, WEIGHTS = "options.toml", "preprocessing.json", "model.safetensors"
 METRICS, CHECKPOINT, SCORES = "metrics.jsonl", "checkpoint/state.safetensors", "scores.json"
+RIVALS = "rivals.json"
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,19 @@ class RunFolder:
         path = self.path / METRICS
         if not path.is_file():
             return []
-        records = []
-        # Not splitlines: a sample may hold what that takes for the end of a line.
-        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-            with contextlib.suppress(ValueError, RecursionError):
-                record = json.loads(line)
-                if _is_whole(record):
-                    records.append(record)
-        return records
+        return records(path.read_text(encoding="utf-8", errors="replace"))
+
+    def rivals(self) -> list[tuple[str, dict[str, float]]]:
+        """The simple things to beat and their scores, known before training; none in runs without a
+        validation part. What is no number is passed over."""
+        try:
+            kept = json.loads((self.path / RIVALS).read_text(encoding="utf-8"))
+            return [
+                (str(one["name"]), {str(n): v for n, v in one["scores"].items() if _is_number(v)})
+                for one in kept
+            ]
+        except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
+            return []
 
     def _existing(self, name: str) -> Path:
         if not self.path.is_dir():
@@ -107,6 +113,18 @@ class RunFolder:
         if not isinstance(value, dict):
             raise UserError(f"{path}: damaged (not a JSON object)")
         return value
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    """The whole records in lines of metrics.jsonl, as `RunFolder.metrics` promises them."""
+    found = []
+    # Not splitlines: a sample may hold what that takes for the end of a line.
+    for line in text.split("\n"):
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if _is_whole(record):
+                found.append(record)
+    return found
 
 
 def _is_whole(record: object) -> bool:
