@@ -1,0 +1,97 @@
+"""A recording, from a file or the microphone, and what is heard in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nicegui import ui
+
+from elman.apps.lab import frame
+from elman.apps.lab.models import Model
+from elman.apps.lab.page import Page
+from elman.apps.lab.rooms.writing import answers, knobs
+
+MICROPHONE = (Path(__file__).parent / "microphone.js").read_text(encoding="utf-8")
+LONGEST = 60  # seconds that are recorded
+
+
+def build(page: Page, model: Model) -> None:
+    say = page.say
+    frame.heading(say("writing.recording"))
+    ui.label(say("writing.recording_what")).classes("lab-what")
+    ui.add_head_html(f"<script>{MICROPHONE}</script>")
+    with ui.row().classes("items-center"):
+        record = ui.button(say("writing.record"), icon="mic").props("no-caps")
+        stop = ui.button(say("writing.stop_recording"), icon="stop").props("no-caps outline")
+    state = ui.label("").props('role="status"')
+    place = ui.column().classes("w-full")
+    found = ui.column().classes("w-full").props('role="status"')
+    stop.set_enabled(False)
+
+    async def take(name: str, body: bytes) -> None:
+        ended()
+        state.set_text(say("writing.hearing"))
+
+        def heard() -> Any:
+            with model.lock:
+                return answers.heard(model.run, body, name)
+
+        told = await page.work(heard)
+        state.set_text("")
+        if told is not None:
+            found.clear()
+            with found:
+                _show(page, name, told)
+
+    with place:
+        upload = knobs.files(page, say("writing.drop_sound"), take, "audio/*,.wav,.flac,.ogg,.mp3")
+
+    async def begin() -> None:
+        script = f"""try {{ await elmanRecord({upload.id}); return ""; }}
+            catch (error) {{ return error.name; }}"""
+        try:
+            wrong = await ui.run_javascript(script, timeout=60)
+        except TimeoutError:
+            wrong = "TimeoutError"
+        if wrong:
+            page.tell(say("writing.no_microphone", why=wrong))
+            return
+        record.set_enabled(False)
+        stop.set_enabled(True)
+        state.set_text(say("writing.recording_now", seconds=LONGEST))
+        ui.timer(LONGEST, end, once=True)
+
+    def end() -> None:
+        ui.run_javascript("window.elmanMicrophone?.stop()")
+
+    def ended() -> None:
+        record.set_enabled(True)
+        stop.set_enabled(False)
+
+    record.on_click(begin)
+    stop.on_click(end)
+
+
+def _show(page: Page, name: str, told: Any) -> None:
+    say = page.say
+    ui.label(name).classes("lab-faint")
+    ui.label(told.text or say("writing.nothing_heard")).classes("text-xl lab-text")
+    percent = f"{100 * told.confidence:.0f}"
+    ui.linear_progress(told.confidence, show_value=False, size="10px").classes("w-64").props(
+        f'aria-label="{say("writing.sure", percent=percent)}"'
+    )
+    ui.label(say("writing.sure", percent=percent))
+    if told.words:
+        columns = [
+            {"name": key, "label": say(f"writing.{key}"), "field": key, "align": "left"}
+            for key in ("word", "from", "to", "confidence")
+        ]
+        rows = [
+            {
+                "key": k, "word": word.text, "from": f"{word.start:.2f}", "to": f"{word.stop:.2f}",
+                "confidence": f"{word.confidence:.2f}",
+            }
+            for k, word in enumerate(told.words)
+        ]  # fmt: skip
+        ui.table(columns=columns, rows=rows, row_key="key").props("dense flat bordered")
