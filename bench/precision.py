@@ -1,6 +1,6 @@
 """The same runs with products in bf16 and in float32: what scores differ by, beside what seeds do.
 
-    python bench/precision.py [--seeds 5] [--data TEXT]
+    python bench/precision.py [--tasks text classify tag] [--seeds 5] [--data TEXT]
 
 Each pair of runs has the same task, data, size, epochs and seed. Lines are printed as pairs end.
 """
@@ -34,11 +34,12 @@ def score(task: str, data: list[str], precision: str, seed: int, place: Path) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--data", nargs="*", default=[], help="of text; built in if not given")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for task in TASKS:
+        for task in asked.tasks:
             data = asked.data if task == "text" else []
             both: dict[str, list[float]] = {"bf16": [], "float32": []}
             for seed in range(1, asked.seeds + 1):
