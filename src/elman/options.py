@@ -8,6 +8,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -28,13 +29,41 @@ def require_range(
 ) -> None:
     """Refuse each named field that is set and not a number in [low, high], or [low, high)."""
     for name in names:
+        if (stated := _stated.get()) is not None:
+            stated[name] = Range(low, high, open_end)
         value = getattr(options, name)
         for number in value if isinstance(value, tuple) else (value,):
             if number is not None:
-                inside = low <= number < high if open_end else low <= number <= high
+                inside = Range(low, high, open_end).holds(number)
                 most = f"{high:,}" if isinstance(high, int) else f"{high:,.0f}"
                 end = f"below {most}" if open_end else most
                 require(options, name, inside, f"a value from {low:g} to {end}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The numbers from `low` to `high`, which is itself left out where the end is open."""
+
+    low: float
+    high: float
+    open_end: bool
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value < self.high if self.open_end else self.low <= value <= self.high
+
+
+_stated: ContextVar[dict[str, Range] | None] = ContextVar("stated", default=None)
+
+
+def ranges(kind: type[Any]) -> dict[str, Range]:
+    """The ranges of the numeric options of `kind`, as its own checks state them."""
+    found = dict[str, Range]()
+    token = _stated.set(found)
+    try:
+        kind()
+        return found
+    finally:
+        _stated.reset(token)
 
 
 def require_files(options: object, names: Iterable[str]) -> None:

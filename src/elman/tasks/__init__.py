@@ -40,6 +40,14 @@ def search_of(name: str) -> type[Any] | None:
     return kind
 
 
+def searched(name: str) -> tuple[str, ...]:
+    """The options that a search for good settings varies where nothing is said: SEARCHED in its
+    options.py, loaded without PyTorch."""
+    module = importlib.import_module(f"{__name__}.{_known(name)}.options")
+    found: tuple[str, ...] = module.SEARCHED
+    return found
+
+
 def composing_of(name: str) -> type[Any] | None:
     """The options by which a task's models compose: COMPOSING in its options.py, loaded without
     PyTorch; None where they do not."""

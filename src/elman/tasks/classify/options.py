@@ -131,3 +131,16 @@ class ClassifyOptions(NetworkOptions, FrontOptions, TableOptions):
         for name in ("text_column", "label_column"):
             require(self, name, getattr(self, name) != (), "at least one name")
         self.check()
+
+
+# What a search for settings varies where nothing is said.
+SEARCHED = (
+    "learning_rate",
+    "batch_size",
+    "hidden_size",
+    "dropout",
+    "cell",
+    "token_dropout",
+    "jitter",
+    "warping",
+)

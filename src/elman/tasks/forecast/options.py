@@ -155,3 +155,7 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         require(self, "smoothing", not shaped, "--steps-ahead direct and another --loss than smape")
         one_way = not any(self.bidirectional) or not (recursive or self.segment or smooths)
         require(self, "bidirectional", one_way, "--steps-ahead direct, no --segment or --smoothing")
+
+
+# What a search for settings varies where nothing is said.
+SEARCHED = ("learning_rate", "batch_size", "hidden_size", "dropout", "cell", "look_back")

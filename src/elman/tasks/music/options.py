@@ -99,3 +99,7 @@ class MusicOptions(NetworkOptions):
 
 
 COMPOSING = Composing  # how `elman generate` has its models compose
+
+
+# What a search for settings varies where nothing is said.
+SEARCHED = ("learning_rate", "batch_size", "hidden_size", "num_layers", "dropout")

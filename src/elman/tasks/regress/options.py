@@ -78,3 +78,7 @@ class RegressOptions(StackOptions, Columns, TableOptions):
         require(self, "bidirectional", not both_ways, "layers of one direction with --feedback")
         require_files(self, ("validation_data",))
         self.check()
+
+
+# What a search for settings varies where nothing is said.
+SEARCHED = ("learning_rate", "batch_size", "hidden_size", "num_layers", "dropout", "cell")

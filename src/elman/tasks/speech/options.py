@@ -142,3 +142,7 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
 
 
 DECODING = SpeechDecoding
+
+
+# What a search for settings varies where nothing is said.
+SEARCHED = ("learning_rate", "batch_size", "hidden_size", "num_layers", "dropout")

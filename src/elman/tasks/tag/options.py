@@ -60,3 +60,7 @@ class TagOptions(NetworkOptions, TableOptions):
         require_range(self, ("token_dropout",), 0, 1, open_end=True)
         require_files(self, ("validation_data",))
         self.check()
+
+
+# What a search for settings varies where nothing is said.
+SEARCHED = ("learning_rate", "batch_size", "hidden_size", "dropout", "cell", "token_dropout")

@@ -84,3 +84,7 @@ class TextOptions(NetworkOptions):
     def windowed(self) -> bool:
         """Whether the model predicts only the token after its window, which it reads anew."""
         return self.windows or any(self.bidirectional)
+
+
+# What a search for settings varies where nothing is said.
+SEARCHED = ("learning_rate", "hidden_size", "num_layers", "dropout", "cell")

@@ -140,3 +140,14 @@ class TranslateOptions(NetworkOptions, TableOptions):
 
 
 DECODING = Decoding
+
+
+# What a search for settings varies where nothing is said.
+SEARCHED = (
+    "learning_rate",
+    "batch_size",
+    "hidden_size",
+    "dropout",
+    "token_dropout",
+    "label_smoothing",
+)
