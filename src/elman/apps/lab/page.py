@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from urllib.parse import urlencode
 
 from nicegui import Client, run, ui
 
+from elman.apps.lab.trainings import Trainings
 from elman.apps.lab.words import Say
 from elman.apps.lab.workspace import Workspace
 from elman.errors import ElmanError
@@ -41,7 +41,9 @@ class Page:
     say: Say
     language: str
     workspace: Workspace
+    trainings: Trainings
     client: Client
+    asked: str = ""  # the name in the address, of a run that may have no folder yet
     run: Path | None = None
     _due: list[Due] = field(default_factory=list)
 
@@ -80,8 +82,6 @@ class Page:
         except ElmanError as error:
             self.tell(str(error))
             return None
-        except asyncio.CancelledError:
-            return None
         return None if self.client.is_deleted else made
 
     def tell(self, line: str, *, good: bool = False) -> None:
@@ -96,7 +96,7 @@ class Page:
 
     def address(self, room: str, run: Path | str | None = None) -> str:
         """The address of a room in this language, with the chosen run or with another."""
-        chosen = run or self.run
+        chosen = run or self.run or self.asked
         query = f"?{urlencode({'run': Path(chosen).name})}" if chosen else ""
         return f"/{self.language}/{room}{query}"
 

@@ -17,6 +17,7 @@ from elman.apps.lab import frame, rooms
 from elman.apps.lab.gate import Gate
 from elman.apps.lab.page import Page
 from elman.apps.lab.rooms import Room
+from elman.apps.lab.trainings import Trainings
 from elman.apps.lab.words import LANGUAGES, QUASAR, preferred, saying
 from elman.apps.lab.workspace import Workspace
 
@@ -35,7 +36,7 @@ def serve(runs: Path, listener: socket.socket, token: str) -> None:
 def application(runs: Path, port: int, token: str) -> Gate:
     """The lab on a folder of runs, behind its gate."""
     app = FastAPI(openapi_url=None)
-    workspace, all_rooms = Workspace(runs), rooms.found()
+    trainings, all_rooms = Trainings(Workspace(runs)), rooms.found()
 
     @app.get("/")
     def first(request: Request) -> RedirectResponse:
@@ -46,7 +47,7 @@ def application(runs: Path, port: int, token: str) -> Gate:
 
     for language in LANGUAGES:
         for name, room in all_rooms.items():
-            _add(name, room, language, workspace, list(all_rooms))
+            _add(name, room, language, trainings, list(all_rooms))
     ui.run_with(
         app, title="elman lab", dark=None, favicon=Path(__file__).parent / "icon.svg",
         reconnect_timeout=30, show_welcome_message=False,
@@ -54,11 +55,12 @@ def application(runs: Path, port: int, token: str) -> Gate:
     return Gate(app, token, port)
 
 
-def _add(name: str, room: Room, language: str, workspace: Workspace, names: list[str]) -> None:
-    say = saying(language)
+def _add(name: str, room: Room, language: str, trainings: Trainings, names: list[str]) -> None:
+    say, workspace = saying(language), trainings.workspace
 
     async def shown(request: Request, client: Client, run: str = "") -> None:
-        page = Page(say, language, workspace, client, workspace.run(run))
+        known = run if trainings.is_known(run) else ""
+        page = Page(say, language, workspace, trainings, client, known, workspace.run(run))
         with frame.around(page, name, names, request.cookies.get(frame.SHADE, "auto")):
             if room.needs_run and page.run is None:
                 frame.choose(page, name)

@@ -53,6 +53,10 @@ class Workspace:
             path, number = self.files / f"{stem}-{number}{ending}", number + 1
         return path
 
+    def exported(self, name: str) -> Path:
+        """Where the package of a run is made."""
+        return self.root / ".lab" / "exports" / f"{name}.zip"
+
 
 def is_run(path: Path) -> bool:
     """Whether a folder looks like a run."""

@@ -70,7 +70,7 @@ def _field(label: str, hint: Any, option: dataclasses.Field[Any]) -> Any:
     default = option.default
     shown = "" if default in (None, dataclasses.MISSING, False) else _told(default)
     if typing.get_origin(plain) is Literal:
-        made = ui.select(list(typing.get_args(plain)), label=label, clearable=True)
+        made: Any = ui.select(list(typing.get_args(plain)), label=label, clearable=True)
     elif plain is bool:
         return ui.switch(label, value=default is True)
     elif plain in (int, float):

@@ -1,1 +1,1 @@
-"""The room `start`."""
+"""From a file to a training: what was read, for which task, with which options, how long."""
