@@ -10,7 +10,7 @@ from nicegui import ui
 from elman.apps.lab import frame
 from elman.apps.lab.models import Model
 from elman.apps.lab.page import Page
-from elman.apps.lab.rooms.writing import answers, knobs
+from elman.apps.lab.rooms.writing import answers, knobs, showing
 
 MICROPHONE = (Path(__file__).parent / "microphone.js").read_text(encoding="utf-8")
 LONGEST = 60  # seconds that are recorded
@@ -20,7 +20,6 @@ def build(page: Page, model: Model) -> None:
     say = page.say
     frame.heading(say("writing.recording"))
     ui.label(say("writing.recording_what")).classes("lab-what")
-    ui.add_head_html(f"<script>{MICROPHONE}</script>")
     with ui.row().classes("items-center"):
         record = ui.button(say("writing.record"), icon="mic").props("no-caps")
         stop = ui.button(say("writing.stop_recording"), icon="stop").props("no-caps outline")
@@ -48,7 +47,7 @@ def build(page: Page, model: Model) -> None:
         upload = knobs.files(page, say("writing.drop_sound"), take, "audio/*,.wav,.flac,.ogg,.mp3")
 
     async def begin() -> None:
-        script = f"""try {{ await elmanRecord({upload.id}); return ""; }}
+        script = f"""{MICROPHONE} try {{ await elmanRecord({upload.id}); return ""; }}
             catch (error) {{ return error.name; }}"""
         try:
             wrong = await ui.run_javascript(script, timeout=60)
@@ -77,11 +76,7 @@ def _show(page: Page, name: str, told: Any) -> None:
     say = page.say
     ui.label(name).classes("lab-faint")
     ui.label(told.text or say("writing.nothing_heard")).classes("text-xl lab-text")
-    percent = f"{100 * told.confidence:.0f}"
-    ui.linear_progress(told.confidence, show_value=False, size="10px").classes("w-64").props(
-        f'aria-label="{say("writing.sure", percent=percent)}"'
-    )
-    ui.label(say("writing.sure", percent=percent))
+    showing.sure(page, told.confidence)
     if told.words:
         columns = [
             {"name": key, "label": say(f"writing.{key}"), "field": key, "align": "left"}

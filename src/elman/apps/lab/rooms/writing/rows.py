@@ -63,7 +63,8 @@ def _form(page: Page, model: Model, names: tuple[str, ...], *, numeric: bool) ->
         example = await page.work(own_data.example, model.run)
         if example is not None and example.rows:
             for name, field in fields.items():
-                field.set_value(str(example.rows[0].get(name, "")))
+                if not field.value:
+                    field.set_value(str(example.rows[0].get(name, "")))
 
     ui.button(say("writing.ask"), on_click=ask).props("no-caps")
     ui.timer(0, fill, once=True)
@@ -79,15 +80,13 @@ def _cell(text: str, numeric: bool) -> str | float:
 def _show(page: Page, answer: Mapping[str, Any]) -> None:
     """Each column of an answer; a probability also as a bar."""
     for name, value in answer.items():
-        with ui.row().classes("items-center"):
+        if name.startswith("probability") and isinstance(value, float):
+            showing.sure(page, value)
+            continue
+        with ui.row().classes("items-baseline"):
             ui.label(f"{name}:").classes("lab-faint")
             told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            ui.label(showing.shown(told)).classes("text-lg")
-        if name.startswith("probability") and isinstance(value, float):
-            bar = ui.linear_progress(value, show_value=False, size="10px").classes("w-64")
-            label = page.say("writing.sure", percent=f"{100 * value:.1f}")
-            bar.props(f'aria-label="{label}"')
-            ui.label(label)
+            ui.label(showing.shown(told)).classes("text-xl lab-text")
 
 
 def ask_file(page: Page, model: Model) -> None:

@@ -25,9 +25,9 @@ OUTSIDE = "O"
 
 def build_tags(page: Page, model: Model) -> None:
     def show(found: list[Tagged]) -> None:
-        with (
-            ui.row().classes("gap-1 items-start").props(f'aria-label="{page.say("writing.tags")}"')
-        ):
+        together = ui.row().classes("gap-1 items-start")
+        together.props(f'role="group" aria-label="{page.say("writing.tags")}"')
+        with together:
             for token, label in found:
                 with ui.column().classes("gap-0 items-center"):
                     made = ui.label(token).classes("lab-mono px-1")
@@ -71,7 +71,7 @@ def attention(page: Page, source: list[str], target: list[str], shares: Any) -> 
         for t in range(len(target))
         for s in range(len(source))
     ]
-    say = page.say
+    say, brightest = page.say, round(float(shares.max()), 2)
     ui.label(say("writing.attention")).classes("font-bold")
     grey = {"axisLabel": {"color": "#808890", "interval": 0}, "splitArea": {"show": False}}
     made = ui.echart({
@@ -81,7 +81,7 @@ def attention(page: Page, source: list[str], target: list[str], shares: Any) -> 
         "xAxis": {"type": "category", "data": source, "position": "top", **grey},
         "yAxis": {"type": "category", "data": target, "inverse": True, **grey},
         "visualMap": {
-            "min": 0, "max": 1, "calculable": False, "orient": "horizontal", "left": "center",
+            "min": 0, "max": brightest, "orient": "horizontal", "left": "center",
             "bottom": 0, "inRange": {"color": VIRIDIS}, "textStyle": {"color": "#808890"},
         },
         "series": [{"type": "heatmap", "data": cells, "name": say("writing.attention")}],
@@ -119,7 +119,7 @@ def _sentence(
 
     async def fill() -> None:
         example = await page.work(own_data.example, model.run)
-        if example is not None and example.rows:
+        if example is not None and example.rows and not field.value:
             field.set_value(begin(example))
 
     ask_button.on_click(ask)

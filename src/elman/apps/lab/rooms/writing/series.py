@@ -70,7 +70,7 @@ def _ask(
 
     async def fill() -> None:
         example = await page.work(own_data.example, model.run)
-        if example is not None:
+        if example is not None and not field.value:
             field.set_value(example.text)
 
     ask_button.on_click(ask)

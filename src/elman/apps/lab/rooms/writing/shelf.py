@@ -28,7 +28,8 @@ class Shelf:
 
     def __init__(
         self, page: Page, model: Model, *, stands: Callable[[], Any],
-        go_on: Callable[[Any], Awaitable[None] | None], opened: Callable[[Path], Any], told: Callable[[Any], str],
+        go_on: Callable[[Any], Awaitable[None] | None], opened: Callable[[Path], Any],
+        told: Callable[[Any], str],
     ) -> None:  # fmt: skip
         self._page, self._model = page, model
         self._stands, self._go_on, self._opened, self._told = stands, go_on, opened, told

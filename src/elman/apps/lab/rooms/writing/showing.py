@@ -45,6 +45,14 @@ def shown(cell: Any) -> str:
     return text if len(text) <= 300 else text[:299] + "…"
 
 
+def sure(page: Page, probability: float) -> None:
+    """A probability as a bar and in words."""
+    told = page.say("writing.sure", percent=f"{100 * probability:.1f}")
+    bar = ui.linear_progress(probability, show_value=False, size="10px").classes("w-64")
+    bar.props(f'aria-label="{told}"')
+    ui.label(told)
+
+
 def curves(page: Page, told: Sequence[Curve]) -> None:
     """What was told of each target, beside what stands in the data."""
     for curve in told:
@@ -102,15 +110,18 @@ def line(name: str, values: Sequence[float | None], colour: str) -> dict[str, An
 def chart(xs: Sequence[object], series: list[dict[str, Any]], axis: str) -> dict[str, Any]:
     """Lines over a common axis, readable on light and dark."""
     grey = {"axisLabel": {"color": GREY}, "nameTextStyle": {"color": GREY}}
+    named = [one["name"] for one in series if "name" in one]
     return {
         "animation": False,
-        "legend": {"data": [s["name"] for s in series if "name" in s], "textStyle": {"color": GREY}},
+        "legend": {"data": named, "top": 0, "textStyle": {"color": GREY}},
         "tooltip": {"trigger": "axis", "renderMode": "richText"},
         "grid": {"left": 56, "right": 16, "top": 36, "bottom": 44},
         "xAxis": {
             "type": "category", "data": [str(x) for x in xs], "name": axis,
             "nameLocation": "middle", "nameGap": 28, **grey,
         },
-        "yAxis": {"type": "value", "scale": True, "splitLine": {"lineStyle": {"opacity": 0.3}}, **grey},
+        "yAxis": {
+            "type": "value", "scale": True, "splitLine": {"lineStyle": {"opacity": 0.3}}, **grey,
+        },
         "series": series,
     }  # fmt: skip
