@@ -63,7 +63,7 @@ def choose(page: Page, name: str) -> None:
 
 def _choose_run(page: Page, name: str) -> None:
     names = [run.name for run in page.workspace.runs()]
-    chosen = page.run.name if page.run is not None else None
+    chosen = (page.run.name if page.run is not None else page.asked) or None
     if chosen is not None and chosen not in names:
         names.append(chosen)
     if names:

@@ -11,6 +11,7 @@ from elman.apps.lab.pieces.explained import tell
 
 BLUE, ORANGE, GREY = "#3b82c4", "#d9780f", "#8a8f98"  # told apart by the colour-blind too
 MOST = 300  # points of a curve that are drawn
+FEW = 10  # points that are marked one by one
 Point = tuple[float, float]
 
 
@@ -28,19 +29,21 @@ class Curves:
     """A chart of a few lines, x and y with their units."""
 
     def __init__(self, lines: Sequence[Line], x: str, y: str, right: str = "") -> None:
-        axes = [_axis(y), _axis(right) | {"splitLine": {"show": False}}] if right else [_axis(y)]
-        self._lines = list(lines)
+        axes = [_axis(y, "left")]
+        if right:
+            axes.append(_axis(right, "right") | {"splitLine": {"show": False}})
         self._chart = ui.echart(
             {
                 "animation": False,
-                "grid": {"left": 8, "right": 16, "top": 44, "bottom": 28, "containLabel": True},
-                "legend": {"textStyle": {"color": GREY}, "data": [line.name for line in lines]},
+                "grid": {"left": 8, "right": 16, "top": 60, "bottom": 28, "containLabel": True},
+                "legend": {
+                    "top": 0, "textStyle": {"color": GREY}, "data": [line.name for line in lines]
+                },
                 # As HTML, which is the default, names from data would be markup.
                 "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
                 "xAxis": {
                     "type": "value", "name": x, "nameLocation": "middle", "nameGap": 26,
-                    "min": "dataMin", "max": "dataMax",
-                    "axisLabel": {"color": GREY, "hideOverlap": True},
+                    "scale": True, "axisLabel": {"color": GREY, "hideOverlap": True},
                     "nameTextStyle": {"color": GREY}, "splitLine": {"show": False},
                 },
                 "yAxis": axes,
@@ -50,11 +53,12 @@ class Curves:
 
     def show(self, points: Sequence[Sequence[Point]], words: str) -> None:
         """Draw these points, one sequence for each line, and say `words` to who cannot see them."""
-        shown = [[list(point) for point in thinned(line)] for line in points]
+        shown = [[[_short(x), _short(y)] for x, y in thinned(line)] for line in points]
         series = self._chart.options["series"]
         if shown != [one["data"] for one in series]:
             for one, data in zip(series, shown, strict=True):
                 one["data"] = data
+                one["showSymbol"] = len(data) <= FEW
             self._chart.update()
         tell(self._chart, words)
 
@@ -72,9 +76,15 @@ def thinned(points: Sequence[Point], most: int = MOST) -> list[Point]:
     return [*means, points[-1]]
 
 
-def _axis(name: str) -> dict[str, object]:
+def _short(number: float) -> float:
+    """What can be seen of a number in a picture, so that less is sent."""
+    return float(f"{number:.5g}")
+
+
+def _axis(name: str, side: str) -> dict[str, object]:
     return {
-        "type": "value", "name": name, "scale": True, "nameTextStyle": {"color": GREY},
+        "type": "value", "name": name, "scale": True,
+        "nameTextStyle": {"color": GREY, "align": side},
         "axisLabel": {"color": GREY}, "splitLine": {"lineStyle": {"color": "#8a8f9844"}},
     }  # fmt: skip
 

@@ -24,9 +24,11 @@ class Plan:
         say, self.task = page.say, task
         own = tasks.options(task)
         heading(say("start.how"))
-        self._minutes = ui.number(
-            say("start.minutes"), value=MINUTES, min=0.1, max=100_000, step=0.5
-        ).props("outlined")
+        self._minutes = (
+            ui.number(say("start.minutes"), value=MINUTES, min=0.1, max=100_000, step=0.5)
+            .props("outlined")
+            .classes("lab-wide")
+        )
         ui.label(say("start.minutes_help")).classes("lab-help")
         first = [f.name for f in dataclasses.fields(own) if f.name in FIRST]
         self._first = fields(own, first, lambda name: say(f"start.{name}"))

@@ -18,7 +18,8 @@ class Samples:
         self._say, self._seen = page.say, seen
         with ui.element("section") as self._all:
             heading(page.say("training.samples"))
-            self._places = [self._place() for _ in range(SAMPLES)]
+            with ui.element("div").classes("lab-two"):
+                self._places = [self._place() for _ in range(SAMPLES)]
 
     def show(self, runs: bool, grown: bool) -> None:
         """The samples that there are."""
