@@ -25,7 +25,8 @@ from elman.run.api import complete
 from elman.run.clock import Clock
 from elman.run.job import Job
 from elman.run.options import TrainOptions, parse
-from elman.tasks.task import Parted, Task
+from elman.tasks.sharing import Parted
+from elman.tasks.task import Task
 
 TRAINED = {"epochs": 1, "batch_size": 8, "sample": 20, "threads": 1}
 SMALL: dict[str, dict[str, Any]] = {

@@ -60,14 +60,14 @@ def test_cut_off_in_either_part_it_is_gone_on_with(tmp_path: Path) -> None:
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
     shutil.rmtree(tmp_path / "run/refit")
-    second = refit.job_on_everything(elman.load(tmp_path / "run").folder, silent)
+    second = refit.job_on_everything(job, silent)
     assert second is not None
     with pytest.raises(PowerCut):
         finish(fails_after(second, 20))
     elman.resume(tmp_path / "run")
     ours = final(tmp_path / "run/refit")
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert refit.job_on_everything(elman.load(tmp_path / "run").folder, silent) is None
+    assert refit.job_on_everything(job, silent) is None
 
 
 def test_what_is_held_back_elsewhere_cannot_be_given_back(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ LONGEST_LINE = 600  # characters of a warning or an error
 class Console:
     """Listens to the progress of a run and tells it on standard error."""
 
-    def __init__(self) -> None:
-        self._terminal = Terminal(stderr=True, highlight=False, soft_wrap=True)
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._terminal = Terminal(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),

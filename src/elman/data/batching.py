@@ -32,6 +32,9 @@ class Share:
         return mine
 
 
+WHOLE = Share(0, 1)
+
+
 class Tokens(Protocol):
     """Where ids are read from: a `TokenFile`, or anything like it."""
 

@@ -15,6 +15,7 @@ from elman.run.clock import SEARCHED, Clock
 from elman.run.job import Job
 from elman.run.log import Log
 from elman.run.options import parse
+from elman.run.parallel.joining import joined
 from elman.run.report import write_report
 from elman.run.sharing.places import folder_of
 from elman.run.train import Progress
@@ -42,8 +43,9 @@ def train(task: str, *data: Data, listen: Listener = silent, **options: Any) -> 
     """
     clock = Clock(None)
     own, how = parse(task, options)
-    job = prepare.new(task, handed.items(data), own, how, clock, silent)
-    return complete(job, listen)
+    with joined() as ranks:
+        job = prepare.new(task, handed.items(data), own, how, clock, silent, ranks=ranks)
+        return complete(job, listen)
 
 
 def resume(
@@ -59,8 +61,9 @@ def resume(
     `learning_rate` replaces the highest learning rate, for a run that failed. Raises what `train`
     raises.
     """
-    job = prepare.again(Path(run), epochs, minutes, Clock(None), silent, learning_rate)
-    return complete(job, listen)
+    with joined() as ranks:
+        job = prepare.again(Path(run), epochs, minutes, Clock(None), silent, learning_rate, ranks)
+        return complete(job, listen)
 
 
 def load(run: str | Path, *, device: str = "auto", revision: str | None = None) -> Run:
@@ -76,25 +79,40 @@ def load(run: str | Path, *, device: str = "auto", revision: str | None = None) 
 def complete(job: Job, listen: Listener, say: Callable[[str], None] = silent) -> Run:
     """Train a job to its end, then score it, report it, and give its `Run`.
 
-    With `refit` it is trained once more, on everything, and the `Run` is of that model.
+    With `refit` it is trained once more, on everything, and the `Run` is of that model. Of several
+    ranks the first scores and reports; all give the `Run`, for which they need its folder.
     """
-    run = _completed(job, listen)
-    again = refit.job_on_everything(run.folder, say) if job.how.refit else None
+    take_part(job, listen, say)
+    final = refit.place(job.folder.path)
+    used = final if job.how.refit and final.exists() else job.folder.path
+    return load(used, device=job.device)
+
+
+def take_part(job: Job, listen: Listener, say: Callable[[str], None] = silent) -> None:
+    """The same for a rank that has no use for the `Run`."""
+    _completed(job, listen)
+    again = refit.job_on_everything(job, say) if job.how.refit else None
     if again is not None:
         _completed(again, listen)
-        refit.keep_calibration(run.folder, again.folder, again.task)
-        refit.keep_scores(run.folder, again.folder)
-    final = refit.place(run.path)
-    return load(final, device=job.device) if job.how.refit and final.exists() else run
+        if job.ranks.first:
+            refit.keep_calibration(job.folder, again.folder, again.task)
+            refit.keep_scores(job.folder, again.folder)
+    job.ranks.each(lambda: None)  # the first has written all
 
 
-def _completed(job: Job, listen: Listener) -> Run:
-    """Train a job to its end, then score it, report it, and give its `Run`."""
+def _completed(job: Job, listen: Listener) -> None:
+    """Train a job to its end, then score it and report it, all of which the first rank does."""
+    if not job.ranks.first:
+        for _ in training(job):
+            pass
+        return
     rivals: list[Rival] = []
     dataset = job.task.scored(job.dataset)
     is_scored = bool(job.how.validation) or dataset is not job.dataset
     if is_scored:
         rivals = job.task.rivals(dataset, job.options, job.dataset)
+        told = [{"name": rival.name, "scores": rival.scores} for rival in rivals]
+        folder.replace(job.folder.path / folder.RIVALS, json.dumps(told))
     job.task.keep(job.dataset, job.options, job.folder.path)
     job.task.restore(job.model, job.options, job.folder.path)
     final = job.task
@@ -134,4 +152,3 @@ def _completed(job: Job, listen: Listener) -> Run:
         remarks,
         job.task.losses_apart(job.options),
     )
-    return run

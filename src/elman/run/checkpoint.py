@@ -1,14 +1,15 @@
 """The full state of a training run in one file without pickle, replaced atomically.
 
-Tensors stand under `model.`, `average.`, `optimizer.N.`, `carry.LAYER.STATE` and `random.`; every
-plain number stands in one JSON text in the file's own header.
+Tensors stand under `model.`, `average.`, `optimizer.N.`, `carry.LAYER.STATE` and `random.`, those
+of other processes than the first under `rank.R.carry.LAYER.STATE` and `rank.R.random.`; every plain
+number stands in one JSON text in the file's own header.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -144,6 +145,26 @@ def load_random(tensors: Mapping[str, Tensor], device: str) -> None:
     torch.set_rng_state(tensors["random.cpu"])
     if device.startswith("cuda") and "random.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random.cuda"], device)
+
+
+def of_ranks(each: Sequence[Mapping[str, Tensor]]) -> Tensors:
+    """What each of several processes has for itself, by other names for all but the first."""
+    return {
+        f"rank.{rank}.{name}" if rank else name: tensor
+        for rank, tensors in enumerate(each)
+        for name, tensor in tensors.items()
+    }
+
+
+def ranks_in(names: Iterable[str]) -> int:
+    """By how many processes a checkpoint was written, by the names of its tensors."""
+    others = {name.split(".")[1] for name in names if name.startswith("rank.")}
+    return 1 + len(others)
+
+
+def of_rank(tensors: Mapping[str, Tensor], rank: int) -> Tensors:
+    """What `of_ranks` was given of one process."""
+    return group(tensors, f"rank.{rank}.") if rank else dict(tensors)
 
 
 def group(tensors: Mapping[str, Tensor], prefix: str) -> Tensors:

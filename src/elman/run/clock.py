@@ -23,10 +23,16 @@ class Clock:
     spent: float = 0.0  # seconds of earlier sittings
     validation: float = 0.0
     scorings: float = SCORINGS
+    told: float | None = None  # what the clock of the first of several processes showed last
 
     @property
     def elapsed(self) -> float:
         """Seconds since the run began, pauses between sittings left out."""
+        return self.now if self.told is None else self.told
+
+    @property
+    def now(self) -> float:
+        """The same by the clock of this process."""
         return self.spent + time.perf_counter() - self.started
 
     @property

@@ -8,10 +8,13 @@ from types import FrameType, TracebackType
 
 
 class Interrupt:
-    """While entered, the first SIGINT or SIGTERM only sets `asked`; a second one ends at once."""
+    """While entered, the first SIGINT or SIGTERM only sets `asked`; a second one ends at once.
 
-    def __init__(self) -> None:
-        self.asked = False
+    Where signals come more than `once`, as under torchrun, those after the first are nothing new.
+    """
+
+    def __init__(self, *, once: bool = True) -> None:
+        self.asked, self._once = False, once
         self._old: dict[int, object] = {}
 
     def __enter__(self) -> Interrupt:
@@ -25,9 +28,11 @@ class Interrupt:
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
         for number, handler in self._old.items():
+            if self.asked and not self._once:
+                handler = signal.SIG_IGN
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked and self._once:
             raise KeyboardInterrupt
         self.asked = True

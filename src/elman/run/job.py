@@ -11,6 +11,7 @@ from elman.options import require_range
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.options import TrainOptions
+from elman.run.parallel.ranks import ALONE, Ranks
 from elman.tasks.task import Task
 
 
@@ -28,6 +29,7 @@ class Job:
     device: str
     clock: Clock
     planned: str = ""  # what the plan told, of a new run
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True)

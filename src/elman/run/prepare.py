@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,25 @@ import torch
 from torch import nn
 
 from elman import tasks
+from elman.data.batching import Share
 from elman.errors import UserError
 from elman.options import make, plain
 from elman.run import checkpoint, folder
+from elman.run.alike import alike
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
 from elman.run.options import TrainOptions, check_refit
+from elman.run.parallel import starting
+from elman.run.parallel.ranks import ALONE, Ranks
+from elman.run.parallel.starting import Said
 from elman.run.precision import settle, training
 from elman.run.sharing.places import own_folder
 from elman.tasks import naming
 from elman.tasks.task import Budget, Task
+from elman.wording import counted
 
 Say = Callable[[str], None]
-ROUNDED = 1e-6  # share up to which two numbers that were fitted count as equal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,35 +46,44 @@ class Trained:
 
 def new(
     name: str, data: Sequence[str], options: Any, how: TrainOptions, clock: Clock, say: Say,
-    dataset: Any = None,
+    dataset: Any = None, ranks: Ranks = ALONE,
 ) -> Job:  # fmt: skip
     """Read the data, settle what was left open, build the model and make the run folder.
+
+    Of several `ranks` all read, the first settles, and the others do as it says.
 
     Nothing is written before all of the input has proved good. `say` receives lines for the user.
     A `dataset` in memory is taken as it is; its run can be loaded, but not resumed.
     """
     task = tasks.get(name)
-    check_refit(options, how)
-    if how.run is not None:
-        folder.check_free(how.run, force=how.force)
-    device = choose_device(how.device)
-    if how.threads is not None:
-        torch.set_num_threads(how.threads)
     data = tuple(data) or task.built_in
+    starting.check_asked(ranks, name, options, how)
+    check_refit(options, how)
+    if how.run is not None and ranks.first:
+        folder.check_free(how.run, force=how.force)
+    device = choose_device(how.device, ranks.local)
+    if (threads := how.threads or ranks.threads) is not None:
+        torch.set_num_threads(threads)
     if dataset is None:
-        dataset = task.read(data, options, how.validation)
+        dataset = ranks.each(lambda: task.read(data, options, how.validation))
+    if not ranks.first:
+        return _followed(ranks, clock, data, dataset)
     for line in task.examine(dataset).lines():
         say(line)
     torch.manual_seed(how.seed)
     clock.seconds = how.seconds
     left = None if clock.seconds is None else max(1.0, clock.seconds - clock.elapsed)
-    budget = Budget(left, how.epochs, how.batch_size, how.learning_rate, device)
+    budget = Budget(
+        left, how.epochs, how.batch_size, how.learning_rate, device, Share(0, ranks.size)
+    )
     precision = settle(how, device, teaches=task.teaches_in_bf16)
     how = dataclasses.replace(how, precision=precision.name)
     with training(how):  # a plan measures how fast a network learns
         plan = task.plan(dataset, options, budget)
     why = "; ".join(filter(None, (plan.why, precision.why)))
     say(why)
+    if ranks.size > 1:
+        say(starting.told(ranks, plan.batch_size))
     if plan.dataset is not None:
         dataset = plan.dataset
     run = how.run or folder.free_name(naming.stem(data, task.name))
@@ -92,12 +105,17 @@ def new(
         "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
     }  # fmt: skip
     place = folder.create(run, tables, preprocessing, copies, force=how.force)
-    return Job(task, data, dataset, plan.options, settled, place, model, device, clock, why)
+    job = Job(task, data, dataset, plan.options, settled, place, model, device, clock, why, ranks)
+    if ranks.size > 1:
+        ranks.tell(_said(job, preprocessing, read_anew=plan.dataset is not None))
+        ranks.each(lambda: None)  # the others have made it, too
+        starting.check_data(job)
+    return job
 
 
 def again(
     run: Path, epochs: int | None, minutes: float | None, clock: Clock, say: Say,
-    learning_rate: float | None = None,
+    learning_rate: float | None = None, ranks: Ranks = ALONE,
 ) -> Job:  # fmt: skip
     """A run to be gone on with, from its folder; refused where its data has changed.
 
@@ -106,6 +124,10 @@ def again(
     """
     if epochs is not None and minutes is not None:
         raise UserError("--minutes and --epochs exclude each other; give one")
+    asked = {"--epochs": epochs, "--minutes": minutes, "--learning-rate": learning_rate}
+    ranks.check_alike({"the run": str(run), **asked})
+    if not ranks.first:
+        return _followed(ranks, clock)
     old = trained(own_folder(run, "elman resume"))
     changed: dict[str, Any] = {}
     if learning_rate is not None:
@@ -116,12 +138,16 @@ def again(
     if how.batch_size is None or how.learning_rate is None:
         raise UserError(f"{run / folder.OPTIONS}: damaged (no batch_size or no learning_rate)")
     _check_longer(old.folder, epochs, minutes)
+    how = _going_on(old, how, ranks, say)
     if how.threads is not None:
         torch.set_num_threads(how.threads)
-    device = choose_device(how.device)
+    device = choose_device(how.device, ranks.local)
     if how.precision == "bf16" and (lost := settle(how, device, teaches=True)).name == "float32":
         say(f"{lost.why}; this run began with those, and goes on a little differently")
-    dataset = read_again(old)
+    job = Job(old.task, old.data, None, old.options, how, old.folder, nn.Module(), device, clock)
+    if ranks.size > 1:
+        ranks.tell(_said(job, old.preprocessing))
+    dataset = ranks.each(lambda: read_again(old))
     if old.folder.weights.exists():
         load_model(old, "cpu")  # damaged ones are told before anything is written
     say(old.task.examine(dataset).headline)
@@ -131,7 +157,60 @@ def again(
         model = old.task.build(old.preprocessing, old.options).to(device)
     else:
         model = _started(old.task, old.preprocessing, old.options, dataset).to(device)
-    return Job(old.task, old.data, dataset, old.options, how, old.folder, model, device, clock)
+    job = dataclasses.replace(job, dataset=dataset, model=model, ranks=ranks)
+    starting.check_data(job)
+    return job
+
+
+def _said(job: Job, preprocessing: Mapping[str, Any], *, read_anew: bool = False) -> Said:
+    path = job.folder.path
+    return Said(job.task.name, job.data, job.options, job.how, path, preprocessing, read_anew)
+
+
+def _followed(
+    ranks: Ranks, clock: Clock, data: tuple[str, ...] = (), dataset: Any = None
+) -> Job:  # fmt: skip
+    """The job that the first of several processes makes, as another one makes it.
+
+    `data`, which is that of the first unless given, may have been read already.
+    """
+    said: Said = ranks.tell(None)
+    task, how = tasks.get(said.task), said.how
+    data = data or said.data
+    if how.threads is not None:
+        torch.set_num_threads(how.threads)
+
+    def made() -> Job:
+        device = choose_device(how.device, ranks.local)
+        found = dataset
+        if found is None or said.read_anew:
+            found = task.read(data, said.options, how.validation)
+        if not alike(found.preprocessing(), dict(said.preprocessing)):
+            raise UserError(f"reads other data than the first: {', '.join(data)}")
+        clock.seconds = how.seconds
+        torch.manual_seed(how.seed)
+        model = task.build(said.preprocessing, said.options).to(device)
+        place = RunFolder(said.path)
+        return Job(task, data, found, said.options, how, place, model, device, clock, "", ranks)
+
+    job = ranks.each(made)
+    starting.check_data(job)
+    return job
+
+
+def _going_on(old: Trained, how: TrainOptions, ranks: Ranks, say: Say) -> TrainOptions:
+    """Threads as the run had them; by another number of processes it goes on as it can."""
+    if not old.folder.checkpoint.exists():
+        return how
+    tensors, _ = checkpoint.read(old.folder.checkpoint)
+    before = checkpoint.ranks_in(tensors)
+    if before == ranks.size:
+        return how
+    say(
+        f"this run was trained by {counted(before, 'process', 'processes')}, and goes on in "
+        f"{ranks.size}: carried states and random numbers begin anew"
+    )
+    return dataclasses.replace(how, threads=ranks.threads)
 
 
 def _started(
@@ -161,22 +240,10 @@ def read_again(run: Trained) -> Any:
     if not run.data:
         raise UserError(f"{run.folder.path}: was imported, and has no data of its own; name DATA")
     dataset = run.task.read(run.data, run.options, run.how.validation)
-    if not _alike(dataset.preprocessing(), run.preprocessing):
+    if not alike(dataset.preprocessing(), run.preprocessing):
         told = ", ".join(run.data)
         raise UserError(f"{run.folder.path}: the data has changed since the run began: {told}")
     return dataset
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Whether two plain values are equal, numbers up to rounding: what is fitted to data differs in
-    its last digits from one number of threads to another."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    if isinstance(one, float) and isinstance(other, float):
-        return one == other or math.isclose(one, other, rel_tol=ROUNDED, abs_tol=ROUNDED)
-    return bool(one == other)
 
 
 def trained(run: Path) -> Trained:
@@ -214,10 +281,19 @@ def load_model(run: Trained, device: str) -> nn.Module:
     return model.to(device).eval()
 
 
-def choose_device(name: str) -> str:
-    """The device to use: `auto` is a GPU where PyTorch finds one. Raises UserError if absent."""
+def choose_device(name: str, local: int | None = None) -> str:
+    """The device to use: `auto` is a GPU where PyTorch finds one; of several processes of a machine
+    each has one, that of its number there. Raises UserError if absent."""
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if local is not None and name == "cuda" and torch.cuda.is_available():
+        if local >= (there := torch.cuda.device_count()):
+            raise UserError(
+                f"process {local} of this machine finds {counted(there, 'GPU')}; start as many "
+                "processes as there are, or give --device cpu"
+            )
+        torch.cuda.set_device(local)
+        return f"cuda:{local}"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"--device {name}: PyTorch finds no GPU here; give --device cpu")
     try:

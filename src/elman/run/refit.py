@@ -12,6 +12,7 @@ from elman.run import checkpoint, folder, prepare
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
+from elman.run.options import TrainOptions
 from elman.tasks.task import Task
 from elman.wording import counted
 
@@ -21,17 +22,32 @@ def place(run: Path) -> Path:
     return run / "refit"
 
 
-def job_on_everything(run: RunFolder, say: Callable[[str], None]) -> Job | None:
+def job_on_everything(job: Job, say: Callable[[str], None]) -> Job | None:
     """The training on everything, new or to be gone on with; None where there is nothing to do.
 
     It has the options that the run settled, and as many epochs as its best weights had seen.
     """
+    ranks = job.ranks
+    left = ranks.from_first(lambda: _left(job.folder, say))
+    if left is None:
+        return None
+    how, begun = left
+    if begun:
+        return prepare.again(place(job.folder.path), None, None, Clock(None), say, ranks=ranks)
+    old = prepare.trained(job.folder.path) if ranks.first else job
+    return prepare.new(
+        job.task.name, old.data, old.options, how, Clock(None), lambda line: None, ranks=ranks
+    )
+
+
+def _left(run: RunFolder, say: Callable[[str], None]) -> tuple[TrainOptions, bool] | None:
+    """How a run is to be trained on everything, and whether that has begun."""
     there = RunFolder(place(run.path))
     if there.scores():
         return None
-    if there.checkpoint.exists():
-        return prepare.again(there.path, None, None, Clock(None), say)
     old = prepare.trained(run.path)
+    if there.checkpoint.exists():
+        return old.how, True
     if getattr(old.options, "folds", None):
         say("--refit: every sequence was trained on already, each by all networks but one")
         return None
@@ -42,7 +58,7 @@ def job_on_everything(run: RunFolder, say: Callable[[str], None]) -> Job | None:
         epochs=epochs, validation=0.0, patience=0, refit=False,
     )  # fmt: skip
     say(f"once more on everything, {counted(epochs, 'epoch')}: run folder {there.path}")
-    return prepare.new(old.task.name, old.data, old.options, how, Clock(None), lambda line: None)
+    return how, False
 
 
 def keep_calibration(run: RunFolder, refit: RunFolder, task: Task[Any, Any, Any]) -> None:

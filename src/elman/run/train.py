@@ -6,10 +6,12 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import tomli_w
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from elman.errors import RunError
@@ -70,48 +72,55 @@ def train(job: Job) -> Iterator[Progress]:
     """
     task, how, model = job.task, job.how, job.model
     optimizer = make_optimizer(model, how)
+    job.ranks.begin(job)
     at, carry = load(job, optimizer)
-    seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
+    ranks, clock = job.ranks, job.clock
+    seen, since, reported = Loss(0.0, 0), at.units, clock.elapsed
     saved, rate, norm, glances = -math.inf, 0.0, 0.0, Glances(job)
-    with Interrupt() as interrupt:
+    with Interrupt(once=ranks.size == 1) as interrupt:
         while not at.reached:
-            epoch = task.epoch(job.dataset, job.options, how.batch_size or 1, how.seed, at.epoch)
+            epoch = ranks.share(
+                task.epoch(job.dataset, job.options, how.batch_size or 1, how.seed, at.epoch)
+            )
             model.train()
             while at.batch < len(epoch) and not at.reached:
                 rate = learning_rate(how, fallen(job, at, len(epoch)), at.factor)
                 for parameters in optimizer.param_groups:
                     parameters["lr"] = rate
                 random = checkpoint.random_tensors(job.device)
-                with training(how):
-                    total, count, after = task.loss(model, epoch[at.batch], carry, job.device)
+                total, count, after = loss_of(job, epoch[at.batch], carry)
+                count, stop = ranks.agree(count, asked=interrupt.asked)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(total / count)
-                norm, value = clip(model, how), total.item()
+                value = ranks.sum(model, total)
+                norm = clip(model, how)
                 if not finite(value, norm):
                     raise RunError(not_finite(job, at, value, norm))
                 # Saved before the step, not after it: this state is known to be good.
-                if interrupt.asked or time.perf_counter() - saved >= how.save_every:
+                if stop or clock.elapsed - saved >= how.save_every:
                     save(job, at, carry, optimizer, random)
-                    saved = time.perf_counter()
-                if interrupt.asked:
-                    raise Interrupted(f"interrupted; go on with: elman resume {job.folder.path}")
+                    saved = clock.elapsed
+                if stop:
+                    again = f"{ranks.command} resume {job.folder.path}"
+                    raise Interrupted(f"interrupted; go on with: {again}")
                 optimizer.step()
                 carry, seen = after, seen + Loss(value, count)
                 at = replace(at, step=at.step + 1, batch=at.batch + 1, units=at.units + count)
-                now = time.perf_counter()
+                now = clock.elapsed
                 done = share_done(job, at, len(epoch)) >= 1
                 fell = not done and fallen(job, at, len(epoch)) >= 1
                 due = done or fell or validation_due(job, at, len(epoch))
                 if due or now - reported > REPORT_EVERY or at.batch == len(epoch):
-                    speed = (at.units - since) / (now - reported)
+                    speed = (at.units - since) / max(now - reported, 1e-9)
                     event = progress(job, at, len(epoch), "train", seen.mean, rate, norm)
                     yield replace(event, units_per_second=speed)
-                    seen, since, reported = Loss(0.0, 0), at.units, time.perf_counter()
+                    seen, since, reported = Loss(0.0, 0), at.units, clock.elapsed
                 if due:
-                    at, event = validate(job, at, len(epoch), rate, norm, last=done)
-                    yield replace(event, inside=glances.take())
+                    scored = partial(validate, job, at, len(epoch), rate, norm, glances, last=done)
+                    at, event = ranks.from_first(scored)
+                    yield event
                     model.train()
-                    reported = time.perf_counter()
+                    reported = clock.elapsed
                     saved = -math.inf  # so that the checkpoint soon knows of the best weights
                 if fell:
                     at = after_fall(job, at)
@@ -125,13 +134,22 @@ def train(job: Job) -> Iterator[Progress]:
                 save(job, at, carry, optimizer, checkpoint.random_tensors(job.device))
 
 
+def loss_of(job: Job, batch: Any, carry: Carry) -> tuple[Tensor, int, Carry]:
+    """The summed loss of a batch, of how many predictions, and the state to carry on; nothing where
+    this rank has no part of a batch."""
+    if batch is None:
+        return torch.zeros((), device=job.device, requires_grad=True), 0, None
+    with training(job.how):
+        return job.task.loss(job.model, batch, carry, job.device)
+
+
 def goal(how: TrainOptions) -> str:
     """What a run works towards; another one, given later, makes a finished run go on."""
     return f"{how.epochs} epochs" if how.epochs is not None else f"{how.minutes:g} minutes"
 
 
 def validate(
-    job: Job, at: Position, batches: int, rate: float, norm: float, *, last: bool
+    job: Job, at: Position, batches: int, rate: float, norm: float, glances: Glances, *, last: bool
 ) -> tuple[Position, Progress]:
     """Score the validation part, keep the weights if they are the best, and let the model show.
 
@@ -169,7 +187,8 @@ def validate(
         validated_at=job.clock.elapsed,
     )
     event = progress(job, at, batches, "validation", loss, rate, norm)
-    return at, replace(event, sample=sample, best=best, scores=scores)
+    inside = glances.take()
+    return at, replace(event, sample=sample, best=best, scores=scores, inside=inside)
 
 
 def progress(
@@ -192,14 +211,17 @@ def not_finite(job: Job, at: Position, loss: float, norm: float) -> str:
 
 
 def save(job: Job, at: Position, carry: Carry, optimizer: Optimizer, random: Tensors) -> None:
-    """Write the checkpoint: all that the next step depends on."""
+    """Write the checkpoint: all that the next step of every rank depends on."""
+    own = job.ranks.gather(checkpoint.carry_tensors(carry) | random)
+    if not job.ranks.first:
+        return
     log = job.folder.path / METRICS
     at = replace(
         at, seconds=job.clock.elapsed, metrics_bytes=log.stat().st_size if log.exists() else 0
     )
     weights = {f"model.{k}": v for k, v in checkpoint.weights_of(job.model).items()}
     tensors = weights | checkpoint.optimizer_tensors(optimizer)
-    tensors |= checkpoint.carry_tensors(carry) | random
+    tensors |= checkpoint.of_ranks(own)
     checkpoint.write(job.folder.checkpoint, tensors, asdict(at))
 
 
@@ -212,21 +234,26 @@ def load(job: Job, optimizer: Optimizer) -> tuple[Position, Carry]:
     now = job.clock.elapsed
     at = Position(validated_at=now, fall=first_fall(job), fall_seconds=now)
     carry: Carry = None
-    if path.exists():
-        tensors, header = checkpoint.read(path)
+    saved = job.ranks.from_first(lambda: checkpoint.read(path) if path.exists() else None)
+    if saved is not None:
+        tensors, header = saved
         try:
             at = make(Position, header, where=str(path))
             if header.keys() != asdict(at).keys():
                 raise ValueError("its header is not complete")
             checkpoint.load_weights(job.model, checkpoint.group(tensors, "model."), path)
             checkpoint.load_optimizer(optimizer, tensors)
-            checkpoint.load_random(tensors, job.device)
-            carry = checkpoint.load_carry(tensors, job.device)
+            if checkpoint.ranks_in(tensors) == job.ranks.size:
+                own = checkpoint.of_rank(tensors, job.ranks.rank)
+                checkpoint.load_random(own, job.device)
+                carry = checkpoint.load_carry(own, job.device)
         except (TypeError, KeyError, ValueError, IndexError, RuntimeError) as error:
             raise RunError(f"{path}: damaged, cannot be resumed ({error})") from error
         job.clock.spent = at.seconds
         if at.reached and at.reached != goal(job.how):
             at = gone_on(at)
+    if not job.ranks.first:
+        return at, carry
     # Only now is it known that the run can go on.
     tables, how = job.folder.options(), plain(job.how)
     if tables["train"] != how:

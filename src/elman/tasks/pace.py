@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from elman.tasks.sharing import OfOne, Parted
 from elman.tasks.task import Budget, Carry, Epoch
 from elman.wording import counted, minutes
 
@@ -20,8 +21,11 @@ SECONDS = 1.0
 SPARE = 1.2  # the update, and machines that are busier later on
 
 
-def epoch_seconds(loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], device: str) -> float:
+def epoch_seconds(
+    loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], budget: Budget
+) -> float:
     """How long one epoch takes, by a few of its batches; the model's gradients are cleared."""
+    device, epoch = budget.device, read_here(epoch, budget)
     model.to(device).train()
     steps, began, first = 0, time.perf_counter(), 0.0
     for k in range(min(len(epoch), TRIED)):
@@ -38,9 +42,10 @@ def epoch_seconds(loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], de
     return SPARE * each * len(epoch)
 
 
-def speed(loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], device: str) -> float:
-    """Predictions trained in a second: the best of two batches after a first; the model's gradients
-    are cleared."""
+def speed(loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], budget: Budget) -> float:
+    """Predictions trained in a second, by all processes: the best of two batches after a first; the
+    model's gradients are cleared."""
+    device, epoch = budget.device, read_here(epoch, budget)
     model.to(device).train()
     best = 0.0
     for k in range(3):
@@ -50,9 +55,16 @@ def speed(loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], device: st
         if device != "cpu":
             torch.accelerator.synchronize()
         if k:
-            best = max(best, count / (time.perf_counter() - began))
+            best = max(best, budget.share.of * count / (time.perf_counter() - began))
         model.zero_grad()
     return best
+
+
+def read_here(epoch: Epoch[Batch], budget: Budget) -> Epoch[Batch]:
+    """What one process reads of an epoch of which several may read their shares."""
+    if budget.share.of == 1 or not isinstance(epoch, Parted):
+        return epoch
+    return cast(Epoch[Batch], OfOne(epoch, budget.share))  # the first has a part of every batch
 
 
 def expectation(
@@ -62,7 +74,7 @@ def expectation(
     if budget.epochs is not None:
         return counted(budget.epochs, "epoch")
     assert budget.seconds is not None
-    each = epoch_seconds(loss, model, epoch, budget.device)
+    each = epoch_seconds(loss, model, epoch, budget)
     fitting = budget.seconds / each
     if fitting < passes:
         return f"about {counted(max(1, round(fitting)), 'epoch')} in the time there is"

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING, Any, Generic, Protocol, TextIO, TypeAlias, TypeVar, runtime_checkable,
-)  # fmt: skip
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TextIO, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
 from elman import decode, metrics
 from elman.chance import Tally
-from elman.data.batching import Share
+from elman.data.batching import WHOLE, Share
 from elman.data.doctor import Page
 from elman.data.tables.content import BadRows
 from elman.export.program import Export
@@ -52,15 +50,6 @@ class Epoch(Protocol[One]):
     def __getitem__(self, k: int) -> One: ...
 
 
-@runtime_checkable
-class Parted(Epoch[One], Protocol[One]):
-    """One whose batches several processes can share, which all tasks of Elman have."""
-
-    def part(self, k: int, share: Share) -> One | None:
-        """What one process reads of batch k; None where no row is left for it. The losses and the
-        counts of all parts add up to those of the batch."""
-
-
 @dataclass(frozen=True)
 class Validation:
     """How a model did on the validation part: its loss, and what users of the task know it by.
@@ -93,6 +82,7 @@ class Budget:
     batch_size: int | None
     learning_rate: float | None
     device: str
+    share: Share = WHOLE  # of each batch, that one process reads
 
 
 @dataclass(frozen=True)

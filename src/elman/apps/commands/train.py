@@ -23,6 +23,7 @@ from elman.run.options import TrainOptions, by_own_name, parse
 if TYPE_CHECKING:
     from elman.run.clock import Clock
     from elman.run.job import Job
+    from elman.run.parallel.ranks import Ranks
 
 app = App(name="train", help="Train a model: elman train text hamlet.txt --minutes 5", sort_key=1)
 
@@ -48,7 +49,10 @@ def _train_command(name: str) -> Callable[..., None]:
         from elman.run import prepare
 
         _complete(
-            lambda clock, say: prepare.new(name, data or stored, options, how, clock, say), as_json
+            lambda clock, say, ranks: prepare.new(
+                name, data or stored, options, how, clock, say, ranks=ranks
+            ),
+            as_json,
         )
 
     train.__annotations__ = {
@@ -105,23 +109,32 @@ def resume(
     from elman.run import prepare
 
     _complete(
-        lambda clock, say: prepare.again(run, epochs, minutes, clock, say, learning_rate), as_json
+        lambda clock, say, ranks: prepare.again(
+            run, epochs, minutes, clock, say, learning_rate, ranks
+        ),
+        as_json,
     )
 
 
-def _complete(make_job: Callable[[Clock, Callable[[str], None]], Job], as_json: bool) -> None:
-    """Train to the end, showing it, and print the scores."""
+def _complete(
+    make_job: Callable[[Clock, Callable[[str], None], Ranks], Job], as_json: bool
+) -> None:
+    """Train to the end, showing it, and print the scores; of several processes the first does."""
     from elman.run import api
     from elman.run.clock import Clock
+    from elman.run.parallel.joining import joined
 
-    with Console() as console:
-        job = make_job(Clock(None, started=STARTED), console.say)
+    with joined() as ranks, Console(quiet=not ranks.first) as console:
+        job = make_job(Clock(None, started=STARTED), console.say, ranks)
+        if not ranks.first:
+            api.take_part(job, api.silent)
+            return
         path = job.folder.path
         console.say(f"run folder {path}")
         try:
             run = api.complete(job, console.listen, console.say)
         except KeyboardInterrupt:
-            again = f"elman resume {shlex.quote(str(path))}"
+            again = f"{ranks.command} resume {shlex.quote(str(path))}"
             raise KeyboardInterrupt(f"interrupted; go on with: {again}") from None
     if not as_json:
         for line in run.advice:

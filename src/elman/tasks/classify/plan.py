@@ -30,7 +30,7 @@ def plan(dataset: Labelled, options: ClassifyOptions, budget: Budget) -> Plan[Cl
         alone, count = replace(chosen, members=1), 1
         if budget.epochs is None:
             first = epoch(dataset, alone, batch, 0, 0)
-            each = epoch_seconds(loss, networks_alone(dataset, alone), first, budget.device)
+            each = epoch_seconds(loss, networks_alone(dataset, alone), first, budget)
             count = members(budget.seconds, passes, each)
         chosen = replace(alone, members=count)
     first = epoch(dataset, chosen, batch, 0, 0)

@@ -62,7 +62,7 @@ def plan(dataset: TextData, options: TextOptions, budget: Budget) -> Plan[TextOp
     def speed(candidate: Plan[TextOptions]) -> float:
         model = LanguageModel(dataset.vocabulary.size, candidate.options)
         first = epoch(dataset, candidate.options, candidate.batch_size, 0, 0)
-        return pace.speed(loss, model, first, budget.device)
+        return pace.speed(loss, model, first, budget)
 
     return make_plan(dataset.cut, dataset.vocabulary.size, options, budget, speed)
 

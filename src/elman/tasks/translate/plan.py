@@ -83,7 +83,7 @@ def plan(dataset: Paired, options: TranslateOptions, budget: Budget) -> Plan[Tra
         first = epoch(dataset, chosen, together(chosen), 0, 0)
         if budget.seconds is None:
             break
-        fitting = budget.seconds / epoch_seconds(loss, model, first, budget.device)
+        fitting = budget.seconds / epoch_seconds(loss, model, first, budget)
         chosen = sized(one, min(fitting, seen))
         if fitting >= (WANTED if words else 2 * WANTED):
             break

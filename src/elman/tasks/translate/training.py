@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.data.batching import Buckets, Share, padded
+from elman.data.batching import WHOLE, Buckets, Share, padded
 from elman.tasks.task import Carry, Epoch
 from elman.tasks.translate.data import Paired
 from elman.tasks.translate.model import Translator
@@ -52,7 +52,7 @@ class Batches:
         return len(self.order)
 
     def __getitem__(self, k: int) -> Batch:
-        return self._batch(k, self.order[k].tolist(), Share(0, 1))
+        return self._batch(k, self.order[k].tolist(), WHOLE)
 
     def part(self, k: int, share: Share) -> Batch | None:
         chosen: list[int] = self.order[k].tolist()

@@ -22,7 +22,7 @@ def plan(dataset: EventData, options: MusicOptions, budget: Budget) -> Plan[Musi
     def speed(candidate: Plan[TextOptions]) -> float:
         model = EventModel(len(dataset.tokenizer), candidate.options)
         first = epoch(dataset, options, candidate.batch_size, 0, 0)
-        return pace.speed(loss, model, first, budget.device)
+        return pace.speed(loss, model, first, budget)
 
     found = make_plan(dataset.tokens, len(dataset.tokenizer), as_text(options), budget, speed)
     text = found.options

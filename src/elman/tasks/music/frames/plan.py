@@ -45,7 +45,7 @@ def plan(dataset: FrameData, options: MusicOptions, budget: Budget) -> Plan[Musi
     width = WIDTH
     if budget.seconds is not None and options.hidden_size is None:
         tried = FrameModel(reading, _of_width(settled, WIDTH, steps))
-        each = passes * epoch_seconds(loss, tried, first, budget.device)
+        each = passes * epoch_seconds(loss, tried, first, budget)
         fitting = [w for w in WIDTHS if each * _cost(w) <= SHARE * budget.seconds]
         width = max(fitting, default=min(WIDTHS))
     settled = _of_width(settled, width, steps)
