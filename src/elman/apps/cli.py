@@ -11,7 +11,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from elman.apps import process  # noqa: F401  (first: it notes when the process began)
 from elman.apps.app import app
-from elman.apps.commands import compare, probe, searching, train
+from elman.apps.commands import compare, probe, searching, train, tune
 from elman.apps.commands.bench import bench
 from elman.apps.commands.doctor import doctor
 from elman.apps.commands.evaluate import evaluate
@@ -44,6 +44,7 @@ app.command(import_, name="import", sort_key=5, usage="Usage: elman import FILE 
 app.command(package, sort_key=5, usage="Usage: elman package RUN [--to PLACE] [OPTIONS]")
 app.command(probe.app)
 app.command(compare.app)
+app.command(tune.app)
 app.command(bench, sort_key=6)
 app.command(list_cells, name="cells", sort_key=7)
 app.command(list_tasks, name="tasks", sort_key=8)
@@ -59,6 +60,8 @@ def main() -> None:
             train.add_tasks()
         if sys.argv[1:2] == ["compare"]:
             compare.add_tasks()
+        if sys.argv[1:2] == ["tune"]:
+            tune.add_tasks()
         if sys.argv[1:2] in (["evaluate"], ["predict"]):
             searching.add_decoding()
         if sys.argv[1:2] == ["generate"]:

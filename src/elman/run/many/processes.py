@@ -26,17 +26,24 @@ def cores() -> int:
 
 @contextlib.contextmanager
 def working(
-    module: str, arguments: Sequence[str], jobs: int, threads: int, log: Path
+    module: str,
+    arguments: Sequence[str],
+    jobs: int,
+    threads: int,
+    log: Path,
+    *,
+    replaceable: bool = False,
 ) -> Iterator[Callable[[], bool]]:
     """So many processes of `python -m MODULE ARGUMENTS`, which `obey`; none outlives the block.
 
     Yields what tells whether they are at work: one of them lives, and none has met an error. At the
-    end it raises what a process has met; what they say stands in `log` meanwhile.
+    end it raises what a process has met; what they say stands in `log` meanwhile. That one was
+    killed is no error where they are `replaceable`: others do what it leaves.
     """
     with log.open("w+", encoding="utf-8") as errors:
         running = [_start(module, arguments, threads, errors) for _ in range(jobs)]
         try:
-            yield lambda: _at_work(running)
+            yield lambda: _at_work(running, replaceable)
         finally:
             for process in running:
                 assert process.stdin is not None
@@ -45,7 +52,10 @@ def working(
                 _end(process)
         errors.seek(0)
         lines = errors.read().strip().splitlines()
-    _tell([process.returncode for process in running], lines, log)
+    codes = [process.returncode for process in running]
+    if replaceable and 0 in codes:
+        codes = [code for code in codes if code >= 0]
+    _tell(codes, lines, log)
     log.unlink()
 
 
@@ -84,9 +94,10 @@ def _start(
     )
 
 
-def _at_work(running: Sequence[subprocess.Popen[bytes]]) -> bool:
+def _at_work(running: Sequence[subprocess.Popen[bytes]], replaceable: bool) -> bool:
     ends = [process.poll() for process in running]
-    return None in ends and not any(ends)
+    errors = [end for end in ends if end and (end > 0 or not replaceable)]
+    return None in ends and not errors
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,1 @@
+"""A search for good settings: trials that are runs, proposed and kept by Optuna."""
