@@ -58,6 +58,7 @@ using HalfBuilds = std::array<const Table*, 0>;
 void bind_sweeps(nanobind::module_& m);
 void bind_linear(nanobind::module_& m);
 void bind_stream(nanobind::module_& m);
+void bind_writer(nanobind::module_& m);
 void bind_limits(nanobind::module_& m);
 
 }  // namespace elman

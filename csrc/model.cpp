@@ -1,25 +1,13 @@
-#include "model.h"
-
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <new>
 #include <utility>
 
+#include "deal.h"
+#include "model_walk.h"
+
 namespace elman {
 namespace {
-
-constexpr int64_t PAD = 64;  // floats that a vector of units may be read and written beyond its end
-
-// Up to so many bytes of weights, about what a second-level cache holds, a layer is one thread's.
-constexpr int64_t SHARED_BYTES = 1 << 20;
-// Below so many bytes of weights streamed in a call, no thread is woken up for it.
-constexpr int64_t CALL_BYTES = 8 << 20;
-// Texts that one thread takes through the stack together: enough to read weights for many rows at
-// once, few enough that all their states stay close. Up to FEW are not dealt out.
-constexpr int64_t GROUP = 96, FEW = 6;
-
-int64_t padded(int64_t floats) { return (floats + PAD + 15) / 16 * 16; }
 
 int64_t bytes_of(const Layer& l, const Matrix& m) {
     const int64_t width = l.storage == Storage::float32 ? 4 : l.storage == Storage::float16 ? 2 : 1;
@@ -88,8 +76,9 @@ void Model::add(Unit unit, int64_t I, int64_t H, bool residual, float zoneout, c
     for (int s = 0; s < sums(unit); ++s)
         std::copy(bias + s * H, bias + (s + 1) * H, part->bias.data() + s * l.width);
     l.bias = part->bias.data();
-    bytes_ += bytes_of(l);
-    largest_ = std::max(largest_, bytes_of(l));
+    part->bytes = bytes_of(l);
+    bytes_ += part->bytes;
+    largest_ = std::max(largest_, part->bytes);
     parts_.push_back(std::move(part));
 }
 
@@ -105,166 +94,10 @@ void Model::set_embedding(const float* embedding, int64_t V) {
     embedding_.assign(embedding, embedding + V * parts_[0]->I);
 }
 
-// ---- A walk through steps ------------------------------------------------------------------
-
-// The states of up to B rows, and all the room that they need on their way through the stack.
-class Model::Walk {
-  public:
-    Walk(const Model& model, int64_t B) : model_(model), rows_((size_t)B) {
-        int64_t widest = model.parts_[0]->I;
-        for (const auto& part : model.parts_)
-            if (part->layer.unit != Unit::linear) widest = std::max(widest, part->layer.width);
-        stride_ = padded(widest);
-        out_stride_ = padded(std::max(widest, model.parts_.back()->layer.width));
-        const int64_t vectors = (int64_t)model.parts_.size() * 3 + 3;
-        const int64_t floats = B * (stride_ * vectors + 2 * out_stride_), bytes = B * stride_ * 3;
-        room_ = block(floats * 4 + bytes);
-        std::memset(room_.get(), 0, (size_t)(floats * 4 + bytes));
-        float* next = (float*)room_.get();
-        const auto take = [&](int64_t stride) {
-            float* taken = next;
-            next += B * stride;
-            return taken;
-        };
-        for (size_t k = 0; k < model.parts_.size(); ++k)
-            held_.push_back({take(stride_), take(stride_), take(stride_)});
-        input_ = take(stride_);
-        z_ = take(stride_);
-        n_ = take(stride_);
-        outputs_[0] = take(out_stride_);
-        outputs_[1] = take(out_stride_);
-        for (uint8_t*& each : bytes_) {
-            each = (uint8_t*)next;
-            next += B * stride_ / 4;
-        }
-    }
-
-    // Row b begins with the states that from(H) gives one after the other.
-    template <class From>
-    void enter(int64_t b, From from) {
-        for_states(b, [&](float* state, int64_t H) { copy(state, from(H), H); });
-    }
-
-    // The states of row b go where to(H) says, one after the other.
-    template <class To>
-    void leave(int64_t b, To to) {
-        for_states(b, [&](float* state, int64_t H) { copy(to(H), state, H); });
-    }
-
-    // Row `to` goes on as row `from`.
-    void move(int64_t from, int64_t to) {
-        const int64_t by = (to - from) * stride_;
-        for_states(from, [&](float* state, int64_t H) { copy(state + by, state, H); });
-    }
-
-    // Row b of the next step reads x [I].
-    void see(int64_t b, const float* x) { copy(input_ + b * stride_, x, model_.parts_[0]->I); }
-
-    // The output of the last layer for each row.
-    struct Outputs {
-        const float* start;
-        int64_t stride;
-        const float* row(int64_t b) const { return start + b * stride; }
-    };
-
-    // One step of the first B rows, from what they see, or from tokens [B]. A matrix behind the
-    // layers is multiplied only for rows that are `wanted` [B], null for all.
-    Outputs step(const int64_t* tokens, int64_t B, const uint8_t* wanted, Team& team) {
-        Outputs in{input_, stride_};
-        const int64_t I = model_.parts_[0]->I;
-        const bool table = tokens && !I;
-        if (tokens && I)
-            for (int64_t b = 0; b < B; ++b) see(b, model_.embedding_.data() + tokens[b] * I);
-        int turn = 0;
-        for (size_t k = 0; k < model_.parts_.size(); ++k) {
-            const Part& part = *model_.parts_[k];
-            const Layer& l = part.layer;
-            const Held& held = held_[k];
-            float* const out = outputs_[turn];
-            const bool own = part.residual || l.unit == Unit::linear;  // y is not h
-            int64_t count = 0;
-            for (int64_t b = 0; b < B; ++b) {
-                if (l.unit == Unit::linear && wanted && !wanted[b]) continue;
-                const int64_t at = b * stride_;
-                Row& row = rows_[(size_t)count++];
-                row.table = k == 0 && table
-                                ? model_.table_.data() + tokens[b] * gates_x(l.unit) * l.width
-                                : nullptr;
-                row.x = vector(l.x, in.row(b), bytes_[0] + at);
-                row.h = vector(l.h, held.h + at, bytes_[1] + at);
-                row.rh = Vector{};
-                row.h_after = held.after + at;
-                row.c = held.c + at;
-                row.skip = part.residual ? in.row(b) : nullptr;
-                row.y = out + b * out_stride_;
-                row.product = held.c + at;  // a GRU has no c
-                row.z = z_ + at;
-                row.n = n_ + at;
-            }
-            run(l, count, 0, team);
-            if (l.rh.K) {
-                for (int64_t b = 0; b < B; ++b) {
-                    Row& row = rows_[(size_t)b];
-                    row.rh = vector(l.rh, row.product, bytes_[2] + b * stride_);
-                }
-                run(l, count, 1, team);
-            }
-            if (l.unit != Unit::linear) std::swap(held_[k].h, held_[k].after);
-            in = own ? Outputs{out, out_stride_} : Outputs{held_[k].h, stride_};
-            if (own) turn = 1 - turn;
-        }
-        return in;
-    }
-
-  private:
-    struct Held {
-        float *h, *after, *c;  // each B vectors
-    };
-
-    static void copy(float* to, const float* from, int64_t n) {
-        std::memcpy(to, from, (size_t)n * sizeof(float));
-    }
-
-    template <class Do>
-    void for_states(int64_t b, Do act) {
-        for (size_t k = 0; k < held_.size(); ++k) {
-            const Layer& l = model_.parts_[k]->layer;
-            if (l.unit == Unit::linear) continue;
-            act(held_[k].h + b * stride_, l.H);
-            if (l.unit == Unit::lstm) act(held_[k].c + b * stride_, l.H);
-        }
-    }
-
-    Vector vector(const Matrix& m, const float* values, uint8_t* bytes) const {
-        const bool as_bytes = m.K > 0 && model_.storage_ == Storage::int8;
-        return {values, bytes, as_bytes ? model_.kernels_.quantise(values, m.K, bytes) : 1.0f};
-    }
-
-    void run(const Layer& l, int64_t count, int pass, Team& team) const {
-        if (bytes_of(l) <= SHARED_BYTES)
-            return model_.kernels_.run(l, rows_.data(), count, pass, 0, l.tiles);
-        team.share(l.tiles, [&](int64_t tile) {
-            model_.kernels_.run(l, rows_.data(), count, pass, tile, tile + 1);
-        });
-    }
-
-    const Model& model_;
-    int64_t stride_, out_stride_;  // floats from row to row
-    std::vector<Row> rows_;
-    std::vector<Held> held_;
-    Block room_;
-    float *input_, *outputs_[2], *z_, *n_;
-    uint8_t* bytes_[3];
-};
-
-// The states of row b, one after the other, where they lie as [B, H] each.
-template <class All>
-auto row_of(const All& all, int64_t b) {
-    return [&all, b, k = (size_t)0](int64_t H) mutable { return all[k++] + b * H; };
-}
+// ---- Steps ---------------------------------------------------------------------------------
 
 int Model::workers(int64_t steps, int threads) const {
-    return largest_ <= SHARED_BYTES || bytes_ * steps < CALL_BYTES ? 1 : threads;
+    return shared() ? hands(bytes_ * steps, threads) : 1;
 }
 
 void Model::step(const float* x, int64_t B, const States& before, const StatesOut& after, float* y,
@@ -338,24 +171,17 @@ void Model::advance(Text* texts, const int64_t* which, int64_t count, int thread
             advance_group(texts, which, count, walk, chooser, team);
         });
     }
-    const int64_t hands = bytes_ * steps < CALL_BYTES ? 1 : std::min<int64_t>(threads, count / FEW);
-    const int64_t groups = (count + GROUP * hands - 1) / (GROUP * hands) * hands;
     struct Hand {
         Walk walk;
         Chooser chooser;
         Team alone{};
     };
-    std::vector<std::unique_ptr<Hand>> all;
-    for (int64_t k = 0; k < hands; ++k)
-        all.emplace_back(new Hand{{*this, (count + groups - 1) / groups}, {kernels_, V}});
-    std::atomic<int64_t> next{0};
-    run_jobs((int)hands, threads, [&](int k) {
-        Hand& hand = *all[(size_t)k];
-        for (int64_t g; (g = next.fetch_add(1)) < groups;) {
-            const int64_t first = count * g / groups, last = count * (g + 1) / groups;
+    deal<Hand>(
+        count, hands(bytes_ * steps, threads),
+        [&](int64_t rows) { return new Hand{{*this, rows}, {kernels_, V}}; },
+        [&](Hand& hand, int64_t first, int64_t last) {
             advance_group(texts, which + first, last - first, hand.walk, hand.chooser, hand.alone);
-        }
-    });
+        });
 }
 
 // Rows of the walk are texts that go on; the last takes the place of one that has done its part.

@@ -46,6 +46,11 @@ class Model {
     Model(const StreamKernels& kernels, Storage storage) : kernels_(kernels), storage_(storage) {}
     Model(const Model&) = delete;
     const StreamKernels& kernels() const { return kernels_; }
+    int64_t inputs() const { return parts_[0]->I; }
+    int64_t outputs() const { return parts_.back()->layer.H; }
+    int64_t bytes() const { return bytes_; }  // of all weights that a step streams
+    // Whether some layer is so large that a team shares its products.
+    bool shared() const { return largest_ > SHARED_BYTES; }
 
     // The next layer, over what the one before puts out. `bias` [S, H] of the sums. Above all layers
     // may stand one `linear` unit. A first layer over tokens has I = 0 and `table` [V, G * H].
@@ -71,7 +76,12 @@ class Model {
     // gets alone, bit for bit.
     void advance(Text* texts, const int64_t* which, int64_t count, int threads) const;
 
+    class Walk;  // model_walk.h
+
   private:
+    // Up to so many bytes of weights, about what a second-level cache holds, a layer is one thread's.
+    static constexpr int64_t SHARED_BYTES = 1 << 20;
+
     struct Freed {
         void operator()(void* p) const { std::free(p); }
     };
@@ -80,11 +90,10 @@ class Model {
         Layer layer;
         int64_t I;
         bool residual;
+        int64_t bytes;  // of its weights
         std::vector<float> bias;
         std::vector<Block> blocks;
     };
-    class Walk;
-
     void advance_group(Text* texts, const int64_t* which, int64_t count, Walk& walk,
                        Chooser& chooser, Team& team) const;
     static Block block(int64_t bytes);
@@ -95,7 +104,7 @@ class Model {
     Storage storage_;
     std::vector<std::unique_ptr<Part>> parts_;
     std::vector<float> table_, embedding_;
-    int64_t bytes_ = 0, largest_ = 0;  // of all weights that a step streams, and of one layer's
+    int64_t bytes_ = 0, largest_ = 0;  // of all weights, and of one layer's
 };
 
 }  // namespace elman

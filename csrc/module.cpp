@@ -107,6 +107,7 @@ NB_MODULE(_native, m) {
     bind_sweeps(m);
     bind_linear(m);
     bind_stream(m);
+    bind_writer(m);
     bind_limits(m);
 }
 

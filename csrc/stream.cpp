@@ -149,12 +149,6 @@ INLINE void add(const Matrix& m, long tile, long v0, const Row* rows, vec (&s)[M
 
 // ---- Units ---------------------------------------------------------------------------------
 
-// e^a for a <= 0.
-INLINE vec decay(vec a) {
-    auto [scale, m] = exponential<-1>(within(87.0f, -a));
-    return fma(scale, m, scale);
-}
-
 // The paper's g: a + 0.5 where a >= 0, else sigmoid(a).
 INLINE vec positive(vec a) { return a >= 0.0f ? a + 0.5f : sigmoid(a); }
 

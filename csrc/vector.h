@@ -112,6 +112,12 @@ INLINE Exponential exponential(vec a) {
     return {(vec)(((uvec)rounded << 23) + (uvec)splat(1.0f)), fma(r * r, q, r)};  // wraps round
 }
 
+// e^a for a <= 0; 2^-126 at least.
+INLINE vec decay(vec a) {
+    auto [scale, m] = exponential<-1>(within(87.0f, -a));
+    return fma(scale, m, scale);
+}
+
 #if !defined(ELMAN_HALF)
 
 // 1 / (1 + e^-a). Below a = -87.3 the result is no normal number, and may be zero.

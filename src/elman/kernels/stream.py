@@ -92,7 +92,7 @@ class Stream:
             check("the output", output[0], self.output_size, self._shapes[-1][1])
             if output[1] is not None:
                 check("the output's bias", output[1], self.output_size)
-        self._model = extension().Model(self.instruction_set, STORAGES.index(storage))
+        self.model = extension().Model(self.instruction_set, STORAGES.index(storage))
         first = 0
         if tokens is not None:
             first = self._add_first(layers[0], tokens)
@@ -102,7 +102,7 @@ class Stream:
             weight, bias = output
             x = _narrow(weight.detach(), storage)
             add_up = _floats(self.output_size).zero_() if bias is None else bias.detach()
-            self._model.add(
+            self.model.add(
                 LINEAR, weight.shape[1], self.output_size, False, 0.0,
                 *x.addresses(), 0, 0, add_up.data_ptr(),
             )  # fmt: skip
@@ -120,7 +120,7 @@ class Stream:
         check("x", x, *rows, self.input_size)
         before, after = self._addresses(state, *rows), self._new_states(*rows)
         y = _floats(*rows, self.output_size)
-        self._model.step(
+        self.model.step(
             torch.get_num_threads(),
             x.data_ptr(),
             *(rows or (1,)),
@@ -138,7 +138,7 @@ class Stream:
         self._check_ids("ids", ids)
         before, after = self._addresses(state, 1), self._new_states(1)
         y = _floats(len(ids), self.output_size)
-        self._model.read(
+        self.model.read(
             torch.get_num_threads(), ids.data_ptr(), len(ids), before, _flat(after), y.data_ptr()
         )
         return y, after
@@ -180,7 +180,7 @@ class Stream:
             _floats(length, V),
         )
         after = self._new_states(length)
-        made, why = self._model.generate(
+        made, why = self.model.generate(
             torch.get_num_threads(), length, logits.data_ptr(), position, before,
             temperature, min(top_k, 2**62), top_p, repetition_penalty, seed,
             seen_mask.data_ptr(), forbidden_mask.data_ptr(),
@@ -197,7 +197,7 @@ class Stream:
     def advance(self, texts: int, which: int, count: int) -> None:
         """For `elman.kernels.together`: addresses of its texts, and of the numbers of those that
         go on."""
-        self._model.advance(torch.get_num_threads(), texts, which, count)
+        self.model.advance(torch.get_num_threads(), texts, which, count)
 
     def _add_first(self, layer: Weights, tokens: Tensor | int) -> int:
         """The first layer, if what it reads is a table; else the embedding. → layers added."""
@@ -210,7 +210,7 @@ class Stream:
             table = weight.t() if isinstance(tokens, int) else F.linear(tokens.detach(), weight)
             table = table.contiguous()
             self._add(layer, 0, H)
-            self._model.set_table(table.data_ptr(), V)
+            self.model.set_table(table.data_ptr(), V)
             return 1
         embedding = (
             torch.eye(V, dtype=torch.float32, device="cpu")
@@ -218,14 +218,14 @@ class Stream:
             else tokens.detach()
         )
         self._add(layer, I, H)
-        self._model.set_embedding(embedding.data_ptr(), V)
+        self.model.set_embedding(embedding.data_ptr(), V)
         return 1
 
     def _add(self, layer: Weights, I: int, H: int) -> None:  # noqa: E741
         x = _narrow(layer.weight_ih.detach() if I else None, self.storage)
         h = _narrow(None if layer.weight_hh is None else layer.weight_hh.detach(), self.storage)
         bias = _bias_of_sums(layer, H)
-        self._model.add(
+        self.model.add(
             NUMBERS[layer.cell], I, H, layer.residual and I == H, layer.zoneout,
             *x.addresses(), *h.addresses(), bias.data_ptr(),
         )  # fmt: skip

@@ -13,6 +13,7 @@ from elman.bench.sentences import BEAM, EMBEDDING, SOURCE, TARGET, Ids, sentence
 from elman.bench.work import Work
 from elman.data.batching import padded
 from elman.search import Search, search
+from elman.tasks.translate.greedy import Greedy, greedy
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.training import Batch, loss
@@ -68,16 +69,21 @@ def batch(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
 
 
 def writing(work: Work) -> Prepared:
-    """Encode a batch and write T tokens and an end for each sentence, to the best scores."""
+    """Encode a batch and write T tokens and an end for each sentence, to the best scores.
+
+    Greedily with the weights packed each time, as for a first batch."""
     model = translator(work).eval()
     x, lengths = padded([np.append(ids, SOURCE - 1) for ids in to_write(work)])
     how = Search(beam=BEAM if work.variant == "beam" else 1, min_length=work.T)
 
     @torch.no_grad()
     def once() -> Sequence[Tensor]:
-        start = model.start(model.encode(x, lengths))
-        end = TARGET - 1
-        found = search(model, start, len(x), end, end, how, max_lengths=[work.T] * len(x))
+        source, end, most = model.encode(x, lengths), TARGET - 1, [work.T] * len(x)
+        write = greedy(model, how)
+        if isinstance(write, Greedy):
+            found = write(source, lengths, end, end, max_lengths=most)
+        else:
+            found = search(model, model.start(source), len(x), end, end, how, max_lengths=most)
         return (torch.tensor([best.log_probability for best, *_ in found]),)
 
     return Prepared(once, comparable=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from elman.options import given
 from elman.search import Hypothesis, search
 from elman.tasks.translate.data import Encoder, Ints, Paired
 from elman.tasks.translate.decoding import Decoding
+from elman.tasks.translate.greedy import Greedy, greedy
 from elman.tasks.translate.model import Translator
 
 HYPOTHESES = 320  # side by side
@@ -50,6 +52,10 @@ class Translating:
         self._phrases("require")
         self._phrases("forbid")
 
+    @cached_property
+    def _greedy(self) -> Greedy | str:
+        return greedy(self.model, self.decoding)
+
     @property
     def _copies(self) -> bool:
         unknown = self.decoding.unknown
@@ -68,17 +74,20 @@ class Translating:
             for chosen in self._together(sources):
                 x, lengths = padded([sources[k] for k in chosen])
                 source = self.model.encode(x.to(self.device), lengths)
-                hypotheses = search(
-                    self.model, self.model.start(source), len(chosen), target.size, target.size,
-                    how,
-                    max_lengths=[given(how.max_length, self.longest)] * len(chosen),
-                    forbidden_tokens=never,
-                    required=[required] * len(chosen) if required else (),
-                    forbidden=forbidden,
-                    keep_attention=copies or keep_attention,
-                    streams=chosen,
-                    device=self.device,
-                )  # fmt: skip
+                limits: Any = {
+                    "max_lengths": [given(how.max_length, self.longest)] * len(chosen),
+                    "forbidden_tokens": never,
+                    "forbidden": forbidden,
+                    "keep_attention": copies or keep_attention,
+                }
+                if isinstance(self._greedy, Greedy) and not required:
+                    hypotheses = self._greedy(source, lengths, target.size, target.size, **limits)
+                else:
+                    hypotheses = search(
+                        self.model, self.model.start(source), len(chosen), target.size, target.size,
+                        how, required=[required] * len(chosen) if required else (),
+                        streams=chosen, device=self.device, **limits,
+                    )  # fmt: skip
                 for k, best in zip(chosen, hypotheses, strict=True):
                     found[k] = [self._told(h, texts[k], len(sources[k]), copies) for h in best]
         return [found[k] for k in range(len(texts))]
