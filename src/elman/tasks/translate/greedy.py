@@ -59,9 +59,9 @@ def greedy(model: Translator, how: Search) -> Greedy | str:
     if attention is not None and attention.query is not None and attention.score is not None:
         query, v = _linear(attention.query), attention.score.weight.detach()[0].contiguous()
     writer = Writer(
-        streaming.weights(model.decoder), model.target.weight.detach().contiguous(), _linear(model.readout),
-        _linear(model.output), REACHES[model.how.context], memory_size=model.encoder.output_size,
-        query=query, v=v, fed=bool(model.fed),
+        streaming.weights(model.decoder), model.target.weight.detach().contiguous(),
+        _linear(model.readout), _linear(model.output), REACHES[model.how.context],
+        memory_size=model.encoder.output_size, query=query, v=v, fed=bool(model.fed),
     )  # fmt: skip
     return Greedy(writer, how.length_penalty, how.no_repeat, how.min_length)
 
