@@ -97,7 +97,8 @@ void Model::set_embedding(const float* embedding, int64_t V) {
 // ---- Steps ---------------------------------------------------------------------------------
 
 int Model::workers(int64_t steps, int threads) const {
-    return shared() ? hands(bytes_ * steps, threads) : 1;
+    if (!shared() || threads < 2) return 1;
+    return hands(bytes_ * steps, threads) > 1 || Team::is_awake() ? threads : 1;
 }
 
 void Model::step(const float* x, int64_t B, const States& before, const StatesOut& after, float* y,

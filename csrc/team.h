@@ -40,12 +40,25 @@ class Team {
     // Runs lead(team) once, in one thread of at most `threads`, the caller's among them.
     static void gather(int threads, const std::function<void(Team&)>& lead) {
         Team team;
+        team.alone_ = threads < 2;
+        if (team.alone_) return run_jobs(1, 1, [&](int) { lead(team); });
         std::atomic<bool> led{false};
         run_jobs(threads, threads, [&](int) {
             if (led.exchange(true)) return team.help();
             lead(team);
             team.over_.store(true, std::memory_order_release);
         });
+        remember(team.helped_.load(std::memory_order_relaxed));
+    }
+
+    // Whether helpers may be expected to come at once, as for work of some microseconds they must.
+    // Threads sleep when there was nothing to do for some milliseconds, and to be woken takes longer
+    // than such work. So after two calls for which all came too late a few are done alone.
+    static bool is_awake() {
+        int alone = calls_alone_.load(std::memory_order_relaxed);
+        if (alone <= 0) return true;
+        calls_alone_.store(alone - 1, std::memory_order_relaxed);
+        return false;
     }
 
     // For the leader: piece(0) … piece(pieces - 1), each once, and back when all are done. It takes
@@ -53,7 +66,7 @@ class Team {
     // stay in the same core's cache from step to step.
     template <class Piece>
     void share(int64_t pieces, const Piece& piece) {
-        if (helpers_.load(std::memory_order_relaxed) == 0 || pieces < 2 || pieces > MOST) {
+        if (alone_ || pieces < 2 || pieces > MOST) {
             for (int64_t k = 0; k < pieces; ++k) piece(k);
             return;
         }
@@ -70,6 +83,18 @@ class Team {
 
   private:
     static constexpr int64_t MOST = 65535;
+    static constexpr int REST = 64;  // calls
+
+    static inline std::atomic<int> calls_alone_{0}, late_{0};
+
+    static void remember(bool helped) {
+        if (helped)
+            late_.store(0, std::memory_order_relaxed);
+        else if (late_.fetch_add(1, std::memory_order_relaxed) > 0) {
+            late_.store(0, std::memory_order_relaxed);
+            calls_alone_.store(REST, std::memory_order_relaxed);
+        }
+    }
 
     // The pieces that nobody has taken yet, in one word. The round keeps a thread that was away
     // from taking a piece of a later one by what it read before.
@@ -94,7 +119,6 @@ class Team {
     }
 
     void help() {
-        helpers_.fetch_add(1, std::memory_order_relaxed);
         Patience patience;
         while (!over_.load(std::memory_order_acquire)) {
             const int64_t taken = take(false);
@@ -102,6 +126,7 @@ class Team {
                 patience.wait();
                 continue;
             }
+            helped_.store(true, std::memory_order_relaxed);
             run_(piece_, taken);  // it stays what it is until this piece is done
             left_.fetch_sub(1, std::memory_order_acq_rel);
             patience.reset();
@@ -111,7 +136,8 @@ class Team {
     alignas(64) std::atomic<uint64_t> open_{0};
     alignas(64) std::atomic<int64_t> left_{0};
     alignas(64) std::atomic<bool> over_{false};
-    std::atomic<int> helpers_{0};
+    std::atomic<bool> helped_{false};
+    bool alone_ = true;
     const void* piece_ = nullptr;
     void (*run_)(const void*, int64_t) = nullptr;
     uint32_t round_ = 0;
