@@ -101,8 +101,9 @@ class Plan {
     }
 
   private:
-    // Below so many multiplications, waking a thread takes longer than it would work.
-    static constexpr double WORTH_A_THREAD = 2e6;
+    // Below so many multiplications with R, a second thread costs more than it does: it has to begin,
+    // and what it writes has to come from its caches. Measured in training at H 32 to 64.
+    static constexpr double WORTH_A_THREAD = 7e6;
     // Below so many in a step, threads that share its units wait for each other too long.
     static constexpr double WORTH_A_MEETING = 2e5;
     // With fewer rows for each thread, all of them would read all weights for too little work.
@@ -309,7 +310,7 @@ void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t
         g.sides[g.count++] = {H, states.data(), mask ? masks.data() : nullptr, to_h};
     }
     const double work = (double)N * M * ((to ? I : 0) + (to_h ? H : 0));
-    const int jobs = work < 2e6 ? 1 : (int)std::min<int64_t>(threads, (M + 5) / 6);
+    const int jobs = work < 1.4e7 ? 1 : (int)std::min<int64_t>(threads, (M + 5) / 6);
     run_jobs(jobs, threads, [&](int k) {
         const auto cut = [&](int64_t part) { return part == jobs ? M : M * part / jobs / 6 * 6; };
         build.gradient(g, cut(k), cut(k + 1));

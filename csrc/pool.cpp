@@ -41,20 +41,34 @@ class FlushToZero {
     uint64_t before_ = 0;
 };
 
-// Jobs that any number of threads take from, each once.
+// Jobs that any number of threads take from, each once: whoever made them from the front, the others
+// from the back, so that with two threads most rows stay in the same core's cache from call to call.
 class Jobs {
   public:
-    Jobs(int count, const std::function<void(int)>& job) : job_(job), count_(count) {}
+    Jobs(int count, const std::function<void(int)>& job)
+        : job_(job), caller_(pthread_self()), open_((uint64_t)count) {}
 
     void work() {
         const FlushToZero flush;
-        for (int k; (k = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) job_(k);
+        const bool front = pthread_equal(caller_, pthread_self());
+        for (int k; (k = take(front)) >= 0;) job_(k);
     }
 
   private:
+    int take(bool front) {
+        uint64_t open = open_.load(std::memory_order_relaxed);
+        for (;;) {
+            const uint32_t first = (uint32_t)(open >> 32), end = (uint32_t)open;
+            if (first == end) return -1;
+            const uint64_t left = open + (front ? 1ull << 32 : (uint64_t)-1);
+            if (open_.compare_exchange_weak(open, left, std::memory_order_relaxed))
+                return (int)(front ? first : end - 1);
+        }
+    }
+
     const std::function<void(int)>& job_;
-    const int count_;
-    std::atomic<int> next_{0};
+    const pthread_t caller_;
+    std::atomic<uint64_t> open_;  // jobs that nobody has taken yet: the first, and where they end
 };
 
 // Threads of our own. They are made when first asked for and sleep between batches of jobs.
