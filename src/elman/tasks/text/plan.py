@@ -33,8 +33,8 @@ WIDTHS = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 12
 EPOCH_WIDTHS = ((20_000, 128), (200_000, 256), (math.inf, 512))  # where epochs, not minutes, count
 ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 # Passes over the text below which so much is dropped.
-DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (40, 0.3), (math.inf, 0.5))
-WEIGHT_DROP = ((6, 0.0), (40, 0.1), (math.inf, 0.3))
+DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (20, 0.3), (math.inf, 0.5))
+WEIGHT_DROP = ((6, 0.0), (20, 0.1), (math.inf, 0.3))
 FALL = 100  # passes after which the learning rate has fallen for the first time, at the latest
 FEW, FALL_OF_FEW = 50, 8  # tokens a symbol below which so many passes are learnt by heart
 TABLE = 0.5  # of the weights of a table of many symbols count for the size: each is seen rarely
