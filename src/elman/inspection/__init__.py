@@ -6,8 +6,9 @@ inspect_model(model, lambda model: loss(model(x), y), "folder").findings
 
 from elman.inspection.page import Inspection, inspect
 from elman.inspection.subject import Subject
-from elman.inspection.subjects import inspect_model, inspect_run, of_model, of_run
+from elman.inspection.subjects import inspect_model, inspect_run, of_model, of_run, of_text
 
 __all__ = [
     "Inspection", "Subject", "inspect", "inspect_model", "inspect_run", "of_model", "of_run",
+    "of_text",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,20 @@ def of_run(
     steps = max(1, sum(first.look.lengths) // first.look.stride // len(first.look.steps))
     wanted = OF_LONG if steps > LONG else min(MOST, max(FEWEST, STEPS // steps))
     return first if wanted == len(first.look.steps) else subject(wanted, seed)
+
+
+def of_text(run: Run, text: str, seed: int = 0) -> Subject:
+    """A run, and one stretch of a text that is given here, of all of it where it is short.
+
+    UserError: a text that the task cannot read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "text.txt"
+        written.write_text(text, encoding="utf-8")
+        try:
+            return of_run(run, str(written), size=1, seed=seed)
+        except UserError as error:
+            raise UserError(str(error).replace(str(written), "the text")) from None
 
 
 def of_model(model: nn.Module, loss: Callable[[nn.Module], Tensor], what: str = "") -> Subject:

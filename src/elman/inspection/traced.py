@@ -7,10 +7,8 @@ cell's equations.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +16,7 @@ from torch import Tensor
 
 from elman.errors import UserError
 from elman.inspection.subject import Subject
-from elman.inspection.subjects import of_run
+from elman.inspection.subjects import of_run, of_text
 from elman.layers.scan import State
 from elman.probe.opened import Layers, Pass, Step, opened
 from elman.probe.trace import Setup, Weights
@@ -64,26 +62,27 @@ def trace_of(run: Run, *data: str, text: str | None = None, row: int = 0, layer:
     UserError: no such layer, a text or data that the task cannot read, a layer that cannot be
     written as its cell's equations alone.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        names: Sequence[str] = data
-        if text is not None:
-            written = Path(folder) / "text.txt"
-            written.write_text(text, encoding="utf-8")
-            names = [str(written)]
-        try:
-            subject = of_run(run, *names, size=1, seed=row)
-        except UserError as error:
-            if text is None:
-                raise
-            told = str(error).replace(f"{folder}/text.txt", "the text")
-            raise UserError(f"--text: {told}; give a longer text, or DATA") from None
+    try:
+        subject = of_run(run, *data, size=1, seed=row) if text is None else of_text(run, text, row)
+    except UserError as error:
+        if text is None:
+            raise
+        raise UserError(f"--text: {error}; give a longer text, or DATA") from None
+    return trace_in(subject, layer)
+
+
+def trace_in(subject: Subject, layer: int = 0, sequence: int = 0) -> Traced:
+    """A layer, counted from 0, over one of the sequences of a subject of a run.
+
+    UserError: no such layer, a layer that cannot be written as its cell's equations alone.
+    """
     seen = _chosen(subject, layer)
     model = subject.model
     with opened(model, gradients=True) as layers:
         loss = subject.loss(model)
         found = _same(layers, seen)
         _check(found)
-        return _traced(subject, found, loss, layers)
+        return _traced(subject, found, loss, layers, sequence)
 
 
 def _chosen(subject: Subject, layer: int) -> Pass:
@@ -113,15 +112,18 @@ def _check(seen: Pass) -> None:
         raise UserError(f"the sequence has {steps:,} steps; at most {MOST_STEPS:,} can be traced")
 
 
-def _traced(subject: Subject, seen: Pass, loss: Tensor, layers: Layers) -> Traced:
-    row = 0 if seen.rows.unsorted is None else int(seen.rows.unsorted[0])
+def _traced(
+    subject: Subject, seen: Pass, loss: Tensor, layers: Layers, sequence: int
+) -> Traced:
+    rows = seen.rows.unsorted
+    row = sequence if rows is None else int(rows[sequence])
     alive = sum(size > row for size in seen.rows.sizes)
     order = range(alive) if not seen.reverse else range(alive - 1, -1, -1)
     steps = [seen.steps[t] for t in order]
     own = _inputs(seen, row)
     d, call = seen.direction, next(c for c in layers.calls if seen in c.passes)
     words = subject.steps_of(call)
-    labels = {} if words is None else {k: words[0][t] for k, t in enumerate(order, 1)}
+    labels = {} if words is None else {k: words[sequence][t] for k, t in enumerate(order, 1)}
     # Of a batch of several sequences, or of a layer that is asked more than once, it is no sum over
     # this sequence alone.
     alone = seen.rows.sizes[0] == 1 and len(layers.of(seen.path, seen.layer)) == 1

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 SHARES = (0.5, 0.9)  # of what decides, whose reach is told
 WIDTH, SHOWN = 64, 4  # steps and sequences of the picture
+STEPS_BETWEEN = 64  # places on the way from nothing to what was read, for one answer
 TEXTS = 8  # stretches of a text that are asked about
 
 
@@ -69,6 +70,44 @@ def find(subject: Subject) -> Found | None:
         if by_lag is not None
         else "What single steps add to the answers (violet) or take from them (orange).",
     )
+
+
+def at_step(subject: Subject, sequence: int, step: int) -> tuple[Question, Saliency, Floats]:
+    """What one answer depends on, and the share of each step in it, [steps].
+
+    Of a network that writes on, the answer is the true token after the `step`-th one of a sequence,
+    from 0; of others all that the sequence tells.
+    UserError: a module that reads its steps in several calls.
+    """
+    question, own = _question(subject), sequence
+    if isinstance(subject.dataset, TextData):
+        question, own = _next_token(subject, sequence, step), 0
+    with asked(subject.model, question.call, subject.calls[0].path) as (f, x):
+        found = integrated_gradients(f, x, most=STEPS_BETWEEN)
+    return question, found, found.values[: question.lengths[own], own]
+
+
+def _next_token(subject: Subject, sequence: int, step: int) -> Question:
+    look = subject.look
+    assert look is not None
+    x, y = look.batch
+    windowed = y.dim() == 1
+    stop = len(x) if windowed else step + 1
+    start = 0 if windowed else max(0, stop - WIDTH)
+    read = x[start:stop, sequence : sequence + 1].to(subject.device)
+    true = int(y[sequence] if windowed else y[step, sequence])
+
+    def chance(model: nn.Module) -> Tensor:
+        scores, _ = model(read)
+        log_p: Tensor = (scores if windowed else scores[-1]).log_softmax(-1)
+        return log_p[:, true]
+
+    row = look.steps[sequence][start:stop]
+    label = look.labels[sequence][-1 if windowed else step]
+    return Question(
+        chance, f"how likely “{label}” is after {counted(len(row), look.unit)}", True, [len(row)],
+        [row], look.unit,
+    )  # fmt: skip
 
 
 def _question(subject: Subject) -> Question:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -70,6 +70,23 @@ def run(setup: Setup) -> list[Step]:
             values.append(Value("y", "V h + b", floats(output(setup.output, state[0])[0])))
         steps.append(Step(number, tuple(values)))
     return steps
+
+
+def ending(setup: Setup, last: int) -> Setup:
+    """The last steps of a setup alone, from the states in which the steps before them end."""
+    before = len(setup.inputs) - last
+    if before <= 0:
+        return setup
+    state, (direction, R) = first_state(setup), layer(setup)
+    for x in setup.inputs[:before]:
+        state = setup.cell.step(input_product(setup.cell, direction, x.unsqueeze(0)), state, R)
+    return replace(
+        setup,
+        inputs=setup.inputs[before:],
+        states={name: s[0] for name, s in zip(setup.cell.states, state, strict=True)},
+        targets=None if setup.targets is None else setup.targets[before:],
+        above={name: part[before:] for name, part in setup.above.items()},
+    )
 
 
 def first_state(setup: Setup) -> tuple[Tensor, ...]:

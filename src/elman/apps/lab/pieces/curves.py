@@ -28,8 +28,10 @@ class Line:
 class Curves:
     """A chart of a few lines, x and y with their units."""
 
-    def __init__(self, lines: Sequence[Line], x: str, y: str, right: str = "") -> None:
-        axes = [_axis(y, "left")]
+    def __init__(
+        self, lines: Sequence[Line], x: str, y: str, right: str = "", *, log: bool = False
+    ) -> None:
+        axes = [_axis(y, "left") | ({"type": "log"} if log else {})]
         if right:
             axes.append(_axis(right, "right") | {"splitLine": {"show": False}})
         self._chart = ui.echart(
