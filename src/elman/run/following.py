@@ -8,6 +8,7 @@ from typing import Any
 from elman.run.folder import METRICS, RunFolder, records
 
 AT_ONCE = 1 << 22  # bytes
+TAIL = 200  # bytes by which a file is known to be the one that was read: times differ in them
 
 
 @dataclass
@@ -16,33 +17,28 @@ class Follower:
 
     folder: RunFolder
     at: int = 0  # byte
-    step: int = 0  # of the last record
+    tail: bytes = b""  # the last ones before it
 
     def new(self) -> tuple[list[dict[str, Any]], bool]:
         """What came since the last call, and whether it takes the place of all before: a run that
         went on from its checkpoint has cut its file to what it held then."""
-        found, anew = self._read(), False
-        size = self._size()
-        if size < self.at or (found and found[0]["step"] < self.step):
-            self.at, anew = 0, True
-            found = self._read()
-        if found:
-            self.step = found[-1]["step"]
-        elif anew:
-            self.step = 0
-        return found, anew
+        found = self._read()
+        if found is not None:
+            return found, False
+        self.at, self.tail = 0, b""
+        return self._read() or [], True
 
-    def _size(self) -> int:
-        path = self.folder.path / METRICS
-        return path.stat().st_size if path.is_file() else 0
-
-    def _read(self) -> list[dict[str, Any]]:
+    def _read(self) -> list[dict[str, Any]] | None:
+        """The next records; None where what was read before is no longer there."""
         path = self.folder.path / METRICS
         if not path.is_file():
-            return []
+            return None if self.at else []
         with path.open("rb") as file:
-            file.seek(self.at)
+            file.seek(self.at - len(self.tail))
+            if file.read(len(self.tail)) != self.tail:
+                return None
             block = file.read(AT_ONCE)
-        end = block.rfind(b"\n") + 1
-        self.at += end
-        return records(block[:end].decode("utf-8", errors="replace"))
+        whole = block[: block.rfind(b"\n") + 1]
+        self.at += len(whole)
+        self.tail = (self.tail + whole)[-TAIL:]
+        return records(whole.decode("utf-8", errors="replace"))

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nicegui import ui
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from elman.apps.lab.page import Page
 from elman.apps.lab.words import LANGUAGES
@@ -22,7 +24,6 @@ def around(page: Page, name: str, names: Sequence[str], shade: str) -> Iterator[
     """The frame of a room; within it the room itself is built, below its heading."""
     say = page.say
     ui.add_css(STYLE)
-    _keep(LANGUAGE, page.language)
     ui.link(say("frame.skip"), "#room").classes("lab-skip")
     with ui.element("header").classes("lab-header"):
         with ui.element("nav").props(f'aria-label="{say("frame.rooms")}"').classes("lab-rooms"):
@@ -34,7 +35,8 @@ def around(page: Page, name: str, names: Sequence[str], shade: str) -> Iterator[
             _choose_run(page, name)
             _choose_language(page, name)
             _choose_shade(page, shade)
-    with ui.element("main").props('id="room" tabindex="-1"').classes("lab-room"):
+    # Not a main: NiceGUI has one around the whole page.
+    with ui.element("section").props('id="room" tabindex="-1"').classes("lab-room"):
         heading(say(f"{name}.title"), 1)
         ui.label(say(f"{name}.what")).classes("lab-what")
         yield
@@ -88,14 +90,35 @@ def _choose_shade(page: Page, shade: str) -> None:
         current = next(name for name, value in SHADES.items() if value is dark.value)
         following = names[(names.index(current) + 1) % len(names)]
         dark.set_value(SHADES[following])
-        _keep(SHADE, following)
+        _keep_shade(following)
         button.set_text(page.say(f"frame.{following}"))
 
     first = shade if shade in SHADES else "auto"
     button = ui.button(page.say(f"frame.{first}"), on_click=turn).props("flat dense no-caps")
 
 
-def _keep(cookie: str, value: str) -> None:
+def _keep_shade(value: str) -> None:
     """Keeps a choice, one of our own words, in the visitor's browser."""
-    script = f"document.cookie = '{cookie}={value}; path=/; max-age={YEAR}; samesite=strict'"
-    ui.run_javascript(script)
+    ui.run_javascript(f"document.cookie = '{kept(SHADE, value)}'")
+
+
+def kept(cookie: str, value: str) -> str:
+    """A cookie that keeps a choice for a year."""
+    return f"{cookie}={value}; path=/; max-age={YEAR}; samesite=strict"
+
+
+class Remembering:
+    """Around an application: whoever opens a page of a language is given that one again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        language = scope.get("path", "").partition("/")[2].partition("/")[0]
+
+        async def remembered(message: Message) -> None:
+            if message["type"] == "http.response.start" and language in LANGUAGES:
+                MutableHeaders(scope=message).append("set-cookie", kept(LANGUAGE, language))
+            await send(message)
+
+        await self.app(scope, receive, remembered)

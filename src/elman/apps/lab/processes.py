@@ -78,7 +78,10 @@ class Processes:
 
     def is_known(self, name: str) -> bool:
         """Whether there is, or was, a process of that name."""
-        return bool(name) and name == Path(name).name and (self.place / name / TOLD).is_file()
+        try:
+            return bool(name) and name == Path(name).name and (self.place / name / TOLD).is_file()
+        except OSError:  # too long for a name
+            return False
 
     def told(self, name: str) -> list[str]:
         """What the process of that name has said, line by line."""

@@ -52,7 +52,7 @@ def application(runs: Path, port: int, token: str) -> Gate:
         app, title="elman lab", dark=None, favicon=Path(__file__).parent / "icon.svg",
         reconnect_timeout=30, show_welcome_message=False,
     )  # fmt: skip
-    return Gate(app, token, port)
+    return Gate(frame.Remembering(app), token, port)
 
 
 def _add(name: str, room: Room, language: str, trainings: Trainings, names: list[str]) -> None:

@@ -1,0 +1,125 @@
+"""From an empty folder to a text that a model wrote, by clicks alone; and what may go wrong."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Lab, Visit
+from playwright.sync_api import Page, expect
+
+WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "old", "dogs", "run", "by")
+
+
+def drop(page: Page, path: Path) -> None:
+    page.locator("input[type=file]").first.set_input_files(path)
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    page.get_by_label(label, exact=True).fill(value)
+
+
+def test_a_newcomer_gets_a_text_by_clicks_alone(lab: Lab, visit: Visit, tmp_path: Path) -> None:
+    draw = random.Random(0)
+    path = tmp_path / "a <b>bold<i> name.txt"
+    path.write_text(" ".join(draw.choices(WORDS, k=900)), encoding="utf-8")
+    page = visit(lab, "/")
+    expect(page.get_by_role("heading", name="Start", exact=True)).to_be_visible()
+    drop(page, path)
+    expect(page.get_by_text("symbols;")).to_be_visible()
+    expect(page.get_by_text("a <b>bold<i> name.txt:")).to_be_visible()  # as text, not as bold
+    assert not page.locator("b").count()
+    fill(page, "Minutes", "0.1")
+    fill(page, "Units in a layer", "16")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_url("**/en/training?run=*")
+    expect(page.get_by_text("Trained to its end")).to_be_visible()
+    expect(page.get_by_text("What it makes")).to_be_visible()
+    expect(page.get_by_text(re.compile("^To beat: ")).first).to_be_visible()
+    page.get_by_role("link", name="Write with it, ask it").click()
+    fill(page, "Tokens to write", "40")
+    page.get_by_role("button", name="Write", exact=True).click()
+    written = page.get_by_label("Text so far")
+    expect(written).to_have_value(re.compile(r".{40}", re.DOTALL))
+    assert len(written.input_value()) == 40
+
+
+def test_a_wrong_file_gives_the_line_of_the_command(lab: Lab, visit: Visit, tmp_path: Path) -> None:
+    page = visit(lab, "/en/start")
+    path = tmp_path / "<img src=x onerror=alert(1)>.txt"
+    path.write_bytes(b"")
+    drop(page, path)
+    alert = page.get_by_role("alert").filter(has_text="holds no text")
+    expect(alert).to_contain_text("<img src=x onerror=alert(1)>.txt")
+    assert not page.locator("img[src=x]").count()
+    expect(page.get_by_role("button", name="Train", exact=True)).to_have_count(0)
+
+
+def test_an_option_that_does_not_fit_is_told_before_anything_begins(
+    lab: Lab, visit: Visit, text: Path
+) -> None:
+    page = visit(lab, "/en/start")
+    drop(page, text)
+    fill(page, "Units in a layer", "many")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text("hidden_size = many: needs a whole number")).to_be_visible()
+    assert page.url.endswith("/en/start")
+
+
+def test_every_option_stands_there_with_its_help(lab: Lab, visit: Visit, text: Path) -> None:
+    page = visit(lab, "/en/start")
+    drop(page, text)
+    page.get_by_text("All other options").click()
+    expect(page.get_by_label("clip_norm", exact=True)).to_be_visible()
+    expect(page.get_by_text("Scale gradients down to this norm; 0 never.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("language", "heading"), [("zh-CN", "开始"), ("zh-TW", "开始"), ("de-DE", "Start")]
+)
+def test_the_language_is_the_browsers(lab: Lab, visit: Visit, language: str, heading: str) -> None:
+    page = visit(lab, "/", language=language)
+    expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.lang")[:2] == (
+        "zh" if heading != "Start" else "en"
+    )
+
+
+def test_a_language_that_was_chosen_is_kept(lab: Lab, visit: Visit) -> None:
+    page = visit(lab, "/")
+    page.get_by_role("link", name="中文").click()
+    expect(page.get_by_role("heading", name="开始", exact=True)).to_be_visible()
+    page.goto(lab.root)
+    expect(page.get_by_role("heading", name="开始", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("room", ["start", "training"])
+def test_nothing_stands_beyond_the_edge_of_a_phone(
+    lab: Lab, visit: Visit, width: int, room: str
+) -> None:
+    page = visit(lab, f"/en/{room}", width=width)
+    page.get_by_role("heading", level=1).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_keyboard_reaches_the_room_first(lab: Lab, visit: Visit) -> None:
+    page = visit(lab, "/en/start")
+    page.get_by_role("heading", level=1).wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the room")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "room"
+
+
+def test_light_and_dark_are_chosen_and_kept(lab: Lab, visit: Visit) -> None:
+    page = visit(lab, "/en/start", shade="dark")
+    button = page.get_by_role("button", name="Light or dark: as the system")
+    expect(page.locator("body.body--dark")).to_have_count(1)
+    button.click()
+    expect(page.locator("body.body--dark")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("button", name="Light", exact=True)).to_be_visible()
+    expect(page.locator("body.body--dark")).to_have_count(0)
