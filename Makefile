@@ -42,7 +42,7 @@ memory: .venv/installed
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(abspath $(SANITIZED)):$$($(RUN)/python -c "import sysconfig as s; print(s.get_path('purelib'))") \
 	  PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest -p xdist.plugin -n 2 tests/kernels \
-	  tests/tasks/translate/test_greedy.py -k "not fork and not freed"
+	  tests/tasks/translate/test_packed.py -k "not fork and not freed"
 
 races:
 	mkdir -p build

@@ -46,6 +46,23 @@ void bind_writer(nb::module_& m) {
                                       at<double>(log_p), at<uint8_t>(finished), at<float>(shares)};
                 return self.greedy(sources, limits, written, threads);
             },
+            nb::call_guard<nb::gil_scoped_release>())
+        .def(
+            "step",
+            [](const Writer& self, int threads, int64_t B, int64_t S, Address lengths,
+               Address memory, Address keys, Address context, int64_t N, Address tokens,
+               Address sentences, const std::vector<Address>& before,
+               const std::vector<Address>& after, Address fed, Address read, Address log_p,
+               Address shares) {
+                const Sources sources{B, S, at<const int64_t>(lengths), at<const float>(memory),
+                                      at<const float>(keys), at<const float>(context), {}};
+                Hypotheses all{N, at<const int64_t>(tokens), at<const int64_t>(sentences), {}, {},
+                               at<const float>(fed), at<float>(read), at<float>(log_p),
+                               at<float>(shares)};
+                for (Address each : before) all.before.push_back(at<const float>(each));
+                for (Address each : after) all.after.push_back(at<float>(each));
+                self.step(sources, all, threads);
+            },
             nb::call_guard<nb::gil_scoped_release>());
 }
 

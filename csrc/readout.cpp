@@ -3,6 +3,8 @@
 // As in sweep.cpp, nothing here may call an inline function of the standard library.
 #include "readout.h"
 
+#include <math.h>
+
 #include "vector.h"
 
 namespace elman {
@@ -69,6 +71,15 @@ Mass mass(const float* x, int64_t n) {
     return {most, all};
 }
 
+void log_softmax(const float* x, float* to, int64_t n) {
+    const Mass all = mass(x, n);
+    const float log_sum = logf(all.sum);
+    for (long k = 0; k < n; k += W) {
+        const long lanes = min(W, n - k);
+        store(to + k, (load(x + k, lanes) - all.most) - log_sum, lanes);
+    }
+}
+
 int64_t largest(const float* x, int64_t n) {
     const long whole = n / W * W;
     ivec at{}, here{};
@@ -101,7 +112,8 @@ int64_t largest(const float* x, int64_t n) {
 #define NAME(isa) #isa
 #define READOUT(isa) isa##_readout
 #define DEFINE(isa) \
-    const ReadoutKernels READOUT(isa) = {NAME(isa), isa::attend, isa::tanhs, isa::mass, isa::largest};
+    const ReadoutKernels READOUT(isa) = {NAME(isa),  isa::attend,      isa::tanhs, \
+                                         isa::mass, isa::log_softmax, isa::largest};
 #define EXPAND(macro, isa) macro(isa)
 EXPAND(DEFINE, ELMAN_ISA)
 

@@ -25,6 +25,7 @@ struct ReadoutKernels {
     void (*attend)(const Looked& at, const float* q, float* shares, float* found);
     void (*tanh)(float* x, int64_t n);  // in place
     Mass (*mass)(const float* x, int64_t n);
+    void (*log_softmax)(const float* x, float* to, int64_t n);  // NaN as in `Mass`
     int64_t (*largest)(const float* x, int64_t n);  // the first of the largest; no x is NaN
 };
 

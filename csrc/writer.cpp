@@ -8,7 +8,6 @@
 #include <memory>
 
 #include "deal.h"
-#include "model_walk.h"
 
 namespace elman {
 namespace {
@@ -79,29 +78,91 @@ Writer::Writer(const ReadoutKernels& kernels, const Model& decoder, const Model*
     if (v) v_.assign(v, v + query->outputs());
 }
 
+// act(first, count, hand, team) for groups of `count` rows that go through `steps` steps in all.
+template <class Act>
+void Writer::share_out(int64_t count, int64_t steps, int64_t S, int threads, const Act& act) const {
+    int64_t bytes = decoder_.bytes() + readout_.bytes() + output_.bytes();
+    if (query_) bytes += query_->bytes();
+    threads = hands(bytes * steps, threads);
+    if (count > FEW)
+        return deal<Hand>(
+            count, threads, [&](int64_t rows) { return new Hand(*this, rows, S); },
+            [&](Hand& hand, int64_t first, int64_t last) {
+                act(first, last - first, hand, hand.alone);
+            });
+    Hand hand(*this, count, S);  // few share the products of large layers
+    Team::gather(threads, [&](Team& team) { act(0, count, hand, team); });
+}
+
 int64_t Writer::greedy(const Sources& sources, const Limits& limits, const Written& written,
                        int threads) const {
     int64_t steps = 0;
     for (int64_t b = 0; b < sources.B; ++b) steps += limits.most[b] + 1;
-    int64_t bytes = decoder_.bytes() + readout_.bytes() + output_.bytes();
-    if (query_) bytes += query_->bytes();
-    threads = hands(bytes * steps, threads);
     std::atomic<int64_t> why{0};
-    const auto write = [&](int64_t first, int64_t count, Hand& hand, Team& team) {
-        const int64_t error = write_group(sources, limits, written, first, count, hand, team);
-        if (error) why.store(error);
-    };
-    if (sources.B <= FEW) {  // they share the products of large layers
-        Hand hand(*this, sources.B, sources.S);
-        Team::gather(threads, [&](Team& team) { write(0, sources.B, hand, team); });
-    } else {
-        deal<Hand>(
-            sources.B, threads, [&](int64_t rows) { return new Hand(*this, rows, sources.S); },
-            [&](Hand& hand, int64_t first, int64_t last) {
-                write(first, last - first, hand, hand.alone);
-            });
-    }
+    share_out(sources.B, steps, sources.S, threads,
+              [&](int64_t first, int64_t count, Hand& hand, Team& team) {
+                  if (const int64_t error =
+                          write_group(sources, limits, written, first, count, hand, team))
+                      why.store(error);
+              });
     return why.load();
+}
+
+void Writer::step(const Sources& sources, const Hypotheses& hypotheses, int threads) const {
+    share_out(hypotheses.N, hypotheses.N, sources.S, threads,
+              [&](int64_t first, int64_t count, Hand& hand, Team& team) {
+                  step_group(sources, hypotheses, first, count, hand, team);
+              });
+}
+
+// The logits after the tokens of the hand's rows; what each was read out as is what its output saw.
+// shares(b) [S] is written to.
+template <class Shares>
+Model::Walk::Outputs Writer::score(const Sources& sources, const Shares& shares, Hand& hand,
+                                   Team& team) const {
+    const int64_t rows = (int64_t)hand.live.size();
+    for (int64_t b = 0; b < rows; ++b) {
+        const Live& row = hand.live[(size_t)b];
+        float* x = hand.decoder.seen(b);
+        x = std::copy_n(embedding_.data() + row.token * E_, E_, x);
+        if (fed_) std::copy_n(hand.output.seen(b), E_, x);
+        if (source_ == Source::context) std::copy_n(sources.context + row.sentence * M_, M_, x);
+    }
+    const Model::Walk::Outputs y = hand.decoder.step(nullptr, rows, nullptr, team);
+    Model::Walk::Outputs q = y;
+    if (query_) {
+        for (int64_t b = 0; b < rows; ++b) hand.query->see(b, y.row(b));
+        q = hand.query->step(nullptr, rows, nullptr, team);
+    }
+    for (int64_t b = 0; b < rows; ++b)
+        look(sources, hand.live[(size_t)b].sentence, y.row(b), q.row(b), shares(b),
+             hand.readout.seen(b));
+    const Model::Walk::Outputs read = hand.readout.step(nullptr, rows, nullptr, team);
+    for (int64_t b = 0; b < rows; ++b) {
+        hand.output.see(b, read.row(b));
+        kernels_.tanh(hand.output.seen(b), E_);
+    }
+    return hand.output.step(nullptr, rows, nullptr, team);
+}
+
+void Writer::step_group(const Sources& sources, const Hypotheses& hypotheses, int64_t first,
+                        int64_t count, Hand& hand, Team& team) const {
+    const int64_t V = output_.outputs(), S = sources.S;
+    hand.live.clear();
+    for (int64_t b = 0, n = first; b < count; ++b, ++n) {
+        hand.live.push_back({hypotheses.sentences[n], hypotheses.tokens[n], 0.0});
+        hand.decoder.enter(b, row_of(hypotheses.before, n));
+        if (fed_) std::copy_n(hypotheses.fed + n * E_, E_, hand.output.seen(b));
+    }
+    const auto shares = [&](int64_t b) {
+        return hypotheses.shares ? hypotheses.shares + (first + b) * S : hand.shares.data();
+    };
+    const Model::Walk::Outputs scores = score(sources, shares, hand, team);
+    for (int64_t b = 0, n = first; b < count; ++b, ++n) {
+        hand.decoder.leave(b, row_of(hypotheses.after, n));
+        if (fed_) std::copy_n(hand.output.seen(b), E_, hypotheses.read + n * E_);
+        kernels_.log_softmax(scores.row(b), hypotheses.log_p + n * V, V);
+    }
 }
 
 // Rows of the walks are sentences that go on; the last takes the place of one that has ended.
@@ -117,27 +178,11 @@ int64_t Writer::write_group(const Sources& sources, const Limits& limits, const 
     }
     for (int64_t t = 0; !live.empty(); ++t) {
         const int64_t rows = (int64_t)live.size();
-        for (int64_t b = 0; b < rows; ++b) {
-            const Live& row = live[(size_t)b];
-            float* x = hand.decoder.seen(b);
-            x = std::copy_n(embedding_.data() + row.token * E_, E_, x);
-            if (fed_) std::copy_n(hand.output.seen(b), E_, x);
-            if (source_ == Source::context) std::copy_n(sources.context + row.sentence * M_, M_, x);
-        }
-        const Model::Walk::Outputs y = hand.decoder.step(nullptr, rows, nullptr, team);
-        Model::Walk::Outputs q = y;
-        if (query_) {
-            for (int64_t b = 0; b < rows; ++b) hand.query->see(b, y.row(b));
-            q = hand.query->step(nullptr, rows, nullptr, team);
-        }
-        for (int64_t b = 0; b < rows; ++b)
-            look(sources, written, live[(size_t)b], t, y.row(b), q.row(b), hand.readout.seen(b), hand);
-        const Model::Walk::Outputs read = hand.readout.step(nullptr, rows, nullptr, team);
-        for (int64_t b = 0; b < rows; ++b) {
-            hand.output.see(b, read.row(b));
-            kernels_.tanh(hand.output.seen(b), E_);
-        }
-        const Model::Walk::Outputs scores = hand.output.step(nullptr, rows, nullptr, team);
+        const auto shares = [&](int64_t b) {
+            const int64_t place = live[(size_t)b].sentence * written.room + t;
+            return written.shares ? written.shares + place * sources.S : hand.shares.data();
+        };
+        const Model::Walk::Outputs scores = score(sources, shares, hand, team);
         for (int64_t b = rows; b-- > 0;) {
             Live& row = live[(size_t)b];
             const int64_t n = row.sentence;
@@ -171,17 +216,20 @@ int64_t Writer::write_group(const Sources& sources, const Limits& limits, const 
     return 0;
 }
 
-// What the output of a step is read out with, [H] or [H + M], goes to `to`.
-void Writer::look(const Sources& sources, const Written& written, const Live& row, int64_t t,
-                  const float* y, const float* q, float* to, Hand& hand) const {
+// What the output y of a step is read out with, [H] or [H + M], goes to `to`.
+void Writer::look(const Sources& sources, int64_t sentence, const float* y, const float* q,
+                  float* shares, float* to) const {
     to = std::copy_n(y, decoder_.outputs(), to);
-    const int64_t n = row.sentence, S = sources.S;
-    if (source_ == Source::context) std::copy_n(sources.context + n * M_, M_, to);
+    const int64_t S = sources.S;
+    if (source_ == Source::context) std::copy_n(sources.context + sentence * M_, M_, to);
     if (source_ != Source::attention) return;
     const int64_t A = query_ ? query_->outputs() : decoder_.outputs();
-    const Looked at{sources.keys + n * S * A, sources.memory + n * S * M_, sources.lengths[n], A, M_,
+    const Looked at{sources.keys + sentence * S * A,
+                    sources.memory + sentence * S * M_,
+                    sources.lengths[sentence],
+                    A,
+                    M_,
                     query_ ? v_.data() : nullptr};
-    float* shares = written.shares ? written.shares + (n * written.room + t) * S : hand.shares.data();
     kernels_.attend(at, q, shares, to);
 }
 

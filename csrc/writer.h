@@ -1,11 +1,12 @@
-// Sentences written from encoded sources, greedily and many side by side: a stack of layers over the
-// token before, attention to the source, and the output over a vocabulary.
+// Sentences written from encoded sources, many side by side: a stack of layers over the token
+// before, attention to the source, and the output over a vocabulary. Greedily in one call, or step by
+// step for a search.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "model.h"
+#include "model_walk.h"
 #include "readout.h"
 
 namespace elman {
@@ -38,6 +39,18 @@ struct Written {
     float* shares;           // [B, room, S]: where each token looked; what is beyond stays; or null
 };
 
+// N hypotheses of a search, and where they stand one token later.
+struct Hypotheses {
+    int64_t N;
+    const int64_t *tokens, *sentences;  // [N]: the newest, and which of the sources each belongs to
+    States before;                      // each [N, H]
+    StatesOut after;
+    const float* fed;  // [N, E]: what the step before was read out as; null unless it is fed back
+    float* read;       // [N, E]: what this one was
+    float* log_p;      // [N, V], in nats
+    float* shares;     // [N, S]: where each looked; what is beyond stays; or null
+};
+
 // How the source reaches a step, beside the first state.
 enum class Source : int { nothing, context, attention };
 
@@ -55,13 +68,22 @@ class Writer {
     int64_t greedy(const Sources& sources, const Limits& limits, const Written& written,
                    int threads) const;
 
+    void step(const Sources& sources, const Hypotheses& hypotheses, int threads) const;
+
   private:
     struct Hand;
     struct Live;
+    template <class Act>
+    void share_out(int64_t count, int64_t steps, int64_t S, int threads, const Act& act) const;
+    template <class Shares>
+    Model::Walk::Outputs score(const Sources& sources, const Shares& shares, Hand& hand,
+                               Team& team) const;
     int64_t write_group(const Sources& sources, const Limits& limits, const Written& written,
                         int64_t first, int64_t count, Hand& hand, Team& team) const;
-    void look(const Sources& sources, const Written& written, const Live& row, int64_t t,
-              const float* y, const float* q, float* to, Hand& hand) const;
+    void step_group(const Sources& sources, const Hypotheses& hypotheses, int64_t first,
+                    int64_t count, Hand& hand, Team& team) const;
+    void look(const Sources& sources, int64_t sentence, const float* y, const float* q,
+              float* shares, float* to) const;
 
     const ReadoutKernels& kernels_;
     const Model &decoder_, *query_, &readout_, &output_;

@@ -1,4 +1,4 @@
-"""A decoder with packed weights that writes sentences greedily, many side by side, in one call.
+"""A decoder with packed weights: sentences greedily, in one call, or steps for a search.
 
 It copies the weights when it is made, and follows nothing that happens to them later. It never
 changes, so that several threads may use one. A sentence is the same, to the bit, in any company
@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 import torch
 from torch import Tensor
 
-from elman.kernels.native import check, check_ints, check_sizes, extension
+from elman.kernels.native import address, check, check_ints, check_sizes, extension
 from elman.kernels.stream import LINEAR, State, Stream, Weights, error
 
 # What of the source reaches the output of each step, and `Source` of csrc/writer.h.
@@ -67,6 +67,16 @@ class Sentence(NamedTuple):
     shares: Tensor | None
 
 
+class Stepped(NamedTuple):
+    """N hypotheses one token later. state: each [N, H]. read [N, E]: what they were read out as;
+    None unless it is fed back. log_p [N, V] in nats. shares [N, S] or None."""
+
+    state: State
+    read: Tensor | None
+    log_p: Tensor
+    shares: Tensor | None
+
+
 class Writer:
     """A decoder: a stack of layers over [embedding | what stands beside], and what reads it out.
 
@@ -108,13 +118,14 @@ class Writer:
             raise ValueError(f"the decoder reads {decoder.input_size} numbers, not {E} + {beside}")
         self._widths, self._compared, self._memory = decoder.state_sizes, A, M
         self._attends, self.vocabulary_size = reach == "attention", V
+        self._fed = E if fed else 0
         packed = [
             None if each is None else _packed(each, decoder.instruction_set)
             for each in (query, readout, output)
         ]
         self._writer = extension().Writer(
             decoder.instruction_set, decoder.model, *packed, embedding.data_ptr(),
-            0 if v is None else v.data_ptr(), E, M, REACHES.index(reach), fed,
+            address(v), E, M, REACHES.index(reach), fed,
         )  # fmt: skip
 
     def greedy(
@@ -125,7 +136,9 @@ class Writer:
         RunError: scores that are not finite. UserError: every first token is forbidden.
         ValueError: types, shapes, devices, ids out of range.
         """
-        S, B = self._checked(source, limits), len(source.lengths)
+        B, S = self._checked(source)
+        self._check_states(source.state, B)
+        self._check_limits(limits, B)
         room = int(limits.most.max()) + 1
         tokens = torch.empty(B, room, dtype=torch.int64, device="cpu")
         made = torch.empty(B, dtype=torch.int64, device="cpu")
@@ -137,11 +150,11 @@ class Writer:
         why = self._writer.greedy(
             torch.get_num_threads(), B, S, source.lengths.data_ptr(), source.memory.data_ptr(),
             source.keys.data_ptr(), source.context.data_ptr(),
-            [s.data_ptr() for part in source.state for s in part],
+            _addresses(source.state),
             limits.start, limits.end, limits.least.data_ptr(), limits.most.data_ptr(),
             limits.no_repeat, list(limits.never), [list(phrase) for phrase in limits.phrases], room,
             tokens.data_ptr(), made.data_ptr(), log_p.data_ptr(), finished.data_ptr(),
-            0 if shares is None else shares.data_ptr(),
+            address(shares),
         )  # fmt: skip
         if raised := error(why):
             raise raised
@@ -151,35 +164,85 @@ class Writer:
             for b, (row, n, total, ended) in enumerate(rows)
         ]
 
-    def _checked(self, source: Source, limits: Limits) -> int:
-        """S, once everything fits."""
+    def step(
+        self, source: Source, tokens: Tensor, sentences: Tensor, state: State, fed: Tensor | None
+    ) -> Stepped:
+        """N hypotheses read on: tokens int64 [N], the newest of each, and where it stands.
+
+        sentences int64 [N]: the row of `source` that each belongs to; state: each [N, H]; fed
+        [N, E]: what the step before was read out as, where that is fed back, else None. The state
+        in `source` is not looked at. Scores that are not finite make log_p NaN. ValueError as
+        there.
+        """
+        (B, S), N = self._checked(source), len(tokens)
+        check_sizes(N=N)
+        self._check_states(state, N)
+        for name, row, end in (
+            ("tokens", tokens, self.vocabulary_size),
+            ("sentences", sentences, B),
+        ):
+            check_ints(name, row)
+            if len(row) != N or int(row.min()) < 0 or int(row.max()) >= end:
+                raise ValueError(f"{name} must be {N} numbers from 0 to {end - 1}")
+        if (fed is not None) != bool(self._fed):
+            raise ValueError(
+                "what is fed back must be given where a decoder reads it, and nowhere else"
+            )
+        read = None
+        if fed is not None:
+            check("what is fed back", fed, N, self._fed)
+            read = torch.empty_like(fed)
+        after: State = [tuple([torch.empty_like(s) for s in part]) for part in state]
+        log_p = torch.empty(N, self.vocabulary_size, dtype=torch.float32, device="cpu")
+        shares = None
+        if self._attends:
+            shares = torch.zeros(N, S, dtype=torch.float32, device="cpu")
+        self._writer.step(
+            torch.get_num_threads(), B, S, source.lengths.data_ptr(), source.memory.data_ptr(),
+            source.keys.data_ptr(), source.context.data_ptr(), N, tokens.data_ptr(),
+            sentences.data_ptr(), _addresses(state), _addresses(after), address(fed), address(read),
+            log_p.data_ptr(), address(shares),
+        )  # fmt: skip
+        return Stepped(after, read, log_p, shares)
+
+    def _checked(self, source: Source) -> tuple[int, int]:
+        """B and S, once everything but the states fits."""
         B, S = source.memory.shape[:2]
         check_sizes(B=B, S=S)
         check("memory", source.memory, B, S, self._memory)
         check("keys", source.keys, B, S, self._compared if self._attends else 0)
         check("context", source.context, B, self._memory)
-        for name, row in (
-            ("lengths", source.lengths), ("least", limits.least), ("most", limits.most)
-        ):  # fmt: skip
+        check_ints("lengths", source.lengths)
+        if len(source.lengths) != B:
+            raise ValueError(f"lengths must have {B} numbers, got {len(source.lengths)}")
+        if int(source.lengths.min()) < 1 or int(source.lengths.max()) > S:
+            raise ValueError(f"lengths must lie between 1 and {S}")
+        return B, S
+
+    def _check_states(self, state: State, rows: int) -> None:
+        got = [[s.shape[-1] for s in part] for part in state]
+        if got != [list(part) for part in self._widths]:
+            raise ValueError(f"the states must be as wide as {self._widths}; got {got}")
+        for part in state:
+            for s in part:
+                check("a state", s, rows, s.shape[-1])
+
+    def _check_limits(self, limits: Limits, B: int) -> None:
+        for name, row in (("least", limits.least), ("most", limits.most)):
             check_ints(name, row)
             if len(row) != B:
                 raise ValueError(f"{name} must have {B} numbers, got {len(row)}")
-        if int(source.lengths.min()) < 1 or int(source.lengths.max()) > S:
-            raise ValueError(f"lengths must lie between 1 and {S}")
         if int(limits.least.min()) < 0 or bool((limits.least > limits.most).any()):
             raise ValueError("a sentence must have at least 0 tokens, and at most no fewer")
-        got = [[s.shape[-1] for s in part] for part in source.state]
-        if got != [list(part) for part in self._widths]:
-            raise ValueError(f"the states must be as wide as {self._widths}; got {got}")
-        for part in source.state:
-            for s in part:
-                check("a state", s, B, s.shape[-1])
         ids = [limits.start, limits.end, *limits.never, *(k for run in limits.phrases for k in run)]
         if min(ids) < 0 or max(ids) >= self.vocabulary_size:
             raise ValueError(f"tokens must be ids from 0 to {self.vocabulary_size - 1}")
         if limits.no_repeat < 0 or not all(limits.phrases):
             raise ValueError("no_repeat must be at least 0, and a phrase must have a token")
-        return S
+
+
+def _addresses(state: State) -> list[int]:
+    return [s.data_ptr() for part in state for s in part]
 
 
 def _check_linear(name: str, linear: Linear, O: int, K: int) -> None:  # noqa: E741

@@ -12,10 +12,10 @@ from elman.bench.peers.prepared import Prepared
 from elman.bench.sentences import BEAM, EMBEDDING, SOURCE, TARGET, Ids, sentences, to_write
 from elman.bench.work import Work
 from elman.data.batching import padded
-from elman.search import Search, search
-from elman.tasks.translate.greedy import Greedy, greedy
+from elman.search import Search
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
+from elman.tasks.translate.packed import Packed, packed, write
 from elman.tasks.translate.training import Batch, loss
 
 COMPARED = ("encoder.weight_hh_l0", "decoder.weight_ih_l0", "readout.weight")  # their gradients
@@ -71,7 +71,7 @@ def batch(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
 def writing(work: Work) -> Prepared:
     """Encode a batch and write T tokens and an end for each sentence, to the best scores.
 
-    Greedily with the weights packed each time, as for a first batch."""
+    Weights are packed each time, as for a first batch."""
     model = translator(work).eval()
     x, lengths = padded([np.append(ids, SOURCE - 1) for ids in to_write(work)])
     how = Search(beam=BEAM if work.variant == "beam" else 1, min_length=work.T)
@@ -79,11 +79,9 @@ def writing(work: Work) -> Prepared:
     @torch.no_grad()
     def once() -> Sequence[Tensor]:
         source, end, most = model.encode(x, lengths), TARGET - 1, [work.T] * len(x)
-        write = greedy(model, how)
-        if isinstance(write, Greedy):
-            found = write(source, lengths, end, end, max_lengths=most)
-        else:
-            found = search(model, model.start(source), len(x), end, end, how, max_lengths=most)
+        made = packed(model)
+        decoder = made if isinstance(made, Packed) else model
+        found = write(decoder, source, end, how, max_lengths=most)
         return (torch.tensor([best.log_probability for best, *_ in found]),)
 
     return Prepared(once, comparable=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,11 @@ from elman.data.batching import padded
 from elman.data.texts.vocabulary import BPE, CJK, Characters, Vocabulary, Words
 from elman.errors import UserError
 from elman.options import given
-from elman.search import Hypothesis, search
+from elman.search import Hypothesis
 from elman.tasks.translate.data import Encoder, Ints, Paired
 from elman.tasks.translate.decoding import Decoding
-from elman.tasks.translate.greedy import Greedy, greedy
 from elman.tasks.translate.model import Translator
+from elman.tasks.translate.packed import Packed, packed, write
 
 HYPOTHESES = 320  # side by side
 STEPS = 1 << 15  # of hypotheses times source tokens side by side, at most
@@ -53,8 +53,9 @@ class Translating:
         self._phrases("forbid")
 
     @cached_property
-    def _greedy(self) -> Greedy | str:
-        return greedy(self.model, self.decoding)
+    def _decoder(self) -> Packed | Translator:
+        made = packed(self.model)
+        return made if isinstance(made, Packed) else self.model
 
     @property
     def _copies(self) -> bool:
@@ -74,20 +75,12 @@ class Translating:
             for chosen in self._together(sources):
                 x, lengths = padded([sources[k] for k in chosen])
                 source = self.model.encode(x.to(self.device), lengths)
-                limits: Any = {
-                    "max_lengths": [given(how.max_length, self.longest)] * len(chosen),
-                    "forbidden_tokens": never,
-                    "forbidden": forbidden,
-                    "keep_attention": copies or keep_attention,
-                }
-                if isinstance(self._greedy, Greedy) and not required:
-                    hypotheses = self._greedy(source, lengths, target.size, target.size, **limits)
-                else:
-                    hypotheses = search(
-                        self.model, self.model.start(source), len(chosen), target.size, target.size,
-                        how, required=[required] * len(chosen) if required else (),
-                        streams=chosen, device=self.device, **limits,
-                    )  # fmt: skip
+                hypotheses = write(
+                    self._decoder, source, target.size, how,
+                    max_lengths=[given(how.max_length, self.longest)] * len(chosen),
+                    forbidden_tokens=never, required=required, forbidden=forbidden,
+                    keep_attention=copies or keep_attention, streams=chosen, device=self.device,
+                )  # fmt: skip
                 for k, best in zip(chosen, hypotheses, strict=True):
                     found[k] = [self._told(h, texts[k], len(sources[k]), copies) for h in best]
         return [found[k] for k in range(len(texts))]

@@ -1,4 +1,4 @@
-"""What is written greedily in one call is what the search in Python writes, to the token."""
+"""What packed weights write is what the model and the search in Python write, to the token."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from elman.errors import RunError, UserError
 from elman.kernels.stream import GATES
 from elman.layers.precision import half
 from elman.search import Decoder, Hypothesis, Search, Step, search
-from elman.tasks.translate.greedy import Greedy, greedy
 from elman.tasks.translate.model import Source, Translator, Written
 from elman.tasks.translate.options import TranslateOptions
+from elman.tasks.translate.packed import Packed, packed, write
 
 pytestmark = pytest.mark.skipif(
     not kernels.instruction_sets(), reason="the extension was not built"
@@ -77,16 +77,28 @@ def encoded(model: Translator, B: int, draw: np.random.Generator) -> tuple[Sourc
     return model.encode(x, lengths), lengths
 
 
+def handle(model: Translator) -> Packed:
+    made = packed(model)
+    assert isinstance(made, Packed), made
+    return made
+
+
+def greedily(
+    decoder: Packed | Translator, source: Source, how: Search, limits: dict[str, Any]
+) -> list[Hypothesis]:
+    model = decoder.model if isinstance(decoder, Packed) else decoder
+    return [best for [best] in write(decoder, source, model.output.out_features - 1, how, **limits)]
+
+
 def both(
-    model: Translator, source: Source, lengths: Tensor, how: Search, limits: dict[str, Any]
+    model: Translator, source: Source, how: Search, limits: dict[str, Any]
 ) -> tuple[list[Hypothesis], list[Hypothesis], float]:
     """By the search and by the extension; and how close the choice was, in nats."""
     end = model.output.out_features - 1
-    watched, write = Watched(model), greedy(model, how)
-    expected = search(watched, model.start(source), len(lengths), end, end, how, **limits)
-    assert isinstance(write, Greedy), write
-    got = write(source, lengths, end, end, **limits)
-    return [best for [best] in expected], [best for [best] in got], watched.nearest
+    watched, got = Watched(model), greedily(handle(model), source, how, limits)
+    count = len(got)
+    expected = search(watched, model.start(source), count, end, end, how, **limits)
+    return [best for [best] in expected], got, watched.nearest
 
 
 @settings(max_examples=60, deadline=None)
@@ -105,7 +117,7 @@ def test_greedy_writes_what_the_search_finds(
         form, V, cell=("gru",), decoder_cell=(cell,), num_layers=depth, bidirectional=(False,),
         residual=depth > 1, zoneout=0.1,
     )  # fmt: skip
-    source, lengths = encoded(model, B, draw)
+    source, _ = encoded(model, B, draw)
     how = Search(beam=1, no_repeat=int(draw.integers(0, 4)), min_length=int(draw.integers(0, 4)))
     limits: dict[str, Any] = {
         "max_lengths": draw.integers(0, 14, B).tolist(),
@@ -113,7 +125,7 @@ def test_greedy_writes_what_the_search_finds(
         "forbidden": [tuple(draw.integers(0, V, n).tolist()) for n in (1, 2, 2)],
         "keep_attention": bool(draw.integers(2)),
     }
-    expected, got, nearest = both(model, source, lengths, how, limits)
+    expected, got, nearest = both(model, source, how, limits)
     assume(nearest > TIE)
     for a, b in zip(expected, got, strict=True):
         assert (a.tokens, a.finished) == (b.tokens, b.finished)
@@ -131,16 +143,14 @@ def test_a_sentence_is_the_same_in_any_company(isa: str, monkeypatch: pytest.Mon
     monkeypatch.setattr("elman.kernels.native.available", lambda: (isa, ""))
     torch.manual_seed(5)
     model, B = translator({"attention": "additive", "input_feeding": True}, 41), 200
-    source, lengths = encoded(model, B, np.random.default_rng(5))
-    write = greedy(model, Search(beam=1))
-    assert isinstance(write, Greedy)
+    source, _ = encoded(model, B, np.random.default_rng(5))
+    decoder = handle(model)
 
     def written(rows: list[int]) -> list[Hypothesis]:
         memory, keys, alive, context, states = source
         state = [tuple(s[:, rows] for s in part) for part in states]
         some = Source(memory[rows], keys[rows], alive[rows], context[rows], state)
-        found = write(some, lengths[rows], 40, 40, max_lengths=[15] * len(rows))
-        return [best for [best] in found]
+        return greedily(decoder, some, Search(beam=1), {"max_lengths": [15] * len(rows)})
 
     torch.set_num_threads(2)
     together = written(list(range(B)))
@@ -159,11 +169,9 @@ def test_of_equals_the_lower_is_written(isa: str, monkeypatch: pytest.MonkeyPatc
     for part in (model.output.weight, model.output.bias):
         part[8:16] = part[:8]
         part[16:32] = part[:16]
-    source, lengths = encoded(model, 20, np.random.default_rng(8))
-    write = greedy(model, Search(beam=1))
-    assert isinstance(write, Greedy)
-    found = write(source, lengths, 32, 32, max_lengths=[12] * 20)
-    tokens = {token for [best] in found for token in best.tokens}
+    source, _ = encoded(model, 20, np.random.default_rng(8))
+    found = greedily(handle(model), source, Search(beam=1), {"max_lengths": [12] * 20})
+    tokens = {token for best in found for token in best.tokens}
     assert tokens and max(tokens) < 8
 
 
@@ -171,35 +179,80 @@ def test_of_equals_the_lower_is_written(isa: str, monkeypatch: pytest.MonkeyPatc
 def test_nothing_to_write_is_told_as_by_the_search() -> None:
     torch.manual_seed(6)
     model = translator({"attention": "multiplicative"}, 5)
-    source, lengths = encoded(model, 9, np.random.default_rng(6))
+    source, _ = encoded(model, 9, np.random.default_rng(6))
     how = Search(beam=1)
     everything: dict[str, Any] = {"max_lengths": [3] * 9, "forbidden_tokens": list(range(6))}
-    with pytest.raises(UserError, match="every token is forbidden"):
-        both(model, source, lengths, how, everything)
-    write = greedy(model, how)
-    assert isinstance(write, Greedy)
-    with pytest.raises(UserError, match="every token is forbidden"):
-        write(source, lengths, 5, 5, **everything)
+    for decoder in (model, handle(model)):
+        with pytest.raises(UserError, match="every token is forbidden"):
+            greedily(decoder, source, how, everything)
     # No end is allowed, and the second time no other token either.
     stuck: dict[str, Any] = {"max_lengths": [3] * 9, "forbidden_tokens": [5, 4, 3, 2, 1]}
-    expected, got, _ = both(model, source, lengths, Search(beam=1, no_repeat=1), stuck)
+    expected, got, _ = both(model, source, Search(beam=1, no_repeat=1), stuck)
     assert [one.tokens for one in got] == [one.tokens for one in expected] == [(0,)] * 9
     assert not any(one.finished for one in [*got, *expected])
     model.output.bias[3] = float("nan")
-    damaged = greedy(model, how)
-    assert isinstance(damaged, Greedy)
-    with pytest.raises(RunError, match="damaged"):
-        damaged(source, lengths, 5, 5, max_lengths=[3] * 9)
+    for width in (1, 2):
+        with pytest.raises(RunError, match="damaged"):
+            write(handle(model), source, 5, Search(beam=width), max_lengths=[3] * 9)
 
 
-def test_what_stays_with_the_search_says_why() -> None:
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from(FORMS), st.sampled_from(list(GATES)), st.integers(1, 25), st.integers(1, 2),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+@torch.no_grad()
+def test_a_step_is_the_models(
+    form: dict[str, Any], cell: str, N: int, threads: int, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    draw = np.random.default_rng(seed)
+    model = translator(form, 29, cell=(cell,), num_layers=2, bidirectional=(False,))
+    source, _ = encoded(model, 7, draw)
+    decoder = handle(model)
+    expected, got = model.start(source), decoder.start(source)
+    for _ in range(3):
+        rows = torch.from_numpy(np.sort(draw.integers(0, len(expected.sentences), N)))
+        expected, got = model.select(expected, rows), decoder.select(got, rows)
+        tokens = torch.from_numpy(draw.integers(0, 30, N))
+        a, b = model.step(tokens, expected), decoder.step(tokens, got)
+        expected, got = a.state, b.state
+        near(a.log_p, b.log_p)
+        near(expected.found, got.found)
+        assert (a.attention is None) == (b.attention is None)
+        if a.attention is not None and b.attention is not None:
+            near(a.attention, b.attention)
+        for one, other in zip(expected.state, got.state, strict=True):
+            for s, same in zip(one, other, strict=True):
+                near(s, same)
+
+
+def near(a: Tensor, b: Tensor) -> None:
+    assert a.shape == b.shape and bool(((a - b).abs() <= TIE).all())
+
+
+@torch.no_grad()
+def test_a_beam_finds_as_much() -> None:
+    torch.manual_seed(9)
+    model = translator({"attention": "additive"}, 37)
+    source, _ = encoded(model, 12, np.random.default_rng(9))
+    how = Search(beam=4, n_best=3)
+    limits: dict[str, Any] = {
+        "max_lengths": [9] * 12, "required": [(3, 5)], "keep_attention": True,
+    }  # fmt: skip
+    expected, got = (write(d, source, 37, how, **limits) for d in (model, handle(model)))
+    for several, same in zip(expected, got, strict=True):
+        assert [one.tokens for one in several] == [one.tokens for one in same]
+        near(torch.tensor([one.score for one in several]), torch.tensor([s.score for s in same]))
+
+
+def test_what_is_not_packed_says_why() -> None:
     model = translator({"context": "first"}, 7)
-    assert greedy(model, Search(beam=2)) == "a beam is searched in Python"
-    assert greedy(model, Search(temperature=1.0)) == "what is drawn is drawn in Python"
-    assert greedy(model.double(), Search(beam=1)) == "the weights are not float32 on a CPU"
+    assert packed(model.double()) == "the weights are not float32 on a CPU"
     with half():
-        assert greedy(model.float(), Search(beam=1)) == "products are to be in bf16"
+        assert packed(model.float()) == "products are to be in bf16"
     other = translator({"context": "first"}, 7, decoder_cell=("hgrn",))
-    assert greedy(other, Search(beam=1)) == "the cell hgrn cannot be streamed"
+    assert packed(other) == "the cell hgrn cannot be streamed"
     normed = translator({"context": "first"}, 7, layer_norm=True)
-    assert greedy(normed, Search(beam=1)) == "layer norm sits inside the recurrence"
+    assert packed(normed) == "layer norm sits inside the recurrence"
