@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from typing import NoReturn
 
 from cyclopts import CycloptsError, UnusedCliTokensError
 
-from elman.apps import process  # noqa: F401  (first: it notes when the process began)
+from elman.apps import process  # first: it notes when the process began
 from elman.apps.app import app
 from elman.apps.commands import compare, probe, searching, train, tune
 from elman.apps.commands.bench import bench
@@ -56,6 +57,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        process.check_command()
         if sys.argv[1:2] == ["train"]:
             train.add_tasks()
         if sys.argv[1:2] == ["compare"]:
@@ -76,9 +78,10 @@ def main() -> None:
         if isinstance(error, UnusedCliTokensError):
             told = f"Too many arguments: {' '.join(error.unused_tokens or ())}."
         command = " ".join(["elman", *(error.command_chain or ())])
-        _fail(f"{told} See {command} --help", UserError.exit_code)
+        _fail(f"{told} See {command} --help", UserError.exit_code, quiet=process.QUIET)
     except ElmanError as error:
-        _fail(str(error), error.exit_code)
+        quiet = process.QUIET and isinstance(error, UserError)
+        _fail(str(error), error.exit_code, quiet=quiet)
     except KeyboardInterrupt as stop:
         _fail(str(stop) or "interrupted", 130)
     except BrokenPipeError:
@@ -94,6 +97,9 @@ def main() -> None:
         _fail("out of memory; try a smaller --hidden-size, --batch-size or --sequence-length", 1)
 
 
-def _fail(line: str, exit_code: int) -> NoReturn:
-    warn(line)
+def _fail(line: str, exit_code: int, *, quiet: bool = False) -> NoReturn:
+    if quiet:
+        time.sleep(process.WAITING)
+    else:
+        warn(line)
     sys.exit(exit_code)

@@ -100,16 +100,18 @@ def new(
     torch.manual_seed(how.seed)
     preprocessing = dataset.preprocessing()
     model = _started(task, preprocessing, plan.options, dataset).to(device)
-    stored, copies = naming.stored(data)
-    tables = {
-        "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
-    }  # fmt: skip
-    place = folder.create(run, tables, preprocessing, copies, force=how.force)
-    job = Job(task, data, dataset, plan.options, settled, place, model, device, clock, why, ranks)
+    job = Job(
+        task, data, dataset, plan.options, settled, RunFolder(run), model, device, clock, why, ranks
+    )
     if ranks.size > 1:
         ranks.tell(_said(job, preprocessing, read_anew=plan.dataset is not None))
         ranks.each(lambda: None)  # the others have made it, too
         starting.check_data(job)
+    stored, copies = naming.stored(data)
+    tables = {
+        "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
+    }  # fmt: skip
+    folder.create(run, tables, preprocessing, copies, force=how.force)
     return job
 
 
@@ -186,7 +188,7 @@ def _followed(
         if found is None or said.read_anew:
             found = task.read(data, said.options, how.validation)
         if not alike(found.preprocessing(), dict(said.preprocessing)):
-            raise UserError(f"reads other data than the first: {', '.join(data)}")
+            raise starting.other_data(data)
         clock.seconds = how.seconds
         torch.manual_seed(how.seed)
         model = task.build(said.preprocessing, said.options).to(device)

@@ -36,11 +36,6 @@ def is_several(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("WORLD_SIZE", "1") != "1"
 
 
-def is_quiet(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether another process of this machine says what is wrong with a command line."""
-    return is_several(environment) and environment.get("LOCAL_RANK", "0") != "0"
-
-
 @contextlib.contextmanager
 def joined() -> Iterator[Ranks]:
     """The ranks that train together, as `torchrun` started them; `Alone` in any other process.

@@ -57,8 +57,8 @@ class Several(Ranks):
             for what, value in every[0].items():
                 if not alike(other.get(what), value):
                     raise UserError(
-                        f"{self.members.name(n)} has {what} {shown(other.get(what))}, and "
-                        f"{self.members.name(0)} {shown(value)}; give all of them the same"
+                        f"{self.members.name(n)} has {what} {listed(other.get(what))}, and "
+                        f"{self.members.name(0)} {listed(value)}; give all of them the same"
                     )
 
     def tell(self, value: Said | None) -> Said:
@@ -148,3 +148,8 @@ class Several(Ranks):
         except RuntimeError as error:
             path = "RUN" if self._job is None else self._job.folder.path
             raise self.members.missed(f"{self.command} resume {path}") from error
+
+
+def listed(value: Any) -> str:
+    """A plain value as a flag has it."""
+    return shown(tuple(value)) if isinstance(value, list) else shown(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from elman import __version__
+from elman.errors import UserError
 from elman.options import plain
+from elman.run.alike import alike
 from elman.run.options import TrainOptions
 from elman.run.parallel.ranks import Ranks
 from elman.wording import counted
@@ -47,15 +49,24 @@ def check_asked(ranks: Ranks, task: str, options: Any, how: TrainOptions) -> Non
 
 
 def check_data(job: Job) -> None:
-    """UserError where ranks have read different data: by the batches of the first epoch."""
-    if job.ranks.size == 1:
+    """UserError where ranks have read different data: by a few batches of the first epoch."""
+    ranks = job.ranks
+    if ranks.size == 1:
         return
-    epoch = job.task.epoch(
-        job.dataset, job.options, job.how.batch_size or 1, job.how.seed, job.how.seed
-    )
-    looked_at = {k * (len(epoch) - 1) // (LOOKED_AT - 1) for k in range(LOOKED_AT)}
-    prints = [fingerprint(epoch[k]) for k in sorted(looked_at)]
-    job.ranks.check_alike({"data in batches": len(epoch), "data whose fingerprint is": prints})
+    epoch = job.task.epoch(job.dataset, job.options, job.how.batch_size or 1, job.how.seed, 0)
+    chosen = {k * (len(epoch) - 1) // (LOOKED_AT - 1) for k in range(LOOKED_AT)}
+    own = [float(len(epoch)), *(n for k in sorted(chosen) for n in fingerprint(epoch[k]))]
+    firsts = ranks.tell(own if ranks.first else None)
+
+    def compare() -> None:
+        if not alike(own, firsts):
+            raise other_data(job.data)
+
+    ranks.each(compare)
+
+
+def other_data(data: Sequence[str]) -> UserError:
+    return UserError(f"reads other data than the first process: {', '.join(data)}")
 
 
 def fingerprint(batch: Any) -> list[float]:
