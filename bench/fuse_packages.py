@@ -1,12 +1,13 @@
 """`elman.fuse` on models from packages that others wrote: what was fused, how far off, how fast.
 
     pip install asteroid demucs sb3-contrib pytorch-nlp
-    python bench/fuse_packages.py [--threads 1] [--repeats 7]
+    python bench/fuse_packages.py [--threads 1] [--repeats 7] [--autocast]
 
 Models have random weights. A package that is not installed is passed over. `off` is the largest
-difference between a result or a gradient before and after, as a share of its largest value;
-`ratio` the time of PyTorch over that of Elman, forward and backward through the whole model,
-everything outside the recurrent layers included: medians of turns taken one after the other.
+difference of a result or a gradient from that of PyTorch in float32, as a share of its largest
+value; with --autocast both run under bf16's autocast, and the difference of PyTorch's own stands
+beside it. `ratio` is the time of PyTorch over that of Elman, forward and backward through the whole
+model, everything outside the recurrent layers included: medians of turns taken one after the other.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--autocast", action="store_true", help="in bf16")
     options = parser.parse_args()
+    half = options.autocast
     warnings.simplefilter("ignore")  # those of the packages
     torch.set_num_threads(options.threads)
     for case in CASES:
@@ -104,13 +107,17 @@ def main() -> None:
             continue
         elman.fuse(other)
         print("  " + str(elman.fused(other)).replace("\n", "\n  "))
-        before, after = trained(model, inputs), trained(other, inputs)
-        off = max(apart(a, b) for a, b in zip(after, before, strict=True))
+        exact = trained(model, inputs, half=False)
+        off = [
+            max(apart(a, b) for a, b in zip(trained(m, inputs, half=half), exact, strict=True))
+            for m in (other, model)
+        ]
         ratios = []
         for _ in range(options.repeats):
-            theirs, ours = (timed(m, inputs) for m in (model, other))
+            theirs, ours = (timed(m, inputs, half=half) for m in (model, other))
             ratios.append(theirs / ours)
-        print(f"  off {off:.1e}   ratio {statistics.median(ratios):.2f}", flush=True)
+        beside = f" (PyTorch {off[1]:.1e})" if half else ""
+        print(f"  off {off[0]:.1e}{beside}   ratio {statistics.median(ratios):.2f}", flush=True)
 
 
 def seeded(case: Case) -> tuple[nn.Module, tuple[Any, ...]]:
@@ -124,10 +131,11 @@ def tensors(result: Any) -> list[Tensor]:
     return [t for part in result for t in tensors(part)] if isinstance(result, tuple) else []
 
 
-def trained(model: nn.Module, inputs: tuple[Any, ...]) -> list[Tensor]:
+def trained(model: nn.Module, inputs: tuple[Any, ...], *, half: bool) -> list[Tensor]:
     """The results of a call with dropout, and the gradients that came of it."""
     torch.manual_seed(1)
-    results = [t for t in tensors(model(*inputs)) if t.requires_grad]
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        results = [t.float() for t in tensors(model(*inputs)) if t.requires_grad]
     model.zero_grad()
     torch.stack([t.pow(2).mean() for t in results]).sum().backward()  # type: ignore[no-untyped-call]
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
@@ -138,9 +146,9 @@ def apart(a: Tensor, b: Tensor) -> float:
     return float((a - b).abs().max() / b.abs().max().clamp_min(1e-6))
 
 
-def timed(model: nn.Module, inputs: tuple[Any, ...]) -> float:
+def timed(model: nn.Module, inputs: tuple[Any, ...], *, half: bool) -> float:
     start = time.perf_counter()
-    trained(model, inputs)
+    trained(model, inputs, half=half)
     return time.perf_counter() - start
 
 
