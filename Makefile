@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: demo test check memory races instructions half half-arm clean
+.PHONY: demo debian test check memory races instructions half half-arm clean
 
 demo: .venv/installed
 	$(RUN)/elman train text --minutes 1 --run runs/demo --force
@@ -12,8 +12,17 @@ demo: .venv/installed
 test: .venv/installed
 	$(RUN)/python -m pytest -n 2 --dist loadfile
 
+# What tests use beside Python: a browser, with Chinese letters. Nothing where apt-get or root is
+# missing; those tests then say why they are skipped.
+DEBIAN := chromium fonts-wqy-zenhei
+
+debian:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(DEBIAN) >/dev/null 2>&1; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null || true; \
+	fi
+
 # Lint, types, import contract and tests: what CI runs.
-check: .venv/installed
+check: .venv/installed debian
 	$(RUN)/ruff check . && $(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
