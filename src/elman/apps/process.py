@@ -14,7 +14,7 @@ STARTED = time.perf_counter()  # what --minutes promises includes the start of P
 # neighbour has to share its core with a thread that does nothing. Read when PyTorch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-SEVERAL = ENVIRONMENT.get("WORLD_SIZE", "1") != "1"  # whether torchrun started others, too
+SEVERAL = "TORCHELASTIC_RUN_ID" in ENVIRONMENT and ENVIRONMENT.get("WORLD_SIZE", "1") != "1"
 QUIET = SEVERAL and ENVIRONMENT.get("LOCAL_RANK", "0") != "0"  # another one tells what is wrong
 WAITING = 20.0  # seconds for the one that tells it: torchrun ends all as soon as one has ended
 

@@ -25,6 +25,7 @@ from elman.run.parallel.ranks import ALONE, Ranks
 from elman.run.parallel.starting import Said
 from elman.run.precision import settle, training
 from elman.run.sharing.places import own_folder
+from elman.run.tracking.names import check_installed
 from elman.tasks import naming
 from elman.tasks.task import Budget, Task
 from elman.wording import counted
@@ -57,8 +58,9 @@ def new(
     """
     task = tasks.get(name)
     data = tuple(data) or task.built_in
-    starting.check_asked(ranks, name, options, how)
+    starting.check_asked(ranks, name, data, options, how)
     check_refit(options, how)
+    check_installed(how.track)
     if how.run is not None and ranks.first:
         folder.check_free(how.run, force=how.force)
     device = choose_device(how.device, ranks.local)
@@ -117,12 +119,12 @@ def new(
 
 def again(
     run: Path, epochs: int | None, minutes: float | None, clock: Clock, say: Say,
-    learning_rate: float | None = None, ranks: Ranks = ALONE,
+    learning_rate: float | None = None, ranks: Ranks = ALONE, track: Sequence[str] | None = None,
 ) -> Job:  # fmt: skip
     """A run to be gone on with, from its folder; refused where its data has changed.
 
     `epochs` or `minutes` replace what the run was planned for, so that a finished one goes on;
-    `learning_rate` its highest learning rate.
+    `learning_rate` its highest learning rate, `track` its trackers.
     """
     if epochs is not None and minutes is not None:
         raise UserError("--minutes and --epochs exclude each other; give one")
@@ -136,7 +138,10 @@ def again(
         changed["learning_rate"] = learning_rate
     if epochs is not None or minutes is not None:
         changed |= {"epochs": epochs, "minutes": minutes}
+    if track is not None:
+        changed["track"] = tuple(track)
     how = dataclasses.replace(old.how, **changed)
+    check_installed(how.track)
     if how.batch_size is None or how.learning_rate is None:
         raise UserError(f"{run / folder.OPTIONS}: damaged (no batch_size or no learning_rate)")
     _check_longer(old.folder, epochs, minutes)

@@ -33,7 +33,7 @@ _joined = 0  # times; each time ranks meet by other names
 
 def is_several(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this process was started as one of several."""
-    return environment.get("WORLD_SIZE", "1") != "1"
+    return environment.get("WORLD_SIZE", "1") != "1" and "RANK" in environment
 
 
 @contextlib.contextmanager

@@ -38,8 +38,12 @@ class Said:
     read_anew: bool = False  # whether the settled options read the data otherwise
 
 
-def check_asked(ranks: Ranks, task: str, options: Any, how: TrainOptions) -> None:
+def check_asked(
+    ranks: Ranks, task: str, data: Sequence[str], options: Any, how: TrainOptions
+) -> None:
     """UserError where ranks were asked for different things, or run different versions."""
+    if ranks.size > 1 and "-" in data:
+        raise UserError("standard input cannot be read by several processes; give a file")
     flags = {
         f"--{name.replace('_', '-')}": value
         for name, value in (plain(options) | plain(how)).items()
