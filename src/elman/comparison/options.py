@@ -18,7 +18,7 @@ CELLS = ("lstm", "gru", "rnn")  # compared where nothing is said
 # Options of training that every run of a comparison has alike, or that a comparison sets itself.
 ALIKE = frozenset(
     {"run", "force", "minutes", "epochs", "validation", "refit", "seed", "device", "threads",
-     "sample", "save_every"}
+     "sample", "save_every", "track"}
 )  # fmt: skip
 SET = frozenset({"run", "force", "refit"})  # those of them that are no flags of `elman compare`
 

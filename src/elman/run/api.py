@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from elman.run.options import parse
 from elman.run.parallel.joining import joined
 from elman.run.report import write_report
 from elman.run.sharing.places import folder_of
+from elman.run.tracking.starting import tracking
 from elman.run.train import Progress
 from elman.run.train import train as training
 from elman.run.trained import Evaluation, Run
@@ -54,15 +55,18 @@ def resume(
     epochs: int | None = None,
     minutes: float | None = None,
     learning_rate: float | None = None,
+    track: Sequence[str] | None = None,
     listen: Listener = silent,
 ) -> Run:
     """Go on with a run that was interrupted, or, given more `epochs` or `minutes`, has ended.
 
-    `learning_rate` replaces the highest learning rate, for a run that failed. Raises what `train`
-    raises.
+    `learning_rate` replaces the highest learning rate, for a run that failed, `track` the trackers.
+    Raises what `train` raises.
     """
     with joined() as ranks:
-        job = prepare.again(Path(run), epochs, minutes, Clock(None), silent, learning_rate, ranks)
+        job = prepare.again(
+            Path(run), epochs, minutes, Clock(None), silent, learning_rate, ranks, track
+        )
         return complete(job, listen)
 
 
@@ -90,7 +94,11 @@ def complete(job: Job, listen: Listener, say: Callable[[str], None] = silent) ->
 
 def take_part(job: Job, listen: Listener, say: Callable[[str], None] = silent) -> None:
     """The same for a rank that has no use for the `Run`."""
-    _completed(job, listen)
+    if job.ranks.first:
+        with tracking(job.folder.path, job.how.track, say) as asking:
+            _completed(job, asking.beside(listen))
+    else:
+        _completed(job, listen)
     again = refit.job_on_everything(job, say) if job.how.refit else None
     if again is not None:
         _completed(again, listen)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from elman import tasks
 from elman.errors import UserError, unknown_name
 from elman.options import by_name, make, require, require_range
+from elman.run.tracking.names import check_known
 
 BEFORE_REFIT = 0.47  # of the minutes: what is repeated has a little more data
 
@@ -72,6 +73,8 @@ class TrainOptions:
         Length of a sample, of which about ten are shown in a run; 0 for none.
     save_every
         Seconds between checkpoints.
+    track
+        Trackers that are told too, as checkpoints are written: tensorboard, mlflow, wandb, trackio.
     """
 
     run: Path | None = None
@@ -98,6 +101,7 @@ class TrainOptions:
     threads: int | None = None
     sample: int = 500
     save_every: float = 30.0
+    track: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.minutes is None and self.epochs is None:
@@ -120,6 +124,7 @@ class TrainOptions:
         require(self, "validation", self.validation > 0 or not waits, fits)
         known = self.device in ("auto", "cpu") or self.device.split(":")[0] == "cuda"
         require(self, "device", known, "auto, cpu, cuda or cuda:N")
+        check_known(self.track)
 
     @property
     def seconds(self) -> float | None:

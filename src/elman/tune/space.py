@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Options of training that say what a run is, not how it learns.
 NO_SETTINGS = frozenset(
     {"run", "force", "minutes", "epochs", "validation", "refit", "seed", "device", "threads",
-     "sample", "save_every"}
+     "sample", "save_every", "track"}
 )  # fmt: skip
 CELLS = ("lstm", "gru", "mingru")
 SHARE = 0.6  # up to which shares are searched if nothing is said

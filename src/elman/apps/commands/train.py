@@ -13,7 +13,7 @@ from cyclopts import App, Group, Parameter
 from elman import tasks
 from elman.apps.commands.arguments import AsJson, RunPath, refuse_options
 from elman.apps.console import Console, warn
-from elman.apps.flags import flags, given, number, whole
+from elman.apps.flags import LIST, flags, given, number, whole
 from elman.apps.output import print_scores
 from elman.apps.process import STARTED
 from elman.errors import UserError
@@ -103,14 +103,19 @@ def resume(
         float | None,
         Parameter(help="Another highest learning rate, for a run that failed.", converter=number),
     ] = None,
+    track: Annotated[
+        str | None,
+        Parameter(help="Other trackers than until now, after commas; none for none.", metavar=LIST),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was interrupted, exactly where it stood."""
     from elman.run import prepare
 
+    trackers = None if track is None else () if track == "none" else track.split(",")
     _complete(
         lambda clock, say, ranks: prepare.again(
-            run, epochs, minutes, clock, say, learning_rate, ranks
+            run, epochs, minutes, clock, say, learning_rate, ranks, trackers
         ),
         as_json,
     )
