@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import FrameType
@@ -50,7 +51,7 @@ def joined() -> Iterator[Ranks]:
     with _group() as ranks:
         try:
             yield ranks
-        except (ElmanError, KeyboardInterrupt, OSError, MemoryError) as error:
+        except BaseException as error:
             _leave(ranks, error)
             raise
 
@@ -65,6 +66,8 @@ def _leave(ranks: Several, error: BaseException) -> None:
     ranks.close()
     if told:
         return
+    if not isinstance(error, ElmanError | KeyboardInterrupt | OSError | MemoryError):
+        traceback.print_exception(error)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     time.sleep(LAST)
     code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)

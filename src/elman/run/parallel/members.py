@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from elman.errors import RunError
@@ -35,7 +35,7 @@ class Members:
     rank: int
     names: Sequence[str]
     store: Store
-    wait: Callable[[float], None] = field(default=time.sleep)
+    answered: float = ANSWERED
 
     @property
     def size(self) -> int:
@@ -70,7 +70,7 @@ class Members:
         """What each rank has to say now; None of those that say nothing."""
         self.leave_word("")
         keys = [f"word/{n}" for n in range(self.size)]
-        end = time.monotonic() + ANSWERED
+        end = time.monotonic() + self.answered
         while time.monotonic() < end and not self.store.check(keys):
-            self.wait(0.05)
+            time.sleep(0.05)
         return [self.store.get(key).decode() if self.store.check([key]) else None for key in keys]
