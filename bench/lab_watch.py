@@ -7,7 +7,8 @@ A lab is started on an empty folder, a training begun in it, and the room of tha
 in a headless Chromium. Each half minute the resident memory of the server and of all processes of
 the browser is taken, and the size of what JavaScript holds. Needs the extras lab and dev, and
 chromium. Without --slowdown nothing is said of speed; with it the same training of --minutes is
-done four times, watched and not in turn, and the steps that were done are compared.
+done four times, watched and not in turn, and the steps that were done are compared. With --first
+the time from the command to the first page is taken five times, and nothing is trained.
 """
 
 from __future__ import annotations
@@ -40,7 +41,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--slowdown", action="store_true")
+    parser.add_argument("--first", action="store_true")
     arguments = parser.parse_args()
+    if arguments.first:
+        print(json.dumps({"seconds to the first page": [first_page() for _ in range(5)]}))
+        return
     with tempfile.TemporaryDirectory() as folder, lab(Path(folder) / "runs") as (address, server):
         if arguments.slowdown:
             print(json.dumps(slowdown(Path(folder), address, arguments.minutes)))
@@ -77,6 +82,20 @@ def opened(address: str) -> Iterator[Page]:
         page.goto(address)
         yield page
         browser.close()
+
+
+def first_page() -> float:
+    """Seconds from the command to a page whose fields can be used; the browser runs already."""
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        began = time.perf_counter()
+        with lab(Path(folder) / "runs") as (address, _):
+            page.goto(address)
+            page.get_by_role("combobox").first.wait_for()
+            took = time.perf_counter() - began
+            browser.close()
+    return round(took, 2)
 
 
 def watched(page: Page, folder: Path, server: int, minutes: float) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from pathlib import Path
@@ -10,7 +11,23 @@ import pytest
 from conftest import Lab, Visit
 from playwright.sync_api import Page, expect
 
+from elman.data.built_in.built_in import topics
+
+HERE = Path.cwd()
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "old", "dogs", "run", "by")
+
+
+# For the pictures of docs/lab.md: ELMAN_PICTURES=docs/lab pytest tests/apps/lab -k clicks
+PICTURES = os.environ.get("ELMAN_PICTURES")
+MINUTES, UNITS, LENGTH = ("2", "256", 400) if PICTURES else ("0.1", "16", 40)
+NAME = "python-help.txt" if PICTURES else "a <b>bold<i> name.txt"
+
+
+def picture(page: Page, name: str) -> None:
+    """Keeps what is seen, where pictures are asked for."""
+    if PICTURES:
+        page.wait_for_timeout(1000)
+        page.screenshot(path=HERE / PICTURES / f"{name}.png")
 
 
 def drop(page: Page, path: Path) -> None:
@@ -23,27 +40,31 @@ def fill(page: Page, label: str, value: str) -> None:
 
 def test_a_newcomer_gets_a_text_by_clicks_alone(lab: Lab, visit: Visit, tmp_path: Path) -> None:
     draw = random.Random(0)
-    path = tmp_path / "a <b>bold<i> name.txt"
-    path.write_text(" ".join(draw.choices(WORDS, k=900)), encoding="utf-8")
-    page = visit(lab, "/")
+    path = tmp_path / NAME
+    text = topics().decode() if PICTURES else " ".join(draw.choices(WORDS, k=900))
+    path.write_text(text, encoding="utf-8")
+    page = visit(lab, "/", height=1100)
     expect(page.get_by_role("heading", name="Start", exact=True)).to_be_visible()
     drop(page, path)
     expect(page.get_by_text("symbols;")).to_be_visible()
-    expect(page.get_by_text("a <b>bold<i> name.txt:")).to_be_visible()  # as text, not as bold
+    expect(page.get_by_text(f"{NAME}:")).to_be_visible()  # as text, not as bold
     assert not page.locator("b").count()
-    fill(page, "Minutes", "0.1")
-    fill(page, "Units in a layer", "16")
+    fill(page, "Minutes", MINUTES)
+    fill(page, "Units in a layer", UNITS)
+    picture(page, "start")
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_url("**/en/training?run=*")
     expect(page.get_by_text("Trained to its end")).to_be_visible()
     expect(page.get_by_text("What it makes")).to_be_visible()
     expect(page.get_by_text(re.compile("^To beat: ")).first).to_be_visible()
+    picture(page, "training")
     page.get_by_role("link", name="Write with it, ask it").click()
-    fill(page, "Tokens to write", "40")
+    fill(page, "Tokens to write", str(LENGTH))
     page.get_by_role("button", name="Write", exact=True).click()
     written = page.get_by_label("Text so far")
-    expect(written).to_have_value(re.compile(r".{40}", re.DOTALL))
-    assert len(written.input_value()) == 40
+    expect(written).to_have_value(re.compile(f".{{{LENGTH}}}", re.DOTALL))
+    assert len(written.input_value()) == LENGTH
+    picture(page, "writing")
 
 
 def test_a_wrong_file_gives_the_line_of_the_command(lab: Lab, visit: Visit, tmp_path: Path) -> None:
