@@ -57,6 +57,7 @@ class Asking:
         """Look whether all of them live."""
         for process in [p for p in self._running if p.popen.poll() is not None]:
             self._running.remove(process)
+            process.close("failed")
             if process.popen.returncode != 0:
                 self._say(
                     f"--track {process.name}: {process.reason()}; it is told nothing more, and "
@@ -64,7 +65,7 @@ class Asking:
                 )
 
     def end(self, outcome: Outcome) -> None:
-        """Say how the run ended, and wait for what is still to be written."""
+        """Tell them how the run ended, and wait for what is still to be written."""
         for process in self._running:
             process.close(outcome)
         for process in self._running:
@@ -89,9 +90,12 @@ class _Process:
             )  # fmt: skip
 
     def close(self, outcome: Outcome) -> None:
+        """Say how the run ended; nothing if it was said, or if nobody is there to hear it."""
         assert self.popen.stdin is not None
         with contextlib.suppress(OSError):
-            self.popen.stdin.write(f"{outcome}\n".encode())
+            if not self.popen.stdin.closed:
+                self.popen.stdin.write(f"{outcome}\n".encode())
+        with contextlib.suppress(OSError):
             self.popen.stdin.close()
 
     def reason(self) -> str:

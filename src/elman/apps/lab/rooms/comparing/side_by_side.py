@@ -11,7 +11,9 @@ from elman.run.folder import RunFolder
 from elman.run.verdict import Verdict
 
 POINTS = 400  # of a curve at most
-UNIMPORTANT = frozenset({"run", "force", "threads", "save_every", "sample", "track"})  # for what is learnt
+UNIMPORTANT = frozenset(
+    {"run", "force", "threads", "save_every", "sample", "track"}
+)  # for what is learnt
 
 Points: TypeAlias = list[tuple[float, float]]
 
