@@ -35,7 +35,7 @@ def test_every_message_that_is_said_is_there_and_none_is_left_over() -> None:
         for text, is_pattern in _strings(ast.parse(path.read_text(encoding="utf-8"))):
             (patterns if is_pattern else literal).add(text)
     # A part of a key that is filled in is one of these.
-    parts = literal | set(tasks.names()) | set(rooms.found())
+    parts = literal | set(tasks.names()) | set(rooms.names())
     known = table("en").keys()
     names = {key.split(".")[0] for key in known}
     missing = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from nicegui import ui
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from elman.apps.lab import rooms
 from elman.apps.lab.page import Page
 from elman.apps.lab.words import LANGUAGES
 
@@ -20,14 +21,14 @@ YEAR = 31_536_000  # seconds
 
 
 @contextlib.contextmanager
-def around(page: Page, name: str, names: Sequence[str], shade: str) -> Iterator[None]:
+def around(page: Page, name: str, shade: str) -> Iterator[None]:
     """The frame of a room; within it the room itself is built, below its heading."""
     say = page.say
     ui.add_css(STYLE)
     ui.link(say("frame.skip"), "#room").classes("lab-skip")
     with ui.element("header").classes("lab-header"):
         with ui.element("nav").props(f'aria-label="{say("frame.rooms")}"').classes("lab-rooms"):
-            for other in names:
+            for other in rooms.names():
                 link = ui.link(say(f"{other}.title"), page.address(other))
                 if other == name:
                     link.props('aria-current="page"')

@@ -11,17 +11,18 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from nicegui import Client, ui
+from nicegui import run as loading
 from nicegui.language import Language
 
 from elman.apps.lab import frame, rooms
 from elman.apps.lab.gate import Gate
 from elman.apps.lab.page import Page
-from elman.apps.lab.rooms import Room
 from elman.apps.lab.trainings import Trainings
 from elman.apps.lab.words import LANGUAGES, QUASAR, preferred, saying
 from elman.apps.lab.workspace import Workspace
 
 FIRST = "start"
+LOADED = 120  # seconds that a room may take to be loaded, on a machine that is busy
 
 
 def serve(runs: Path, listener: socket.socket, token: str) -> None:
@@ -36,7 +37,7 @@ def serve(runs: Path, listener: socket.socket, token: str) -> None:
 def application(runs: Path, port: int, token: str) -> Gate:
     """The lab on a folder of runs, behind its gate."""
     app = FastAPI(openapi_url=None)
-    trainings, all_rooms = Trainings(Workspace(runs)), rooms.found()
+    trainings = Trainings(Workspace(runs))
 
     @app.get("/")
     def first(request: Request) -> RedirectResponse:
@@ -46,8 +47,8 @@ def application(runs: Path, port: int, token: str) -> Gate:
         return RedirectResponse(f"/{language}/{FIRST}", 303)
 
     for language in LANGUAGES:
-        for name, room in all_rooms.items():
-            _add(name, room, language, trainings, list(all_rooms))
+        for name in rooms.names():
+            _add(name, language, trainings)
     ui.run_with(
         app, title="elman lab", dark=None, favicon=Path(__file__).parent / "icon.svg",
         reconnect_timeout=30, show_welcome_message=False,
@@ -55,13 +56,16 @@ def application(runs: Path, port: int, token: str) -> Gate:
     return Gate(frame.Remembering(app), token, port)
 
 
-def _add(name: str, room: Room, language: str, trainings: Trainings, names: list[str]) -> None:
+def _add(name: str, language: str, trainings: Trainings) -> None:
     say, workspace = saying(language), trainings.workspace
 
     async def shown(request: Request, client: Client, run: str = "") -> None:
+        room = await loading.io_bound(rooms.room, name)
+        if room is None:  # the server ends
+            return
         known = run if trainings.is_known(run) else ""
         page = Page(say, language, workspace, trainings, client, known, workspace.run(run))
-        with frame.around(page, name, names, request.cookies.get(frame.SHADE, "auto")):
+        with frame.around(page, name, request.cookies.get(frame.SHADE, "auto")):
             if room.needs_run and page.run is None:
                 frame.choose(page, name)
                 return
@@ -71,4 +75,7 @@ def _add(name: str, room: Room, language: str, trainings: Trainings, names: list
 
     title = f"{say(f'{name}.title')} · elman lab"
     path = f"/{language}/{name}"
-    ui.page(path, title=title, language=cast(Language, QUASAR[language]))(cast(Any, shown))
+    made = ui.page(
+        path, title=title, language=cast(Language, QUASAR[language]), response_timeout=LOADED
+    )
+    made(cast(Any, shown))

@@ -7,16 +7,19 @@
     ROOM = Room(order=1, build=build)
 
 The folder's name is the room's: its address is /LANGUAGE/NAME, its title `NAME.title` and the line
-below it `NAME.what`, both in words/LANGUAGE/NAME.toml. `build` may be a coroutine; it is called anew
-for every tab, within NiceGUI's context of that tab, and has to return soon: what takes longer than
-a blink is done by `page.work` afterwards.
+below it `NAME.what`, both in words/LANGUAGE/NAME.toml. `build` may be a coroutine; it is called
+anew for every tab, within NiceGUI's context of that tab, and has to return soon: what takes longer
+than a blink is done by `page.work` afterwards.
+
+A room is loaded when it is entered for the first time, so that the first page does not wait for
+PyTorch, which most rooms need.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from elman.apps.lab.page import Page
@@ -32,11 +35,16 @@ class Room:
     needs_run: bool = True
 
 
-def found() -> Mapping[str, Room]:
-    """Every room by its name, in order."""
-    rooms = {
-        module.name: importlib.import_module(f"{__name__}.{module.name}.room").ROOM
-        for module in pkgutil.iter_modules(__path__)
-        if module.ispkg
-    }
-    return dict(sorted(rooms.items(), key=lambda item: item[1].order))
+ORDER = ("start", "training", "writing", "inside", "comparing", "learning")  # as `Room.order` says
+
+
+def names() -> tuple[str, ...]:
+    """The name of every room, in order; nothing is loaded."""
+    there = [module.name for module in pkgutil.iter_modules(__path__) if module.ispkg]
+    return tuple(sorted(there, key=lambda name: (name not in ORDER, [*ORDER, name].index(name))))
+
+
+def room(name: str) -> Room:
+    """The room of that name."""
+    found: Room = importlib.import_module(f"{__name__}.{name}.room").ROOM
+    return found
