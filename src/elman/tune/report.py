@@ -137,7 +137,7 @@ def _slice(axes: Axes, axis: Axis, found: Drawn) -> None:
     elif axis.log:
         _log_ticks(axes, [float(x) for x, _, _ in points] + [axis.low, axis.high])
     elif axis.whole:
-        axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
+        axes.locator_params(axis="x", integer=True, nbins=4)
     axes.set_xlabel(axis.name)
     _quiet(axes)
 

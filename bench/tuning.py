@@ -1,0 +1,153 @@
+"""What `elman tune` finds on four data sets, and what a second worker brings.
+
+    python bench/tuning.py FOLDER --minutes 10 [--files DATA] [--only NAME…] [--jobs 1]
+    python bench/tuning.py FOLDER --workers [--trials 12]
+
+The first searches on a text, a table of texts, curves and a series, each for so many minutes, as a
+new user would, and writes FOLDER/tuning.md: default and best settings on the same fresh seeds, for
+the same minutes. What has ended is not done again; a search that was interrupted is gone on with.
+The second times one worker and two for equally many trials, and writes FOLDER/workers.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elman.wording import readable
+
+
+@dataclass(frozen=True)
+class Row:
+    """One data set: `data` lies below the folder that --files names; `named` is used without it."""
+
+    name: str
+    task: str
+    data: str
+    named: str
+    options: tuple[str, ...] = ()
+
+
+ROWS = (
+    Row("Hamlet", "text", "text/hamlet.txt.gz", "name:hamlet"),
+    Row("waimai, reviews", "classify", "sentiment/waimai_10k.csv.gz", "name:unicode"),
+    Row("ArrowHead, curves", "classify", "curves/ArrowHead-train.jsonl.gz", "name:digits"),
+    Row("daily temperatures", "forecast", "series/daily-min-temperatures.csv.gz", "name:sunspots"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--files", type=Path)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--workers", action="store_true")
+    parser.add_argument("--trials", type=int, default=12)
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    if asked.workers:
+        _workers(asked.folder, asked.trials)
+        return
+    for row in ROWS:
+        if not asked.only or any(row.name.startswith(name) for name in asked.only):
+            _search(asked.folder, row, asked.files, asked.minutes, asked.jobs)
+    _table(asked.folder)
+
+
+def _search(folder: Path, row: Row, files: Path | None, minutes: float, jobs: int) -> None:
+    kept = folder / f"{_short(row)}.json"
+    if kept.exists():
+        return
+    data = row.named if files is None else str(files / row.data)
+    began = time.perf_counter()
+    record = _tune(
+        row.task, data, "--minutes", f"{minutes:g}", "--jobs", str(jobs), "--threads", "1",
+        "--run", str(folder / _short(row)), *row.options,
+    )  # fmt: skip
+    record |= {"wall": time.perf_counter() - began, "promised": 60 * minutes}
+    kept.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def _tune(*words: str) -> dict[str, Any]:
+    """A search in a process of its own: what it says with --json."""
+    done = subprocess.run(
+        [sys.executable, "-m", "elman", "tune", *words, "--json"], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _short(row: Row) -> str:
+    return row.name.split(",")[0].split()[0].lower()
+
+
+def _table(folder: Path) -> None:
+    lines = [
+        "| data | score | default | best setting | minus default, 95 % | chosen rival | trials"
+        " | each | wall |",
+        "|---" * 9 + "|",
+    ]
+    for row in ROWS:
+        path = folder / f"{_short(row)}.json"
+        if path.exists():
+            lines.append(_line(row, json.loads(path.read_text(encoding="utf-8"))))
+    (folder / "tuning.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+def _line(row: Row, record: dict[str, Any]) -> str:
+    sign = -1 if record["more_is_better"] else 1
+    default, *others = (one for one in record["settings"] if one["by_seed"])
+    best = min(others, key=lambda one: sign * _mean(one), default=default)
+    d = best["difference"]
+    gain = ""
+    if d is not None:
+        gain = f"{d['mean']:+.4f}"
+        if d["low_together"] is not None:
+            gain += f" ({d['low_together']:+.4f} to {d['high_together']:+.4f})"
+    rival = next(iter(record["rivals"].values()), {}).get(record["score"])
+    ended = ", ".join(f"{count} {state}" for state, count in record["trials"].items())
+    return (
+        f"| {row.name} | {record['score']} | {readable(_mean(default))} | {readable(_mean(best))} | "
+        f"{gain} | {'' if rival is None else readable(rival)} | {ended} | "
+        f"{60 * record['minutes']:.0f} s | {record['wall']:.0f} of {record['promised']:.0f} s |"
+    )
+
+
+def _mean(setting: dict[str, Any]) -> float:
+    values = list(setting["by_seed"].values())
+    return float(sum(values) / len(values))
+
+
+def _workers(folder: Path, trials: int) -> None:
+    """The same search by one process and by two: as many trials, of as many epochs."""
+    lines = ["| workers | seconds | best trial |", "|---|---|---|"]
+    took = []
+    for jobs in (1, 2):
+        began = time.perf_counter()
+        record = _tune(
+            "text", "--epochs", "1", "--hidden-size", "64", "--sample", "0", "--threads", "1",
+            "--pruner", "none", "--search", "cell=lstm|gru", "--num-layers", "1",
+            "--seeds", "1", "--trials", str(trials), "--minutes", "600", "--jobs", str(jobs),
+            "--run", str(folder / f"workers-{jobs}"),
+        )  # fmt: skip
+        took.append(time.perf_counter() - began)
+        best = min(one["value"] for one in record["settings"])
+        lines.append(f"| {jobs} | {took[-1]:.0f} | {best:.4f} |")
+    lines.append(f"\nTwo workers: {took[1] / took[0]:.1%} of the wall time of one.")
+    (folder / "workers.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
