@@ -17,12 +17,12 @@ HOME = Path(__file__).parents[1]
 PAGES = (
     "README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/reading.in", "docs/design.md",
     "docs/inside.md", "docs/trace.md", "docs/export.md", "docs/sharing.md", "docs/importing.md",
-    "docs/serving.md",
+    "docs/serving.md", "docs/lab.md",
 )  # fmt: skip
 OTHER_NAMES = {"--target-columns"}  # accepted, and not shown by --help
 COMMANDS = (
     "resume", "evaluate", "predict", "generate", "inspect", "export", "import", "bench", "trace",
-    "data", "package", "serve",
+    "data", "package", "serve", "lab", "doctor",
 )  # fmt: skip
 DEEPER = ("train", "compare", "probe")  # commands that have commands
 
