@@ -117,9 +117,10 @@ def _line(row: Row, record: dict[str, Any]) -> str:
             gain += f" ({d['low_together']:+.4f} to {d['high_together']:+.4f})"
     rival = next(iter(record["rivals"].values()), {}).get(record["score"])
     ended = ", ".join(f"{count} {state}" for state, count in record["trials"].items())
+    told = "" if rival is None else readable(rival)
     scores = f"{readable(_mean(default))} | {readable(_mean(best))}"
     return (
-        f"| {row.name} | {record['score']} | {scores} | {gain} | {'' if rival is None else readable(rival)} | {ended} | "
+        f"| {row.name} | {record['score']} | {scores} | {gain} | {told} | {ended} | "
         f"{60 * record['minutes']:.0f} s | {record['wall']:.0f} of {record['promised']:.0f} s |"
     )
 
