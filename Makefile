@@ -12,9 +12,9 @@ demo: .venv/installed
 test: .venv/installed
 	$(RUN)/python -m pytest -n 2 --dist loadfile
 
-# What tests use beside Python: a browser, with Chinese letters. Nothing where apt-get or root is
+# What tests use beside Python: a browser, with Chinese letters, and a database. Nothing where apt-get or root is
 # missing; those tests then say why they are skipped.
-DEBIAN := chromium fonts-wqy-zenhei
+DEBIAN := chromium fonts-wqy-zenhei postgresql
 
 debian:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(DEBIAN) >/dev/null 2>&1; then \
