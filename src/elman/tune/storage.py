@@ -54,6 +54,7 @@ def opened(folder: Path, url: str | None) -> BaseStorage:
     import optuna
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
+    from sqlalchemy.pool import NullPool
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with told(folder, url, UserError):
@@ -66,7 +67,8 @@ def opened(folder: Path, url: str | None) -> BaseStorage:
                 raise UserError(f"{path}: damaged ({_why(error)})") from error
         wait = {"timeout": BUSY_SECONDS} if url.startswith("sqlite") else {
             "connect_timeout": SECONDS}  # fmt: skip
-        return RDBStorage(url, {"connect_args": wait, "pool_pre_ping": True})
+        # No connection outlives its use: none is broken when the database has been away.
+        return RDBStorage(url, {"connect_args": wait, "poolclass": NullPool})
 
 
 def reach(folder: Path, url: str) -> None:
