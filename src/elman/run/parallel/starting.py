@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from elman import __version__
 from elman.errors import UserError
 from elman.options import plain
 from elman.run.alike import alike
@@ -49,7 +49,9 @@ def check_asked(
         for name, value in (plain(options) | plain(how)).items()
     }
     versions = {"Python": platform.python_version(), "PyTorch": torch.__version__}
-    ranks.check_alike({"the task": task, "Elman": __version__} | versions | flags)
+    ranks.check_alike(
+        {"the task": task, "Elman": importlib.metadata.version("elman")} | versions | flags
+    )
 
 
 def check_data(job: Job) -> None:
