@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: demo debian test check memory races instructions half half-arm clean
+.PHONY: demo debian test check memory races instructions half half-arm clean trackers
 
 demo: .venv/installed
 	$(RUN)/elman train text --minutes 1 --run runs/demo --force
@@ -82,3 +82,12 @@ half:
 half-arm:
 	$(call build_half,neonbf16,aarch64-linux-gnu-g++,-march=armv8.2-a+bf16,-static)
 	qemu-aarch64-static -cpu max build/neonbf16/half
+
+# All four trackers, in an environment of their own: trackio wants an older Pillow than is pinned.
+trackers:
+	$(PYTHON) -m venv build/trackers
+	grep -vi '^pillow==' constraints.txt > build/trackers/constraints.txt
+	build/trackers/bin/pip install --quiet -c build/trackers/constraints.txt torch
+	build/trackers/bin/pip install --quiet -c build/trackers/constraints.txt pytest pytest-xdist hypothesis \
+	  ".[tensorboard,mlflow,wandb,trackio,audio]"
+	build/trackers/bin/python -m pytest tests/run/tracking
