@@ -24,7 +24,7 @@ def build(page: Page) -> None:
             ui.tab(name, label=say(f"learning.{name}"))
     with ui.tab_panels(tabs, value=next(iter(LESSONS)), animated=False).classes("w-full"):
         for name, lesson in LESSONS.items():
-            with ui.tab_panel(name).classes("lab-room-part p-0"):
+            with ui.tab_panel(name).classes("lab-room-part items-stretch p-0"):
                 ui.label(say(f"learning.{name}_what")).classes("lab-what")
                 lesson(page)
 
