@@ -1,4 +1,4 @@
-"""A text, or a piece, as a thing: gone back to, branched, blended, it is what it would have been."""
+"""A text, or a piece, as a thing: gone back to, branched, blended, it is as it would have been."""
 
 from __future__ import annotations
 

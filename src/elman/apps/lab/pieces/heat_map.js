@@ -84,7 +84,7 @@ export default {
       }
       this.soon();
     },
-    mark(stretches) {
+    outline(stretches) {
       this.marks = stretches;
       this.soon();
     },

@@ -48,7 +48,7 @@ def limits(values: NDArray[np.floating]) -> tuple[float, float]:
     return -widest, widest
 
 
-class HeatMap(Element, component="heat_map.js"):  # type: ignore[call-arg]
+class HeatMap(Element, component="heat_map.js"):
     """A picture of values [T, U], steps to the right and units downwards.
 
     `on_point(step, unit)` is told where the visitor's mark stands, `on_stretch(start, stop)` which
@@ -83,9 +83,9 @@ class HeatMap(Element, component="heat_map.js"):  # type: ignore[call-arg]
         self._shown = (coded, *self.size, found.low, found.high, list(steps), list(units), words)
         self._send()
 
-    def mark(self, stretches: Sequence[tuple[int, int]]) -> None:
+    def outline(self, stretches: Sequence[tuple[int, int]]) -> None:
         """Frame these steps, each from a start up to a stop."""
-        self.run_method("mark", [list(one) for one in stretches])
+        self.run_method("outline", [list(one) for one in stretches])
 
     def _send(self) -> None:
         if self._shown is not None:

@@ -24,7 +24,7 @@ Say = Callable[..., str]
 @functools.cache
 def table(language: str) -> Mapping[str, str]:
     """Every message of a language, by `room.key`."""
-    found = {}
+    found = dict[str, str]()
     for path in sorted((Path(__file__).parent / language).glob("*.toml")):
         words = tomllib.loads(path.read_text(encoding="utf-8"))
         found |= {f"{path.stem}.{key}": text for key, text in words.items()}
