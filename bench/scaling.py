@@ -42,7 +42,7 @@ def speed(folder: Path, cell: str, units: int, processes: int, threads: int) -> 
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     reports = [r for r in map(json.loads, lines) if r["split"] == "train"]
     first, last = reports[0], reports[-1]
-    return (last["units"] - first["units"]) / (last["seconds"] - first["seconds"])
+    return float((last["units"] - first["units"]) / (last["seconds"] - first["seconds"]))
 
 
 def free_port() -> int:

@@ -26,8 +26,8 @@ def line(step: int, sample: str = "") -> str:
     st.lists(st.integers(0, 400), max_size=12),
 )
 def test_it_gives_each_record_once(samples: list[str], cuts: list[int]) -> None:
-    whole = "".join(line(k, one) for k, one in enumerate(samples))
-    whole = (whole + "no record\n" + whole[: len(whole) // 3].split("\n")[0]).encode()
+    lines = "".join(line(k, one) for k, one in enumerate(samples))
+    whole = (lines + "no record\n" + lines[: len(lines) // 3].split("\n")[0]).encode()
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
         log, follower, seen = run.path / "metrics.jsonl", Follower(run), []

@@ -112,9 +112,7 @@ def _check(seen: Pass) -> None:
         raise UserError(f"the sequence has {steps:,} steps; at most {MOST_STEPS:,} can be traced")
 
 
-def _traced(
-    subject: Subject, seen: Pass, loss: Tensor, layers: Layers, sequence: int
-) -> Traced:
+def _traced(subject: Subject, seen: Pass, loss: Tensor, layers: Layers, sequence: int) -> Traced:
     rows = seen.rows.unsorted
     row = sequence if rows is None else int(rows[sequence])
     alive = sum(size > row for size in seen.rows.sizes)

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Lab
+from visiting import Lab
 
 PATHS = (
     "/", "/en/start", "/zh/training?run=x", "/favicon.ico", "/_nicegui/", "/openapi.json", "/docs",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from conftest import Lab, Visit
 from playwright.sync_api import Page, expect
+from visiting import Lab, Visit
 
 from elman.probe import trace
 from elman.run.folder import RunFolder

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Lab, Visit
 from playwright.sync_api import Page, expect
+from visiting import Lab, Visit
 
 from elman.data.built_in.built_in import topics
 

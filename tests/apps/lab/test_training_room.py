@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from conftest import Lab, Visit, start
 from playwright.sync_api import Page, expect
+from visiting import Lab, Visit, start
 
 from elman.apps.lab.trainings import Trainings
 from elman.apps.lab.workspace import Workspace

@@ -55,7 +55,7 @@ def _strings(tree: ast.AST) -> Iterator[tuple[str, bool]]:
             yield node.value, False
         elif isinstance(node, ast.JoinedStr):
             parts = [
-                re.escape(part.value) if isinstance(part, ast.Constant) else "(.+)"
+                re.escape(str(part.value)) if isinstance(part, ast.Constant) else "(.+)"
                 for part in node.values
                 if not isinstance(part, ast.Constant) or isinstance(part.value, str)
             ]

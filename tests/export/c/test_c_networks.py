@@ -11,9 +11,10 @@ import torch
 from c_programs import CELLS, INPUTS, KINDS, Kind, drawn, gap, inputs, written
 
 from elman.export.building import Builder
-from elman.export.c.tables import SMALLEST, as_stored, rounded
+from elman.export.c.tables import SMALLEST, as_stored
 from elman.export.interpreter import Interpreter
 from elman.export.program import Linear, Precision, Program, Value
+from elman.export.rounding import rounded
 from elman.layers.recurrent import Recurrent
 
 # Sums of fewer than 100 terms in float32, three units of exp, and what three layers make of them.
