@@ -37,12 +37,10 @@ def trial_minutes(how: TuneOptions, jobs: int, seconds: float) -> float:
 
 
 def run_seconds(search: Search) -> float:
-    """How long a run takes, as far as is known: as its minutes say or, counted in epochs, as long
-    as the longest that has ended."""
-    if search.plan.minutes is not None:
-        return 60 * search.plan.minutes + AROUND
+    """How long a run takes, as far as is known: as its minutes say, or as long as the longest that
+    has ended, where that is more or epochs are counted."""
     known = [t.user_attrs.get("seconds", 0.0) for t in search.study.get_trials(deepcopy=False)]
-    return max(known, default=0.0) + AROUND
+    return max([60 * (search.plan.minutes or 0.0), *known]) + AROUND
 
 
 def last_seconds(search: Search) -> float:
