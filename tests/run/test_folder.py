@@ -39,6 +39,7 @@ def test_a_run_leaves_these_files_and_nothing_else(text: Path, tmp_path: Path) -
     assert left == {
         "options.toml", "preprocessing.json", "model.safetensors", "checkpoint/state.safetensors",
         "metrics.jsonl", "scores.json", "report.md", "curves.png", "README.md",
+        "rivals.json",
     }  # fmt: skip
     assert {p.name for p in tmp_path.iterdir()} == {"run", "text.txt"}
 

@@ -101,4 +101,3 @@ def test_the_report_of_classes(classes: Any) -> None:
     text = (classes.run / "report.md").read_text(encoding="utf-8")
     assert "| class " in text
     assert all(f"| {letter} " in text for letter in "abc")
-    assert (classes.run / "confusion.png").exists()
