@@ -74,9 +74,9 @@ class Looked:
         """States first, then gates and all else that the cell notes."""
         return self.passes[layer].names
 
-    @property
-    def sequences(self) -> int:
-        return len(self.passes[0].rows.lengths)
+    def sequences(self, layer: int) -> int:
+        """How many a layer reads: one that spells reads words, one above it sentences."""
+        return len(self.passes[layer].rows.lengths)
 
     def length(self, layer: int, sequence: int) -> int:
         return int(self.passes[layer].rows.lengths[sequence])
@@ -119,7 +119,7 @@ class Looked:
 
     def contexts(self, layer: int, name: str, unit: int, *, lowest: bool) -> list[Extract]:
         """Where a unit is highest, or lowest."""
-        words = [self.steps(layer, b) for b in range(self.sequences)]
+        words = [self.steps(layer, b) for b in range(self.sequences(layer))]
         own = self.values(layer, name)[:, :, unit]
         places = contexts.contexts(own, words, count=PLACES, before=AROUND, lowest=lowest)
         return [

@@ -30,7 +30,7 @@ class States:
                 on_change=lambda event: self.choose(name=event.value),
             ).props("outlined dense")  # fmt: skip
             self._sequence = ui.select(
-                {k: f"{k + 1} / {looked.sequences}" for k in range(looked.sequences)}, value=0,
+                self._sequences(0), value=0,
                 label=say("inside.sequence"),
                 on_change=lambda event: self.choose(sequence=event.value),
             ).props("outlined dense")  # fmt: skip
@@ -40,6 +40,10 @@ class States:
         self._like()
         self._contexts()
         view.on_change(self.show)
+
+    def _sequences(self, layer: int) -> dict[int, str]:
+        count = self.view.looked.sequences(layer)
+        return {k: f"{k + 1} / {count}" for k in range(count)}
 
     def choose(
         self, layer: int | None = None, name: str | None = None, sequence: int | None = None
@@ -59,7 +63,7 @@ class States:
         self.shown = now
         self._layer.set_value(view.layer)
         self._name.set_options(list(looked.names(view.layer)), value=view.name)
-        self._sequence.set_value(view.sequence)
+        self._sequence.set_options(self._sequences(view.layer), value=view.sequence)
         equations = looked.passes[view.layer].cell.equations.splitlines()
         own = [line for line in equations if line.startswith(f"{view.name} = ")]
         self._formula.set_text(own[0] if own else "")

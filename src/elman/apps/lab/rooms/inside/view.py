@@ -30,6 +30,7 @@ class View:
         """Something was chosen: what no longer fits is brought within bounds, and parts see it."""
         if self.name not in self.looked.names(self.layer):
             self.name = self.looked.names(self.layer)[0]
+        self.sequence = min(self.sequence, self.looked.sequences(self.layer) - 1)
         self.step = min(self.step, self.looked.length(self.layer, self.sequence) - 1)
         self.unit = min(self.unit, self.looked.passes[self.layer].hidden_size - 1)
         for do in self._told:
