@@ -39,7 +39,8 @@ def trial_minutes(how: TuneOptions, jobs: int, seconds: float) -> float:
 def run_seconds(search: Search) -> float:
     """How long a run takes, as far as is known: as its minutes say, or as long as the longest that
     has ended, where that is more or epochs are counted."""
-    known = [t.user_attrs.get("seconds", 0.0) for t in search.study.get_trials(deepcopy=False)]
+    trials = search.study.get_trials(deepcopy=False)
+    known: list[float] = [t.user_attrs.get("seconds", 0.0) for t in trials]
     return max([60 * (search.plan.minutes or 0.0), *known]) + AROUND
 
 
