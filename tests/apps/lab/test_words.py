@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from string import Formatter
+
+import pytest
 
 import elman.apps.lab
 from elman import tasks
 from elman.apps.lab import rooms
-from elman.apps.lab.words import LANGUAGES, table
+from elman.apps.lab.words import LANGUAGES, helps, table
+from elman.run.options import TrainOptions
 
 HOME = Path(elman.apps.lab.__file__).parent
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -46,6 +51,27 @@ def test_every_message_that_is_said_is_there_and_none_is_left_over() -> None:
     for key in known - literal:
         found = [re.fullmatch(pattern, key) for pattern in patterns]
         assert any(match and set(match.groups()) <= parts for match in found), key
+
+
+@pytest.mark.parametrize("kind", [TrainOptions, *map(tasks.options, tasks.names())])
+def test_every_option_is_explained_in_chinese_with_the_same_names_and_numbers(kind: type) -> None:
+    english, chinese = helps("en", kind), helps("zh", kind)
+    assert english.keys() == chinese.keys() == {f.name for f in fields(kind)}
+    for name, text in english.items():
+        assert text and not HAN.search(text) and HAN.search(chinese[name]), name
+        # What stands there as in a program, and where to read more, is the same in both.
+        for told in re.findall(r"arXiv:\S+\d|[a-z]+\d+|[a-z]+-[a-z]+(?=[,:])|--[a-z-]+=\w+", text):
+            assert told in chinese[name], (name, told)
+
+
+def test_no_explanation_is_of_an_option_that_there_is_not() -> None:
+    kinds = [TrainOptions, *map(tasks.options, tasks.names())]
+    known = {base.__name__ for kind in kinds for base in kind.__mro__}
+    for path in (HOME / "words" / "helps").glob("*.toml"):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        assert table.keys() <= known
+        names = {field.name for kind in kinds for field in fields(kind)}
+        assert {name for one in table.values() for name in one} <= names
 
 
 def _strings(tree: ast.AST) -> Iterator[tuple[str, bool]]:

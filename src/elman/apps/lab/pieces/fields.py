@@ -11,8 +11,9 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from docstring_parser import parse
 from nicegui import ui
+
+from elman.apps.lab.words import helps
 
 Named = Callable[[str], str]
 
@@ -37,26 +38,19 @@ class Fields:
         return found
 
 
-def fields(kind: type[Any], names: Sequence[str], named: Named = lambda name: name) -> Fields:
-    """Fields for these options of a class; `named` gives the label of each."""
-    hints, helps = typing.get_type_hints(kind), texts(kind)
+def fields(
+    kind: type[Any], names: Sequence[str], language: str, named: Named = lambda name: name
+) -> Fields:
+    """Fields for these options of a class, their help in a language; `named` gives their labels."""
+    hints, told = typing.get_type_hints(kind), helps(language, kind)
     made = {}
     with ui.element("div").classes("lab-fields"):
         for option in dataclasses.fields(kind):
             if option.name in names:
                 with ui.element("div"):
                     made[option.name] = _field(named(option.name), hints[option.name], option)
-                    ui.label(helps.get(option.name, "")).classes("lab-help")
+                    ui.label(told.get(option.name, "")).classes("lab-help")
     return Fields(made)
-
-
-def texts(kind: type[Any]) -> dict[str, str]:
-    """What the docstrings of a class and of those above it say of each option."""
-    return {
-        found.arg_name: " ".join((found.description or "").split())
-        for base in reversed(kind.__mro__)
-        for found in parse(base.__doc__ or "").params
-    }
 
 
 def names_of(kind: type[Any], without: Iterable[str]) -> list[str]:

@@ -7,6 +7,9 @@
 
 A word is asked for by room and name, and what stands in braces is filled in as plain text:
 `say("start.picked", name=name, size=3)`. Both languages have the same keys with the same places.
+
+What options do stands in English in the docstrings of their classes, from which the help of the
+command line is made too; helps/LANGUAGE.toml has it in another language, a table for each class.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ import functools
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from docstring_parser import parse
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 QUASAR = {"en": "en-US", "zh": "zh-CN"}  # what NiceGUI calls them, for its own messages
@@ -38,6 +44,19 @@ def saying(language: str) -> Say:
         return table(language)[key].format(**values)
 
     return say
+
+
+@functools.cache
+def helps(language: str, kind: type[Any]) -> Mapping[str, str]:
+    """What a class of options, and those above it, say of each option, by its name."""
+    path = Path(__file__).parent / "helps" / f"{language}.toml"
+    known = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found = dict[str, str]()
+    for base in reversed(kind.__mro__):
+        english = {p.arg_name: p.description or "" for p in parse(base.__doc__ or "").params}
+        found |= {name: " ".join(text.split()) for name, text in english.items()}
+        found |= known.get(base.__name__, {})
+    return found
 
 
 def preferred(accepted: str) -> str:

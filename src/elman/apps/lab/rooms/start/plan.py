@@ -31,13 +31,13 @@ class Plan:
         )
         ui.label(say("start.minutes_help")).classes("lab-help")
         first = [f.name for f in dataclasses.fields(own) if f.name in FIRST]
-        self._first = fields(own, first, lambda name: say(f"start.{name}"))
+        self._first = fields(own, first, page.language, lambda name: say(f"start.{name}"))
         with ui.expansion(say("start.more")).props("dense"):
             ui.label(say("start.more_help")).classes("lab-faint")
             heading(say("start.training"), 3)
-            self._training = fields(TrainOptions, names_of(TrainOptions, OURS))
+            self._training = fields(TrainOptions, names_of(TrainOptions, OURS), page.language)
             heading(say("start.model"), 3)
-            self._more = fields(own, names_of(own, FIRST))
+            self._more = fields(own, names_of(own, FIRST), page.language)
 
     def options(self) -> dict[str, str]:
         """Options as the command line takes them. UserError where one does not fit."""
