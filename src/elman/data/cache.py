@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from elman.errors import UserError
+from elman.data.telling import Stage, tell
+from elman.errors import RunError, UserError
 
 try:
     import fcntl
@@ -22,6 +24,10 @@ except ImportError:  # Windows, where a file that is open cannot be removed
 GIGABYTES = 5.0  # of encoded texts that are kept
 RECENT = 600.0  # seconds for which a file stays, whoever is about to open it
 FORGOTTEN = 86_400.0  # seconds after which nobody goes on with a half-written file
+UNFINISHED = 7 * 86_400.0  # the same for a folder of parts that can be gone on with
+WORK = ".work"  # the ending of such a folder
+PATIENCE = 600.0  # seconds without a sign of life from another process that makes the same
+LOOK = 0.2  # seconds between two looks at whether it has ended
 
 
 def cache_folder() -> Path:
@@ -69,6 +75,65 @@ def in_use(stream: IO[bytes]) -> None:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
+@contextmanager
+def alone(path: Path, doing: str) -> Iterator[Callable[[], None]]:
+    """Within it one process at a time makes `path`; whoever else is `doing` the same waits.
+
+    Gives what is to be called from time to time as a sign of life. What a process held that was
+    killed is free. RunError: another one has given no such sign for ten minutes. Where there are no
+    locks, nobody waits.
+    """
+    lock = path.with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    stream = _locked(lock, doing)
+    try:
+        yield lambda: touch_now(lock)
+    finally:
+        lock.unlink(missing_ok=True)  # as long as it is held
+        stream.close()
+
+
+def touch_now(path: Path) -> None:
+    """Note that a file is worked on now."""
+    with suppress(OSError):
+        os.utime(path)
+
+
+def _locked(lock: Path, doing: str) -> IO[bytes]:
+    heard: tuple[int, float] | None = None  # the last sign of life, and when it was noticed
+    while True:
+        stream = lock.open("ab")
+        try:
+            if fcntl is not None:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is None or _is_at(stream, lock):
+                touch_now(lock)
+                return stream
+        except BlockingIOError:
+            with suppress(FileNotFoundError):
+                sign = lock.stat().st_mtime_ns
+                if heard is None or sign != heard[0]:
+                    heard = sign, time.monotonic()
+                elif time.monotonic() - heard[1] > PATIENCE:
+                    raise RunError(
+                        f"another process is {doing}, and has not been heard of for "
+                        f"{PATIENCE / 60:.0f} minutes; end it, or set ELMAN_CACHE to another folder"
+                    ) from None
+            tell(Stage(doing, None, "another process is at it; waiting"))
+        except OSError:  # some file systems have no locks
+            return stream
+        stream.close()
+        time.sleep(LOOK)
+
+
+def _is_at(stream: IO[bytes], path: Path) -> bool:
+    """Whether an open file still lies there, and was not removed by who held it before."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except OSError:
+        return False
+
+
 def touch(path: Path) -> None:
     """Note that a file was used now; when it was written stays."""
     with suppress(OSError):
@@ -77,6 +142,9 @@ def touch(path: Path) -> None:
 
 def prune(folder: Path, limit: int) -> None:
     """Removes files of a folder, the least recently used first, until it holds `limit` bytes.
+
+    What was left unfinished goes when nobody has gone on with it: a file after a day, a folder of
+    parts after a week.
 
     Files that differ by their endings alone go together, judged by the largest. Those that are in
     use stay, and those of the last ten minutes.
@@ -87,9 +155,13 @@ def prune(folder: Path, limit: int) -> None:
     for path in folder.iterdir():
         with suppress(OSError):  # another process may have removed it
             status = path.stat()
-            if path.suffix == ".part":
+            if path.suffix in (".part", ".lock"):
                 if now - status.st_mtime > FORGOTTEN:
                     path.unlink()
+                continue
+            if path.suffix == WORK:
+                if now - status.st_mtime > UNFINISHED:
+                    shutil.rmtree(path, ignore_errors=True)
                 continue
             sizes[path.stem] = sizes.get(path.stem, 0) + status.st_size
             last = max(status.st_atime, status.st_mtime)
@@ -98,7 +170,8 @@ def prune(folder: Path, limit: int) -> None:
     for stem in sorted(sizes, key=lambda stem: used[stem]):
         if total <= limit or now - used[stem] < RECENT:
             return
-        if _removed(sorted(folder.glob(f"{stem}.*"), key=_size, reverse=True)):
+        files = (path for path in folder.glob(f"{stem}.*") if path.suffix != WORK)
+        if _removed(sorted(files, key=_size, reverse=True)):
             total -= sizes[stem]
 
 

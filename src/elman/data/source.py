@@ -16,7 +16,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -49,13 +49,15 @@ class Source:
     """One readable thing: `shown` names it in messages, `path` holds its bytes.
 
     `digest` is the sha256 of a spooled stream or of a member of an archive, which have no lasting
-    path to be known by. `facts` is what the user should know of what lies beside it.
+    path to be known by. `facts` is what the user should know of what lies beside it. `passed` is
+    told how many bytes of the file, packed as it is, went by with each block.
     """
 
     shown: str
     path: Path
     digest: str | None = None
     facts: tuple[str, ...] = ()
+    passed: Callable[[int], object] | None = field(default=None, compare=False, repr=False)
 
     def identity(self) -> str:
         """Equal as long as the content is taken to be unchanged: path, size, time of change."""
@@ -67,16 +69,23 @@ class Source:
 
     def blocks(self) -> Iterator[bytes]:
         """The uncompressed bytes in blocks of about 1 MiB; none of them is empty."""
-        with _told(self.shown):
-            if self.path.suffix == ".gz":
-                with gzip.open(self.path) as stream:
-                    yield from iter(lambda: stream.read(BLOCK), b"")
-            else:
-                with self.path.open("rb") as stream:
-                    if self.path.suffix == ".zst":
-                        yield from zstd_blocks(stream)
-                    else:
-                        yield from iter(lambda: stream.read(BLOCK), b"")
+        with _told(self.shown), self.path.open("rb") as stream:
+            at = 0
+            for block in _unpacked(stream, self.path.suffix):
+                if self.passed is not None:
+                    before, at = at, stream.tell()
+                    self.passed(at - before)
+                yield block
+
+
+def _unpacked(stream: BinaryIO, suffix: str) -> Iterator[bytes]:
+    if suffix == ".zst":
+        yield from zstd_blocks(stream)
+    elif suffix == ".gz":
+        with gzip.open(stream) as unpacked:
+            yield from iter(lambda: unpacked.read(BLOCK), b"")
+    else:
+        yield from iter(lambda: stream.read(BLOCK), b"")
 
 
 def resolve(data: Sequence[str]) -> tuple[Source, ...]:

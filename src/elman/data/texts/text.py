@@ -6,9 +6,11 @@ import errno
 import hashlib
 import json
 import re
+import shutil
 import weakref
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.cache import cache_folder, in_use, kept_bytes, prune, replacing, touch
+from elman.data.cache import (
+    WORK,
+    alone,
+    cache_folder,
+    in_use,
+    kept_bytes,
+    prune,
+    replacing,
+    touch,
+)
 from elman.data.encodings.encodings import told
 from elman.data.forms.other_forms import a_file, form_within
 from elman.data.source import (
@@ -31,14 +42,27 @@ from elman.data.source import (
 from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions
 from elman.data.tables.table import open_table
-from elman.data.texts.vocabulary import Bytes, Vocabulary, build, from_json
+from elman.data.telling import Pace
+from elman.data.texts.segmentation import first_lines, is_tokenised
+from elman.data.texts.segments import Rule, Segment, in_vocabulary
+from elman.data.texts.vocabulary import (
+    LOOKED_AT,
+    WORDS_LIMIT,
+    Bytes,
+    Vocabulary,
+    build,
+    check,
+    clean_text,
+    from_json,
+)
+from elman.data.texts.work import SEGMENT, Passed, Work
 from elman.errors import RunError, UserError
 from elman.options import require_encoding
 
 # Characters handled at once; BPE takes 300 bytes of memory for each, and is no faster with more.
 PIECE = 1 << 14
 MEND = "mend that row"
-FORMAT = 2  # raised whenever the same text would be encoded otherwise
+FORMAT = 3  # raised whenever the same text would be encoded otherwise
 
 # A text may be cut before whitespace that follows anything but itself: no word, no BPE token and no
 # rule of lower-casing reaches over that place. Digits may be left out of a text. Where there is no
@@ -170,34 +194,50 @@ def encode_corpus(
     strip_digits: bool = False,
     reading: TextReading = PLAIN,
     cache: Path | None = None,
+    processes: int = 1,
 ) -> Corpus:
-    """The text of the sources with a vocabulary made from all of it (`vocabulary.build`).
+    """The text of the sources with a vocabulary made from all of it (`vocabulary.build`, but all
+    words are counted, however many there are).
 
     Encoded once: as long as paths, sizes, times of change and options stay, what lies in the
-    folder `cache` (`cache_folder()` / "text" if None) is used, unless it is damaged. Raises
-    `UserError` for a text that is empty or has one symbol only, and for a folder that cannot be
-    written; `RunError` for a full disk and for a file that changes meanwhile.
-    """
+    folder `cache` (`cache_folder()` / "text" if None) is used, unless it is damaged. A long text is
+    encoded by so many `processes`, with the same result whatever their number, and gone on with
+    where that was interrupted. Of several processes that want the same text one encodes it.
 
-    def vocabulary() -> Vocabulary:
-        # Bytes need no counting, and may be no text.
-        pieces = () if level == "bytes" else cut(reading.text(sources))
-        return build(level, pieces, limit=limit, lowercase=lowercase, strip_digits=strip_digits)
+    Raises `UserError` for a text that is empty or has one symbol only, and for a folder that cannot
+    be written; `RunError` for a full disk and for a file that changes meanwhile.
+    """
+    check(level, limit)
+
+    def rule() -> Rule:
+        if level in ("bytes", "bpe"):
+            # Bytes need no counting, and may be no text.
+            pieces = () if level == "bytes" else cut(reading.text(sources))
+            vocabulary = build(
+                level, pieces, limit=limit, lowercase=lowercase, strip_digits=strip_digits
+            )
+            return Rule(level, lowercase, strip_digits, vocabulary=vocabulary)
+        if level == "characters":
+            return Rule(level, lowercase, strip_digits, limit=limit)
+        cleaned = (clean_text(p, lowercase, strip_digits) for p in cut(reading.text(sources)))
+        spaced = is_tokenised(first_lines(cleaned, LOOKED_AT)[0])
+        return Rule(level, lowercase, strip_digits, spaced, limit or WORDS_LIMIT)
 
     options = [level, limit, lowercase, strip_digits]
-    return _encoded(sources, options, vocabulary, reading, least_symbols=2, cache=cache)
+    return _encoded(sources, options, rule, reading, None, 2, cache, processes)
 
 
 def encode_with(
     vocabulary: Vocabulary, sources: Sequence[Source], *, reading: TextReading = PLAIN,
-    bad: BadRows | None = None, cache: Path | None = None,
+    bad: BadRows | None = None, cache: Path | None = None, processes: int = 1,
 ) -> Corpus:  # fmt: skip
     """Like `encode_corpus`, with the vocabulary of a trained model; unknown symbols become its
     unknown token, and a text of one symbol is fine."""
     options = [vocabulary.to_json(), bad is not None and bad.skip]
-    return _encoded(
-        sources, options, lambda: vocabulary, reading, bad, least_symbols=1, cache=cache
+    rule = Rule(
+        vocabulary.level, vocabulary.lowercase, vocabulary.strip_digits, vocabulary=vocabulary
     )
+    return _encoded(sources, options, lambda: rule, reading, bad, 1, cache, processes)
 
 
 def cut(blocks: Iterable[str], longest: int = PIECE) -> Iterator[str]:
@@ -220,15 +260,10 @@ def cut(blocks: Iterable[str], longest: int = PIECE) -> Iterator[str]:
 
 
 def _encoded(
-    sources: Sequence[Source],
-    options: Sequence[object],
-    vocabulary: Callable[[], Vocabulary],
-    reading: TextReading,
-    bad: BadRows | None = None,
-    *,
-    least_symbols: int,
-    cache: Path | None,
-) -> Corpus:
+    sources: Sequence[Source], options: Sequence[object], rule: Callable[[], Rule],
+    reading: TextReading, bad: BadRows | None, least_symbols: int, cache: Path | None,
+    processes: int,
+) -> Corpus:  # fmt: skip
     folder = cache_folder() / "text" if cache is None else cache
     identities = [source.identity() for source in sources]
     known_by = [FORMAT, identities, options, astuple(reading)]
@@ -237,13 +272,18 @@ def _encoded(
     limit = kept_bytes()
     touch(path)
     record = _trusted(path)
-    if record is not None and bad is not None:
-        bad.count, bad.first = record["left_out"]
     if record is None:
-        record = _write(path, sources, vocabulary(), reading, bad, least_symbols)
-        if [source.identity() for source in sources] != identities:
-            path.unlink(missing_ok=True)
-            raise RunError("the text changed while it was read; run again when it is complete")
+        with _told(path), alone(path, "encoding this text") as beat:
+            record = _trusted(path)  # another process may have made it meanwhile
+            if record is None:
+                record = _write(path, sources, rule, reading, bad, least_symbols, processes, beat)
+                if [source.identity() for source in sources] != identities:
+                    path.unlink(missing_ok=True)
+                    raise RunError(
+                        "the text changed while it was read; run again when it is complete"
+                    )
+    if bad is not None:
+        bad.count, bad.first = record["left_out"]
     ids = TokenFile(path, record["dtype"])
     prune(folder, limit)
     return Corpus(
@@ -258,23 +298,41 @@ def _encoded(
 
 
 def _write(
-    path: Path, sources: Sequence[Source], vocabulary: Vocabulary, reading: TextReading,
-    bad: BadRows | None, least_symbols: int,
+    path: Path, sources: Sequence[Source], make_rule: Callable[[], Rule], reading: TextReading,
+    bad: BadRows | None, least_symbols: int, processes: int, beat: Callable[[], None],
 ) -> dict[str, Any]:  # fmt: skip
     """Encodes into `path`, then writes the record that vouches for it; gives the record."""
-    dtype = np.min_scalar_type(vocabulary.size - 1)
-    digest = hashlib.sha256()
-    counts = np.zeros(vocabulary.size, dtype=np.int64)
-    characters = checksum = 0
+    work, digest = Work(path.with_suffix(WORK)), hashlib.sha256()
+    total = _bytes(sources, reading)
     try:
+        rule = work.rule(make_rule)
+        encodings = _encodings(sources, rule, reading)
+        passed = Passed(Pace("encoding the text", total), beat)
+        counted = [replace(source, passed=passed.reading) for source in sources]
+        if isinstance(rule.vocabulary, Bytes) and reading.column is None:
+            vocabulary: Vocabulary = rule.vocabulary
+            index: Mapping[str, int] | None = None
+            segments = _bytewise(rule.vocabulary, counted, digest.update, passed)
+        else:
+            if total is not None:
+                processes = min(processes, total // SEGMENT)
+            text = cut(reading.text(counted, digest.update, bad))
+            found = work.segments(text, rule, processes, passed)
+            vocabulary, index = rule.settled(found)
+            segments = (segment.load() for segment in found)
+        dtype = np.min_scalar_type(vocabulary.size - 1)
+        counts = np.zeros(vocabulary.size, dtype=np.int64)
+        characters = checksum = 0
         with replacing(path) as part:
             with part.open("wb") as stream:
-                for ids, length in _encode(sources, vocabulary, reading, bad, digest.update):
+                for segment in segments:
+                    ids = in_vocabulary(segment, index)
                     counts += np.bincount(ids, minlength=vocabulary.size)
-                    characters += length
+                    characters += segment.characters
                     data = ids.astype(dtype).tobytes()
                     checksum = zlib.crc32(data, checksum)
                     stream.write(data)
+                    beat()
             if not counts.any():
                 raise holds_no_text(sources)
             if np.count_nonzero(counts) < least_symbols:
@@ -287,43 +345,66 @@ def _write(
             "characters": characters,
             "sha256": digest.hexdigest(),
             "vocabulary": vocabulary.to_json(),
-            "encodings": _encodings(sources, vocabulary, reading),
+            "encodings": encodings,
             "left_out": [bad.count, bad.first] if bad else [0, []],
         }
         with replacing(_record_path(path)) as part:
             vouched = {"record": record, "crc32": _checksum(record, checksum)}
             part.write_text(json.dumps(vouched), encoding="utf-8")
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-            raise RunError(f"cannot write {path}: {error.strerror}") from None
-        raise UserError(
-            f"cannot write to {path.parent} ({error.strerror}); set ELMAN_CACHE to another folder"
-        ) from None
+    except UserError:
+        work.remove()
+        raise
+    work.remove()
     return record
 
 
-def _encode(
-    sources: Sequence[Source], vocabulary: Vocabulary, reading: TextReading, bad: BadRows | None,
-    note: Callable[[bytes], object],
-) -> Iterator[tuple[NDArray[Any], int]]:  # fmt: skip
-    """Block by block: the ids, and the number of characters that they stand for."""
-    if isinstance(vocabulary, Bytes) and reading.column is None:
-        for block in read_bytes(sources):
-            note(block)
-            data = np.frombuffer(vocabulary.clean_bytes(block), dtype=np.uint8)
-            yield data, len(data)
-    else:
-        for piece in cut(reading.text(sources, note, bad)):
-            text = vocabulary.clean(piece)
-            ids = vocabulary.encode_clean(text)
-            yield ids, len(ids) if isinstance(vocabulary, Bytes) else len(text)
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns what can fail in writing to a cache into one line."""
+    try:
+        yield
+    except ValueError as error:
+        shutil.rmtree(path.with_suffix(WORK), ignore_errors=True)
+        raise RunError(
+            f"what was encoded into {path.parent} was damaged meanwhile ({error}); run again"
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            work = path.with_suffix(WORK)
+            kept = (
+                f"; what is encoded is kept in {work}: run the same again when there is room, or "
+                "set ELMAN_CACHE to another folder"
+            )
+            raise RunError(
+                f"cannot write {path}: {error.strerror}" + (kept if work.exists() else "")
+            ) from None
+        raise UserError(
+            f"cannot write to {path.parent} ({error.strerror}); set ELMAN_CACHE to another folder"
+        ) from None
 
 
-def _encodings(
-    sources: Sequence[Source], vocabulary: Vocabulary, reading: TextReading
-) -> list[str]:
+def _bytewise(
+    vocabulary: Bytes, sources: Sequence[Source], note: Callable[[bytes], object], passed: Passed
+) -> Iterator[Segment]:
+    """Files as the bytes that they are."""
+    for block in read_bytes(sources):
+        note(block)
+        data = np.frombuffer(vocabulary.clean_bytes(block), dtype=np.uint8)
+        passed.encoded(passed.read - passed.done)
+        passed.look()
+        yield Segment(data, len(data))
+
+
+def _bytes(sources: Sequence[Source], reading: TextReading) -> int | None:
+    """The size of all files; None where what reads them does not tell how far it is."""
+    if reading.column is not None and any(form_within(source) is not None for source in sources):
+        return None
+    return sum(source.path.stat().st_size for source in sources)
+
+
+def _encodings(sources: Sequence[Source], rule: Rule, reading: TextReading) -> list[str]:
     """Those of the sources, of each once; of bytes that need be no text none."""
-    if isinstance(vocabulary, Bytes) and reading.column is None:
+    if isinstance(rule.vocabulary, Bytes) and reading.column is None:
         return []
     return list(dict.fromkeys(reading.of(source) for source in sources))
 

@@ -95,7 +95,7 @@ class Vocabulary(ABC):
 
     def clean(self, text: str) -> str:
         """The text as the model reads it: in lower case, without digits, if so chosen."""
-        return _clean(text, self.lowercase, self.strip_digits)
+        return clean_text(text, self.lowercase, self.strip_digits)
 
     @abstractmethod
     def encode_clean(self, text: str) -> Ids:
@@ -184,7 +184,7 @@ class Characters(_Listed):
         return table
 
     def encode_clean(self, text: str) -> Ids:
-        codes = _code_points(text)
+        codes = code_points(text)
         ids: Ids = self._table[np.minimum(codes, len(self._table) - 1)]
         return ids
 
@@ -406,16 +406,10 @@ def build(
     part; seen from the beginning of the text if not given. Raises `UserError` for a level or a
     limit that does not exist.
     """
-    if level not in LEVELS:
-        raise unknown_name("level", level, LEVELS)
-    least = {"characters": 2, "words": 2, "bytes": 256, "bpe": 257}[level]
-    if limit is not None and limit < least:
-        raise UserError(
-            f"a vocabulary limit of {limit:,} is too small for {level}; give {least:,} or more"
-        )
+    check(level, limit)
     if level == "bytes":
         return Bytes(lowercase, strip_digits)
-    clean: Iterator[str] = (_clean(piece, lowercase, strip_digits) for piece in pieces)
+    clean: Iterator[str] = (clean_text(piece, lowercase, strip_digits) for piece in pieces)
     if level == "bpe":
         return BPE(_train_bpe(clean, limit or BPE_LIMIT), lowercase, strip_digits)
     if level == "words":
@@ -425,6 +419,26 @@ def build(
         words = _count_words(clean, limit or WORDS_LIMIT, SPACED if spaced else WORD)
         return Words((UNKNOWN, *words), lowercase, strip_digits, spaced)
     return Characters((UNKNOWN, *_count_characters(clean, limit)), lowercase, strip_digits)
+
+
+def check(level: str, limit: int | None) -> None:
+    """UserError for a level that does not exist, and a limit too small for it."""
+    if level not in LEVELS:
+        raise unknown_name("level", level, LEVELS)
+    least = {"characters": 2, "words": 2, "bytes": 256, "bpe": 257}[level]
+    if limit is not None and limit < least:
+        raise UserError(
+            f"a vocabulary limit of {limit:,} is too small for {level}; give {least:,} or more"
+        )
+
+
+def listed(
+    level: str, symbols: Sequence[str], lowercase: bool, strip_digits: bool, spaced: bool
+) -> Characters | Words:
+    """The vocabulary of these symbols, the most frequent first, and of the unknown one."""
+    if level == "words":
+        return Words((UNKNOWN, *symbols), lowercase, strip_digits, spaced)
+    return Characters((UNKNOWN, *symbols), lowercase, strip_digits)
 
 
 def from_json(data: Mapping[str, Any]) -> Vocabulary:
@@ -478,7 +492,7 @@ def _bpe_from_json(tokenizer: object, lowercase: bool, strip_digits: bool) -> BP
 def _count_characters(pieces: Iterable[str], limit: int | None) -> list[str]:
     counts = np.zeros(0x110000, dtype=np.int64)
     for piece in pieces:
-        here = np.bincount(_code_points(piece))
+        here = np.bincount(code_points(piece))
         counts[: len(here)] += here
     known = np.flatnonzero(counts)
     # A stable sort keeps code point order among characters that are equally frequent.
@@ -533,13 +547,13 @@ def _byte_letters() -> dict[str, int]:
     }
 
 
-def _clean(text: str, lowercase: bool, strip_digits: bool) -> str:
+def clean_text(text: str, lowercase: bool, strip_digits: bool) -> str:
     if lowercase:
         text = text.lower()
     return re.sub(r"\d+", "", text) if strip_digits else text
 
 
-def _code_points(text: str) -> NDArray[np.uint32]:
+def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
