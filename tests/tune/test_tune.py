@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
@@ -14,6 +15,7 @@ import pytest
 import torch
 from calling import call, snapshot
 from jobs import PowerCut, fails_after, final
+from searches import SMALL, search, trials_of
 
 import elman
 from elman.errors import RunError, UserError
@@ -23,18 +25,6 @@ from elman.tune import storage, study, trial
 from elman.tune.api import tune
 from elman.tune.result import Result, as_record, table
 from elman.tune.study import PAGE, PLACE, RECORD, RESULT
-
-pytestmark = pytest.mark.pictures
-
-SMALL: dict[str, Any] = {
-    "epochs": 1, "batch_size": 4, "sequence_length": 16, "threads": 1, "sample": 0,
-}  # fmt: skip
-
-
-def search(text: Path, run: str | Path = "study", **other: Any) -> Result:
-    asked = {"search": "hidden_size=4..12", "trials": 4, "seeds": 2, "jobs": 1, "minutes": 600,
-             "pruner": "none", **SMALL, "run": Path(run), **other}  # fmt: skip
-    return tune("text", str(text), **asked)
 
 
 def untimed(result: Result) -> dict[str, Any]:
@@ -46,10 +36,6 @@ def untimed(result: Result) -> dict[str, Any]:
     return record
 
 
-def trials_of(result: Result) -> list[Any]:
-    return result.search.study.get_trials(deepcopy=False)
-
-
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Result]:
     """A text, a search on it, and its result; not to be changed."""
@@ -58,8 +44,9 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Result]
     path.write_text("the cat sat on a mat and saw two old dogs run by. " * 60, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ELMAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setitem(sys.modules, "matplotlib", None)
         torch.set_num_threads(1)
-        return path, folder / "study", search(path, folder / "study", pictures=True)
+        return path, folder / "study", search(path, folder / "study")
 
 
 def test_a_trial_is_a_run_of_train(tuned: tuple[Path, Path, Result]) -> None:
@@ -162,10 +149,12 @@ def test_a_setting_that_fails_is_told_and_the_others_go_on(
     assert result.trials == {"complete": 2, "pruned": 1} and len(result.rows) == 2
 
 
+@pytest.mark.pictures
 def test_table_json_page_and_pictures(tuned: tuple[Path, Path, Result]) -> None:
     from PIL import Image
 
-    _, folder, result = tuned
+    text, folder, _ = tuned
+    result = search(text, folder, pictures=True)
     heads, rows = table(result)
     assert len(rows) == 3 + len(result.rivals) and all(len(row) == len(heads) for row in rows)
     assert json.loads((folder / RESULT).read_text()) == json.loads(json.dumps(as_record(result)))

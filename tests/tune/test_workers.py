@@ -25,9 +25,13 @@ SMALL = ("--epochs", "2", "--batch-size", "4", "--sequence-length", "16", "--sam
          "--search", "hidden_size=4..48", "--save-every", "0")  # fmt: skip
 
 
+# Without matplotlib, as the tests of this process: drawing takes most of the time of a short run.
+ELMAN = "import sys; sys.modules['matplotlib'] = None; from elman.apps import cli; cli.main()"
+
+
 def worker(text: Path, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "elman", "tune", "text", str(text), *SMALL, *words],
+        [sys.executable, "-c", ELMAN, "tune", "text", str(text), *SMALL, *words],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
