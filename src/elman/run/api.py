@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from elman import tasks
 from elman.data import handed
 from elman.data.handed import Data
-from elman.run import checkpoint, folder, prepare, refit
+from elman.run import at_work, checkpoint, folder, prepare, refit
 from elman.run.clock import SEARCHED, Clock
 from elman.run.job import Job
 from elman.run.log import Log
@@ -85,6 +86,7 @@ def complete(job: Job, listen: Listener, say: Callable[[str], None] = silent) ->
 
     With `refit` it is trained once more, on everything, and the `Run` is of that model. Of several
     ranks the first scores and reports; all give the `Run`, for which they need its folder.
+    UserError where another process trains this run.
     """
     take_part(job, listen, say)
     final = refit.place(job.folder.path)
@@ -94,18 +96,22 @@ def complete(job: Job, listen: Listener, say: Callable[[str], None] = silent) ->
 
 def take_part(job: Job, listen: Listener, say: Callable[[str], None] = silent) -> None:
     """The same for a rank that has no use for the `Run`."""
-    if job.ranks.first:
-        with tracking(job.folder.path, job.how.track, say) as asking:
-            _completed(job, asking.beside(listen))
-    else:
-        _completed(job, listen)
-    again = refit.job_on_everything(job, say) if job.how.refit else None
-    if again is not None:
-        _completed(again, listen)
+    with contextlib.ExitStack() as ours:
         if job.ranks.first:
-            refit.keep_calibration(job.folder, again.folder, again.task)
-            refit.keep_scores(job.folder, again.folder)
-    job.ranks.each(lambda: None)  # the first has written all
+            mine = at_work.alone(job.folder.path)
+            job.ranks.each(lambda: ours.enter_context(mine))
+            with tracking(job.folder.path, job.how.track, say) as asking:
+                _completed(job, asking.beside(listen))
+        else:
+            job.ranks.each(lambda: None)
+            _completed(job, listen)
+        again = refit.job_on_everything(job, say) if job.how.refit else None
+        if again is not None:
+            _completed(again, listen)
+            if job.ranks.first:
+                refit.keep_calibration(job.folder, again.folder, again.task)
+                refit.keep_scores(job.folder, again.folder)
+        job.ranks.each(lambda: None)  # the first has written all
 
 
 def _completed(job: Job, listen: Listener) -> None:

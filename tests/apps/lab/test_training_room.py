@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,17 +102,30 @@ def test_it_survives_tabs_reloads_and_the_end_of_the_server(
         time.sleep(0.2)
 
 
-def test_the_learning_rate_is_changed_in_mid_training(own: Lab, visit: Visit, begin: Begin) -> None:
-    name = begin()
-    page = visit(own, f"/en/training?run={name}")
-    expect(page.get_by_role("spinbutton", name="Learning rate")).not_to_have_value("")
-    grows(own, name)
-    page.get_by_role("spinbutton", name="Learning rate").fill("0.00123")
-    page.get_by_role("button", name="Go on with this rate").click()
-    while "0.00123" not in (own.runs / name / "options.toml").read_text():
+def test_a_training_of_a_terminal_is_followed_and_goes_on_here_with_another_rate(
+    own: Lab, visit: Visit, begin: Begin, text: Path
+) -> None:
+    run, flags = own.runs / "story", [f"--{k.replace('_', '-')}={v}" for k, v in SMALL.items()]
+    command = [sys.executable, "-m", "elman", "train", "text", str(text), "--run", str(run), *flags]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        grows(own, run.name)
+        page = visit(own, f"/en/training?run={run.name}")
+        state(page, "Training")
+        expect(
+            page.get_by_text(f"Another program trains it, process {process.pid}")
+        ).to_be_visible()
+        expect(page.get_by_role("button", name="Stop")).to_be_enabled()
+        expect(page.get_by_role("button", name="Go on", exact=True)).to_be_disabled()
+        page.get_by_role("spinbutton", name="Learning rate").fill("0.00123")
+        page.get_by_role("button", name="Go on with this rate").click()
+        assert process.wait() == 130
+    while "0.00123" not in (run / "options.toml").read_text():
         time.sleep(0.2)
-    grows(own, name)
+    grows(own, run.name)
     state(page, "Training")
+    expect(page.get_by_text("Another program trains it")).to_be_hidden()
+    Trainings(Workspace(own.runs)).stop(run.name)
+    state(page, "Not training")
 
 
 def test_what_ended_a_training_is_told(own: Lab, visit: Visit, begin: Begin) -> None:

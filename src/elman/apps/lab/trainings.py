@@ -1,4 +1,5 @@
-"""Trainings begun from the page: ordinary runs of `elman train` and `elman resume`."""
+"""Trainings begun from the page, ordinary runs of `elman train` and `elman resume`; and those that
+other programs have at work in the same folder, which the page follows."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from dataclasses import dataclass, field
 
 from elman.apps.lab.processes import Processes
 from elman.apps.lab.workspace import Workspace
-from elman.run import folder
+from elman.errors import UserError
+from elman.run import at_work, folder
+from elman.run.at_work import Worker
 
 
 @dataclass
@@ -36,17 +39,29 @@ class Trainings:
         epochs: int | None = None,
     ) -> None:  # fmt: skip
         """Go on with a run. UserError where it is training already."""
+        if self.elsewhere(name) is not None:
+            raise UserError(f"{name}: is training already")
         told = {"learning-rate": learning_rate, "minutes": minutes, "epochs": epochs}
         flags = [f"--{key}={value}" for key, value in told.items() if value is not None]
         self._processes.begin(name, ["resume", str(self.workspace.root / name), *flags])
 
     def stop(self, name: str) -> None:
-        """Ask a training to end as Ctrl-C does: it keeps its state first."""
-        self._processes.stop(name)
+        """Ask a training to end as Ctrl-C does: it keeps its state first. Nothing where it does not
+        end so."""
+        if self._processes.is_running(name):
+            self._processes.stop(name)
+        elif name:
+            at_work.stop(self.workspace.root / name)
 
     def is_running(self, name: str) -> bool:
-        """Whether a process that was begun from a page trains this run."""
-        return self._processes.is_running(name)
+        """Whether any process trains this run."""
+        return self._processes.is_running(name) or self.elsewhere(name) is not None
+
+    def elsewhere(self, name: str) -> Worker | None:
+        """The process that trains this run, where it was not begun from a page."""
+        if not name or self._processes.is_running(name):
+            return None
+        return at_work.worker(self.workspace.root / name)
 
     def is_known(self, name: str) -> bool:
         """Whether this run was begun, or gone on with, from a page."""

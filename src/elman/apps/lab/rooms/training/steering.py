@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from nicegui import run, ui
@@ -15,6 +16,7 @@ from elman.run.folder import RunFolder
 from elman.run.options import TrainOptions
 
 PATIENCE = 600  # seconds that a step may take before a training ends
+AGAIN = 60  # seconds until a training may be asked to stop once more
 
 
 class Steering:
@@ -23,6 +25,7 @@ class Steering:
     def __init__(self, page: Page, folder: RunFolder) -> None:
         self._page, self._folder, self._name = page, folder, folder.path.name
         self._changes = False  # whether it is stopped to go on with another rate
+        self._asked = -math.inf  # when it was asked to stop, on time.monotonic's clock
         say = page.say
         with ui.element("div").classes("lab-row"):
             self._stop = ui.button(say("training.stop"), on_click=self._end)
@@ -34,20 +37,35 @@ class Steering:
             self._change = ui.button(say("training.change"), on_click=self._with_rate)
             self._export = ui.button(say("training.export"), on_click=self._take_away)
             ui.link(say("training.write"), page.address("writing", folder.path))
+        self._elsewhere = ui.label().classes("lab-help")
         for button in (self._stop, self._go_on, self._change, self._export):
             button.props("no-caps outline")
 
     def show(self, runs: bool, grown: bool) -> None:
         """Which buttons can be pressed."""
         there = self._folder.weights.exists()
-        self._stop.set_enabled(runs and not self._changes)
+        other = self._page.trainings.elsewhere(self._name) if runs else None
+        ends = other is None or other.stops
+        if not runs:
+            self._asked = -math.inf
+        # Asked once more, a training ends in the middle of a step.
+        asked = time.monotonic() - self._asked < AGAIN
+        self._stop.set_enabled(runs and ends and not asked and not self._changes)
+        self._elsewhere.set_visibility(other is not None)
+        if other is not None:
+            key = "training.elsewhere" if ends else "training.elsewhere_only"
+            self._elsewhere.set_text(self._page.say(key, process=other.process or "?"))
         self._go_on.set_enabled(not runs and self._folder.path.is_dir())
-        self._change.set_enabled(self._folder.checkpoint.exists() and not self._changes)
+        self._change.set_enabled(
+            self._folder.checkpoint.exists() and not self._changes and not (runs and not ends)
+        )
         self._export.set_enabled(there)
         if self._rate.value is None and grown:
             self._rate.set_value(self._known_rate())
 
     def _end(self) -> None:
+        self._asked = time.monotonic()
+        self._stop.disable()
         self._page.trainings.stop(self._name)
         self._page.tell(self._page.say("training.stopping"), good=True)
 

@@ -1,0 +1,124 @@
+"""Who trains a run is seen by its lock, and asked to stop only where that is safe."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import elman
+from elman.errors import UserError
+from elman.run import at_work, checkpoint
+from elman.run.folder import CHECKPOINT, METRICS
+
+SMALL = (
+    "--hidden-size", "5", "--batch-size", "4", "--sequence-length", "16", "--sample", "0",
+    "--threads", "1", "--epochs", "100000", "--save-every", "1",
+)  # fmt: skip
+
+
+@pytest.fixture
+def training(text: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`elman train` in a process of its own, since it has begun to train `run`."""
+    command = [sys.executable, "-m", "elman", "train", "text", str(text), "--run", "run", *SMALL]
+    made = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while made.poll() is None and not (tmp_path / "run" / METRICS).exists():
+        time.sleep(0.05)
+    yield made
+    made.kill()
+    made.wait()
+
+
+def test_a_training_is_seen_kept_from_others_and_stopped_with_its_state(
+    training: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert at_work.worker(run) == at_work.Worker(training.pid, stops=True)
+    before = (run / "options.toml").read_bytes()
+    with pytest.raises(UserError, match=f"is training already, by process {training.pid}"):
+        elman.resume(run)
+    assert training.poll() is None and (run / "options.toml").read_bytes() == before
+    assert at_work.stop(run)
+    assert training.wait() == 130
+    assert at_work.worker(run) is None and not (run / at_work.PROCESS).exists()
+    assert not at_work.stop(run)
+    _, at = checkpoint.read(run / CHECKPOINT)
+    assert elman.resume(run, epochs=at["epoch"] + 1).path == run
+
+
+def test_of_a_process_that_was_killed_nothing_stands_in_the_way(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from elman.run import at_work\n"
+        "with at_work.alone(Path(sys.argv[1])): print(flush=True); time.sleep(1000)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        found = at_work.worker(tmp_path)
+        process.kill()
+    assert found == at_work.Worker(process.pid, stops=True)
+    assert (tmp_path / at_work.PROCESS).exists() and at_work.worker(tmp_path) is None
+    with at_work.alone(tmp_path):
+        pass
+
+
+def test_a_process_that_has_nothing_to_do_with_the_run_is_never_stopped(tmp_path: Path) -> None:
+    path = tmp_path / at_work.PROCESS
+    path.parent.mkdir()
+    with subprocess.Popen(["sleep", "20"]) as other, path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for told in (other.pid, 1, 0, -other.pid, 2**40, True, str(other.pid), None):
+            path.write_text(json.dumps({"process": told, "stops": True}))
+            found = at_work.worker(tmp_path)
+            assert found is not None and not found.stops
+            assert not at_work.stop(tmp_path)
+        for damaged in ("", "[", "[" * 100_000, "7", json.dumps({"process": other.pid})):
+            path.write_text(damaged)
+            assert at_work.worker(tmp_path) == at_work.Worker(0, stops=False)
+        assert other.poll() is None
+        other.send_signal(signal.SIGTERM)
+
+
+def test_what_does_not_hear_signals_is_not_asked(tmp_path: Path) -> None:
+    seen: list[at_work.Worker | None] = []
+
+    def work() -> None:
+        with at_work.alone(tmp_path):
+            seen.append(at_work.worker(tmp_path))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen[0] is not None and not seen[0].stops
+
+
+def test_no_two_are_at_work_on_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_work, "PATIENCE", 0.0)
+    inside, most, done = [0], [0], [0]
+
+    def work() -> None:
+        for _ in range(150):
+            try:
+                with at_work.alone(tmp_path):
+                    inside[0] += 1
+                    most[0] = max(most[0], inside[0])
+                    time.sleep(0.0005)
+                    inside[0] -= 1
+                    done[0] += 1
+            except UserError:
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] and done[0] >= 100
