@@ -4,17 +4,20 @@
         page = visit(lab, "/en/start")              # a tab of a fresh browser profile, let in
         page.get_by_role("button", name="Go").click()
 
-After each test, no tab may have asked another host for anything, nor have logged an error.
+After each test, no tab may have asked another host for anything, nor have logged an error, nor the
+lab have told of one that it did not expect.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
+from small_runs import Runs
 from visiting import PATIENCE, Lab, Visit, start
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -29,6 +32,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         running = start(folder / "runs", "--port", "0")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def show(lab: Lab, runs: Runs) -> Callable[[str], Path]:
+    """Puts one of the small runs before the lab, as it is; its folder there."""
+
+    def shown(name: str) -> Path:
+        place = lab.runs / name
+        if not place.exists():
+            shutil.copytree(runs[name], place)
+        return place
+
+    return shown
 
 
 @pytest.fixture(scope="module")  # its event loop runs as long as it is there
@@ -51,3 +67,5 @@ def visit(browser: Browser) -> Iterator[Visit]:
     hosts = {urlsplit(url).hostname for url in made.asked if url.startswith(("http", "ws"))}
     assert hosts <= {"127.0.0.1"}
     assert not made.errors
+    for lab in made.labs:
+        assert not [line for line in lab.log if "Traceback" in line], "".join(lab.log)

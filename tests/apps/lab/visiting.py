@@ -7,11 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 PATIENCE = 300_000  # ms; the machine may be busy with something else for minutes
 
@@ -23,6 +24,7 @@ class Lab:
     runs: Path
     address: str  # with the token
     process: subprocess.Popen[str]
+    log: list[str] = field(default_factory=list)  # what it said after its address
 
     @property
     def root(self) -> str:
@@ -33,22 +35,30 @@ class Lab:
     def stop(self, how: int = signal.SIGINT) -> None:
         self.process.send_signal(how)
         self.process.wait()
+
+    def _listen(self) -> None:
+        """Keeps what it says, so that it never waits for a reader."""
         assert self.process.stderr is not None
-        self.process.stderr.close()
+        with self.process.stderr as said:
+            self.log.extend(said)
 
 
 def start(runs: Path, *options: str, token: str = "") -> Lab:
     """`elman lab` on a folder of runs, as soon as it has told its address."""
+    # NiceGUI leaves out what visitors have, such as compression, where it sees that pytest runs.
+    own = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "elman", "lab", "--runs", str(runs), "--no-open", *options],
         stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "ELMAN_TOKEN": token},
+        env=own | {"OMP_NUM_THREADS": "1", "ELMAN_TOKEN": token},
     )  # fmt: skip
     assert process.stderr is not None
     line = process.stderr.readline()
     found = re.search(r"http://\S+", line)
     assert found is not None, line + process.stderr.read()
-    return Lab(runs, found[0], process)
+    lab = Lab(runs, found[0], process)
+    threading.Thread(target=lab._listen, daemon=True).start()
+    return lab
 
 
 class Visit:
@@ -59,6 +69,7 @@ class Visit:
         self.contexts: list[BrowserContext] = []
         self.asked: list[str] = []
         self.errors: list[str] = []
+        self.labs: list[Lab] = []
 
     def __call__(
         self, lab: Lab, path: str = "/", *, language: str = "en-GB", width: int = 1280,
@@ -72,9 +83,15 @@ class Visit:
             context.set_default_timeout(PATIENCE)
             context.on("request", lambda request: self.asked.append(request.url))
             context.on("weberror", lambda error: self.errors.append(str(error.error)))
+            context.on("console", self._hear)
             self.contexts.append(context)
+            self.labs.append(lab)
             context.new_page().goto(lab.address)
             context.pages[0].close()
         page = self.contexts[-1].new_page()
         page.goto(lab.root + path)
         return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location['url']})")

@@ -5,6 +5,7 @@ command line itself, which trains in processes of its own. How the parts hang to
 
     launching   the command: a port that answers at once, the address with its token, the browser
     gate        who is let in: token, cookie, host, origin; headers that keep all else out
+    leaving     who goes before an answer is there
     server      the application: one address a room and language, /en/start?run=NAME
     rooms       one folder a room, found by its name: `ROOM = Room(order, build)`
     page        what a room is given: the words, the chosen run, the one timer

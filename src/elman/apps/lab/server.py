@@ -16,6 +16,7 @@ from nicegui.language import Language
 
 from elman.apps.lab import frame, rooms
 from elman.apps.lab.gate import Gate
+from elman.apps.lab.leaving import Leaving
 from elman.apps.lab.page import Page
 from elman.apps.lab.trainings import Trainings
 from elman.apps.lab.words import LANGUAGES, QUASAR, preferred, saying
@@ -53,7 +54,7 @@ def application(runs: Path, port: int, token: str) -> Gate:
         app, title="elman lab", dark=None, favicon=Path(__file__).parent / "icon.svg",
         reconnect_timeout=30, show_welcome_message=False,
     )  # fmt: skip
-    return Gate(frame.Remembering(app), token, port)
+    return Gate(Leaving(frame.Remembering(app)), token, port)
 
 
 def _add(name: str, language: str, trainings: Trainings) -> None:

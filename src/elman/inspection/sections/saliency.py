@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from elman.inspection import lettering, pictures
 from elman.inspection.section import Found, Section
 from elman.inspection.subject import Subject
 from elman.probe.measured import Measured
+from elman.probe.opened import Call
 from elman.probe.saliency import FIRST, MOST, Saliency, asked, integrated_gradients
 from elman.tasks.text.data import TextData
 from elman.wording import counted
@@ -41,12 +42,13 @@ class Question:
     lengths: list[int]
     steps: list[list[str]] | None
     unit: str
+    first: int = 0  # the step that they begin with, where not the first of a sequence
 
 
 def find(subject: Subject) -> Found | None:
     """None where the first module reads its steps in several calls."""
     path = subject.calls[0].path
-    question = _question(subject)
+    question = _question(subject, subject.calls[0])
     if max(question.lengths) < 2:
         return None
     try:
@@ -72,17 +74,28 @@ def find(subject: Subject) -> Found | None:
     )
 
 
-def at_step(subject: Subject, sequence: int, step: int) -> tuple[Question, Saliency, Floats]:
+def answers_by_step(subject: Subject) -> bool:
+    """Whether there is an answer after each step, rather than one of a whole sequence."""
+    look = subject.look
+    return look is not None and isinstance(subject.dataset, TextData) and look.batch[1].dim() > 1
+
+
+def at_step(
+    subject: Subject, sequence: int, step: int, call: Call | None = None
+) -> tuple[Question, Saliency, Floats]:
     """What one answer depends on, and the share of each step in it, [steps].
 
     Of a network that writes on, the answer is the true token after the `step`-th one of a sequence,
-    from 0; of others all that the sequence tells.
+    from 0; of others all that the sequence tells, by what the module of `call` reads, one of
+    `subject.calls`, by default the first.
     UserError: a module that reads its steps in several calls.
     """
-    question, own = _question(subject), sequence
+    call, own = call or subject.calls[0], sequence
     if isinstance(subject.dataset, TextData):
         question, own = _next_token(subject, sequence, step), 0
-    with asked(subject.model, question.call, subject.calls[0].path) as (f, x):
+    else:
+        question = replace(_question(subject, call), what="how small the loss of this sequence is")
+    with asked(subject.model, question.call, call.path) as (f, x):
         found = integrated_gradients(f, x, most=STEPS_BETWEEN)
     return question, found, found.values[: question.lengths[own], own]
 
@@ -106,12 +119,12 @@ def _next_token(subject: Subject, sequence: int, step: int) -> Question:
     label = look.labels[sequence][-1 if windowed else step]
     return Question(
         chance, f"how likely “{label}” is after {counted(len(row), look.unit)}", True, [len(row)],
-        [row], look.unit,
+        [row], look.unit, start,
     )  # fmt: skip
 
 
-def _question(subject: Subject) -> Question:
-    look, call = subject.look, subject.calls[0]
+def _question(subject: Subject, call: Call) -> Question:
+    look = subject.look
     unit = subject.unit(call.path)
     if look is None or not isinstance(subject.dataset, TextData):
         at_end = look is None or all(len(row) <= 1 for row in look.labels)

@@ -15,14 +15,16 @@ TOLD = 5  # steps that are named in words
 def build(view: View) -> None:
     say = view.page.say
     frame.heading(say("inside.answer"))
-    ui.label(say("inside.answer_what")).classes("lab-what")
+    by_step = view.looked.by_step
+    what = say("inside.answer_what") if by_step else say("inside.answer_what_whole")
+    ui.label(what).classes("lab-what")
     where = ui.label("")
     ask = ui.button(say("inside.answer_ask")).props("no-caps")
     place = ui.element("div").classes("lab-room-part").props('role="status"')
 
     async def answer() -> None:
         ask.props("loading")
-        found = await view.ask(view.looked.answer, view.sequence, view.step)
+        found = await view.ask(view.looked.answer, view.layer, view.sequence, view.step)
         ask.props(remove="loading")
         if found is not None:
             place.clear()
@@ -30,6 +32,9 @@ def build(view: View) -> None:
                 _show(view, found)
 
     def stands() -> None:
+        if not by_step:
+            where.set_text(say("inside.stands_whole", sequence=view.sequence + 1))
+            return
         step = view.looked.steps(view.layer, view.sequence)[view.step]
         where.set_text(
             say("inside.stands", sequence=view.sequence + 1, step=view.step + 1, read=step)
@@ -52,6 +57,7 @@ def _show(view: View, found: Answered) -> None:
             with label:
                 ui.tooltip(f"{share:+.4f}")
     order = sorted(range(len(found.shares)), key=lambda k: -abs(found.shares[k]))[:TOLD]
-    most = ", ".join(f"“{found.steps[k]}” {found.shares[k]:+.3f} ({k + 1})" for k in order)
+    named = [(found.steps[k], found.shares[k], found.first + k) for k in order]
+    most = ", ".join(f"“{step}” {share:+.3f} ({number})" for step, share, number in named)
     ui.label(say("inside.most", most=most))
     ui.label(found.trusted).classes("lab-faint")

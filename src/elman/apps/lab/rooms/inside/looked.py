@@ -14,7 +14,7 @@ from elman.inspection.subject import Subject
 from elman.inspection.subjects import of_run, of_text
 from elman.inspection.traced import trace_in
 from elman.probe import contexts, gradients, nearest, trace
-from elman.probe.opened import Pass
+from elman.probe.opened import Call, Pass
 from elman.probe.trace import Backward, Step
 from elman.run.trained import Run
 
@@ -41,9 +41,11 @@ class Extract:
 
 @dataclass(frozen=True)
 class Answered:
-    """What each step adds to an answer; `asked` in words."""
+    """What each step adds to an answer; `asked` in words; `first` is the number of the first of
+    the steps, from 1."""
 
     asked: str
+    first: int
     steps: list[str]
     shares: list[float]
     trusted: str  # how far the shares can be
@@ -83,11 +85,13 @@ class Looked:
 
     def steps(self, layer: int, sequence: int) -> list[str]:
         """What each step reads; its number where that is not known."""
-        path = self.passes[layer].path
-        call = next(call for call in self.subject.calls if call.path == path)
-        words = self.subject.steps_of(call)
+        words = self.subject.steps_of(self._call(layer))
         count = self.length(layer, sequence)
         return [str(t + 1) for t in range(count)] if words is None else words[sequence]
+
+    def _call(self, layer: int) -> Call:
+        path = self.passes[layer].path
+        return next(call for call in self.subject.calls if call.path == path)
 
     def picture(self, layer: int, name: str, sequence: int) -> Floats:
         """[T, U] of one sequence."""
@@ -127,13 +131,22 @@ class Looked:
             for place in places
         ]
 
-    def answer(self, sequence: int, step: int) -> Answered:
-        """What an answer depends on: see `saliency.at_step`."""
-        question, found, shares = saliency.at_step(self.subject, sequence, step)
-        rows = question.steps
+    @property
+    def by_step(self) -> bool:
+        """Whether there is an answer after each step, rather than one of a whole sequence."""
+        return saliency.answers_by_step(self.subject)
+
+    def answer(self, layer: int, sequence: int, step: int) -> Answered:
+        """What an answer depends on, by what the module of a layer reads: see `saliency.at_step`.
+
+        UserError: a module that reads its steps in several calls.
+        """
+        call = self._call(layer)
+        question, found, shares = saliency.at_step(self.subject, sequence, step, call)
+        first, rows = question.first + 1, question.steps
         words = None if rows is None else rows[0 if len(rows) == 1 else sequence]
-        shown = [str(t + 1) for t in range(len(shares))] if words is None else words
-        return Answered(question.what, shown, shares.tolist(), found.told())
+        shown = [str(first + t) for t in range(len(shares))] if words is None else words
+        return Answered(question.what, first, shown, shares.tolist(), found.told())
 
     def lags(self) -> list[tuple[str, list[float]]]:
         """For each layer what is left of gradients so many steps back, as a share."""
