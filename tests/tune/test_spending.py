@@ -7,9 +7,10 @@ from statistics import median
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState, create_trial
 from searches import search, trials_of
 
-from elman.tune import budget, training
+from elman.tune import again, budget, training
 from elman.tune.result import Result
 
 
@@ -48,13 +49,17 @@ def test_a_trial_worse_than_most_is_ended_then_and_there_and_never_chosen(text: 
             assert one.user_attrs["why"] == f"pruned at {10 * part} %"
     assert training.STARTUP < len(whole) < len(trials_of(result))  # both were seen
     best = sorted((t for t in whole if t.number), key=lambda t: t.value)[:2]
-    assert [row.trial for row in result.rows] == [0, *(t.number for t in best)]
+    chosen = [0, *(t.number for t in best)]
+    assert [row.trial for row in result.rows] == chosen
+    last = create_trial(state=TrialState.PRUNED, value=0.0, intermediate_values={2: 0.0})
+    result.search.study.add_trial(last)  # however good its last value was
+    assert again.chosen(result.search) == chosen
 
 
 def most_at_once(runs: list[Any]) -> int:
     ran = [(one.datetime_start, one.datetime_complete) for one in runs]
-    counts = [sum(begin <= at < end for begin, end in ran) for at, _ in ran]
-    return max(counts)
+    counts: list[int] = [sum(begin <= at < end for begin, end in ran) for at, _ in ran]
+    return max(counts, default=0)
 
 
 def test_no_trial_begins_that_could_not_end_in_time_and_fresh_seeds_have_theirs(

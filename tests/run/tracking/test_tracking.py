@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from calling import call
 from jobs import MakeJob, PowerCut, fails_after
 from read_back import READERS
 
-from elman.run import api, prepare
+from elman.run import api, checkpoint, prepare
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.tracking.names import TRACKERS
@@ -35,6 +38,20 @@ def resumed(run: Path) -> api.Run:
     return api.complete(job, api.silent)
 
 
+def check_told_once(name: str, run: api.Run) -> None:
+    """The tracker holds what the log of a run that has ended holds, in the same order."""
+    points = READERS[name](run.path)
+    log = RunFolder(run.path).metrics()
+    for split in ("train", "validation"):
+        held = [(r["step"], r["loss"]) for r in log if r["split"] == split]
+        assert [step for step, _ in points[f"{split}/loss"]] == [step for step, _ in held]
+        values = [value for _, value in points[f"{split}/loss"]]
+        assert values == pytest.approx([loss for _, loss in held], rel=1e-6)  # float32 in one
+    for score, value in run.folder.verdict().scores.items():
+        ((_, told),) = points[f"final/{score}"]
+        assert told == pytest.approx(value, rel=1e-6)
+
+
 @pytest.mark.filterwarnings("default")  # those packages warn of themselves
 @pytest.mark.parametrize("name", TRACKERS)
 def test_a_run_without_power_goes_on_in_the_tracker_with_no_step_twice(
@@ -50,16 +67,41 @@ def test_a_run_without_power_goes_on_in_the_tracker_with_no_step_twice(
         api.complete(fails_after(job, steps_of_an_epoch + 3), api.silent)
     run = resumed(job.folder.path)
 
-    points = READERS[name](run.path)
-    log = RunFolder(run.path).metrics()
-    for split in ("train", "validation"):
-        held = [(r["step"], r["loss"]) for r in log if r["split"] == split]
-        assert [step for step, _ in points[f"{split}/loss"]] == [step for step, _ in held]
-        values = [value for _, value in points[f"{split}/loss"]]
-        assert values == pytest.approx([loss for _, loss in held], rel=1e-6)  # float32 in one
-    for score, value in run.folder.verdict().scores.items():
-        ((_, told),) = points[f"final/{score}"]
-        assert told == pytest.approx(value, rel=1e-6)
+    check_told_once(name, run)
+
+
+def test_a_killed_training_goes_on_in_the_tracker_with_no_step_twice_and_none_missing(
+    text: Path, tmp_path: Path
+) -> None:
+    """By SIGKILL, once its log holds reports of steps that no checkpoint holds."""
+    run = tmp_path / "run"
+    options = {
+        "track": "tensorboard", "save-every": 1000, "epochs": 100_000, "hidden-size": 5,
+        "batch-size": 1, "sequence-length": 4, "sample": 0, "threads": 1, "run": run,
+    }  # fmt: skip
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    train = subprocess.Popen(
+        [sys.executable, "-m", "elman", "train", "text", str(text), *flags],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    note, log = run / "tracking/tensorboard.json", run / "metrics.jsonl"
+    while not (
+        note.exists() and json.loads(note.read_text())["told"] and log.stat().st_size > held(run)
+    ):
+        assert train.poll() is None
+        time.sleep(0.02)
+    train.kill()
+    train.wait()
+    assert log.stat().st_size > held(run)
+    epoch = RunFolder(run).metrics()[-1]["epoch"]
+    job = prepare.again(run, epoch + 2, None, Clock(None), api.silent)
+    check_told_once("tensorboard", api.complete(job, api.silent))
+
+
+def held(run: Path) -> int:
+    """Bytes of the log that the checkpoint holds."""
+    _, header = checkpoint.read(run / "checkpoint/state.safetensors")
+    return int(header["metrics_bytes"])
 
 
 def test_a_tracker_that_is_killed_is_told_of_once_and_training_ends(make_job: MakeJob) -> None:
