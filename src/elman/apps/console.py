@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,9 +16,11 @@ from rich.text import Text
 from elman.apps.wrapping import wrapped
 
 if TYPE_CHECKING:
+    from elman.data.telling import Stage
     from elman.run.train import Progress
 
 LONGEST_LINE = 600  # characters of a warning or an error
+EVERY = 60.0  # seconds between two lines that tell how far a reading is
 
 
 class Console:
@@ -34,6 +37,7 @@ class Console:
             disable=not self._terminal.is_terminal,
         )
         self._warned = False  # that nothing is validated
+        self._read = -EVERY  # when a stage of reading was told last
         self._task = self._bar.add_task("training", total=1.0, told="")
 
     def __enter__(self) -> Console:
@@ -54,6 +58,16 @@ class Console:
         width = self._terminal.width - len(indent)
         lines = wrapped(line, width) if self._terminal.is_terminal else [line]
         return "\n".join(indent + one for one in lines)
+
+    def read(self, stage: Stage) -> None:
+        """Move the bar while data is read; without a terminal, a line a minute."""
+        if self._terminal.is_terminal:
+            self._bar.update(
+                self._task, completed=stage.share, description=stage.what, told=stage.told
+            )
+        elif time.monotonic() >= self._read + EVERY:
+            self._read = time.monotonic()
+            self.say(str(stage))
 
     def listen(self, event: Progress) -> None:
         """Move the bar, or tell a validation and show the sample."""

@@ -76,42 +76,44 @@ def in_use(stream: IO[bytes]) -> None:
 
 
 @contextmanager
-def alone(path: Path, doing: str) -> Iterator[Callable[[], None]]:
+def alone(path: Path, doing: str) -> Iterator[Callable[[str], None]]:
     """Within it one process at a time makes `path`; whoever else is `doing` the same waits.
 
-    Gives what is to be called from time to time as a sign of life. What a process held that was
-    killed is free. RunError: another one has given no such sign for ten minutes. Where there are no
-    locks, nobody waits.
+    Gives what is to be called from time to time as a sign of life, with how far it is, which those
+    who wait tell. What a process held that was killed is free. RunError: another one has given no
+    such sign for ten minutes. Where there are no locks, nobody waits.
     """
     lock = path.with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     stream = _locked(lock, doing)
+
+    def beat(told: str) -> None:
+        with suppress(OSError):  # a full disk is noticed elsewhere
+            stream.seek(0)
+            stream.truncate()
+            stream.write(told.encode())
+            os.utime(lock)
+
+    beat("")
     try:
-        yield lambda: touch_now(lock)
+        yield beat
     finally:
         lock.unlink(missing_ok=True)  # as long as it is held
         stream.close()
 
 
-def touch_now(path: Path) -> None:
-    """Note that a file is worked on now."""
-    with suppress(OSError):
-        os.utime(path)
-
-
 def _locked(lock: Path, doing: str) -> IO[bytes]:
     heard: tuple[int, float] | None = None  # the last sign of life, and when it was noticed
     while True:
-        stream = lock.open("ab")
+        stream = lock.open("ab", buffering=0)
         try:
             if fcntl is not None:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if fcntl is None or _is_at(stream, lock):
-                touch_now(lock)
+            if _is_at(stream, lock):
                 return stream
         except BlockingIOError:
             with suppress(FileNotFoundError):
-                sign = lock.stat().st_mtime_ns
+                sign, told = lock.stat().st_mtime_ns, lock.read_text(errors="replace")
                 if heard is None or sign != heard[0]:
                     heard = sign, time.monotonic()
                 elif time.monotonic() - heard[1] > PATIENCE:
@@ -119,7 +121,7 @@ def _locked(lock: Path, doing: str) -> IO[bytes]:
                         f"another process is {doing}, and has not been heard of for "
                         f"{PATIENCE / 60:.0f} minutes; end it, or set ELMAN_CACHE to another folder"
                     ) from None
-            tell(Stage(doing, None, "another process is at it; waiting"))
+                tell(Stage(doing, None, told or "another process is at it"))
         except OSError:  # some file systems have no locks
             return stream
         stream.close()

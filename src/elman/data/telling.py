@@ -52,28 +52,28 @@ class Pace:
     """One long piece of work on so many bytes of data, None where that is not known."""
 
     def __init__(self, what: str, total: int | None) -> None:
-        self._what, self._total = what, total
+        self._what, self.total = what, total
         self._began = self._last = time.monotonic()
         self._slow = self._began + SLOW
 
-    def at(self, done: int, fresh: int | None = None) -> bool:
-        """So many bytes are done; of them `fresh` now, and not in an earlier sitting. Gives whether
-        it was time to tell."""
+    def at(self, done: int, fresh: int) -> Stage | None:
+        """So many bytes are done; of them `fresh` now, and not in an earlier sitting. Gives what
+        was told, if it was time."""
         now = time.monotonic()
-        if now < self._last + EVERY:
-            return False
+        if now < max(self._last + EVERY, self._slow):
+            return None
         self._last = now
-        if now >= self._slow:
-            tell(self._stage(done, done if fresh is None else fresh, now - self._began))
-        return True
+        stage = self._stage(done, fresh, now - self._began)
+        tell(stage)
+        return stage
 
     def _stage(self, done: int, fresh: int, seconds: float) -> Stage:
         speed = fresh / seconds
-        at = f"{speed / 1e6:,.1f} MB/s"
-        if not self._total:
-            return Stage(self._what, None, f"{done / 1e9:,.2f} GB, {at}")
-        share = min(1.0, done / self._total)
-        told = f"{share:.0%}, {done / 1e9:,.2f} of {self._total / 1e9:,.2f} GB, {at}"
-        if speed > 0:
-            told += f", {minutes(max(0, self._total - done) / speed)} left"
+        at = f", {speed / 1e6:,.1f} MB/s" if fresh else ""
+        if not self.total:
+            return Stage(self._what, None, f"{done / 1e9:,.2f} GB{at}")
+        share = min(1.0, done / self.total)
+        told = f"{share:.0%}, {done / 1e9:,.2f} of {self.total / 1e9:,.2f} GB{at}"
+        if fresh:
+            told += f", {minutes(max(0, self.total - done) / speed)} left"
         return Stage(self._what, share, told)

@@ -16,6 +16,7 @@ from elman.apps.console import Console, warn
 from elman.apps.flags import LIST, flags, given, number, whole
 from elman.apps.output import print_scores
 from elman.apps.process import STARTED
+from elman.data.telling import telling
 from elman.errors import UserError
 from elman.options import read_toml, shown
 from elman.run.options import TrainOptions, by_own_name, parse
@@ -130,7 +131,8 @@ def _complete(
     from elman.run.parallel.joining import joined
 
     with joined() as ranks, Console(quiet=not ranks.first) as console:
-        job = make_job(Clock(None, started=STARTED), console.say, ranks)
+        with telling(console.read):
+            job = make_job(Clock(None, started=STARTED), console.say, ranks)
         if not ranks.first:
             api.take_part(job, api.silent)
             return

@@ -42,7 +42,7 @@ from elman.data.source import (
 from elman.data.tables.content import BadRows
 from elman.data.tables.options import TableOptions
 from elman.data.tables.table import open_table
-from elman.data.telling import Pace
+from elman.data.telling import Pace, Stage, tell
 from elman.data.texts.segmentation import first_lines, is_tokenised
 from elman.data.texts.segments import Rule, Segment, in_vocabulary
 from elman.data.texts.vocabulary import (
@@ -55,13 +55,14 @@ from elman.data.texts.vocabulary import (
     clean_text,
     from_json,
 )
-from elman.data.texts.work import SEGMENT, Passed, Work
+from elman.data.texts.work import Passed, Work
 from elman.errors import RunError, UserError
 from elman.options import require_encoding
 
 # Characters handled at once; BPE takes 300 bytes of memory for each, and is no faster with more.
 PIECE = 1 << 14
 MEND = "mend that row"
+ENCODING = "encoding the text"
 FORMAT = 3  # raised whenever the same text would be encoded otherwise
 
 # A text may be cut before whitespace that follows anything but itself: no word, no BPE token and no
@@ -273,7 +274,7 @@ def _encoded(
     touch(path)
     record = _trusted(path)
     if record is None:
-        with _told(path), alone(path, "encoding this text") as beat:
+        with _told(path), alone(path, ENCODING) as beat:
             record = _trusted(path)  # another process may have made it meanwhile
             if record is None:
                 record = _write(path, sources, rule, reading, bad, least_symbols, processes, beat)
@@ -299,25 +300,26 @@ def _encoded(
 
 def _write(
     path: Path, sources: Sequence[Source], make_rule: Callable[[], Rule], reading: TextReading,
-    bad: BadRows | None, least_symbols: int, processes: int, beat: Callable[[], None],
+    bad: BadRows | None, least_symbols: int, processes: int, beat: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
     """Encodes into `path`, then writes the record that vouches for it; gives the record."""
     work, digest = Work(path.with_suffix(WORK)), hashlib.sha256()
-    total = _bytes(sources, reading)
     try:
         rule = work.rule(make_rule)
         encodings = _encodings(sources, rule, reading)
-        passed = Passed(Pace("encoding the text", total), beat)
+        passed = Passed(Pace(ENCODING, _bytes(sources, reading)), beat)
         counted = [replace(source, passed=passed.reading) for source in sources]
         if isinstance(rule.vocabulary, Bytes) and reading.column is None:
             vocabulary: Vocabulary = rule.vocabulary
             index: Mapping[str, int] | None = None
             segments = _bytewise(rule.vocabulary, counted, digest.update, passed)
         else:
-            if total is not None:
-                processes = min(processes, total // SEGMENT)
             text = cut(reading.text(counted, digest.update, bad))
             found = work.segments(text, rule, processes, passed)
+            if len(found) > 1:
+                together = f"putting {len(found):,} segments together"
+                tell(Stage(ENCODING, None, together))
+                beat(together)
             vocabulary, index = rule.settled(found)
             segments = (segment.load() for segment in found)
         dtype = np.min_scalar_type(vocabulary.size - 1)
@@ -332,7 +334,6 @@ def _write(
                     data = ids.astype(dtype).tobytes()
                     checksum = zlib.crc32(data, checksum)
                     stream.write(data)
-                    beat()
             if not counts.any():
                 raise holds_no_text(sources)
             if np.count_nonzero(counts) < least_symbols:

@@ -25,8 +25,9 @@ RULE = "rule.json"
 class Passed:
     """How many bytes of files have been read, and how many of them are encoded."""
 
-    def __init__(self, pace: Pace, beat: Callable[[], object]) -> None:
+    def __init__(self, pace: Pace, beat: Callable[[str], object]) -> None:
         self._pace, self._beat = pace, beat
+        self.total = pace.total
         self._lock = threading.Lock()
         self.read = self.done = self.fresh = 0
 
@@ -42,8 +43,8 @@ class Passed:
 
     def look(self) -> None:
         """Tells it, if it is time."""
-        if self._pace.at(self.done, self.fresh):
-            self._beat()
+        if (stage := self._pace.at(self.done, self.fresh)) is not None:
+            self._beat(stage.told)
 
 
 class Work:
@@ -62,8 +63,11 @@ class Work:
     def segments(
         self, pieces: Iterable[str], rule: Rule, processes: int, passed: Passed
     ) -> list[Segment | Sealed]:
-        """All segments of a text, encoded by so many processes; those that lie here already, of the
-        same text by the same rule, are taken as they are. OSError: they cannot be written."""
+        """All segments of a text, encoded by so many processes, of a short one by fewer; those that
+        lie here already, of the same text by the same rule, are taken as they are. OSError: they
+        cannot be written."""
+        if passed.total is not None:
+            processes = min(processes, passed.total // SEGMENT)
         places: list[Path] = []
         with ExitStack() as stack:
             workers: Workers | None = None

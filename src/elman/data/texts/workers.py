@@ -70,6 +70,9 @@ class Workers:
             process.kill()
         for thread in self._threads:
             thread.join()
+        for process in self._processes:
+            with contextlib.suppress(OSError), process:  # waits, and closes its pipes
+                pass
 
     def put(self, job: Job) -> None:
         """One more segment; returns once there is room for it."""

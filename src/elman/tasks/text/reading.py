@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+
+import torch
 
 from elman.data import source
 from elman.data.tables.content import BadRows
@@ -25,6 +28,7 @@ def read(data: Sequence[str], options: TextOptions, validation: float) -> TextDa
         lowercase=options.lowercase,
         strip_digits=options.strip_digits,
         reading=TextReading(encoding=options.encoding, column=options.column),
+        processes=processes(),
     )
     tokens = len(corpus.ids)
     cut = int(tokens * (1 - validation))
@@ -43,8 +47,17 @@ def read(data: Sequence[str], options: TextOptions, validation: float) -> TextDa
 
 def unseen(data: Sequence[str], kept: Kept, bad: BadRows) -> TextData:
     vocabulary, reading = settled(kept)
-    corpus = encode_with(vocabulary, source.resolve(data), reading=reading, bad=bad)
+    corpus = encode_with(
+        vocabulary, source.resolve(data), reading=reading, bad=bad, processes=processes()
+    )
     return TextData(corpus, 0)
+
+
+def processes() -> int:
+    """How many may encode a text: one for each thread that training may have on this machine, as
+    other ranks wait meanwhile."""
+    there = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return torch.get_num_threads() * (int(there) if there.isdigit() else 1)
 
 
 def settled(kept: Kept) -> tuple[Vocabulary, TextReading]:
