@@ -41,7 +41,11 @@ using Builds = std::array<const Table*, 1>;
 #endif
 
 // The same of those that multiply bf16, where the compiler knows any.
-#if defined(ELMAN_BF16_X86)
+#if defined(ELMAN_AMX)
+template <class Table>
+using HalfBuilds = std::array<const Table*, 2>;
+#define ELMAN_HALF_BUILDS(what) {&avx512bf16_##what, &amx_##what}
+#elif defined(ELMAN_BF16_X86)
 template <class Table>
 using HalfBuilds = std::array<const Table*, 1>;
 #define ELMAN_HALF_BUILDS(what) {&avx512bf16_##what}

@@ -310,9 +310,10 @@ void gradient(const std::string& isa, int threads, int64_t N, int64_t M, int64_t
         g.sides[g.count++] = {H, states.data(), mask ? masks.data() : nullptr, to_h};
     }
     const double work = (double)N * M * ((to ? I : 0) + (to_h ? H : 0));
-    const int jobs = work < 1.4e7 ? 1 : (int)std::min<int64_t>(threads, (M + 5) / 6);
+    constexpr int64_t ROWS = 96;  // whole tiles of every build
+    const int jobs = work < 1.4e7 ? 1 : (int)std::min<int64_t>(threads, (M + ROWS - 1) / ROWS);
     run_jobs(jobs, threads, [&](int k) {
-        const auto cut = [&](int64_t part) { return part == jobs ? M : M * part / jobs / 6 * 6; };
+        const auto cut = [&](int64_t part) { return part == jobs ? M : M * part / jobs / ROWS * ROWS; };
         build.gradient(g, cut(k), cut(k + 1));
     });
 }

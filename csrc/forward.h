@@ -303,7 +303,7 @@ class ForwardSweep {
     const Forward<Number>& f;
     const long first, rows;
     const Walk walk;
-    const long H = f.in.H, ld = (H + W - 1) / W * W + W;  // no power of two
+    const long H = f.in.H, ld = (H + W * DEEP - 1) / (W * DEEP) * W * DEEP + W * DEEP;  // no power of two
     const long all_gates = gates_size(cell, H);
     // Gates so many that they will have left the caches when backward comes: to fetch their lines first
     // would take as long as to write them.

@@ -9,16 +9,55 @@ namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-constexpr int MOST = W == 16 ? 4 : 2, M = ACCUMULATORS / MOST;  // a tile: M rows, V <= MOST vectors
+// A tile: M rows, V <= MOST vectors. d is packed in blocks of BLOCK columns.
+#if defined(__AMX_BF16__)
+constexpr int MOST = 2, M = 2 * TILE_ROWS;
+constexpr long BLOCK = M;
+#else
+constexpr int MOST = W == 16 ? 4 : 2, M = ACCUMULATORS / MOST;
+constexpr long BLOCK = 48;
+#endif
 constexpr long COLUMNS = MOST * W;
-constexpr long DEPTH = DEEP > 1 ? 1024 : 256;  // rows n of a stretch
-constexpr long BLOCK = 48;        // columns of d side by side
-constexpr long CHUNK = 4 * BLOCK;  // rows of the matrix for which d is packed at once
-static_assert(BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");
+constexpr long DEPTH = TILED ? 512 : DEEP > 1 ? 1024 : 256;  // rows n of a stretch
+constexpr long CHUNK = 192;  // rows of the matrix for which d is packed at once
+static_assert(CHUNK % BLOCK == 0 && BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");
 
-INLINE long deep(long rows) { return (rows + DEEP - 1) / DEEP; }
+// How many lanes, one after the other, hold so many rows; beyond them operands are zero.
+INLINE long deep(long rows) {
+    constexpr long WHOLE = TILED ? 16 : 1;
+    return (rows + WHOLE * DEEP - 1) / (WHOLE * DEEP) * WHOLE;
+}
 
 // sums [M, V*W] = Q [depth, M] transposed times P [depth, V*W], added to `to` or in its place
+#if defined(__AMX_BF16__)
+
+template <int V>
+void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, long rows,
+          long columns, bool add) {
+    alignas(64) float apart[M * V * W];  // of a tile that is not whole
+    const bool whole = rows >= M && columns >= V * W;
+    const auto each_part = [&](auto use) {
+        for (long m = 0; m < min(M, rows); ++m)
+            for (long c = 0; c < min(V * W, columns); c += W)
+                use(apart + m * V * W + c, to + m * ld + c, min(W, columns - c));
+    };
+    if (!whole && add)
+        each_part([](float* here, const float* there, long n) { store(here, load(there, n)); });
+    float* sums = whole ? to : apart;
+    const long step = whole ? ld : V * W;
+    shape_tiles(TILE_ROWS, TILE_ROWS);
+    if (add)
+        load_sums<2, V>(sums, sums + TILE_ROWS * step, step);
+    else
+        clear_sums<2, V>();
+    const long size = TILE_ROWS * TILE_DEPTH;
+    add_tiles<2, V>({{Q, Q + size}, TILE_DEPTH, 2 * size, P, V * W * DEEP, deep(depth) * DEEP});
+    store_sums<2, V>(sums, sums + TILE_ROWS * step, step);
+    if (!whole) each_part([](const float* here, float* there, long n) { store(there, load(here), n); });
+}
+
+#else
+
 template <int V>
 void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, long rows,
           long columns, bool add) {
@@ -51,6 +90,8 @@ void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, lo
     }
 }
 
+#endif
+
 typedef void (*Tile)(const Operand*, const Operand*, long, float*, long, long, long, bool);
 
 template <int V = MOST>
@@ -70,8 +111,12 @@ INLINE long panel_size(long depth) { return deep(depth) * DEEP * COLUMNS; }
 void pack_a(const Side& side, long n, long depth, Operand* to) {
     for (long first = 0; first < side.K; first += COLUMNS, to += panel_size(depth)) {
         Operand* at = to;
-        for (long k = n; k < n + depth; k += DEEP)
+        for (long k = n; k < n + deep(depth) * DEEP; k += DEEP)
             for (long c = first; c < min(side.K, first + COLUMNS); c += W, at += W * DEEP) {
+                if (k >= n + depth) {
+                    store((float*)at, vec{});
+                    continue;
+                }
                 const long lanes = min(W, side.K - c);
                 const bool both = DEEP > 1 && k + 1 < n + depth;
                 const Operand *one = side.a[k] + c, *next = both ? side.a[k + 1] + c : nullptr;
@@ -87,17 +132,47 @@ void pack_a(const Side& side, long n, long depth, Operand* to) {
     }
 }
 
-// Columns first .. last of d as blocks [depth, BLOCK].
-void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last, Operand* to) {
-    for (; first < last; first += BLOCK)
-        for (long k = 0; k < depth; k += DEEP) {
-            const Operand* one = g.d + (n + k) * g.ld;
-            const Operand* next = DEEP > 1 && k + 1 < depth ? one + g.ld : nullptr;
-            for (long c = first; c < first + BLOCK; c += W, to += W * DEEP) {
-                const long lanes = max(0, min(W, last - c));
-                store((float*)to, lanes ? stacked(one + c, next ? next + c : nullptr, lanes) : vec{});
+// W columns of rows k and k + 1 of d, zero where there are none.
+INLINE vec d_lane(const Gradient<Number>& g, long k, long end, long c, long last) {
+    const long lanes = max(0, min(W, last - c));
+    if (k >= end || !lanes) return vec{};
+    const Operand* one = g.d + k * g.ld + c;
+    return stacked(one, DEEP > 1 && k + 1 < end ? one + g.ld : nullptr, lanes);
+}
+
+// Columns first .. last of d as blocks [depth, BLOCK], or where tiles multiply them [depth / TILE_DEPTH,
+// BLOCK, TILE_DEPTH]. Adds the rows to `total`, if there is one.
+void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last, Operand* to,
+            float* total) {
+    const long end = n + depth;
+    for (; first < last; first += BLOCK) {
+        vec s[BLOCK / W] = {};
+#if defined(__AMX_BF16__)
+        for (long k = n; k < end; k += TILE_DEPTH)
+            for (long v = 0; v < BLOCK / W; ++v) {
+                vec square[W];
+#pragma GCC unroll 16
+                for (long j = 0; j < W; ++j) {
+                    square[j] = d_lane(g, k + j * DEEP, end, first + v * W, last);
+                    s[v] = s[v] + elman::ELMAN_ISA::total(square[j]);
+                }
+                transpose(square);
+#pragma GCC unroll 16
+                for (long m = 0; m < W; ++m, to += TILE_DEPTH) store((float*)to, square[m]);
             }
+#else
+        for (long k = n; k < end; k += DEEP)
+            for (long v = 0; v < BLOCK / W; ++v, to += W * DEEP) {
+                const vec both = d_lane(g, k, end, first + v * W, last);
+                s[v] = s[v] + elman::ELMAN_ISA::total(both);
+                store((float*)to, both);
+            }
+#endif
+        for (long c = first; total && c < min(last, first + BLOCK); c += W) {
+            const long lanes = min(W, last - c);
+            store(total + c, load(total + c, lanes) + s[(c - first) / W], lanes);
         }
+    }
 }
 
 // Asks for columns first .. last of d while the product of those before runs: each row lies a whole
@@ -108,21 +183,8 @@ void prefetch_d(const Gradient<Number>& g, long n, long first, long last) {
             __builtin_prefetch(g.d + k * g.ld + m, 0, 2);
 }
 
-// Adds the rows of blocks [depth, BLOCK], as `pack_d` leaves them, to `to`.
-void add_rows(const Operand* blocks, long depth, long columns, float* to) {
-    for (; columns > 0; columns -= BLOCK, to += BLOCK) {
-        vec s[BLOCK / W] = {};
-        for (long k = 0; k < deep(depth); ++k, blocks += BLOCK * DEEP)
-            for (long v = 0; v < BLOCK / W; ++v)
-                s[v] = s[v] + total(load((const float*)(blocks + v * W * DEEP)));
-        for (long v = 0; v < BLOCK / W && v * W < columns; ++v) {
-            const long lanes = min(W, columns - v * W);
-            store(to + v * W, load(to + v * W, lanes) + s[v], lanes);
-        }
-    }
-}
-
 void gradient(const Gradient<Number>& g, int64_t first, int64_t last) {
+    const TilesInUse tiles;
     long all = 0;
     for (int k = 0; k < g.count; ++k) all += panels(g.sides[k]);
     Buffer<Operand> P(all * panel_size(DEPTH)), Q(CHUNK * deep(DEPTH) * DEEP);
@@ -134,12 +196,11 @@ void gradient(const Gradient<Number>& g, int64_t first, int64_t last) {
             pack_a(g.sides[k], n, depth, to);
         for (long chunk = first; chunk < last; chunk += CHUNK) {
             const long end = min(last, chunk + CHUNK);
-            pack_d(g, n, depth, chunk, end, Q());
+            pack_d(g, n, depth, chunk, end, Q(), g.total);
             if (end < last)
                 prefetch_d(g, n, end, min(last, end + CHUNK));
             else
                 prefetch_d(g, n + DEPTH, first, min(last, first + CHUNK));
-            if (g.total) add_rows(Q(), depth, end - chunk, g.total + chunk);
             const Operand* panel = P();
             for (int k = 0; k < g.count; ++k) {
                 const Side& side = g.sides[k];

@@ -48,6 +48,7 @@ extern const Gradients<Single> portable_gradients;
 extern const Gradients<Single> avx2_gradients;
 extern const Gradients<Single> avx512_gradients;
 extern const Gradients<Half> avx512bf16_gradients;
+extern const Gradients<Half> amx_gradients;
 #elif defined(__aarch64__)
 extern const Gradients<Half> neonbf16_gradients;
 #endif

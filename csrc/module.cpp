@@ -4,6 +4,11 @@
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
+#if defined(ELMAN_AMX)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(ELMAN_BF16_ARM) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -39,12 +44,27 @@ std::vector<std::string> names() {
     return all;
 }
 
+#if defined(ELMAN_AMX)
+// Linux lets a process use the registers of AMX once it has asked, and all its threads with it.
+bool may_use_tiles() {
+    unsigned a = 7, b, c = 0, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    constexpr unsigned BF16 = 1u << 22, TILES = 1u << 24;
+    if ((d & (BF16 | TILES)) != (BF16 | TILES)) return false;
+    constexpr long ASK = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    return syscall(SYS_arch_prctl, ASK, TILE_DATA) == 0;
+}
+#endif
+
 // Those that multiply bf16, in the order of `HalfBuilds`.
 std::vector<std::string> half_names() {
     std::vector<std::string> all;
 #if defined(ELMAN_BF16_X86)
     if (names().back() == "avx512" && __builtin_cpu_supports("avx512bf16"))
         all.emplace_back("avx512bf16");
+#if defined(ELMAN_AMX)
+    if (!all.empty() && may_use_tiles()) all.emplace_back("amx");
+#endif
 #elif defined(ELMAN_BF16_ARM) && defined(__linux__)
     if (getauxval(AT_HWCAP2) & HWCAP2_BF16) all.emplace_back("neonbf16");
 #elif defined(ELMAN_BF16_ARM) && defined(__APPLE__)

@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "operands.h"
+#include "tiles.h"
 
 namespace elman {
 namespace ELMAN_ISA {
@@ -92,31 +92,96 @@ INLINE Multiply with_rows(long rows) {
         return rows == M ? multiply<V, M> : with_rows<V, M - 1>(rows);
 }
 
-// sums [rows, V*W] (+)= the sum of one or two products. Before each block of rows, meanwhile(its first,
-// its last row).
+#if defined(__AMX_BF16__)
+
+// As multiply_rows: whole depths by tiles, then what is left of each factor by vectors.
+template <int V, int R, int C>
+INLINE void multiply_block(const Factors* factors, int count, long row, long second, long column,
+                           float* sums, bool add) {
+    float *first_sums = sums + (row * V + column) * W, *second_sums = sums + (second * V + column) * W;
+    if (add)
+        load_sums<R, C>(first_sums, second_sums, V * W);
+    else
+        clear_sums<R, C>();
+    for (; count > 0; --count, ++factors)
+        add_tiles<R, C>({{factors->A + row * factors->lda, factors->A + second * factors->lda},
+                         factors->lda, TILE_DEPTH,
+                         factors->P + column * W * DEEP,
+                         V * W * DEEP,
+                         factors->K / TILE_DEPTH * TILE_DEPTH});
+    store_sums<R, C>(first_sums, second_sums, V * W);
+}
+
+// Two blocks of rows, the second of them empty if there is no more.
+template <int V>
+void multiply_blocks(const Factors* factors, int count, long first, long middle, long last,
+                     float* sums, bool add) {
+    if (last > middle && V != 3) {
+        shape_tiles(middle - first, last - middle);
+        multiply_block<V, 2, V == 1 ? 1 : 2>(factors, count, first, middle, 0, sums, add);
+        if constexpr (V == 4) multiply_block<V, 2, 2>(factors, count, first, middle, 2, sums, add);
+        return;
+    }
+    shape_tiles(middle - first, middle - first);
+    multiply_block<V, 1, V>(factors, count, first, first, 0, sums, add);
+    if (last == middle) return;
+    shape_tiles(last - middle, last - middle);
+    multiply_block<V, 1, V>(factors, count, middle, middle, 0, sums, add);
+}
+
+#endif
+
+// sums [rows, V*W] (+)= the sum of one or two products, with one pass over the rows. Before each block of
+// them, meanwhile(its first, its last row).
+template <int V, class Meanwhile>
+void pass_rows(const Factors* factors, int count, long rows, float* sums, bool add,
+               const Meanwhile& meanwhile) {
+#if defined(__AMX_BF16__)
+    bool tiled = false;
+    Factors rest[2];
+    int left = 0;
+    for (int k = 0; k < count; ++k) {
+        const Factors& f = factors[k];
+        const long whole = f.K / TILE_DEPTH * TILE_DEPTH;
+        tiled |= whole > 0;
+        if (whole < f.K) rest[left++] = {f.A + whole, f.lda, f.P + whole * V * W, f.K - whole};
+    }
+    for (long i = 0, all = (rows + TILE_ROWS - 1) / TILE_ROWS; i < all; i += 2) {
+        const long first = rows * i / all, middle = rows * (i + 1) / all;
+        const long last = rows * min(i + 2, all) / all;
+        meanwhile(first, last);
+        if (tiled) multiply_blocks<V>(factors, count, first, middle, last, sums, add);
+    }
+    if (!left) return;
+    factors = rest, count = left, add |= tiled;
+#endif
+    const long blocks = (rows + most_rows(V) - 1) / most_rows(V);
+    for (long i = 0; i < blocks; ++i) {
+        const long first = rows * i / blocks, last = rows * (i + 1) / blocks;
+        if (!TILED) meanwhile(first, last);
+        with_rows<V, most_rows(V)>(last - first)(factors, count, first, sums + first * V * W, add);
+    }
+}
+
+// As pass_rows, in as many passes as are best.
 template <int V, class Meanwhile>
 void multiply_rows(const Factors* factors, int count, long rows, float* sums, bool add,
                    const Meanwhile& meanwhile) {
-    constexpr long DEPTH = 256 * DEEP;  // so much of a panel stays close while all rows pass by it
-    const long blocks = (rows + most_rows(V) - 1) / most_rows(V);
-    const auto pass = [&](const Factors* factors, int count, bool add, const auto& meanwhile) {
-        for (long i = 0; i < blocks; ++i) {
-            const long first = rows * i / blocks, last = rows * (i + 1) / blocks;
-            meanwhile(first, last);
-            with_rows<V, most_rows(V)>(last - first)(factors, count, first, sums + first * V * W, add);
-        }
-    };
+#ifndef DD
+#define DD 256
+#endif
+    constexpr long DEPTH = TILED ? DD : 256 * DEEP;  // so much of a panel stays close while all rows pass by it
     long all = 0;
     for (int k = 0; k < count; ++k) all += factors[k].K;
-    if (all <= DEPTH) return pass(factors, count, add, meanwhile);
+    if (all <= DEPTH) return pass_rows<V>(factors, count, rows, sums, add, meanwhile);
     for (bool begun = false; count > 0; --count, ++factors)
         for (long k = 0; k < factors->K; k += DEPTH) {
             const Factors part{factors->A + k, factors->lda, factors->P + k * V * W,
                                min(DEPTH, factors->K - k)};
             if (begun)
-                pass(&part, 1, true, [](long, long) {});
+                pass_rows<V>(&part, 1, rows, sums, true, [](long, long) {});
             else
-                pass(&part, 1, add, meanwhile);
+                pass_rows<V>(&part, 1, rows, sums, add, meanwhile);
             begun = true;
         }
 }

@@ -36,14 +36,21 @@ void with_sweep(const Problem& p, long first, long last, Use use) {
 
 template <template <Cell> class Sweep, class Problem>
 void apart(const Problem& p, int64_t first, int64_t last) {
-    with_sweep<Sweep>(p, first, last, [](auto& sweep) { sweep.run(); });
+    with_sweep<Sweep>(p, first, last, [](auto& sweep) {
+        const TilesInUse tiles;
+        sweep.run();
+    });
 }
 
 template <template <Cell> class Sweep, class Problem>
 void together(const Problem& p, Spread spread, void* context) {
     with_sweep<Sweep>(p, 0, p.in.B, [&](auto& sweep) {
         using Made = decltype(&sweep);
-        spread(context, [](void* shared) { ((Made)shared)->join(); }, &sweep);
+        const auto work = [](void* shared) {
+            const TilesInUse tiles;
+            ((Made)shared)->join();
+        };
+        spread(context, work, &sweep);
     });
 }
 

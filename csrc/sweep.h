@@ -128,6 +128,7 @@ extern const Kernels<Single> portable_kernels;
 extern const Kernels<Single> avx2_kernels;
 extern const Kernels<Single> avx512_kernels;
 extern const Kernels<Half> avx512bf16_kernels;
+extern const Kernels<Half> amx_kernels;
 #elif defined(__aarch64__)
 extern const Kernels<Half> neonbf16_kernels;
 #endif
