@@ -11,6 +11,7 @@ namespace elman {
 namespace {
 
 constexpr Builds<Limits> builds = ELMAN_BUILDS(limits);
+constexpr HalfBuilds<HalfLimits> half_builds = ELMAN_HALF_BUILDS(half_limits);
 
 template <class Number, class Job>
 Number sum_over(int threads, Job job) {
@@ -26,8 +27,9 @@ double multiply_add(const std::string& isa, int threads, int64_t rounds) {
     return sum_over<double>(threads, [&](int) { return build.multiply_add(rounds); });
 }
 
-double multiply_add_halves(int threads, int64_t rounds) {
-    return sum_over<double>(threads, [&](int) { return multiply_add_bf16(rounds); });
+double multiply_add_halves(const std::string& isa, int threads, int64_t rounds) {
+    const HalfLimits& build = *half_builds[half_instruction_set(isa)];
+    return sum_over<double>(threads, [&](int) { return build.multiply_add(rounds); });
 }
 
 float read(const std::string& isa, int threads, Address from, int64_t n) {

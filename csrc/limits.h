@@ -20,8 +20,16 @@ extern const Limits avx2_limits;
 extern const Limits avx512_limits;
 #endif
 
-// As Limits::multiply_add, of pairs of bf16 into sums of float32. Without the instruction, in this build
-// or in this processor, it does nothing and gives 0.
-double multiply_add_bf16(int64_t rounds);
+// The same of products of bf16 into sums of float32.
+struct HalfLimits {
+    double (*multiply_add)(int64_t rounds);
+};
+
+#if defined(__x86_64__)
+extern const HalfLimits avx512bf16_half_limits;
+extern const HalfLimits amx_half_limits;
+#elif defined(__aarch64__)
+extern const HalfLimits neonbf16_half_limits;
+#endif
 
 }  // namespace elman

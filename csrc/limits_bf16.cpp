@@ -1,36 +1,64 @@
-// The limit of products of bf16. Compiled once, with AVX512-BF16 where the compiler knows it.
+// The limit of products of bf16, for one instruction set.
 #include "limits.h"
 
-#if defined(__AVX512BF16__)
-#include <immintrin.h>
-#endif
+#include "tiles.h"
 
 namespace elman {
+namespace ELMAN_ISA {
+namespace {
 
-double multiply_add_bf16([[maybe_unused]] int64_t rounds) {
-#if defined(__AVX512BF16__)
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx512bf16")) return 0.0;
+#if defined(__AMX_BF16__)
+
+double multiply_add(int64_t rounds) {
+    const TilesInUse tiles;
+    shape_tiles(TILE_ROWS, TILE_ROWS);
+    alignas(64) const Operand halves[TILE_ROWS * TILE_DEPTH] = {};
+    clear_sums<2, 2>();
+    load_tile<4>(halves, 64), load_tile<5>(halves, 64), load_tile<6>(halves, 64), load_tile<7>(halves, 64);
+    for (int64_t round = 0; round < rounds; ++round)
+        each_sum<2, 2>([](auto sum, int, int) __attribute__((always_inline)) {
+            multiply_tiles<sum.number, 4 + sum.number % 2, 6 + sum.number / 2>();
+        });
+    return 4.0 * 2 * TILE_ROWS * W * TILE_DEPTH * (double)rounds;
+}
+
+#else
+
+// Says to the compiler that a vector in a register may have changed.
+#if defined(__x86_64__)
+#define KEEP(a) "+v"(a)
+#else
+#define KEEP(a) "+w"(a)
+#endif
+
+double multiply_add(int64_t rounds) {
     constexpr int CHAINS = 24;
-    __m512 sums[CHAINS];
-    __m512bh a = (__m512bh)_mm512_set1_epi32(0x3f003f00);  // 0.5, twice
-    const __m512bh b = a;
+    const uint32_t half = 0x3f003f00;  // 0.5, twice
+    vec sums[CHAINS], a = (vec)(half - uvec{});
+    const vec b = a;
 #pragma GCC unroll 24
     for (int k = 0; k < CHAINS; ++k) {
-        sums[k] = _mm512_setzero_ps();
-        asm volatile("" : "+v"(sums[k]));  // or all chains would be one
+        sums[k] = vec{};
+        asm volatile("" : KEEP(sums[k]));  // or all chains would be one
     }
     for (int64_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 24
-        for (int k = 0; k < CHAINS; ++k) sums[k] = _mm512_dpbf16_ps(sums[k], a, b);
-        asm volatile("" : "+v"(a));
+        for (int k = 0; k < CHAINS; ++k) sums[k] = dot(a, b, sums[k]);
+        asm volatile("" : KEEP(a));
     }
 #pragma GCC unroll 24
-    for (int k = 0; k < CHAINS; ++k) asm volatile("" : "+v"(sums[k]));
-    return 2.0 * 32 * CHAINS * (double)rounds;
-#else
-    return 0.0;
-#endif
+    for (int k = 0; k < CHAINS; ++k) asm volatile("" : KEEP(sums[k]));
+    return 2.0 * DEEP * W * CHAINS * (double)rounds;
 }
+
+#endif
+
+}  // namespace
+}  // namespace ELMAN_ISA
+
+#define TABLE(isa) isa##_half_limits
+#define DEFINE(isa) const HalfLimits TABLE(isa) = {isa::multiply_add};
+#define EXPAND(macro, isa) macro(isa)
+EXPAND(DEFINE, ELMAN_ISA)
 
 }  // namespace elman

@@ -163,17 +163,14 @@ void pass_rows(const Factors* factors, int count, long rows, float* sums, bool a
     }
 }
 
-// As pass_rows, in as many passes as are best.
+// As pass_rows, in as many passes as are best: one by tiles, which wait for no cache but the second.
 template <int V, class Meanwhile>
 void multiply_rows(const Factors* factors, int count, long rows, float* sums, bool add,
                    const Meanwhile& meanwhile) {
-#ifndef DD
-#define DD 256
-#endif
-    constexpr long DEPTH = TILED ? DD : 256 * DEEP;  // so much of a panel stays close while all rows pass by it
+    constexpr long DEPTH = 256 * DEEP;  // so much of a panel stays close while all rows pass by it
     long all = 0;
     for (int k = 0; k < count; ++k) all += factors[k].K;
-    if (all <= DEPTH) return pass_rows<V>(factors, count, rows, sums, add, meanwhile);
+    if (TILED || all <= DEPTH) return pass_rows<V>(factors, count, rows, sums, add, meanwhile);
     for (bool begun = false; count > 0; --count, ++factors)
         for (long k = 0; k < factors->K; k += DEPTH) {
             const Factors part{factors->A + k, factors->lda, factors->P + k * V * W,

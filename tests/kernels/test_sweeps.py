@@ -39,7 +39,7 @@ BOUND = 1e-5
 # bf16 has 8 bits, so operands are off by 2^-9. Sums of their products lose less than the largest of
 # them does, but each step rounds the state anew, and hands that on.
 HALF_BOUND = 3e-2
-I = 5
+I = 37
 
 FORMS = ("rows", "product", "table")
 forms = st.sampled_from(FORMS)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from elman.kernels.native import available, check, extension, which
+from elman.kernels.native import available, check, extension, half_instruction_sets, which
 
 Precision: TypeAlias = Literal["float32", "bf16"]
 
@@ -15,12 +15,13 @@ Precision: TypeAlias = Literal["float32", "bf16"]
 def multiply_add(precision: Precision, rounds: int) -> float:
     """Fused multiply-adds in as many threads as PyTorch takes; the operations done, two for each.
 
-    bf16: pairs of products into sums of float32. 0 where this processor, or this build, has no
-    instruction for it. ValueError: no kernel runs here.
+    bf16: products into sums of float32, by the best instruction for it. 0 where this processor, or
+    this build, has none. ValueError: no kernel runs here.
     """
     isa, threads = which(None), torch.get_num_threads()
     if precision == "bf16":
-        return float(extension().multiply_add_bf16(threads, rounds))
+        sets = half_instruction_sets()
+        return float(extension().multiply_add_bf16(sets[-1], threads, rounds)) if sets else 0.0
     return float(extension().multiply_add(isa, threads, rounds))
 
 
