@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: demo debian test check memory races instructions half half-arm clean trackers
+.PHONY: demo debian test check memory races instructions half half-amx half-arm clean trackers
 
 demo: .venv/installed
 	$(RUN)/elman train text --minutes 1 --run runs/demo --force
@@ -78,6 +78,10 @@ endef
 half:
 	$(call build_half,avx512bf16,$(CXX),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mf16c,)
 	build/avx512bf16/half
+
+half-amx:
+	$(call build_half,amx,$(CXX),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16 -mfma -mf16c,)
+	build/amx/half
 
 half-arm:
 	$(call build_half,neonbf16,aarch64-linux-gnu-g++,-march=armv8.2-a+bf16,-static)

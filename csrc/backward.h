@@ -24,12 +24,15 @@ class BackwardSweep {
 
     void run() {
         Buffer<> sums(sums_size());
-        for (long s = 0; s < b.in.T; ++s) {
+        for (long s = 0, waiting = 0; s < b.in.T; ++s) {
             for (long tile = 0; tile < recurrent[0].tiles; ++tile) first_stage(s, tile, sums());
             if (b.inside.norm) unnorm(s, two ? 2 : 0, G);
             for (long tile = 0; tile < recurrent[1].tiles; ++tile) second_stage(s, tile, sums());
             if (b.inside.norm && two) unnorm(s, 0, 2);
-            for (long tile = 0; tile < x_panels.tiles; ++tile) input_stage(s, tile, sums());
+            if (++waiting == steps_of_dx || s + 1 == b.in.T) {
+                input_stage(s + 1 - waiting, s + 1, sums());
+                waiting = 0;
+            }
             if (walk.alive(s + 1) < walk.alive(s))
                 for (long tile = 0; tile < recurrent[0].tiles; ++tile) leave(s, tile, sums());
         }
@@ -217,14 +220,17 @@ class BackwardSweep {
                       b.dRh + offset * G * H);
     }
 
-    // dx, while the gradients of the gates are close.
-    void input_stage(long s, long tile, float* sums) const {
-        const long alive = walk.alive(s), offset = walk.offset(s);
-        const Operand* d = b.dWx + offset * G * H;
-        x_panels.multiply(x_panels.factors(b.W, tile, 0, G * H, d, G * H), alive, sums);
-        x_panels.finish(tile, alive, [&](long r, long u, long n, long at) {
-            store(b.dx + (offset + r) * b.I + u, load(sums + at), n);
-        });
+    // dx of steps s .. end, while the gradients of their gates are close.
+    void input_stage(long s, long end, float* sums) const {
+        for (long tile = 0; tile < x_panels.tiles; ++tile)
+            for (long step = s; step < end; ++step) {
+                const long alive = walk.alive(step), offset = walk.offset(step);
+                const Operand* d = b.dWx + offset * G * H;
+                x_panels.multiply(x_panels.factors(b.W, tile, 0, G * H, d, G * H), alive, sums);
+                x_panels.finish(tile, alive, [&](long r, long u, long n, long at) {
+                    store(b.dx + (offset + r) * b.I + u, load(sums + at), n);
+                });
+            }
     }
 
     // Rows that began at step s, in time: what is left of their gradient is that of the first state.
@@ -248,6 +254,9 @@ class BackwardSweep {
     const long H = b.in.H, all_gates = gates_size(cell, H);
     const Products recurrent;
     const Panels x_panels;
+    // So many steps share a reading of W: tiles multiply faster than it comes from beyond the second cache.
+    // Their gradients still lie in that.
+    const long steps_of_dx = TILED ? max(1, (512 << 10) / (rows * G * H * (long)sizeof(Operand))) : 1;
     const bool carries;  // whether h reaches the next one past R too
     Buffer<> dc_, past_;
     Tickets tickets;

@@ -34,17 +34,19 @@ class ForwardSweep {
     }
 
     void run() {
-        Buffer<> sums(sums_size(f.inside.norm != nullptr));
+        const long size = sums_size(f.inside.norm != nullptr);
+        Buffer<> both(TILED ? 2 * size : size);
+        const auto sums = [&](long tile) { return both(TILED ? tile % 2 * size : 0); };
         for (long s = 0; s < f.in.T; ++s)
             for (int stage = 0; stage < recurrent.count; ++stage) {
-                const Panels& panels = recurrent[stage];
-                if (!f.inside.norm)
-                    for (long tile = 0; tile < panels.tiles; ++tile) {
-                        multiply(s, stage, tile, sums());
-                        finish(s, stage, tile, sums());
-                    }
-                else
-                    normed(s, stage, sums());
+                if (f.inside.norm) {
+                    normed(s, stage, both());
+                    continue;
+                }
+                const long tiles = recurrent[stage].tiles;
+                multiply(s, stage, 0, sums(0));
+                for (long tile = 0; tile < tiles; ++tile)
+                    finish(s, stage, tile, sums(tile), tile + 1 < tiles ? sums(tile + 1) : nullptr);
             }
         settle();
     }
@@ -65,7 +67,7 @@ class ForwardSweep {
   private:
     static constexpr bool two = cell == Cell::gru_reset_before;
     static constexpr long G = gates(cell);
-    static constexpr long FAR_BYTES = 12 << 20;
+    static constexpr long FAR_BYTES = TILED ? 4 << 20 : 12 << 20;
     // Whether a step wants the h before as it is, not only as an operand.
     static constexpr bool needs_h = DEEP == 1 || cell == Cell::gru || two;
 
@@ -97,7 +99,7 @@ class ForwardSweep {
         if (cell == Cell::lstm) copy(c_(r * H + u), f.c0 + (first + r) * H + u, n);
     }
 
-    void multiply(long s, int stage, long tile, float* sums) {
+    void multiply(long s, int stage, long tile, float* sums, const Between& between = {}) {
         const Panels& panels = recurrent[stage];
         const long alive = walk.alive(s);
         const auto meanwhile = [&](long row, long end) {
@@ -107,10 +109,21 @@ class ForwardSweep {
         int count = 0;
         if (f.x) {
             both[count++] = input_factors(s, stage, tile);
-            if (!joined()) input[stage].multiply(both[--count], alive, sums + rows * panels.width());
+            if (!joined())
+                input[stage].multiply(both[--count], alive, sums + rows * panels.width(), between);
         }
         both[count++] = recurrent_factors(s, stage, tile);
-        panels.multiply(both, count, alive, sums, false, meanwhile);
+        panels.multiply(both, count, alive, sums, false, meanwhile, between);
+    }
+    // How often that calls `between`.
+    long calls([[maybe_unused]] long s, [[maybe_unused]] int stage) const {
+#if defined(__AMX_BF16__)
+        const Panels& panels = recurrent[stage];
+        const Factors both[2] = {{nullptr, 0, nullptr, H}, {nullptr, 0, nullptr, f.x ? f.I : 0}};
+        return depths(both, 2, walk.alive(s), panels.V());
+#else
+        return 0;
+#endif
     }
 
     Factors input_factors(long s, int stage, long tile) const {
@@ -173,25 +186,26 @@ class ForwardSweep {
     // Where W x lies: in the sums of R, in sums of its own, or in rows.
     enum class Source { joined, apart, rows };
 
-    // The cell itself: from the sums of a tile to its h.
-    void finish(long s, int stage, long tile, const float* sums) {
+    // The cell itself: from the sums of a tile to its h. Meanwhile those of the next are made, if `ahead` is
+    // where they go.
+    void finish(long s, int stage, long tile, const float* sums, float* ahead = nullptr) {
         const Inside& in = f.inside;
         const bool plain = !in.mask && !in.keep_h;
         if (!f.x)
-            plain ? compute<Source::rows, true>(s, stage, tile, sums)
-                  : compute<Source::rows, false>(s, stage, tile, sums);
+            plain ? compute<Source::rows, true>(s, stage, tile, sums, ahead)
+                  : compute<Source::rows, false>(s, stage, tile, sums, ahead);
         else if (joined())
-            plain ? compute<Source::joined, true>(s, stage, tile, sums)
-                  : compute<Source::joined, false>(s, stage, tile, sums);
+            plain ? compute<Source::joined, true>(s, stage, tile, sums, ahead)
+                  : compute<Source::joined, false>(s, stage, tile, sums, ahead);
         else
-            plain ? compute<Source::apart, true>(s, stage, tile, sums)
-                  : compute<Source::apart, false>(s, stage, tile, sums);
+            plain ? compute<Source::apart, true>(s, stage, tile, sums, ahead)
+                  : compute<Source::apart, false>(s, stage, tile, sums, ahead);
         begin_next(s, stage, tile);
     }
 
     // Pointers are copied first: after a store of floats the compiler would read them again.
     template <Source source, bool plain>
-    void compute(long s, int stage, long tile, const float* sums) {
+    void compute(long s, int stage, long tile, const float* sums, float* ahead) {
         const Panels panels = recurrent[stage];
         const long alive = walk.alive(s), going = walk.alive(s + 1), offset = walk.offset(s);
         const long H = this->H, ld = this->ld, first = this->first, keep_step = f.inside.keep_step;
@@ -206,8 +220,7 @@ class ForwardSweep {
         float *c_now = c_(), *z_now = z_();
         Saved* gates = f.gates;
         const bool separate = this->separate, far = this->far;
-        panels.finish(tile, alive, [&](long r, long u, long n, long at) __attribute__((
-                                       always_inline)) {
+        const auto cell_of = [=](long r, long u, long n, long at) __attribute__((always_inline)) {
             const long row = offset + r;
             const float* w = source == Source::rows
                                  ? Wx_rows + (ids ? ids[row] : row) * G * H + u
@@ -289,6 +302,9 @@ class ForwardSweep {
             }
             store(y + row * H + u, h, n);
             if (r >= going) store(hn + (first + r) * H + u, h, n);  // it ends here
+        };
+        panels.finish(tile, alive, cell_of, ahead ? calls(s, stage) : 0, [&](const Between& between) {
+            if (ahead) multiply(s, stage, tile + 1, ahead, between);
         });
     }
 

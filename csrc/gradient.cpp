@@ -18,7 +18,7 @@ constexpr int MOST = W == 16 ? 4 : 2, M = ACCUMULATORS / MOST;
 constexpr long BLOCK = 48;
 #endif
 constexpr long COLUMNS = MOST * W;
-constexpr long DEPTH = TILED ? 512 : DEEP > 1 ? 1024 : 256;  // rows n of a stretch
+constexpr long DEPTH = TILED ? 1024 : DEEP > 1 ? 1024 : 256;  // rows n of a stretch
 constexpr long CHUNK = 192;  // rows of the matrix for which d is packed at once
 static_assert(CHUNK % BLOCK == 0 && BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");
 
@@ -51,7 +51,7 @@ void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, lo
     else
         clear_sums<2, V>();
     const long size = TILE_ROWS * TILE_DEPTH;
-    add_tiles<2, V>({{Q, Q + size}, TILE_DEPTH, 2 * size, P, V * W * DEEP, deep(depth) * DEEP});
+    add_tiles<2, V>({{Q, Q + size}, TILE_DEPTH, 2 * size, P, V * W * DEEP, deep(depth) * DEEP}, {});
     store_sums<2, V>(sums, sums + TILE_ROWS * step, step);
     if (!whole) each_part([](const float* here, float* there, long n) { store(there, load(here), n); });
 }
@@ -109,16 +109,18 @@ INLINE long panel_size(long depth) { return deep(depth) * DEEP * COLUMNS; }
 
 // Rows n of a, `depth` of them, as panels [depth, COLUMNS]; the last may be fewer vectors wide.
 void pack_a(const Side& side, long n, long depth, Operand* to) {
-    for (long first = 0; first < side.K; first += COLUMNS, to += panel_size(depth)) {
-        Operand* at = to;
-        for (long k = n; k < n + deep(depth) * DEEP; k += DEEP)
-            for (long c = first; c < min(side.K, first + COLUMNS); c += W, at += W * DEEP) {
-                if (k >= n + depth) {
+    const long end = n + depth, last = n + deep(depth) * DEEP;
+    for (long k = n; k < last; k += DEEP)
+        for (long first = 0; first < side.K; first += COLUMNS) {
+            const long width = min(COLUMNS, (side.K - first + W - 1) / W * W);
+            Operand* at = to + first / COLUMNS * panel_size(depth) + (k - n) * width;
+            for (long c = first; c < first + width; c += W, at += W * DEEP) {
+                const long lanes = min(W, side.K - c);
+                if (k >= end) {
                     store((float*)at, vec{});
                     continue;
                 }
-                const long lanes = min(W, side.K - c);
-                const bool both = DEEP > 1 && k + 1 < n + depth;
+                const bool both = DEEP > 1 && k + 1 < end;
                 const Operand *one = side.a[k] + c, *next = both ? side.a[k + 1] + c : nullptr;
                 if (side.mask) {
                     const vec low = load(one, lanes) * load(side.mask[k] + c, lanes);
@@ -129,7 +131,7 @@ void pack_a(const Side& side, long n, long depth, Operand* to) {
                     store((float*)at, stacked(one, next, lanes));
                 }
             }
-    }
+        }
 }
 
 // W columns of rows k and k + 1 of d, zero where there are none.
@@ -151,11 +153,15 @@ void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last
         for (long k = n; k < end; k += TILE_DEPTH)
             for (long v = 0; v < BLOCK / W; ++v) {
                 vec square[W];
+                const long c = first + v * W;
+                const bool whole = k + TILE_DEPTH <= end && c + W <= last;
+                const Operand* d = g.d + k * g.ld + c;
 #pragma GCC unroll 16
-                for (long j = 0; j < W; ++j) {
-                    square[j] = d_lane(g, k + j * DEEP, end, first + v * W, last);
-                    s[v] = s[v] + elman::ELMAN_ISA::total(square[j]);
-                }
+                for (long j = 0; j < W; ++j, d += DEEP * g.ld)
+                    square[j] = whole ? stacked(d, d + g.ld, W) : d_lane(g, k + j * DEEP, end, c, last);
+                if (total)
+#pragma GCC unroll 16
+                    for (long j = 0; j < W; ++j) s[v] = s[v] + elman::ELMAN_ISA::total(square[j]);
                 transpose(square);
 #pragma GCC unroll 16
                 for (long m = 0; m < W; ++m, to += TILE_DEPTH) store((float*)to, square[m]);

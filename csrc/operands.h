@@ -114,6 +114,15 @@ INLINE vec dot(vec a, vec b, vec sum) {
 #error "this instruction set does not multiply bf16"
 #endif
 
+// Each lane's bits, with 16 zeros above them.
+INLINE uvec widen(hvec a) {
+#if defined(__AVX512F__)
+    return (uvec)_mm512_cvtepu16_epi32((__m256i)a);  // GCC would take two halves
+#else
+    return __builtin_convertvector(a, uvec);
+#endif
+}
+
 INLINE hvec load_bits(const void* p, long n) {
     if (n != W) return load_some(p, n);
     hvec a;
@@ -125,9 +134,7 @@ INLINE void store_bits(void* p, hvec a, long n) {
     std::memcpy(p, &a, sizeof a);
 }
 
-INLINE vec load(const bf16* p, long n = W) {
-    return (vec)(__builtin_convertvector(load_bits(p, n), uvec) << 16);
-}
+INLINE vec load(const bf16* p, long n = W) { return (vec)(widen(load_bits(p, n)) << 16); }
 INLINE vec load(const fp16* p, long n = W) { return from_fp16(load_bits(p, n)); }
 INLINE void store(bf16* p, vec a, long n = W) { store_bits(p, to_bf16(a), n); }
 INLINE void store(fp16* p, vec a, long n = W) { store_bits(p, to_fp16(a), n); }
@@ -148,8 +155,7 @@ INLINE vec lanes(const float* row, long n) {
 
 // Lane k: number k of one row and of the next, zero where there is none.
 INLINE vec stacked(hvec one, hvec next) {
-    const uvec low = __builtin_convertvector(one, uvec);
-    return (vec)(low | __builtin_convertvector(next, uvec) << 16);
+    return (vec)(widen(one) | widen(next) << 16);
 }
 INLINE vec stacked(vec one, vec next) { return stacked(to_bf16(one), to_bf16(next)); }
 INLINE vec stacked(const bf16* one, const bf16* next, long n) {

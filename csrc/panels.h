@@ -96,8 +96,8 @@ INLINE Multiply with_rows(long rows) {
 
 // As multiply_rows: whole depths by tiles, then what is left of each factor by vectors.
 template <int V, int R, int C>
-INLINE void multiply_block(const Factors* factors, int count, long row, long second, long column,
-                           float* sums, bool add) {
+void multiply_block(const Factors* factors, int count, long row, long second, long column, float* sums,
+                    bool add, const Between& between) {
     float *first_sums = sums + (row * V + column) * W, *second_sums = sums + (second * V + column) * W;
     if (add)
         load_sums<R, C>(first_sums, second_sums, V * W);
@@ -108,25 +108,38 @@ INLINE void multiply_block(const Factors* factors, int count, long row, long sec
                          factors->lda, TILE_DEPTH,
                          factors->P + column * W * DEEP,
                          V * W * DEEP,
-                         factors->K / TILE_DEPTH * TILE_DEPTH});
+                         factors->K / TILE_DEPTH * TILE_DEPTH}, between);
     store_sums<R, C>(first_sums, second_sums, V * W);
 }
 
 // Two blocks of rows, the second of them empty if there is no more.
 template <int V>
 void multiply_blocks(const Factors* factors, int count, long first, long middle, long last,
-                     float* sums, bool add) {
+                     float* sums, bool add, const Between& between) {
+    const auto block = [&](auto rows, auto columns, long row, long second, long column) {
+        multiply_block<V, rows.number, columns.number>(factors, count, row, second, column, sums, add,
+                                                       between);
+    };
     if (last > middle && V != 3) {
         shape_tiles(middle - first, last - middle);
-        multiply_block<V, 2, V == 1 ? 1 : 2>(factors, count, first, middle, 0, sums, add);
-        if constexpr (V == 4) multiply_block<V, 2, 2>(factors, count, first, middle, 2, sums, add);
+        block(Register<2>{}, Register<V == 1 ? 1 : 2>{}, first, middle, 0);
+        if constexpr (V == 4) block(Register<2>{}, Register<2>{}, first, middle, 2);
         return;
     }
     shape_tiles(middle - first, middle - first);
-    multiply_block<V, 1, V>(factors, count, first, first, 0, sums, add);
+    block(Register<1>{}, Register<V>{}, first, first, 0);
     if (last == middle) return;
     shape_tiles(last - middle, last - middle);
-    multiply_block<V, 1, V>(factors, count, middle, middle, 0, sums, add);
+    block(Register<1>{}, Register<V>{}, middle, middle, 0);
+}
+
+// How often `between` is called for rows of V vectors.
+INLINE long depths(const Factors* factors, int count, long rows, long V) {
+    const long blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    const long each = V == 3 ? blocks : V == 4 ? (blocks + 1) / 2 + blocks / 2 : (blocks + 1) / 2;
+    long all = 0;
+    for (int k = 0; k < count; ++k) all += factors[k].K / TILE_DEPTH;
+    return all * each;
 }
 
 #endif
@@ -135,7 +148,7 @@ void multiply_blocks(const Factors* factors, int count, long first, long middle,
 // them, meanwhile(its first, its last row).
 template <int V, class Meanwhile>
 void pass_rows(const Factors* factors, int count, long rows, float* sums, bool add,
-               const Meanwhile& meanwhile) {
+               const Meanwhile& meanwhile, [[maybe_unused]] const Between& between = {}) {
 #if defined(__AMX_BF16__)
     bool tiled = false;
     Factors rest[2];
@@ -150,7 +163,7 @@ void pass_rows(const Factors* factors, int count, long rows, float* sums, bool a
         const long first = rows * i / all, middle = rows * (i + 1) / all;
         const long last = rows * min(i + 2, all) / all;
         meanwhile(first, last);
-        if (tiled) multiply_blocks<V>(factors, count, first, middle, last, sums, add);
+        if (tiled) multiply_blocks<V>(factors, count, first, middle, last, sums, add, between);
     }
     if (!left) return;
     factors = rest, count = left, add |= tiled;
@@ -166,11 +179,11 @@ void pass_rows(const Factors* factors, int count, long rows, float* sums, bool a
 // As pass_rows, in as many passes as are best: one by tiles, which wait for no cache but the second.
 template <int V, class Meanwhile>
 void multiply_rows(const Factors* factors, int count, long rows, float* sums, bool add,
-                   const Meanwhile& meanwhile) {
+                   const Meanwhile& meanwhile, const Between& between) {
     constexpr long DEPTH = 256 * DEEP;  // so much of a panel stays close while all rows pass by it
     long all = 0;
     for (int k = 0; k < count; ++k) all += factors[k].K;
-    if (TILED || all <= DEPTH) return pass_rows<V>(factors, count, rows, sums, add, meanwhile);
+    if (TILED || all <= DEPTH) return pass_rows<V>(factors, count, rows, sums, add, meanwhile, between);
     for (bool begun = false; count > 0; --count, ++factors)
         for (long k = 0; k < factors->K; k += DEPTH) {
             const Factors part{factors->A + k, factors->lda, factors->P + k * V * W,
@@ -212,32 +225,61 @@ struct Panels {
     // As multiply_rows.
     template <class Meanwhile>
     void multiply(const Factors* factors, int count, long rows, float* sums, bool add,
-                  const Meanwhile& meanwhile) const {
+                  const Meanwhile& meanwhile, const Between& between = {}) const {
         switch (V()) {
-            case 1: return multiply_rows<1>(factors, count, rows, sums, add, meanwhile);
-            case 2: return multiply_rows<2>(factors, count, rows, sums, add, meanwhile);
-            case 3: return multiply_rows<3>(factors, count, rows, sums, add, meanwhile);
-            default: return multiply_rows<4>(factors, count, rows, sums, add, meanwhile);
+            case 1: return multiply_rows<1>(factors, count, rows, sums, add, meanwhile, between);
+            case 2: return multiply_rows<2>(factors, count, rows, sums, add, meanwhile, between);
+            case 3: return multiply_rows<3>(factors, count, rows, sums, add, meanwhile, between);
+            default: return multiply_rows<4>(factors, count, rows, sums, add, meanwhile, between);
         }
     }
-    void multiply(const Factors& factors, long rows, float* sums) const {
-        multiply(&factors, 1, rows, sums, false, [](long, long) {});
+    void multiply(const Factors& factors, long rows, float* sums, const Between& between = {}) const {
+        multiply(&factors, 1, rows, sums, false, [](long, long) {}, between);
     }
 
     // For each vector of units of a tile and each of the first rows:
     // finish(row, first unit, lanes in use, where the sums of gate 0 lie), the gates `gap()` apart.
     template <class Finish>
     INLINE void finish(long tile, long rows, Finish f) const {
-        for (long r = 0; r < rows; ++r)
-            for (long v = 0; v < vectors; ++v) {
-                const long unit = (tile * vectors + v) * W;
-                if (unit + W <= H)
-                    f(r, unit, W, (r * V() + v) * W);  // W is known: no lane is counted
-                else if (unit < H)
-                    f(r, unit, H - unit, (r * V() + v) * W);
-            }
+        finish(tile, 0, rows * vectors, f);
     }
+
+    // The same while along(between) multiplies, by calls of `between` if there are tiles, else before it.
+    // `calls`: how many there will be.
+    template <class Finish, class Along>
+    INLINE void finish(long tile, long rows, Finish f, long calls, const Along& along) const {
+        struct Left {
+            const Panels& panels;
+            Finish& f;
+            long tile, next, end;
+        } left{*this, f, tile, 0, rows * vectors};
+        const auto work = [](void* context, long portion) {
+            Left& left = *(Left*)context;
+            const long next = min(left.next + portion, left.end);
+            const Panels panels = left.panels;  // copies: stores might change what lies in memory
+            Finish f = left.f;
+            panels.finish(left.tile, left.next, next, f);
+            left.next = next;
+        };
+        if (TILED && calls > 0) along(Between{work, &left, (left.end + calls - 1) / calls});
+        work(&left, left.end);
+        if (!TILED || !calls) along(Between{});
+    }
+
     long gap() const { return vectors * W; }
+
+    // Vectors first .. last of a tile, those of a row after those of the row before.
+    template <class Finish>
+    INLINE void finish(long tile, long first, long last, Finish& f) const {
+        for (long r = first / vectors, v = first % vectors; first < last; ++first) {
+            const long unit = (tile * vectors + v) * W;
+            if (unit + W <= H)
+                f(r, unit, W, (r * V() + v) * W);  // W is known: no lane is counted
+            else if (unit < H)
+                f(r, unit, H - unit, (r * V() + v) * W);
+            if (++v == vectors) v = 0, ++r;
+        }
+    }
 
     // Asks for a tile's columns of rows row .. end of a matrix, `ld` apart, `each` for a unit: they come
     // a line at a time from rows far apart, which no hardware foresees.

@@ -8,6 +8,18 @@ namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
+// Work that is done in portions while tiles are multiplied: that takes one unit of the processor alone,
+// and for so long that instructions of other kinds pass by it.
+struct Between {
+    void (*work)(void* context, long portion) = nullptr;
+    void* context = nullptr;
+    long portion = 0;
+
+    INLINE void operator()() const {
+        if (work) work(context, portion);
+    }
+};
+
 #if !defined(__AMX_BF16__)
 
 constexpr bool TILED = false;
@@ -93,9 +105,9 @@ INLINE void each_sum(const Use& use) {
     }
 }
 
-// Adds a product to such sums.
+// Adds a product to such sums, with a portion of other work between one depth and the next.
 template <int R, int C>
-INLINE void add_tiles(const Tiled& f) {
+INLINE void add_tiles(const Tiled& f, const Between& between) {
     const long a_step = f.a_step * (long)sizeof(Operand), p_step = f.p_step * (long)sizeof(Operand);
     const Operand *a = f.a[0], *second = f.a[1], *p = f.p;
     for (long k = 0; k < f.K; k += TILE_DEPTH) {
@@ -106,6 +118,7 @@ INLINE void add_tiles(const Tiled& f) {
             if (r == 0) load_tile<6 + column % 2>(p + c * W * DEEP, p_step);
             multiply_tiles<sum.number, 4 + row, 6 + column % 2>();
         });
+        between();
         a += f.a_deep, second += f.a_deep, p += TILE_DEPTH / DEEP * f.p_step;
     }
 }
