@@ -136,6 +136,7 @@ def test_where_tells_kernels_versions_and_what_is_missing() -> None:
     facts = json.loads(call("bench", "--where", "--json").out)
     assert (told.code, told.err) == (0, "")
     assert f"kernels  {facts['kernels']}: {facts['why']}" in told.out
+    assert f"bf16     {facts['kernels_bf16']}: {facts['why_bf16']}" in told.out
     assert facts["torch"] in told.out
     for peer in PEERS:
         assert (facts["peers"][peer.name] is not None) == (peer.name in INSTALLED)

@@ -26,7 +26,7 @@ def where(environment: Mapping[str, str]) -> dict[str, Any]:
 
     UserError: `ELMAN_KERNELS` names nothing that runs.
     """
-    available = kernels.available()
+    available, half = kernels.available(), kernels.available_half()
     return {
         "elman": __version__,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -42,6 +42,8 @@ def where(environment: Mapping[str, str]) -> dict[str, Any]:
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "kernels": available.instruction_set or "off",
         "why": available.why,
+        "kernels_bf16": half.instruction_set or "off",
+        "why_bf16": half.why,
         "torch": torch.__version__,
         "libraries": libraries(),
         "torch_threads": torch.get_num_threads(),
@@ -58,6 +60,7 @@ def lines(facts: dict[str, Any], width: int) -> list[str]:
         f"CPU      {facts['cpu']}, {', '.join(_properties(facts))}",
         f"memory   huge pages: {facts['huge_pages'] or 'unknown'}; freed memory: {facts['freed']}",
         f"kernels  {facts['kernels']}: {facts['why']}",
+        f"bf16     {facts['kernels_bf16']}: {facts['why_bf16']}",
         f"threads  {facts['torch_threads']}, of {facts['thread_library']}",
         f"products {_listed(facts['libraries'])}",
     ]
@@ -75,7 +78,9 @@ def lines(facts: dict[str, Any], width: int) -> list[str]:
 def machine(facts: Mapping[str, Any]) -> str:
     """In one line, to stand with each table."""
     versions = {"torch": facts["torch"].split("+")[0], **facts["libraries"]}
-    return f"{facts['cpu']}, {facts['kernels']}; {_listed(versions)}"
+    half = facts.get("kernels_bf16", "off")  # benches of earlier versions do not tell
+    sets = facts["kernels"] + ("" if half == "off" else f" and {half}")
+    return f"{facts['cpu']}, {sets}; {_listed(versions)}"
 
 
 def cpu_name() -> str:
