@@ -1,4 +1,5 @@
-"""Which process trains a run at this moment: it holds a lock in the run's folder, which ends with it.
+"""Which process trains a run at this moment: it holds a lock in the run's folder, which ends with
+it.
 
     # RUN/checkpoint/process.json
     {"process": 4711, "stops": true}
@@ -42,7 +43,7 @@ class Worker:
 
 @contextlib.contextmanager
 def alone(run: Path) -> Iterator[None]:
-    """Train a run within this block. UserError where another process does, or it is not writable."""
+    """Train a run within this block. UserError: another process does, or it is not writable."""
     path = run / PROCESS
     with folder.writing(path):
         path.parent.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from visiting import Lab, Visit
 
+import elman
 from elman.data.built_in.built_in import topics
 
 HERE = Path.cwd()
@@ -65,6 +66,27 @@ def test_a_newcomer_gets_a_text_by_clicks_alone(lab: Lab, visit: Visit, tmp_path
     expect(written).to_have_value(re.compile(f".{{{LENGTH}}}", re.DOTALL))
     assert len(written.input_value()) == LENGTH
     picture(page, "writing")
+    if PICTURES:
+        elman.train("text", path, cell="gru", minutes=2, run=lab.runs / "python-help-gru")
+        picture_the_rest(page)
+
+
+def picture_the_rest(page: Page) -> None:
+    """The rooms that a newcomer comes to later."""
+    page.get_by_role("link", name="Inside", exact=True).click()
+    page.get_by_role("img", name=re.compile(" steps, ")).scroll_into_view_if_needed()
+    picture(page, "inside")
+    page.get_by_role("link", name="Learn", exact=True).click()
+    page.get_by_role("tab", name="Vanishing gradients").click()
+    page.get_by_role("button", name=re.compile("^Train .* updates")).click()
+    expect(page.get_by_text(re.compile("Trained, after"))).to_be_visible()
+    picture(page, "learning")
+    page.get_by_role("link", name="Compare", exact=True).click()
+    page.get_by_label(re.compile("^Runs")).click()
+    page.get_by_role("option", name="python-help-gru").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("img").first.wait_for()
+    picture(page, "comparing")
 
 
 def test_a_wrong_file_gives_the_line_of_the_command(lab: Lab, visit: Visit, tmp_path: Path) -> None:
@@ -89,12 +111,36 @@ def test_an_option_that_does_not_fit_is_told_before_anything_begins(
     assert page.url.endswith("/en/start")
 
 
-def test_every_option_stands_there_with_its_help(lab: Lab, visit: Visit, text: Path) -> None:
-    page = visit(lab, "/en/start")
+# Sentences in English that are not marked as such, on a page of another language.
+ENGLISH = """() => {
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent.trim(), place = walk.currentNode.parentElement;
+    const marked = place.closest("[lang]").lang === "en";
+    if (place.checkVisibility() && !marked && /[A-Za-z]+ [a-z]+ [a-z]+/.test(text)
+        && !/[\u4e00-\u9fff]/.test(text)) found.push(text);
+  }
+  return found;
+}"""
+
+
+def test_in_chinese_every_option_has_its_help_and_what_a_command_prints_is_told_as_that(
+    lab: Lab, visit: Visit, text: Path, tmp_path: Path
+) -> None:
+    page = visit(lab, "/zh/start")
+    (tmp_path / "empty.txt").write_text("")
+    drop(page, tmp_path / "empty.txt")
+    alert = page.get_by_role("alert").filter(has_text="holds no text")
+    expect(alert.get_by_text("elman doctor 的输出")).to_be_visible()
+    assert page.evaluate(ENGLISH) == []
     drop(page, text)
-    page.get_by_text("All other options").click()
+    page.get_by_text("其他所有选项").click()
     expect(page.get_by_label("clip_norm", exact=True)).to_be_visible()
-    expect(page.get_by_text("Scale gradients down to this norm; 0 never.")).to_be_visible()
+    expect(page.get_by_text("把梯度缩到这个范数以内；0 表示不缩。")).to_be_visible()
+    assert page.evaluate(ENGLISH) == []
+    fill(page, "clip_norm", "-1")
+    page.get_by_role("button", name="开始训练", exact=True).click()
+    expect(page.get_by_text("elman 的报告，原文是英文：clip_norm = -1")).to_be_visible()
 
 
 @pytest.mark.parametrize(

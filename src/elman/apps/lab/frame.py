@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from elman.apps.lab import rooms
 from elman.apps.lab.page import Page
-from elman.apps.lab.words import LANGUAGES
+from elman.apps.lab.words import LANGUAGES, Say
 
 LANGUAGE, SHADE = "elman_language", "elman_shade"  # cookies: what the visitor chose
 SHADES = {"auto": None, "light": False, "dark": True}
@@ -48,6 +48,15 @@ def heading(text: str, level: int = 2) -> ui.element:
     with ui.element(f"h{level}") as made:
         ui.label(text).style("display: inline")
     return made
+
+
+@contextlib.contextmanager
+def printed(say: Say, command: str) -> Iterator[None]:
+    """Lines that a command prints, in English whatever the page's language, under its name."""
+    with ui.element("div").classes("lab-printed"):
+        ui.label(say("frame.printed", command=command)).classes("lab-help")
+        with ui.element("div").props('lang="en"'):
+            yield
 
 
 def choose(page: Page, name: str) -> None:

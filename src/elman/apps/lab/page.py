@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from nicegui import Client, run, ui
 
 from elman.apps.lab.trainings import Trainings
-from elman.apps.lab.words import Say
+from elman.apps.lab.words import Said, Say
 from elman.apps.lab.workspace import Workspace
 from elman.errors import ElmanError
 
@@ -80,19 +80,25 @@ class Page:
         try:
             made = await run.io_bound(do, *arguments, **named)
         except ElmanError as error:
-            self.tell(str(error))
+            self.tell(error)
             return None
         return None if self.client.is_deleted else made
 
-    def tell(self, line: str, *, good: bool = False) -> None:
+    def tell(self, what: str | ElmanError, *, good: bool = False) -> None:
         """A line that comes up, and is read out; an error stays until it is closed."""
         if self.client.is_deleted:
             return
+        line = self.refusal(what) if isinstance(what, ElmanError) else what
         with self.client:
             ui.notify(
                 line[:2000], type="positive" if good else "negative", multi_line=True,
                 timeout=4000 if good else 0, close_button=self.say("frame.close"),
             )  # fmt: skip
+
+    def refusal(self, error: ElmanError) -> str:
+        """An error as a line: what the command says is told to be that."""
+        line = str(error)
+        return line if isinstance(error, Said) else self.say("frame.refused", line=line)
 
     def address(self, room: str, run: Path | str | None = None) -> str:
         """The address of a room in this language, with the chosen run or with another."""

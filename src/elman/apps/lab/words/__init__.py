@@ -22,9 +22,15 @@ from typing import Any
 
 from docstring_parser import parse
 
+from elman.errors import UserError
+
 LANGUAGES = {"en": "English", "zh": "中文"}
 QUASAR = {"en": "en-US", "zh": "zh-CN"}  # what NiceGUI calls them, for its own messages
 Say = Callable[..., str]
+
+
+class Said(UserError):
+    """What does not fit, in the words of the page; other errors are in those of the command."""
 
 
 @functools.cache

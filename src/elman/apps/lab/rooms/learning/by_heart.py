@@ -12,7 +12,7 @@ from elman.apps.lab.models import loaded
 from elman.apps.lab.page import Page
 from elman.apps.lab.rooms.learning.practice import Plan, Practice
 from elman.apps.lab.rooms.training.history import History
-from elman.errors import UserError
+from elman.apps.lab.words import Said
 from elman.run.folder import replace
 
 SENTENCE = "这是一个基于tensorflow的RNN短句子练习"
@@ -46,7 +46,7 @@ class ByHeart:
     def _plan(self) -> Plan:
         sentence = str(self._sentence.value or "").strip()
         if not SHORTEST <= len(sentence) <= LONGEST or len(set(sentence)) < 2:
-            raise UserError(self.page.say("learning.sentence_fits", least=SHORTEST, most=LONGEST))
+            raise Said(self.page.say("learning.sentence_fits", least=SHORTEST, most=LONGEST))
         text = self.page.workspace.free_file("by-heart.txt")
         text.parent.mkdir(parents=True, exist_ok=True)
         replace(text, sentence)

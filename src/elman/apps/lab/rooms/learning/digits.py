@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from elman.apps.lab.models import loaded
 from elman.apps.lab.page import Page
-from elman.apps.lab.pieces.explained import explained, tell
+from elman.apps.lab.pieces.explained import explained
 from elman.apps.lab.pieces.heat_map import HeatMap
 from elman.apps.lab.rooms.learning.practice import Plan, Practice
 from elman.apps.lab.rooms.writing import answers
@@ -47,6 +47,7 @@ class Digits:
             with explained(say, "learning.scanned"):
                 self._picture = HeatMap(say)
             with explained(say, "learning.guesses"):
+                self._told = ui.label("").props('role="status"')
                 self._guesses = ui.element("ol").classes("lab-lines")
 
     def _plan(self) -> Plan:
@@ -81,7 +82,7 @@ class Digits:
                 with ui.element("li"):
                     told = say("learning.guess", row=row + 1, guess=guess, share=f"{share:.0%}")
                     ui.label(told).classes("lab-inline")
-        tell(self._guesses, say("learning.guess_words", label=label, guess=guesses[-1][0]))
+        self._told.set_text(say("learning.guess_words", label=label, guess=guesses[-1][0]))
 
 
 def _pictures() -> tuple[NDArray[np.float64], NDArray[np.int64]]:

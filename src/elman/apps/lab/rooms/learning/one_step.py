@@ -41,7 +41,7 @@ class OneStep:
                 self._forward = ui.element("div").classes("lab-room-part")
             with ui.element("div"):
                 heading(say("learning.backward"))
-                ui.label(say("learning.backward_what")).classes("lab-what")
+                self._loss = ui.label("").classes("lab-what")
                 self._backward = ui.element("div").classes("lab-room-part")
         self._fields()
         self._show()
@@ -58,23 +58,36 @@ class OneStep:
         with self._inputs:
             for t in range(len(self.setup.inputs)):
                 self._number(say("learning.input", step=t + 1), self.setup.inputs, (t, 0))
+            assert self.setup.targets is not None  # an example has some
+            self._number(say("learning.target"), self.setup.targets, (-1, 0))
         self._weights.clear()
         with self._weights:
             H = len(self.setup.weights.weight_ih) // len(cell.gates)
+            units = [
+                f"{gate}, {say('learning.unit')} {unit + 1}"
+                for gate in cell.gates
+                for unit in range(H)
+            ]
             for name in PARAMETERS:
                 tensor = getattr(self.setup.weights, name)
-                if tensor is None:
+                if tensor is not None:
+                    self._parameter(say(f"learning.{name}"), tensor, units)
+            if (output := self.setup.output) is not None:
+                self._parameter(say("learning.output_weight"), output.weight, ["y"])
+                if output.bias is not None:
+                    self._parameter(say("learning.output_bias"), output.bias, ["y"])
+
+    def _parameter(self, title: str, tensor: Tensor, rows: Sequence[str]) -> None:
+        """The numbers of a matrix or a bias, by the names of its rows."""
+        heading(title, 3)
+        with ui.element("div").classes("lab-row"):
+            for row, label in enumerate(rows):
+                if tensor.dim() == 1:
+                    self._number(label, tensor, (row,))
                     continue
-                heading(say(f"learning.{name}"), 3)
-                with ui.element("div").classes("lab-row"):
-                    for row in range(len(tensor)):
-                        label = f"{cell.gates[row // H]}, {say('learning.unit')} {row % H + 1}"
-                        if tensor.dim() == 1:
-                            self._number(label, tensor, (row,))
-                            continue
-                        for column in range(tensor.shape[1]):
-                            of = f" ← {column + 1}" if tensor.shape[1] > 1 else ""
-                            self._number(label + of, tensor, (row, column))
+                for column in range(tensor.shape[1]):
+                    of = f" ← {column + 1}" if tensor.shape[1] > 1 else ""
+                    self._number(label + of, tensor, (row, column))
 
     def _number(self, label: str, tensor: Tensor, place: tuple[int, ...]) -> None:
         def change(event: object) -> None:
@@ -90,10 +103,13 @@ class OneStep:
 
     def _show(self) -> None:
         say = self.page.say
-        setup = replace(self.setup, inputs=self.setup.inputs.to(torch.float64))
+        setup = self.setup
+        assert setup.targets is not None
+        setup = replace(setup, targets=torch.cat([setup.inputs[1:], setup.targets[-1:]]))
+        steps = trace.run(setup)
         self._forward.clear()
         with self._forward:
-            for step in trace.run(setup):
+            for step in steps:
                 heading(say("learning.step", step=step.number), 3)
                 _table([(v.name, v.formula, _numbers(v.numbers)) for v in step.values])
         found = trace.backward(setup)
@@ -107,7 +123,16 @@ class OneStep:
                         for one in back.lines
                     ]
                 )
-            ui.label(found.checked.text()).classes("lab-faint")
+            key, seen = "holds" if found.checked.holds else "differs", found.checked
+            told = say(
+                f"learning.{key}", autograd=f"{seen.autograd:.1e}",
+                differences=f"{seen.differences:.1e}", tried=seen.tried,
+            )  # fmt: skip
+            ui.label(told).classes("lab-faint")
+            assert setup.targets is not None
+            off = torch.tensor([step.values[-1].numbers for step in steps]) - setup.targets
+            loss = f"{float((off**2).sum() / 2):.4f}"
+        self._loss.set_text(say("learning.backward_what", loss=loss))
 
 
 def _numbers(numbers: Sequence[float]) -> str:

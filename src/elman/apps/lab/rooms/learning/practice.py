@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nicegui import ui
 
+from elman.apps.lab.frame import printed
 from elman.apps.lab.page import Page
 from elman.apps.lab.pieces.curves import BLUE, Curves, Line
 from elman.apps.lab.pieces.explained import explained
@@ -16,6 +17,7 @@ from elman.run.folder import RunFolder
 
 Plan = tuple[str, list[str], Mapping[str, str]]  # task, data, options of the command line
 SECONDS = 1.0  # between two looks
+LONGEST = 2000  # characters, from its end, of what a process said that ended too early
 
 
 class Practice:
@@ -41,6 +43,9 @@ class Practice:
             self._stop = ui.button(say("learning.stop"), on_click=self.stop)
             self._stop.props("no-caps outline")
         self._state = ui.label("").props('role="status"').classes("lab-state")
+        with ui.element("div") as self._why, printed(say, "elman train"):
+            self._told = ui.label("").classes("lab-text lab-mono")
+        self._why.set_visibility(False)
         with explained(say, "learning.loss"):
             self._curves = Curves([Line(say("learning.loss_line"), BLUE)], say("learning.seconds"),
                                   say("learning.nats"))  # fmt: skip
@@ -58,7 +63,7 @@ class Practice:
             task, data, options = self._plan()
             self._run = self.page.trainings.train(task, data, options, self.name)
         except ElmanError as error:
-            self.page.tell(str(error))
+            self.page.tell(error)
             return
         self._seen, self._shown = history(RunFolder(self.page.workspace.root / self._run)), None
         await self._look()
@@ -83,8 +88,10 @@ class Practice:
         folder = self.page.workspace.root / self._run
         done = not runs and (folder / "scores.json").is_file()
         state = "running" if runs else "done" if done else "stopped"
-        told = [] if runs or done else self.page.trainings.told(self._run)[-1:]
-        self._state.set_text(" ".join([say(f"learning.{state}"), *told]))
+        self._state.set_text(say(f"learning.{state}"))
+        told = [] if runs or done else self.page.trainings.told(self._run)
+        self._told.set_text("\n".join(told).strip()[-LONGEST:])
+        self._why.set_visibility(bool(told))
         if done and self._shown != self._run:
             self._shown = self._run
             await self._ended(folder)

@@ -52,7 +52,7 @@ def build(page: Page, read: Read) -> None:
             try:
                 await read([checked(place.value or "")])
             except UserError as error:
-                page.tell(str(error))
+                page.tell(error)
 
         with ui.element("div").classes("lab-row"):
             place = ui.input(say("start.path")).props("outlined dense").classes("lab-wide")

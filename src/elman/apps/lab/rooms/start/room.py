@@ -10,7 +10,7 @@ from nicegui import run, ui
 
 from elman import tasks
 from elman.apps.lab.asking import ask
-from elman.apps.lab.frame import heading
+from elman.apps.lab.frame import heading, printed
 from elman.apps.lab.page import Page
 from elman.apps.lab.rooms import Room
 from elman.apps.lab.rooms.start import choosing, opening
@@ -41,7 +41,8 @@ class Start:
         except ElmanError as error:
             self.place.clear()
             with self.place:
-                ui.label(str(error)).props('role="alert"').classes("lab-error")
+                with ui.element("div").props('role="alert"'), printed(say, "elman doctor"):
+                    ui.label(str(error)).classes("lab-error")
                 if task is not None:
                     self._choose_task(data, task)
             return
@@ -55,7 +56,7 @@ class Start:
         say, page = self.page.say, self.page
         heading(say("start.read"))
         task, read = told["task"], told["page"]
-        with ui.element("ul").classes("lab-lines"):
+        with printed(say, "elman doctor"), ui.element("ul").classes("lab-lines"):
             _line(read["headline"])
             for line in read["warnings"]:
                 _line(say("start.warning", line=line), "lab-warns")
@@ -70,7 +71,7 @@ class Start:
                 name = stem(data, task) if data else task
                 begun = page.trainings.train(task, data, options, name)
             except ElmanError as error:
-                page.tell(str(error))
+                page.tell(error)
                 return
             page.go("training", begun)
 

@@ -96,7 +96,7 @@ class Steering:
         try:
             self._page.trainings.resume(self._name, learning_rate=learning_rate, minutes=minutes)
         except ElmanError as error:
-            self._page.tell(str(error))
+            self._page.tell(error)
 
     def _minutes(self) -> float | None:
         """The minutes in all: those that the run has had, and what is added to them."""
@@ -104,7 +104,7 @@ class Steering:
             had = float(self._folder.scores().get("seconds", 0.0)) / 60
             planned = self._how().minutes
         except UserError as error:
-            self._page.tell(str(error))
+            self._page.tell(error)
             return None
         return max(had, planned or 0.0) + float(self._more.value or 1.0)
 
