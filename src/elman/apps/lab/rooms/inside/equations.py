@@ -66,7 +66,10 @@ class Equations:
         if (self.view.layer, self.view.sequence) != self.of:
             self._whole.set_visibility(False)
         elif self.found is not None:
-            self._step.set_value(self.view.step + 1)
+            step = self.view.step
+            # A layer that reads backward comes to the last step first.
+            reverse = self.view.looked.passes[self.of[0]].reverse
+            self._step.set_value(len(self.found.steps) - step if reverse else step + 1)
             self._unit.set_value(self.view.unit)
 
     def move(self, by: int) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.errors import UserError
 from elman.inspection.sections import saliency
 from elman.inspection.subject import Subject
 from elman.inspection.subjects import of_run, of_text
@@ -115,6 +116,9 @@ class Looked:
             return [], [self._extract(layer, *one) for one in found]
         level = nearest.half_way(values, there)
         chosen = nearest.select(values, sequence, start, stop, level, there=there)
+        if not chosen:
+            told = f"no unit is high from step {start + 1} to step {stop}; take fewer steps"
+            raise UserError(told)
         matches = nearest.match(values, sequence, start, stop, level, there=there, count=PLACES)
         return chosen, [
             self._extract(layer, m.sequence, m.start, m.stop, m.shared / len(chosen))

@@ -106,10 +106,11 @@ class States:
 
     async def find(self) -> None:
         view, say = self.view, self.view.page.say
-        start, stop = int(self._from.value or 1) - 1, int(self._to.value or 1)
-        made = await view.ask(
-            view.looked.like, view.layer, view.name, view.sequence, start, max(stop, start + 1)
-        )
+        last = view.looked.length(view.layer, view.sequence)
+        start = min(max(int(self._from.value or 1), 1), last) - 1
+        stop = min(max(int(self._to.value or 1), start + 1), last)
+        self.stretch(start, stop)
+        made = await view.ask(view.looked.like, view.layer, view.name, view.sequence, start, stop)
         if made is None:
             return
         chosen, found = made
