@@ -112,19 +112,20 @@ def _locked(lock: Path, doing: str) -> IO[bytes]:
             if _is_at(stream, lock):
                 return stream
         except BlockingIOError:
-            with suppress(FileNotFoundError):
-                sign, told = lock.stat().st_mtime_ns, lock.read_text(errors="replace")
-                if heard is None or sign != heard[0]:
-                    heard = sign, time.monotonic()
-                elif time.monotonic() - heard[1] > PATIENCE:
-                    raise RunError(
-                        f"another process is {doing}, and has not been heard of for "
-                        f"{PATIENCE / 60:.0f} minutes; end it, or set ELMAN_CACHE to another folder"
-                    ) from None
-                tell(Stage(doing, None, told or "another process is at it"))
+            pass
         except OSError:  # some file systems have no locks
             return stream
         stream.close()
+        with suppress(FileNotFoundError):  # it has just ended
+            sign, told = lock.stat().st_mtime_ns, lock.read_text(errors="replace")
+            if heard is None or sign != heard[0]:
+                heard = sign, time.monotonic()
+            elif time.monotonic() - heard[1] > PATIENCE:
+                raise RunError(
+                    f"another process is {doing}, and has not been heard of for "
+                    f"{PATIENCE / 60:.0f} minutes; end it, or set ELMAN_CACHE to another folder"
+                )
+            tell(Stage(doing, None, told or "another process is at it"))
         time.sleep(LOOK)
 
 

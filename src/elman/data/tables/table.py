@@ -25,6 +25,7 @@ from elman.data.tables.delimited import Dialect, split_lines
 from elman.data.tables.options import TableOptions
 from elman.data.tables.profile import Profile, profiled
 from elman.data.tables.reading import Reading, read_columns
+from elman.data.tables.room import Room
 from elman.data.tables.writer import COMMAS, Form
 from elman.errors import UserError, unknown_name
 from elman.wording import counted
@@ -136,16 +137,23 @@ def open_table(
     Whether the first row is a header is found where neither `asked` nor `known` says so.
     UserError: no row, or no such table.
     """
+    room = Room(source.shown, source.passed)
+    source = replace(source, passed=room.passed)
     other = open_other_form(source, asked if known is None else _again(source, asked, known))
     if other is not None:
-        other = other._replace(facts=(*source.facts, *other.facts))
+        blocks = room.watching(other.blocks)
+        other = other._replace(facts=(*source.facts, *other.facts), blocks=blocks)
         return of_content(source.shown, other, asked, known)
     expected = "" if known is None else known.encoding
     encoding = asked.encoding or encoding_of(source, expected, instead=ENCODING).encoding
     texts = partial(read_text, [source], encoding=encoding, instead=ENCODING)
     named = ending(source)
     opened = _opened(source.shown, texts, ENDINGS.get(named), named, asked, known, lists)
-    return replace(opened, encoding=encoding, facts=(*source.facts, *opened.facts))
+    room.size = source.path.stat().st_size
+    return replace(
+        opened, content=room.watching(opened.content), encoding=encoding,
+        facts=(*source.facts, *opened.facts),
+    )  # fmt: skip
 
 
 def _again(source: Source, asked: TableOptions, known: Reading) -> TableOptions:

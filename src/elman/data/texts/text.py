@@ -279,7 +279,8 @@ def _encoded(
             if record is None:
                 record = _write(path, sources, rule, reading, bad, least_symbols, processes, beat)
                 if [source.identity() for source in sources] != identities:
-                    path.unlink(missing_ok=True)
+                    for made in (_record_path(path), path):
+                        made.unlink(missing_ok=True)
                     raise RunError(
                         "the text changed while it was read; run again when it is complete"
                     )

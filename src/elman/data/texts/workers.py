@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -144,8 +143,9 @@ def can_start() -> bool:
 def _started() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", __name__]
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | ONE_THREAD
-    )
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | ONE_THREAD,
+        start_new_session=True,  # Ctrl-C is for who started it, who stops it
+    )  # fmt: skip
 
 
 def _packed(job: Job) -> list[bytes]:
@@ -177,5 +177,4 @@ def main(told: IO[bytes], answers: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it stops it
     main(sys.stdin.buffer, sys.stdout.buffer)
