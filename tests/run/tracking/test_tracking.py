@@ -85,17 +85,22 @@ def test_a_killed_training_goes_on_in_the_tracker_with_no_step_twice_and_none_mi
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     note, log = run / "tracking/tensorboard.json", run / "metrics.jsonl"
-    while not (
-        note.exists() and json.loads(note.read_text())["told"] and log.stat().st_size > held(run)
-    ):
-        assert train.poll() is None
-        time.sleep(0.02)
-    train.kill()
-    train.wait()
+    try:
+        while not (told(note) and log.stat().st_size > held(run)):
+            assert train.poll() is None
+            time.sleep(0.02)
+    finally:
+        train.kill()
+        train.wait()
     assert log.stat().st_size > held(run)
     epoch = RunFolder(run).metrics()[-1]["epoch"]
     job = prepare.again(run, epoch + 2, None, Clock(None), api.silent)
     check_told_once("tensorboard", api.complete(job, api.silent))
+
+
+def told(note: Path) -> int:
+    """Bytes of the log that the tracker was told."""
+    return int(json.loads(note.read_text())["told"]) if note.exists() else 0
 
 
 def held(run: Path) -> int:
