@@ -40,6 +40,7 @@ def test_a_step_by_hand_is_a_trace_of_these_numbers(visit: Visit, lab: Lab) -> N
         expect(page.get_by_label("Input 1", exact=True)).to_have_value("1")
         page.get_by_label("Input 1", exact=True).fill("0.25")
         setup.inputs[0, 0] = 0.25
+        assert setup.targets is not None and setup.output is not None
         page.get_by_label("Input 2", exact=True).fill("-1.5")
         setup.inputs[1, 0] = setup.targets[0, 0] = -1.5  # the first step has to tell the second
         for numbers in numbers_of(setup):

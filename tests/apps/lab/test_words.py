@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from elman.apps.lab.words import LANGUAGES, helps, table
 from elman.run.options import TrainOptions
 
 HOME = Path(elman.apps.lab.__file__).parent
+KINDS: list[type[Any]] = [TrainOptions, *map(tasks.options, tasks.names())]
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -53,8 +55,10 @@ def test_every_message_that_is_said_is_there_and_none_is_left_over() -> None:
         assert any(match and set(match.groups()) <= parts for match in found), key
 
 
-@pytest.mark.parametrize("kind", [TrainOptions, *map(tasks.options, tasks.names())])
-def test_every_option_is_explained_in_chinese_with_the_same_names_and_numbers(kind: type) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_option_is_explained_in_chinese_with_the_same_names_and_numbers(
+    kind: type[Any],
+) -> None:
     english, chinese = helps("en", kind), helps("zh", kind)
     assert english.keys() == chinese.keys() == {f.name for f in fields(kind)}
     for name, text in english.items():
@@ -65,12 +69,11 @@ def test_every_option_is_explained_in_chinese_with_the_same_names_and_numbers(ki
 
 
 def test_no_explanation_is_of_an_option_that_there_is_not() -> None:
-    kinds = [TrainOptions, *map(tasks.options, tasks.names())]
-    known = {base.__name__ for kind in kinds for base in kind.__mro__}
+    known = {base.__name__ for kind in KINDS for base in kind.__mro__}
     for path in (HOME / "words" / "helps").glob("*.toml"):
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         assert table.keys() <= known
-        names = {field.name for kind in kinds for field in fields(kind)}
+        names = {field.name for kind in KINDS for field in fields(kind)}
         assert {name for one in table.values() for name in one} <= names
 
 

@@ -52,7 +52,6 @@ def saying(language: str) -> Say:
     return say
 
 
-@functools.cache
 def helps(language: str, kind: type[Any]) -> Mapping[str, str]:
     """What a class of options, and those above it, say of each option, by its name."""
     path = Path(__file__).parent / "helps" / f"{language}.toml"
