@@ -6,7 +6,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from elman import cells
 from elman.layers.recurrent import Recurrent
-from elman.layers.regularize import dropout, locked_dropout, weight_drop, zoneout_shares
+from elman.layers.regularize import bernoulli, dropout, locked_dropout, weight_drop, zoneout_shares
 
 
 def test_a_locked_mask_is_the_same_at_all_steps_and_keeps_the_mean() -> None:
@@ -101,3 +101,16 @@ def test_every_draw_follows_the_global_generator(share: str) -> None:
         outputs.append(layer(x)[0])
     assert torch.equal(outputs[0], outputs[1])
     assert not torch.equal(outputs[0], outputs[2])
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-9, 0.003, 0.25, 0.5, 0.9, 1 - 1e-9, 1.0])
+def test_draws_have_their_share_of_ones_wherever_they_lie(p: float) -> None:
+    torch.manual_seed(3)
+    drawn = bernoulli(torch.empty(0), (401, 1003), p)
+    assert set(drawn.unique().tolist()) <= {0.0, 1.0}
+    deviation = (p * (1 - p) / drawn.numel()) ** 0.5
+    assert abs(drawn.mean() - p) <= 5 * deviation + 1e-5
+    for part in (drawn[:, ::4], drawn[:, 1::4], drawn[::2]):  # elements that share a draw
+        assert abs(part.mean() - p) <= 10 * deviation + 1e-5
+    neighbours = drawn[:, 1:] * drawn[:, :-1]
+    assert abs(neighbours.mean() - p * p) <= 10 * deviation + 1e-5

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeGuard, TypeVar, cast, final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -19,7 +18,13 @@ from elman import cells
 from elman.cells.cell import Cell
 from elman.errors import UserError
 from elman.layers.precision import autocast
-from elman.layers.regularize import dropout_mask, locked_dropout, weight_drop, zoneout_shares
+from elman.layers.regularize import (
+    dropout,
+    dropout_mask,
+    locked_dropout,
+    weight_drop,
+    zoneout_shares,
+)
 from elman.layers.scan import Direction, scan, vectors
 
 V = TypeVar("V")
@@ -348,7 +353,7 @@ class Recurrent(nn.Module):
         p = self._shares.dropout
         if self.locked_dropout:
             return locked_dropout(x, p, training=self.training, batch_sizes=batch_sizes)
-        return F.dropout(x, p, self.training)
+        return dropout(x, p, training=self.training)
 
     def _initial_state(self, k: int, sequences: Sequences) -> tuple[Tensor, ...]:
         layer, size = self._layers[k], sequences.batch_size

@@ -5,6 +5,8 @@ Every random draw comes from PyTorch's global generator, so that a resumed run r
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,22 +14,33 @@ from torch import Tensor
 LEVELS = 1 << 16  # numbers that 16 random bits may be
 
 
+def bernoulli(like: Tensor, shape: tuple[int, ...], p: float) -> Tensor:
+    """1 with probability `p`, else 0, of the type of `like`.
+
+    On a CPU four elements share a draw of 64 bits, so that the share of ones is `p` to within
+    2^-17: `Tensor.bernoulli_` takes ten times as long, more than all else that is done with it.
+    """
+    level = round(p * LEVELS)
+    if not like.is_cpu or level in (0, LEVELS):
+        return like.new_empty(shape).bernoulli_(p)
+    count = math.prod(shape)
+    bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
+    ones = bits.view(torch.int16)[:count].view(shape) < level - LEVELS // 2
+    return ones.to(like.dtype)
+
+
 def dropout_mask(like: Tensor, shape: tuple[int, ...], p: float) -> Tensor:
     """0 with probability `p`, else 1 / (1 - p): the expectation is 1."""
-    return F.dropout(like.new_ones(shape), p)
+    if p >= 1:
+        return like.new_zeros(shape)
+    return bernoulli(like, shape, 1 - p).mul_(1 / (1 - p))
 
 
 def dropout(x: Tensor, p: float, *, training: bool) -> Tensor:
-    """`F.dropout`, whose draws take longer on a CPU than all else that it does.
-
-    Four elements share a draw of 64 bits, so that the share dropped is `p` to within 2^-17.
-    """
-    if not training or p == 0 or not x.is_cpu or p >= 1:
+    """`F.dropout` by faster draws: see `bernoulli`."""
+    if not training or p == 0 or not x.is_cpu:
         return F.dropout(x, p, training)
-    kept = min(max(round((1 - p) * LEVELS), 1), LEVELS)
-    bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-    mask = bits.view(torch.int16)[: x.numel()].view(x.shape) < kept - LEVELS // 2
-    return x * mask.to(x.dtype).mul_(LEVELS / kept)
+    return x * dropout_mask(x, tuple(x.shape), p)
 
 
 def locked_dropout(
@@ -53,7 +66,7 @@ def weight_drop(weight_hh: Tensor, p: float, *, training: bool) -> Tensor:
 
     Source: Merity et al. 2018, arXiv:1708.02182.
     """
-    return F.dropout(weight_hh, p, training)
+    return dropout(weight_hh, p, training=training)
 
 
 def zoneout_shares(
@@ -66,4 +79,4 @@ def zoneout_shares(
     """
     if not training:
         return (like.new_full((1, hidden_size), p),) * states
-    return tuple(like.new_empty(rows, hidden_size).bernoulli_(p) for _ in range(states))
+    return tuple(bernoulli(like, (rows, hidden_size), p) for _ in range(states))

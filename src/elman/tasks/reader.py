@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from elman.layers.convolution import Convolutions
 from elman.layers.recurrent import Recurrent
-from elman.layers.regularize import locked_dropout
+from elman.layers.regularize import dropout, locked_dropout
 from elman.tasks.networks import FrontOptions, StackOptions
 from elman.tasks.task import State
 
@@ -106,7 +106,7 @@ class Reader(nn.Module):
     def _drop(self, x: Tensor, p: float) -> Tensor:
         if self.locked:
             return locked_dropout(x.transpose(0, 1), p, training=self.training).transpose(0, 1)
-        return F.dropout(x, p, self.training)
+        return dropout(x, p, training=self.training)
 
 
 class Pool(nn.Module):

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.data.texts import vectors
 from elman.data.texts.vocabulary import Words
+from elman.layers.regularize import dropout
 from elman.tasks.classify.beside import kept_beside
 from elman.tasks.classify.curves.kernels import KernelScores, Shape
 from elman.tasks.classify.data import Labelled, with_all
@@ -57,7 +57,9 @@ class Member(nn.Module):
             x, lengths = self.front(x, lengths)
             seen = [x.sum(1) / lengths.to(x.device)[:, None]]
         y, alive = self.reader(x, lengths)
-        pooled = F.dropout(torch.cat([*seen, self.pool(y, alive)], -1), self.dropout, self.training)
+        pooled = dropout(
+            torch.cat([*seen, self.pool(y, alive)], -1), self.dropout, training=self.training
+        )
         scores: Tensor = self.output(pooled)
         return scores
 

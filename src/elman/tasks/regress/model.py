@@ -6,10 +6,10 @@ from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.layers.recurrent import Recurrent
+from elman.layers.regularize import dropout
 from elman.tasks.reader import Pool, Reader
 from elman.tasks.regress.data import Encoder, Scale
 from elman.tasks.regress.options import RegressOptions
@@ -112,7 +112,7 @@ class Member(nn.Module):
         y, alive = self.reader(x, lengths, None if self.start is None else self.start(known))
         if self.pool is not None:
             y = self.pool(y, alive)
-        return self._told(F.dropout(y, self.dropout, self.training), answer)
+        return self._told(dropout(y, self.dropout, training=self.training), answer)
 
     def run_freely(self, x: Tensor, known: Tensor, linear: Tensor | None) -> Tensor:
         """As `Regressor.run_freely`."""

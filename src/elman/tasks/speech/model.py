@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.layers.regularize import dropout
 from elman.layers.sound import Moments, Normaliser, levelled, spec_augment
 from elman.tasks.reader import Pool, Reader, front
 from elman.tasks.settling import check_settled
@@ -78,7 +78,7 @@ class Recogniser(nn.Module):
         """The same of normalised features [B, T, M]."""
         if self.front is not None:
             x, lengths = self.front(x, lengths)
-            x = F.dropout(x, self.dropout, self.training)
+            x = dropout(x, self.dropout, training=self.training)
         y, alive = self.reader(x, lengths)
         return y, alive, lengths
 
@@ -87,7 +87,7 @@ class Recogniser(nn.Module):
         classes."""
         if self.pool is not None:
             y = self.pool(y, alive)
-        scores: Tensor = self.output(F.dropout(y, self.dropout, self.training))
+        scores: Tensor = self.output(dropout(y, self.dropout, training=self.training))
         return scores if self.pool is not None else scores.log_softmax(-1)
 
     def forward(

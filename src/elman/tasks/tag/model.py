@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.layers.regularize import dropout
 from elman.tasks.networks import NetworkOptions
 from elman.tasks.reader import Pool, Reader
 from elman.tasks.settling import check_settled
@@ -52,7 +53,7 @@ class Tagger(nn.Module):
             spelt = self.ends(*self.spelling(x.letters, x.sizes))  # [W, 2 * characters]
             vectors = torch.cat([vectors, F.embedding(x.places, spelt)], -1)
         y, real = self.reader(vectors, x.lengths)
-        scores: Tensor = self.output(F.dropout(y[real], self.dropout, self.training))
+        scores: Tensor = self.output(dropout(y[real], self.dropout, training=self.training))
         return scores
 
 

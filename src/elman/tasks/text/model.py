@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.errors import UserError
-from elman.layers.regularize import locked_dropout
+from elman.layers.regularize import dropout, locked_dropout
 from elman.tasks.kneser_ney import KneserNey
 from elman.tasks.reader import recurrent
 from elman.tasks.settling import check_settled
@@ -81,7 +81,7 @@ class LanguageModel(nn.Module):
     def _drop(self, x: Tensor, p: float) -> Tensor:
         if self.locked and x.dim() == 3:
             return locked_dropout(x, p, training=self.training)
-        return F.dropout(x, p, self.training)
+        return dropout(x, p, training=self.training)
 
 
 def build(kept: Kept, options: TextOptions) -> LanguageModel:

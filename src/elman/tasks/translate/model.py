@@ -263,7 +263,7 @@ class Translator(nn.Module):
         x: Tensor = table(tokens)
         if self.how.locked_dropout:
             return locked_dropout(x.transpose(0, 1), p, training=True).transpose(0, 1)
-        return F.dropout(x, p)
+        return dropout(x, p, training=True)
 
     def _beside(self, x: Tensor, beside: Tensor) -> Tensor:
         """The decoder's input with what `context` puts beside it, [B, extra]: [B, T, E + extra]."""

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.layers.regularize import dropout
 from elman.tasks.forecast.data import Inputs, Settings
 from elman.tasks.forecast.networks.network import Network, Widths
 from elman.tasks.forecast.options import ForecastOptions
@@ -42,7 +43,7 @@ class Direct(Network):
         if self.both_ways:
             half = last.shape[-1] // 2
             last = torch.cat([last[:, :half], y[0, :, half:]], -1)
-        last = F.dropout(last, self.dropout, self.training)
+        last = dropout(last, self.dropout, training=self.training)
         context = self.context(last).view(len(x), self.horizon, self.CONTEXT)
         local = F.relu(self.local(torch.cat([context, ahead], -1)))
         made: Tensor = self.output(local)

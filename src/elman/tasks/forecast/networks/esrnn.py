@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.layers.regularize import dropout
 from elman.tasks.forecast.data import Batch, Inputs, Settings
 from elman.tasks.forecast.networks.network import Network, Widths
 from elman.tasks.forecast.networks.seasons import LEAST, fitting
@@ -160,7 +160,9 @@ class SmoothedNetwork(Network):
         read.append(inputs.known[:, K : self.look_back + 1])
         x = self.at_every_step(torch.cat(read, -1), inputs)
         y, _ = self.recurrent(x.transpose(0, 1))  # [P, B, D*H]
-        y = torch.tanh(self.hidden(F.dropout(y, self.dropout, self.training))).transpose(0, 1)
+        y = torch.tanh(self.hidden(dropout(y, self.dropout, training=self.training))).transpose(
+            0, 1
+        )
         made = self.output(y).view(*y.shape[:2], self.horizon, self.outputs)
         if self.effect is not None:
             known = inputs.known[:, K:].unfold(1, self.horizon, 1)  # [B, P, F, H]

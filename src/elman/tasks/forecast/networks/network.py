@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.layers.regularize import dropout
 from elman.tasks.forecast.data import Batch, Inputs, Settings
 from elman.tasks.forecast.intervals.conformal import Bands, levels
 from elman.tasks.forecast.intervals.distributions import DISTRIBUTIONS
@@ -78,4 +79,4 @@ class Network(nn.Module, ABC):
     def at_every_step(self, x: Tensor, inputs: Inputs) -> Tensor:
         """`x` [B, T, I] → [B, T, I + A], with input dropout."""
         told = self.told(inputs)[:, None].expand(-1, x.shape[1], -1)
-        return F.dropout(torch.cat([x, told], -1), self.input_dropout, self.training)
+        return dropout(torch.cat([x, told], -1), self.input_dropout, training=self.training)

@@ -6,9 +6,9 @@ from typing import final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.layers.regularize import dropout
 from elman.tasks.forecast.data import Batch, Inputs, Settings
 from elman.tasks.forecast.intervals.distributions import Normal, Student
 from elman.tasks.forecast.networks.network import Network, Widths
@@ -81,5 +81,5 @@ class Recursive(Network):
         return self.at_every_step(torch.cat([values, known], -1), inputs).transpose(0, 1)
 
     def _read(self, y: Tensor) -> Tensor:
-        made: Tensor = self.output(F.dropout(y, self.dropout, self.training))
+        made: Tensor = self.output(dropout(y, self.dropout, training=self.training))
         return made

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elman.layers.regularize import dropout
 from elman.tasks.forecast.data import Inputs, Settings
 from elman.tasks.forecast.networks.network import Network, Widths
 from elman.tasks.forecast.options import ForecastOptions
@@ -41,7 +42,7 @@ class Segments(Network):
         B, W, M = len(inputs.values), self.segment, self.ahead
         before, ahead = inputs.known[:, : self.look_back], inputs.known[:, self.look_back :]
         x = torch.cat([inputs.values, before], -1).reshape(B, self.look_back // W, -1)
-        x = F.relu(self.embed(F.dropout(x, self.input_dropout, self.training)))
+        x = F.relu(self.embed(dropout(x, self.input_dropout, training=self.training)))
         _, state = self.recurrent(x.transpose(0, 1))  # N steps
         # Every state [D, B, H] M times, window by window: B*M sequences of one step.
         state = [tuple(s.repeat_interleave(M, 1) for s in layer) for layer in state]
@@ -54,5 +55,5 @@ class Segments(Network):
             padded = F.pad(ahead, (0, 0, 0, M * W - self.horizon))
             step = step + self.known(padded.reshape(B, M, -1))
         y, _ = self.recurrent(step.reshape(1, B * M, -1), state)
-        made: Tensor = self.output(F.dropout(y[0], self.dropout, self.training))
+        made: Tensor = self.output(dropout(y[0], self.dropout, training=self.training))
         return made.view(B, M * W, self.outputs)[:, : self.horizon]
