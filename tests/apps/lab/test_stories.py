@@ -63,6 +63,18 @@ def test_a_text_that_went_back_is_written_again_with_the_same_seed(run: elman.Ru
     assert write(story, len(whole.text) - 30).text == whole.text
 
 
+def test_an_empty_text_begins_with_its_prompt(run: elman.Run) -> None:
+    empty = Story(run)
+    for story in (empty.copy(), empty):
+        story.read("the ")
+        assert torch.equal(story.place.logits, run.read("the ").logits)
+        story.back(2)
+        assert same(story.place, run.read("th"))
+        story.back(0)
+        story.read("dog")
+        assert torch.equal(story.place.logits, run.read("dog").logits)
+
+
 def test_states_that_are_forgotten_are_read_again(
     run: elman.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ class Story:
         self.text = prompt
         first = after if after is not None and not prompt else run.read(prompt, after)
         self._marks = deque([(len(prompt), first)], maxlen=REMEMBERED)
+        self._empty = first if after is None and not prompt else None  # where nothing was read
 
     @property
     def place(self) -> Cursor:
@@ -48,7 +49,12 @@ class Story:
     def read(self, more: str) -> None:
         """Have the model read more. UserError: it cannot."""
         if more:
-            stands = self._run.read(more, self.place)
+            if self.place is self._empty:
+                # An empty text begins as after a line break; one with a prompt begins with that.
+                self._marks.clear()
+                stands = self._run.read(more)
+            else:
+                stands = self._run.read(more, self.place)
             self.text += more
             self._marks.append((len(self.text), stands))
 
@@ -66,6 +72,8 @@ class Story:
         at, stands = self._marks[-1] if self._marks else (0, self._after)
         if at < characters or stands is None:
             stands = self._run.read(text[at:], stands)
+            if not text and self._after is None:
+                self._empty = stands
         if not self._marks or at < characters:
             self._marks.append((characters, stands))
         self.text = text
@@ -89,6 +97,7 @@ class Story:
     def _with(self, stands: Cursor) -> Story:
         made = Story.__new__(Story)
         made._run, made._after, made.text = self._run, self._after, self.text
+        made._empty = self._empty
         made._marks = deque(self._marks, maxlen=REMEMBERED)
         made._marks[-1] = (len(self.text), stands)
         return made
