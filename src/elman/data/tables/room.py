@@ -1,6 +1,6 @@
 """Whether the rows of a table have room in memory: told early, before the system ends the process.
 
-rows.csv: all of its rows would take about 47 GB of memory, and 18 GB are free; …
+rows.csv: all of its rows would take about 47.1 GB of memory, and 18.3 GB were free; …
 """
 
 from __future__ import annotations
@@ -102,4 +102,6 @@ def resident_bytes() -> int:
 
 
 def _told(count: float) -> str:
-    return f"{count / 1e9:,.1f} GB" if count < 1e10 else f"{count / 1e9:,.0f} GB"
+    if count < 1e9:
+        return f"{count / 1e6:,.0f} MB"
+    return f"{count / 1e9:,.1f} GB"
