@@ -47,6 +47,7 @@ def joined() -> Iterator[Ranks]:
     if not is_several():
         yield ALONE
         return
+    _check_unmet()
     _only_once()
     with _group() as ranks:
         try:
@@ -73,6 +74,16 @@ def _leave(ranks: Several, error: BaseException) -> None:
     code = 130 if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", 1)
     sys.stderr.flush()
     os._exit(code)
+
+
+def _check_unmet() -> None:
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        raise UserError(
+            "these processes have met outside of Elman, as Ray Train lets them; call "
+            "torch.distributed.destroy_process_group() before"
+        )
 
 
 @contextlib.contextmanager
