@@ -100,7 +100,7 @@ def measured(
 
 def main() -> int:
     """0 where all encode the same within the memory that they may take."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=int, default=10_000)
     parser.add_argument("--level", default="words", choices=["characters", "words", "bpe"])
     parser.add_argument("--processes", default="1,2")
