@@ -76,7 +76,7 @@ def test_a_killed_training_goes_on_in_the_tracker_with_no_step_twice_and_none_mi
     """By SIGKILL, once its log holds reports of steps that no checkpoint holds."""
     run = tmp_path / "run"
     options = {
-        "track": "tensorboard", "save-every": 1000, "epochs": 100_000, "hidden-size": 5,
+        "track": "tensorboard", "save-every": 1, "epochs": 100_000, "hidden-size": 5,
         "batch-size": 1, "sequence-length": 4, "sample": 0, "threads": 1, "run": run,
     }  # fmt: skip
     flags = [f"--{name}={value}" for name, value in options.items()]
