@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -50,6 +51,9 @@ app.command(bench, sort_key=6)
 app.command(list_cells, name="cells", sort_key=7)
 app.command(list_tasks, name="tasks", sort_key=8)
 app.command(list_data, name="data", sort_key=9)
+
+gc.freeze()
+gc.enable()
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -13,6 +14,8 @@ STARTED = time.perf_counter()  # what --minutes promises includes the start of P
 # PyTorch's threads wait for one another by spinning, milliseconds long by default, in which a busy
 # neighbour has to share its core with a thread that does nothing. Read when PyTorch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+gc.disable()  # until all is loaded: nothing of that is garbage, and looking for some takes 20 ms
 
 SEVERAL = "TORCHELASTIC_RUN_ID" in ENVIRONMENT and ENVIRONMENT.get("WORLD_SIZE", "1") != "1"
 QUIET = SEVERAL and ENVIRONMENT.get("LOCAL_RANK", "0") != "0"  # another one tells what is wrong
