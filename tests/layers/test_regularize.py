@@ -107,7 +107,7 @@ def test_every_draw_follows_the_global_generator(share: str) -> None:
 def test_draws_have_their_share_of_ones_wherever_they_lie(p: float) -> None:
     torch.manual_seed(3)
     drawn = bernoulli(torch.empty(0), (401, 1003), p)
-    assert set(drawn.unique().tolist()) <= {0.0, 1.0}
+    assert set(drawn.flatten().tolist()) <= {0.0, 1.0}
     deviation = (p * (1 - p) / drawn.numel()) ** 0.5
     assert abs(drawn.mean() - p) <= 5 * deviation + 1e-5
     for part in (drawn[:, ::4], drawn[:, 1::4], drawn[::2]):  # elements that share a draw

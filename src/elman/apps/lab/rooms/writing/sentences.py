@@ -53,10 +53,10 @@ def build_translation(page: Page, model: Model) -> None:
             with ui.row().classes("items-baseline"):
                 ui.label(text or "∅").classes("text-lg lab-text")
                 ui.label(page.say("writing.score", score=f"{score:.2f}")).classes("lab-faint")
-        if found.looked is not None:
-            attention(page, found.looked.source, found.looked.target, found.looked.shares)
-        else:
+        if found.looked is None:
             ui.label(page.say("writing.no_attention")).classes("lab-faint")
+        elif found.looked.target:  # else the answer is empty, and nothing was looked at
+            attention(page, found.looked.source, found.looked.target, found.looked.shares)
 
     _sentence(
         page, model, lambda text: answers.translated(model.run, text, beam() or 1), show, _text
