@@ -69,7 +69,7 @@ class Visit:
         self.contexts: list[BrowserContext] = []
         self.asked: list[str] = []
         self.errors: list[str] = []
-        self.labs: list[Lab] = []
+        self.labs: list[tuple[Lab, int]] = []  # with what each had said before
 
     def __call__(
         self, lab: Lab, path: str = "/", *, language: str = "en-GB", width: int = 1280,
@@ -85,7 +85,7 @@ class Visit:
             context.on("weberror", lambda error: self.errors.append(str(error.error)))
             context.on("console", self._hear)
             self.contexts.append(context)
-            self.labs.append(lab)
+            self.labs.append((lab, len(lab.log)))
             context.new_page().goto(lab.address)
             context.pages[0].close()
         page = self.contexts[-1].new_page()

@@ -154,13 +154,15 @@ class Curve(NamedTuple):
     true: list[float]  # empty where the data does not say
 
 
-def curves(answers: Told) -> list[Curve]:
+def curves(run: Run, answers: Told) -> list[Curve]:
     """The answers of a regressor as curves, one for each target."""
+    targets = run.trained.preprocessing.get("columns", {}).get("target") or ("",)
     found = []
     for column in answers.columns:
         if column != "predicted" and not column.startswith("predicted_"):
             continue
-        target = column.removeprefix("predicted").removeprefix("_")
+        # A single target is not named in the answers.
+        target = targets[0] if column == "predicted" else column.removeprefix("predicted_")
         predicted = [_number(row[column]) for row in answers.rows]
         there = target in answers.columns
         true = [_number(row[target]) for row in answers.rows] if there else []

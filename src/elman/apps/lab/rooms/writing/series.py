@@ -32,7 +32,7 @@ def build_values(page: Page, model: Model) -> None:
         return answers.told(model.run, body, name)
 
     def show(told: answers.Told, name: str) -> None:
-        showing.curves(page, answers.curves(told))
+        showing.curves(page, answers.curves(model.run, told))
         showing.table(page, told, f"{name}-answers")
 
     _ask(page, model, made, show)
