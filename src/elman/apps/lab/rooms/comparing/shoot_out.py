@@ -39,7 +39,7 @@ class ShootOut:
                 list(cells.names()), value=list(CELLS), multiple=True, label=say("comparing.cells")
             )
             self._seeds = ui.number(say("comparing.seeds"), value=3, min=1, max=100, precision=0)
-            self._minutes = ui.number(say("comparing.minutes"), value=0.5, min=0.05, max=600)
+            self._minutes = ui.number(say("comparing.minutes"), value=0.5, min=0.1, max=600)
             self._equal = ui.select(
                 {key: say(f"comparing.equal_{key}") for key in ("weights", "minutes")},
                 value="weights", label=say("comparing.equal"),
