@@ -70,8 +70,11 @@ def mean(places: Sequence[Cursor], weights: Sequence[float]) -> Cursor:
     a linear function of the last layer's output. The weights sum up to 1.
 
     It has seen what any of them has, goes on at the position of the longest, and continues the text
-    of that with the largest weight. UserError: the states are no numbers that have a mean.
+    of that with the largest weight. Those without weight count for nothing, so that of one with all
+    of it the mean is that one. UserError: the states are no numbers that have a mean.
     """
+    heavy = [k for k, weight in enumerate(weights) if weight]
+    places, weights = [places[k] for k in heavy], [weights[k] for k in heavy]
     first = max(range(len(places)), key=lambda k: (weights[k], -k))
     return Cursor(
         _mean_state([at.state for at in places], weights),

@@ -97,6 +97,8 @@ def test_a_blend_lies_between_and_is_one_side_at_its_ends(run: elman.Run) -> Non
     one, other = Story(run, "the quick "), Story(run, "dog. ")
     assert torch.equal(one.blended(other, 0.0).place.logits, one.place.logits)
     assert torch.equal(one.blended(other, 1.0).place.logits, other.place.logits)
+    for share, end in ((0.0, one), (1.0, other)):
+        assert write(one.blended(other, share), 12).text == write(end.copy(), 12).text
     share = random.uniform(0.1, 0.9)
     between = one.blended(other, share)
     expected = (1 - share) * one.place.logits + share * other.place.logits
