@@ -84,6 +84,7 @@ def drawn(subject: Subject, draw: random.Random) -> Place:
 def choose(page: Page, label: str, option: str) -> None:
     page.get_by_label(label, exact=True).click()
     page.get_by_role("option", name=option, exact=True).click()
+    expect(page.get_by_role("option")).to_have_count(0)
 
 
 def press(page: Page, button: str) -> None:
