@@ -26,7 +26,7 @@ from elman.inspection.traced import trace_in
 from elman.probe import contexts, gradients, nearest, trace
 from elman.probe.opened import Call, Pass
 
-TASKS = ("story", "reviews", "tags", "series", "swings", "pairs", "beeps", "tunes")
+TASKS = ("story", "tags", "series", "pairs", "beeps", "tunes")
 BACK, PLACES, AROUND = 24, 8, 24  # of the page
 say = saying("en")
 
@@ -168,7 +168,9 @@ def alike_are_found(page: Page, at: Place) -> None:
     there = at.seen.rows.alive.numpy()
     press(page, "Find")
     near = nearest.nearest(at.values, at.step, at.sequence, there=there, count=PLACES)
-    places(page, 0, [(n.sequence, n.step, f"distance {n.distance:.3f}") for n in near])
+    far = [max(0.0, round(n.distance, 6)) for n in near]
+    told = [(n.sequence, n.step, f"distance {d:.3g}") for n, d in zip(near, far, strict=True)]
+    places(page, 0, told)
     start, stop = at.step, min(at.step + 2, len(at.own))
     page.get_by_label("To step", exact=True).fill(str(stop))
     if stop - start < 2:
@@ -183,7 +185,7 @@ def alike_are_found(page: Page, at: Place) -> None:
     found = nearest.match(
         at.values, at.sequence, start, stop, level, there=there, count=PLACES
     )  # fmt: skip
-    told = [(m.sequence, m.start, f"units alike {m.shared / len(chosen):.3f}") for m in found]
+    told = [(m.sequence, m.start, f"units alike {m.shared / len(chosen):.3g}") for m in found]
     places(page, 0, told)
 
 
@@ -272,7 +274,7 @@ def extremes_are_found(page: Page, at: Place) -> None:
         press(page, key)
         own = at.values[:, :, at.unit]
         found = contexts.contexts(own, at.words, count=PLACES, before=AROUND, lowest=lowest)
-        told = [(p.sequence, p.step, f"{at.name} {p.value:.3f}") for p in found]
+        told = [(p.sequence, p.step, f"{at.name} {p.value:.3g}") for p in found]
         places(page, places_so_far, told)
     there = at._replace(sequence=found[-1].sequence)
     page.locator(".lab-places").nth(places_so_far).get_by_role("button").last.click()

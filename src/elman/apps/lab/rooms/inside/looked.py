@@ -23,6 +23,7 @@ Floats = NDArray[np.float32]
 AROUND = 24  # steps that are shown on either side of a place
 BACK = 24  # last steps of a sequence whose gradients are reckoned by the equations
 SECONDS = 15.0  # for gradients by lag
+ROUNDED = 6  # decimals of a distance
 PLACES = 8  # that are told of what is like a stretch, and of a unit
 
 
@@ -112,7 +113,11 @@ class Looked:
         values, there = self.values(layer, name), self.passes[layer].rows.alive.numpy()
         if stop - start == 1:
             near = nearest.nearest(values, start, sequence, there=there, count=PLACES)
-            found = [(one.sequence, one.step, one.step + 1, one.distance) for one in near]
+            found = [
+                # Below that float32 has rounded, also to less than nothing.
+                (one.sequence, one.step, one.step + 1, max(0.0, round(one.distance, ROUNDED)))
+                for one in near
+            ]
             return [], [self._extract(layer, *one) for one in found]
         level = nearest.half_way(values, there)
         chosen = nearest.select(values, sequence, start, stop, level, there=there)

@@ -56,7 +56,7 @@ class View:
                     place = say("inside.place", sequence=one.sequence + 1, step=one.start + 1)
                     button = ui.button(place, on_click=lambda one=one: go(one))
                     button.props("flat dense no-caps size=sm")
-                    ui.label(f"{number} {one.number:.3f}").classes("lab-faint lab-number")
+                    ui.label(f"{number} {one.number:.3g}").classes("lab-faint lab-number")
                     with ui.element("span").classes("lab-mono lab-text"):
                         ui.label(one.before).classes("lab-inline lab-faint")
                         ui.label(one.text).classes("lab-inline lab-hit")
