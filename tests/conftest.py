@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,11 @@ from elman.run.options import parse
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "old", "dogs", "run", "by")
 PANGRAMS = "the quick brown fox jumps over the lazy dog. 狐狸跳过了懒狗。\n" * 40
 PAIRS = [(in_english(n), in_chinese(n)) for n in range(7, 4000, 61)]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("long") is not None and not os.environ.get("ELMAN_LONG"):
+        pytest.skip("long: ELMAN_LONG=1 runs it")
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,9 @@ def main_thing(page: Page, language: str, room: str, task: str) -> Locator:
     return page.get_by_role("button", name=re.compile(f"{re.escape(asked)}$")).first
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "language", ["zh", *(pytest.param(x, marks=pytest.mark.long) for x in LANGUAGES if x != "zh")]
+)
 def test_it_opens_on_every_task(
     language: str, lab: Lab, visit: Visit, runs: Runs, show: Callable[[str], Path]
 ) -> None:

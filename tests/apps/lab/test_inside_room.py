@@ -26,7 +26,12 @@ from elman.inspection.traced import trace_in
 from elman.probe import contexts, gradients, nearest, trace
 from elman.probe.opened import Call, Pass
 
-TASKS = ("story", "tags", "series", "pairs", "beeps", "tunes")
+TASKS = (
+    "story",
+    "series",
+    "pairs",
+    *(pytest.param(x, marks=pytest.mark.long) for x in ("tags", "beeps", "tunes")),
+)
 BACK, PLACES, AROUND = 24, 8, 24  # of the page
 say = saying("en")
 
