@@ -140,7 +140,7 @@ def test_in_chinese_every_option_has_its_help_and_what_a_command_prints_is_told_
     assert page.evaluate(ENGLISH) == []
     fill(page, "clip_norm", "-1")
     page.get_by_role("button", name="开始训练", exact=True).click()
-    expect(page.get_by_text("elman 的报告，原文是英文：clip_norm = -1")).to_be_visible()
+    expect(page.get_by_text("elman 的报告，原文是英文：--clip-norm -1")).to_be_visible()
 
 
 @pytest.mark.parametrize(
