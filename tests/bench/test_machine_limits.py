@@ -9,7 +9,7 @@ import torch
 
 from elman.bench.peers.limits import prepare
 from elman.bench.work import PEAK_OPERATIONS, Work
-from elman.kernels import available, instruction_sets, limits
+from elman.kernels import available, half_instruction_sets, instruction_sets, limits
 from elman.kernels.native import extension
 
 pytestmark = pytest.mark.skipif(not instruction_sets(), reason="no kernels run here")
@@ -30,9 +30,17 @@ def test_operations_grow_with_rounds_and_threads(isa: str) -> None:
     once = extension().multiply_add(isa, 1, 1)
     assert once >= 2 * 4 * 4
     assert extension().multiply_add(isa, 3, 7) == 21 * once
-    halves = extension().multiply_add_bf16(1, 1)
-    assert extension().multiply_add_bf16(2, 5) == 10 * halves
-    assert limits.multiplies("bf16") == (halves > 0)
+
+
+@pytest.mark.parametrize("isa", half_instruction_sets())
+def test_operations_of_bf16_do_too(isa: str) -> None:
+    once = extension().multiply_add_bf16(isa, 1, 1)
+    assert once >= 2 * 2 * 4
+    assert extension().multiply_add_bf16(isa, 2, 5) == 10 * once
+
+
+def test_bf16_is_multiplied_where_an_instruction_set_does() -> None:
+    assert limits.multiplies("bf16") == bool(half_instruction_sets())
 
 
 def test_chains_that_could_be_one_are_not() -> None:

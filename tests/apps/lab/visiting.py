@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-PATIENCE = 300_000  # ms; the machine may be busy with something else for minutes
+PATIENCE = 120_000  # ms; the machine may be busy with something else for minutes
 
 
 @dataclass
