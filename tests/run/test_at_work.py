@@ -121,4 +121,4 @@ def test_no_two_are_at_work_on_one_run(tmp_path: Path, monkeypatch: pytest.Monke
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1] and done[0] >= 100
+    assert most == [1] and done[0] >= 10  # whoever comes while another is at work goes away
