@@ -94,7 +94,8 @@ INLINE Multiply with_rows(long rows) {
 
 #if defined(__AMX_BF16__)
 
-// As multiply_rows: whole depths by tiles, then what is left of each factor by vectors.
+// The sums of R blocks of rows by C vectors, from `column` on: as many numbers of each factor as fill
+// tiles.
 template <int V, int R, int C>
 void multiply_block(const Factors* factors, int count, long row, long second, long column, float* sums,
                     bool add, const Between& between) {
