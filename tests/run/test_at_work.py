@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from calling import call, snapshot
+from jobs import MakeJob
 
 import elman
 from elman.errors import UserError
-from elman.run import at_work, checkpoint
+from elman.run import at_work, checkpoint, prepare
+from elman.run.clock import Clock
 from elman.run.folder import CHECKPOINT, METRICS
+from elman.run.options import parse
 
 SMALL = (
     "--hidden-size", "5", "--batch-size", "4", "--sequence-length", "16", "--sample", "0",
@@ -45,6 +51,9 @@ def test_a_training_is_seen_kept_from_others_and_stopped_with_its_state(
     before = (run / "options.toml").read_bytes()
     with pytest.raises(UserError, match=f"is training already, by process {training.pid}"):
         elman.resume(run)
+    ended = call("train", "text", tmp_path / "text.txt", "--run", "run", "--force", *SMALL)
+    assert ended.code == 2 and len(ended.err.splitlines()) == 1
+    assert f"run: is training already, by process {training.pid}" in ended.err
     assert training.poll() is None and (run / "options.toml").read_bytes() == before
     assert at_work.stop(run)
     assert training.wait() == 130
@@ -52,6 +61,33 @@ def test_a_training_is_seen_kept_from_others_and_stopped_with_its_state(
     assert not at_work.stop(run)
     _, at = checkpoint.read(run / CHECKPOINT)
     assert elman.resume(run, epochs=at["epoch"] + 1).path == run
+
+
+def test_a_run_that_is_begun_while_another_is_prepared_is_not_replaced(
+    make_job: MakeJob, text: Path, tmp_path: Path
+) -> None:
+    run = make_job().folder.path
+    before = snapshot(run)
+    own, how = parse("text", {"epochs": 1, "run": run, "force": True})
+    with contextlib.ExitStack() as begun:
+
+        def begin(line: str) -> None:
+            if at_work.worker(run) is None:
+                begun.enter_context(at_work.alone(run))
+
+        with pytest.raises(UserError, match="is training already"):
+            prepare.new("text", [str(text)], own, how, Clock(None), begin)
+    assert snapshot(run) == before
+
+
+def test_a_run_at_work_is_replaced_by_no_package(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "run", tmp_path / "run")
+    with at_work.alone(tmp_path / "run"):
+        before = snapshot(tmp_path)
+        ended = call("package", trained / "run", "--to", "run", "--force")
+        assert ended.code == 2 and "run: is training already" in ended.err
+        assert snapshot(tmp_path) == before
+    assert call("package", trained / "run", "--to", "run", "--force").code == 0
 
 
 def test_of_a_process_that_was_killed_nothing_stands_in_the_way(tmp_path: Path) -> None:

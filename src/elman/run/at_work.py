@@ -49,9 +49,7 @@ def alone(run: Path) -> Iterator[None]:
         path.parent.mkdir(exist_ok=True)
         file = _ours(path, time.monotonic() + PATIENCE)
     if file is None:
-        of = worker(run)
-        told = f", by process {of.process}" if of is not None and of.process else ""
-        raise UserError(f"{run}: is training already{told}; wait for its end, or stop it")
+        raise _busy(run, worker(run))
     with file:
         # Python hands signals to the first thread alone.
         stops = threading.current_thread() is threading.main_thread()
@@ -64,6 +62,12 @@ def alone(run: Path) -> Iterator[None]:
         finally:
             if _is_at(path, file):
                 path.unlink()
+
+
+def check_idle(run: Path) -> None:
+    """UserError: a process trains this run, whose folder is to be replaced."""
+    if (of := worker(run)) is not None:
+        raise _busy(run, of)
 
 
 def worker(run: Path) -> Worker | None:
@@ -86,6 +90,11 @@ def stop(run: Path) -> bool:
         os.kill(found.process, signal.SIGINT)
         return True
     return False
+
+
+def _busy(run: Path, of: Worker | None) -> UserError:
+    told = f", by process {of.process}" if of is not None and of.process else ""
+    return UserError(f"{run}: is training already{told}; wait for its end, or stop it")
 
 
 def _ours(path: Path, until: float) -> IO[str] | None:
