@@ -10,6 +10,7 @@ import pytest
 import torch
 from calling import call
 
+from elman import cells
 from elman.errors import UserError
 from elman.inspection.lesson import Lesson, teach
 from elman.inspection.lesson.lesson import HEADS, findings, table
@@ -53,10 +54,11 @@ def test_a_guess_has_the_loss_that_is_told(problem: object) -> None:
 
 def test_contestants_start_as_they_say() -> None:
     torch.manual_seed(4)
-    network = Network(Contestant("rnn", radius=1.7), ADDING, 11, 40)
-    weight = network.recurrent.weight_hh_l0
-    assert isinstance(weight, torch.Tensor)
-    assert spectral_radius(weight) == pytest.approx(1.7, rel=1e-5)
+    for cell in filter(lambda name: cells.get(name).recurrent, cells.names()):
+        weight = Network(Contestant(cell, radius=1.7), ADDING, 11, 40).recurrent.weight_hh_l0
+        assert isinstance(weight, torch.Tensor)
+        for gate in weight.chunk(len(cells.get(cell).gates)):
+            assert spectral_radius(gate) == pytest.approx(1.7, rel=1e-5)
     for cell, sign in (("lstm", 1), ("gru", 1), ("mingru", -1), ("hgrn", 1)):
         opened = Network(Contestant(cell, open=True), ADDING, 200, 40).recurrent
         bias = opened.bias_ih_l0

@@ -23,10 +23,11 @@ RATE = 5e-3  # of learning
 class Contestant:
     """A cell, and how it starts and is trained.
 
-    `radius`: its recurrent weights are scaled so that their largest eigenvalue has this size, None
-    as they come; `clip`: gradients are scaled down to this norm, None never; `open`: the bias of
-    the gate that keeps is such that units keep for 2 to T steps, the T of the sequences (the chrono
-    initialisation of Tallec and Ollivier 2018, arXiv:1804.11188, of this gate alone).
+    `radius`: the recurrent weights of each gate are scaled so that their largest eigenvalue has
+    this size, None as they come; `clip`: gradients are scaled down to this norm, None never;
+    `open`: the bias of the gate that keeps is such that units keep for 2 to T steps, the T of the
+    sequences (the chrono initialisation of Tallec and Ollivier 2018, arXiv:1804.11188, of this gate
+    alone).
     """
 
     cell: str
@@ -57,8 +58,8 @@ class Network(nn.Module):
             weight = self.recurrent.weight_hh_l0
             assert isinstance(weight, Tensor)
             with torch.no_grad():
-                weight *= contestant.radius / spectral_radius(weight)
-
+                for gate in weight.split(hidden_size):
+                    gate *= contestant.radius / spectral_radius(gate)
         if contestant.open:
             self._open(contestant.cell, steps)
 

@@ -11,7 +11,7 @@ from elman.apps.lab.page import Page
 from elman.apps.lab.pieces.curves import BLUE, ORANGE, Curves, Line, Point
 from elman.apps.lab.pieces.explained import explained
 from elman.inspection.lesson.problems import PROBLEMS
-from elman.inspection.lesson.training import Contestant, Seen, Trained, train
+from elman.inspection.lesson.training import Contestant, Seen, Trained, can_open, train
 
 UNITS, UPDATES, SEED = 32, 150, 1
 LEAST = 1e-12  # what is shown of a gradient that has vanished
@@ -29,10 +29,15 @@ class Vanishing:
         self.page = page
         say = page.say
         self._cell = (
-            ui.select(list(cells.names()), value="rnn", label=say("learning.cell"))
+            ui.select(
+                list(cells.names()), value="rnn", label=say("learning.cell"),
+                on_change=lambda event: self._open.set_enabled(can_open(event.value)),
+            )
             .props("outlined dense")
             .classes("lab-wide")
-        )
+        )  # fmt: skip
+        self._open = ui.switch(say("learning.open"))
+        self._open.set_enabled(can_open("rnn"))
         self._radius = self._slider("learning.radius", 0.1, 3.0, 0.1, 1.0)
         self._steps = self._slider("learning.length", 15, 200, 5, 60)
         with ui.element("div").classes("lab-row"):
@@ -58,9 +63,9 @@ class Vanishing:
     async def look(self, updates: int) -> None:
         name, say = str(self._cell.value), self.page.say
         radius = float(self._radius.value) if cells.get(name).recurrent else None
-        contestant = Contestant(name, radius=radius, clip=CLIP)
+        opened = bool(self._open.value) and can_open(name)
         found = await self.page.work(
-            train, contestant, PROBLEMS[0], int(self._steps.value), updates, UNITS, SEED
+            looked, name, radius, int(self._steps.value), updates, opened=opened
         )
         if found is None:
             return
@@ -70,10 +75,19 @@ class Vanishing:
         if radius is None:
             told += " " + say("learning.no_radius")
         self._told.set_text(told)
-        self._curves.show(_points(found, updates), told)
+        self._curves.show(points(found, updates), told)
 
 
-def _points(found: Trained, updates: int) -> list[list[Point]]:
+def looked(
+    cell: str, radius: float | None, steps: int, updates: int, *, opened: bool = False
+) -> Trained:
+    """The network of the lesson, before and after so many updates; see `Contestant`."""
+    contestant = Contestant(cell, radius=radius, clip=CLIP, open=opened)
+    return train(contestant, PROBLEMS[0], steps, updates, UNITS, SEED)
+
+
+def points(found: Trained, updates: int) -> list[list[Point]]:
+    """The curves before and after, the latter empty without updates: shares by lag."""
     sides = [found.before, found.after if updates else None]
     return [[] if side is None else _shares(side) for side in sides]
 
