@@ -63,8 +63,8 @@ def test_contestants_start_as_they_say() -> None:
         opened = Network(Contestant(cell, open=True), ADDING, 200, 40).recurrent
         bias = opened.bias_ih_l0
         assert isinstance(bias, torch.Tensor)
-        gate = {"lstm": 1, "gru": 1, "mingru": 0, "hgrn": 0}[cell]
-        part = sign * bias.detach().chunk(len(opened.cell[0].gates))[gate]
+        which = {"lstm": 1, "gru": 1, "mingru": 0, "hgrn": 0}[cell]
+        part = sign * bias.detach().chunk(len(opened.cell[0].gates))[which]
         # The logarithm of numbers spread evenly from 1 to T - 1.
         assert part.min() >= 0 and part.max() <= math.log(39)
         assert float(part.exp().mean()) == pytest.approx(20, rel=0.2)

@@ -58,7 +58,7 @@ class Network(nn.Module):
             weight = self.recurrent.weight_hh_l0
             assert isinstance(weight, Tensor)
             with torch.no_grad():
-                for gate in weight.split(hidden_size):
+                for gate in torch.split(weight, hidden_size):
                     gate *= contestant.radius / spectral_radius(gate)
         if contestant.open:
             self._open(contestant.cell, steps)

@@ -36,7 +36,7 @@ class Vanishing:
             .props("outlined dense")
             .classes("lab-wide")
         )  # fmt: skip
-        self._open = ui.switch(say("learning.open"))
+        self._open: ui.switch = ui.switch(say("learning.open"))
         self._open.set_enabled(can_open("rnn"))
         self._radius = self._slider("learning.radius", 0.1, 3.0, 0.1, 1.0)
         self._steps = self._slider("learning.length", 15, 200, 5, 60)
