@@ -1,13 +1,14 @@
 """What `elman tune` finds on four data sets, and what a second worker brings.
 
     python bench/tuning.py FOLDER --minutes 10 [--files DATA] [--only NAME…] [--jobs 1]
-    python bench/tuning.py FOLDER --workers [--trials 12]
+    python bench/tuning.py FOLDER --workers [--trials 12] [--epochs 3]
 
 The first searches on a text, a table of texts, curves and a series, each for so many minutes, as a
 new user would, and writes FOLDER/tuning.md: default and best settings on the same fresh seeds, for
 the same minutes. What has ended is not done again; a search that was interrupted is gone on with.
-The second times one worker and two for equally many trials of one epoch of the built-in text, on
-two quiet cores, and writes FOLDER/workers.md.
+The second times one worker and two for equally many trials of the built-in text, on two quiet
+cores, a thread each, and writes FOLDER/workers.md: seconds since the command was given, the start
+of all processes included.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +56,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--workers", action="store_true")
     parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=3)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     if asked.workers:
-        _workers(asked.folder, asked.trials)
+        _workers(asked.folder, asked.trials, asked.epochs)
         return
     for row in ROWS:
         if not asked.only or any(row.name.startswith(name) for name in asked.only):
@@ -138,8 +141,8 @@ class Worked:
     """A search by so many workers of one thread each."""
 
     load: float  # of the machine in the minute before
-    wall: float  # seconds of the whole command
-    ended: tuple[tuple[float, float], ...]  # trials: seconds since the first began, nats
+    wall: float  # seconds of the whole command, fresh seeds included
+    ended: tuple[tuple[float, float], ...]  # trials: seconds since the command was given, nats
 
     @property
     def best(self) -> float:
@@ -147,7 +150,7 @@ class Worked:
 
     @property
     def seconds(self) -> float:
-        """Those of all trials, without the start of processes and without fresh seeds."""
+        """Until the last trial had ended, fresh seeds left out."""
         return max(seconds for seconds, _ in self.ended)
 
     def reached(self, nats: float) -> float:
@@ -155,16 +158,16 @@ class Worked:
         return min(seconds for seconds, own in self.ended if own <= nats)
 
 
-def _workers(folder: Path, trials: int) -> None:
+def _workers(folder: Path, trials: int, epochs: int) -> None:
     """The same search by one process and by two: as many trials, of as many epochs.
 
     What trial k tries follows from k alone for the first eight, and from the trials that have ended
     after that, so that two workers go another way then: their best is told beside the other.
     """
-    one, two = (_worked(folder / f"workers-{jobs}", trials, jobs) for jobs in (1, 2))
+    one, two = (_worked(folder / f"workers-{jobs}", trials, epochs, jobs) for jobs in (1, 2))
     both = max(one.best, two.best)
     lines = [
-        "| workers | load before | wall, s | all trials, s | best trial | as good as both, s |",
+        "| workers | load before | wall, s | all trials, s | best, nats | as good as both, s |",
         "|---" * 6 + "|",
         *(
             f"| {jobs} | {w.load:.1f} | {w.wall:.0f} | {w.seconds:.0f} | {w.best:.4f} | "
@@ -172,28 +175,27 @@ def _workers(folder: Path, trials: int) -> None:
             for jobs, w in ((1, one), (2, two))
         ),
         f"\nTwo workers took {two.wall / one.wall:.1%} of the wall time of one, all trials "
-        f"{two.seconds / one.seconds:.1%}.",
+        f"{two.seconds / one.seconds:.1%}; to be as good as both "
+        f"{two.reached(both) / one.reached(both):.1%}.",
     ]
     (folder / "workers.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
 
-def _worked(study: Path, trials: int, jobs: int) -> Worked:
-    load, began = os.getloadavg()[0], time.perf_counter()
+def _worked(study: Path, trials: int, epochs: int, jobs: int) -> Worked:
+    load, began = os.getloadavg()[0], datetime.now()
     _tune(
-        "text", "--epochs", "1", "--hidden-size", "64", "--sample", "0",
+        "text", "--epochs", str(epochs), "--hidden-size", "64", "--sample", "0",
         "--threads", "1", "--pruner", "none", "--search", "cell=lstm|gru", "--num-layers", "1",
         "--seeds", "1", "--trials", str(trials), "--minutes", "600", "--jobs", str(jobs),
         "--run", str(study),
     )  # fmt: skip
-    wall = time.perf_counter() - began
-    kept = read(study).study.get_trials(deepcopy=False)
-    first = min(one.datetime_start for one in kept if one.datetime_start)
+    wall = (datetime.now() - began).total_seconds()
     return Worked(
         load, wall,
         tuple(
-            ((one.datetime_complete - first).total_seconds(), one.value)
-            for one in kept
+            ((one.datetime_complete - began).total_seconds(), one.value)
+            for one in read(study).study.get_trials(deepcopy=False)
             if one.datetime_complete and one.value is not None
         ),
     )  # fmt: skip

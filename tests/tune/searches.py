@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from elman.tune.api import tune
+from elman.tune import tune
 from elman.tune.result import Result
 
 SMALL: dict[str, Any] = {

@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 from searches import search, trials_of
 
 from elman.tune import again, budget, training
-from elman.tune.result import Result
+from elman.tune.result import Result, notes, table
 
 
 def again_of(result: Result) -> list[Any]:
@@ -73,14 +73,31 @@ def test_no_trial_begins_that_could_not_end_in_time_and_fresh_seeds_have_theirs(
     for one in trials:
         each = longest + budget.AROUND
         left = deadline - one.datetime_start.timestamp()
-        assert left >= each + budget.CANDIDATES * each - 2  # seconds to write it down
+        again = min(budget.CANDIDATES, 1 + max(1, one.number))  # settings, this one among them
+        assert left >= each + again * each - 2  # seconds to write it down
         longest = max(longest, one.user_attrs.get("seconds", 0.0))
-    assert result.ended == len(runs) == budget.CANDIDATES
+    assert result.ended == len(runs) == min(budget.CANDIDATES, len(trials))
     began = min(one.datetime_start for one in trials).timestamp()
     assert deadline <= began + 60 * minutes
     last = max(one.datetime_complete for one in runs).timestamp()
     assert last <= deadline + longest  # a machine that is stopped is late, by no more than a run
     assert most_at_once(trials + runs) == 1
+
+
+def test_a_search_without_time_for_a_trial_says_so_and_goes_on_with_more_minutes(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(budget, "may_begin", lambda *of: False)  # as after reading for too long
+        patch.setattr(budget, "may_run_again", lambda search: False)
+        result = search(text, trials=1, seeds=1)
+    assert result.winner is None and result.trials == {}
+    assert result.command() == result.run == ""
+    assert len(table(result)[1]) == 1
+    assert notes(result)[0] == "No run on fresh seeds has ended; nothing is told."
+    assert str(result.search.path) in notes(result)[-1]
+    longer = search(text, trials=1, seeds=1, minutes=700)
+    assert longer.trials == {"complete": 1} and longer.ended == 1
 
 
 def test_so_many_runs_as_jobs_go_side_by_side(

@@ -21,8 +21,7 @@ import elman
 from elman.errors import RunError, UserError
 from elman.run import api
 from elman.run.job import Job
-from elman.tune import storage, study, trial
-from elman.tune.api import tune
+from elman.tune import storage, study, trial, tune
 from elman.tune.result import Result, as_record, table
 from elman.tune.study import PAGE, PLACE, RECORD, RESULT
 
@@ -288,7 +287,18 @@ def test_what_does_not_fit_is_told_before_anything_is_written(
 ) -> None:
     ended = call("tune", *arguments)
     assert ended.code == 2 and message in ended.err, ended.err
-    assert len(ended.err.splitlines()) == 1 and not list(Path("studies").rglob("journal.log"))
+    assert len(ended.err.splitlines()) == 1 and not Path("studies").exists()
+
+
+def test_what_was_there_before_a_search_that_is_refused_is_all_that_is_there_after(
+    text: Path,
+) -> None:
+    Path("mine/empty").mkdir(parents=True)
+    before = sorted(Path().rglob("*"))
+    for folder in ("new/study", "mine/study", "mine/empty"):
+        with pytest.raises(UserError, match="too short"):
+            search(text, folder, epochs=None, minutes=0.1)
+        assert sorted(Path().rglob("*")) == before
 
 
 def test_a_run_folder_and_any_other_folder_are_no_study(

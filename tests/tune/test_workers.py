@@ -15,8 +15,7 @@ import pytest
 from databases import postgresql, programs
 
 from elman.errors import UserError
-from elman.tune import study
-from elman.tune.api import tune
+from elman.tune import study, tune
 from elman.tune.result import gathered
 
 KILLS = int(os.environ.get("ELMAN_KILLS", "2"))  # ten in full

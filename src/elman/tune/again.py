@@ -9,6 +9,7 @@ seed before the next seed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from elman.run.api import silent
 from elman.run.folder import RunFolder
 from elman.run.many.sharing import Shared
 from elman.tune import budget, trial
-from elman.tune.study import ROUND, Search
+from elman.tune.study import ROUND, SECONDS, Search
 from elman.tune.training import note, run
 
 if TYPE_CHECKING:
@@ -102,10 +103,12 @@ def complete(search: Search, shared: Shared, mine: Trial) -> None:
     path = search.again_folder / f"{mine.number:04}"
     mine.set_user_attr("run", str(path))
     note(search, mine, params)
+    began = time.time()
     try:
         run(search, shared, params, path, this.seed, silent)
+        mine.set_user_attr(SECONDS, shared.since(began))
         record = RunFolder(path).scores()
-        for name in ("scores", "rivals", "seconds"):
+        for name in ("scores", "rivals"):
             mine.set_user_attr(name, record.get(name))
         scores = record["scores"]
         trial.end(mine, scores.get(search.plan.score, next(iter(scores.values()))))
@@ -116,6 +119,13 @@ def complete(search: Search, shared: Shared, mine: Trial) -> None:
 def params_of(search: Search, candidate: int) -> Mapping[str, Any]:
     """The settings of a trial."""
     return search.plan.default if candidate == 0 else trial_of(search, candidate).params
+
+
+def value_of(search: Search, candidate: int) -> float | None:
+    """What a trial came to; None where even the default had no time."""
+    if not search.study.get_trials(deepcopy=False):
+        return None
+    return trial_of(search, candidate).value
 
 
 def trial_of(search: Search, number: int) -> FrozenTrial:

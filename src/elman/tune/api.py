@@ -14,7 +14,6 @@ from elman.options import given, make
 from elman.run import folder
 from elman.run.api import silent
 from elman.run.many import processes
-from elman.run.many.claims import claimed
 from elman.tasks import naming
 from elman.tune import again, budget, page, planning, report, storage, study, trial, work
 from elman.tune.options import Asked, TuneOptions, asked
@@ -64,7 +63,7 @@ def begin(now: Asked, how: TuneOptions, began: float, say: Say) -> Search:
     if url is not None:
         storage.reach(path, url)
     study.check_free(path)
-    with claimed(path / study.LOCKS / "begin.lock", wait=True):
+    with study.beginning(path):
         if study.there(path):
             search = study.read(path, url)
             study.check_same(search, now)

@@ -7,7 +7,7 @@ import time
 
 from elman.errors import UserError
 from elman.tune.options import TuneOptions
-from elman.tune.study import Search
+from elman.tune.study import SECONDS, Search
 
 CANDIDATES = 3  # that run again: the best two, and the default
 FULL = 20  # as many trials could run to their end; pruned ones make room for more
@@ -38,20 +38,28 @@ def trial_minutes(how: TuneOptions, jobs: int, seconds: float) -> float:
 
 def run_seconds(search: Search) -> float:
     """How long a run takes, as far as is known: as its minutes say, or as long as the longest that
-    has ended, where that is more or epochs are counted."""
-    trials = search.study.get_trials(deepcopy=False)
-    known: list[float] = [t.user_attrs.get("seconds", 0.0) for t in trials]
+    has ended, a trial or one on a fresh seed, where that is more or epochs are counted."""
+    both = (search.study, search.again())
+    trials = [trial for study in both for trial in study.get_trials(deepcopy=False)]
+    known: list[float] = [t.user_attrs.get(SECONDS, 0.0) for t in trials]
     return max([60 * (search.plan.minutes or 0.0), *known]) + AROUND
 
 
-def last_seconds(search: Search) -> float:
-    """How long the runs on fresh seeds take."""
-    return math.ceil(search.asked.seeds * CANDIDATES / search.plan.jobs) * run_seconds(search)
+def last_seconds(search: Search, more: int = 0) -> float:
+    """How long the runs on fresh seeds take: of the default, and of the best of what has come to
+    its end, is at work, or may be so soon, `more` trials."""
+    from optuna.trial import TrialState
+
+    hopeful = (TrialState.COMPLETE, TrialState.RUNNING)
+    trials = search.study.get_trials(deepcopy=False, states=hopeful)
+    others = sum(trial.number != 0 for trial in trials) + more
+    runs = search.asked.seeds * (1 + min(CANDIDATES - 1, others))
+    return math.ceil(runs / search.plan.jobs) * run_seconds(search)
 
 
-def search_ends(search: Search) -> float:
+def search_ends(search: Search, more: int = 0) -> float:
     """When the trials have to have ended, by time.time()."""
-    return search.deadline - last_seconds(search)
+    return search.deadline - last_seconds(search, more)
 
 
 def may_begin(search: Search, most: int | None) -> bool:
@@ -59,7 +67,7 @@ def may_begin(search: Search, most: int | None) -> bool:
     trials = len(search.study.get_trials(deepcopy=False))
     if most is not None and trials >= most:
         return False
-    return time.time() + run_seconds(search) <= search_ends(search)
+    return time.time() + run_seconds(search) <= search_ends(search, more=1)
 
 
 def cut(search: Search) -> float:

@@ -24,8 +24,8 @@ class TuneOptions:
     Parameters
     ----------
     run
-        Folder of the search; studies/NAME of the data if not given. The same command joins one that
-        is at work, and goes on with one that was interrupted.
+        Folder of the search; a new one, studies/NAME of the data, if not given. That of a
+        search for the same is joined while it is at work, and gone on with if it was interrupted.
     search
         What to vary, beside what is varied if nothing is said:
         hidden_size=64..512:log,dropout=0..0.6,cell=lstm|gru. An option that is given by its own

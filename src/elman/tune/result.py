@@ -105,7 +105,7 @@ def _row(
     return Row(
         number,
         dict(again.params_of(search, number)),
-        again.trial_of(search, number).value,
+        again.value_of(search, number),
         {seed: t.value for seed, t in own if t.value is not None},
         {seed: t.user_attrs["run"] for seed, t in own},
     )
@@ -258,6 +258,9 @@ def notes(result: Result) -> list[str]:
         lines.append(f"default: {settings(result.rows[0].params)}")
     if result.winner:
         lines += [f"run folder {result.run}", f"run: {result.command()}"]
+    else:
+        again_with = shlex.join(["elman", "tune", str(search.path)])
+        lines.append(f"with more minutes it goes on: {again_with} --minutes …")
     return lines
 
 

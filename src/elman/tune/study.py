@@ -11,12 +11,12 @@ report/          pictures, if they were asked for
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ TRIALS, AGAIN, LOCKS = "trials", "again", "locks"
 # Attributes of the study: what was asked and planned, when its minutes are over, how many those
 # are, how many seconds were left at an interruption, how often the best ran again.
 RECORD, DEADLINE, MINUTES, LEFT, ROUND = "elman", "deadline", "minutes", "left", "round"
+SECONDS = "seconds"  # attribute of a trial: how long its run took
 MOST_BYTES = 1_000_000
 
 
@@ -108,7 +109,7 @@ def there(path: Path) -> bool:
 
 
 def check_free(path: Path) -> None:
-    """UserError: the place holds something else than a search, or cannot be written."""
+    """UserError: the place holds something else than a search."""
     if there(path):
         return
     if (path / folder.OPTIONS).exists():
@@ -116,10 +117,25 @@ def check_free(path: Path) -> None:
     left = [item for item in path.iterdir() if item.name != LOCKS] if path.is_dir() else []
     if path.exists() and (not path.is_dir() or left):
         raise UserError(f"{path}: exists and is not a search; choose another --run")
+
+
+@contextlib.contextmanager
+def beginning(path: Path) -> Iterator[None]:
+    """A place in which one process at a time begins a search, or finds it begun. Where it does not
+    begin, nothing of the place is left. UserError: it cannot be written."""
+    fresh = [one for one in (path, *path.parents) if not one.exists()]
+    lock = path / LOCKS / "begin.lock"
     with folder.writing(path):
         path.mkdir(parents=True, exist_ok=True)
-        with claimed(path / LOCKS / "begin.lock"):
-            pass
+    with claimed(lock, wait=True):
+        try:
+            yield
+        finally:
+            if not there(path):
+                with contextlib.suppress(OSError):  # what others have put there stays
+                    lock.unlink()
+                    for made in (lock.parent, *fresh):
+                        made.rmdir()
 
 
 def create(path: Path, url: str | None, asked: Asked, plan: Plan, minutes: float, ends: float
@@ -289,6 +305,6 @@ def _plan(record: Mapping[str, Any]) -> Plan:
     return Plan(**{**record, "axes": axes})
 
 
-def unreachable(search: Search) -> AbstractContextManager[None]:
+def unreachable(search: Search) -> contextlib.AbstractContextManager[None]:
     """Turns what its storage raises, in the middle of the work, into one clear line."""
     return storage.told(search.path, search.url, RunError)

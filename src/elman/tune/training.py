@@ -15,7 +15,7 @@ from elman.run.api import Listener, silent
 from elman.run.many.sharing import Shared
 from elman.run.train import Progress
 from elman.tune import budget, trial
-from elman.tune.study import TRIALS, Search
+from elman.tune.study import SECONDS, TRIALS, Search
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -55,7 +55,7 @@ def complete(search: Search, shared: Shared, mine: Trial) -> None:
             raise
         trial.end(mine, None, str(error), fits=fits)
     else:
-        mine.set_user_attr("seconds", round(time.time() - began, 1))
+        mine.set_user_attr(SECONDS, shared.since(began))
         trial.end(mine, watch.best)
 
 

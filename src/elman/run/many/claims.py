@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from elman.run import folder
 
@@ -18,13 +20,24 @@ from elman.run import folder
 def claimed(lock: Path, *, wait: bool = False) -> Iterator[bool]:
     """Whether what `lock` stands for is ours for the time of the block; not, while another process
     has it, unless we `wait`. UserError: the file cannot be written."""
-    with folder.writing(lock):
-        lock.parent.mkdir(exist_ok=True)
-        file = lock.open("w")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    while True:
+        with folder.writing(lock):
+            lock.parent.mkdir(parents=wait, exist_ok=True)
+            file = lock.open("w")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            if _is_at(file, lock):
+                yield True
+                return
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Whether it is still the file of that name: who had it may have taken it away."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,12 +30,12 @@ OF_LAYERS = frozenset(
 
 @dataclass
 class Shared:
-    """The data set that was read last, its rivals, and the options that each was read by."""
+    """The data set that was read last, the options that it was read by, and all rivals so far."""
 
     read_by: dict[str, Any] = field(default_factory=dict)
     dataset: Any = None
-    rivals_by: dict[str, Any] = field(default_factory=dict)
-    rivals: list[Rival] | None = None
+    rivals: dict[str, list[Rival]] = field(default_factory=dict)  # by such options, as JSON
+    ready: float = 0.0  # when all this was there for the first run, by time.time()
 
     def read(self, task: str, data: Sequence[str], own: Any, validation: float) -> Any:
         """The data, read again only where other options say so. Raises UserError."""
@@ -54,17 +56,22 @@ class Shared:
         else:
             dataset = self.read(task, data, own, how.validation)
             job = prepare.new(task, data, own, how, Clock(None), silent, dataset)
-        return replace(job, task=self._beside(job), clock=Clock(job.how.seconds))
+        beside = self.beside(job)
+        self.ready = self.ready or time.time()
+        return replace(job, task=beside, clock=Clock(job.how.seconds))
 
-    def _beside(self, job: Job) -> Task[Any, Any, Any]:
+    def since(self, began: float) -> float:
+        """Seconds of a run that began then, by time.time(); what is done once is no part of it."""
+        return round(time.time() - max(began, self.ready), 1)
+
+    def beside(self, job: Job) -> Task[Any, Any, Any]:
         """The job's task, whose rivals are reckoned once for all runs that read alike."""
-        by = _reading(job.options)
-        if self.rivals is None or self.rivals_by != by:
+        by = json.dumps(_reading(job.options), sort_keys=True, default=str)
+        if by not in self.rivals:
             with torch.random.fork_rng():  # training draws the same whether this was done or not
                 scored = job.task.scored(job.dataset)
-                self.rivals = job.task.rivals(scored, job.options, job.dataset)
-            self.rivals_by = by
-        found = self.rivals
+                self.rivals[by] = job.task.rivals(scored, job.options, job.dataset)
+        found = self.rivals[by]
         return replace(job.task, rivals=lambda dataset, options, training: found)
 
 
