@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from elman.data.telling import Stage, tell
 from elman.errors import RunError, UserError
@@ -109,7 +109,7 @@ def _locked(lock: Path, doing: str) -> IO[bytes]:
         try:
             if fcntl is not None:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(stream, lock):
+            if is_at(stream, lock):
                 return stream
         except BlockingIOError:
             pass
@@ -129,7 +129,7 @@ def _locked(lock: Path, doing: str) -> IO[bytes]:
         time.sleep(LOOK)
 
 
-def _is_at(stream: IO[bytes], path: Path) -> bool:
+def is_at(stream: IO[Any], path: Path) -> bool:
     """Whether an open file still lies there, and was not removed by who held it before."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
+from elman.data.cache import is_at
 from elman.run import folder
 
 
@@ -30,14 +29,6 @@ def claimed(lock: Path, *, wait: bool = False) -> Iterator[bool]:
             except BlockingIOError:
                 yield False
                 return
-            if _is_at(file, lock):
+            if is_at(file, lock):
                 yield True
                 return
-
-
-def _is_at(file: IO[str], path: Path) -> bool:
-    """Whether it is still the file of that name: who had it may have taken it away."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
