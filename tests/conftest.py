@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from calling import call
+from hypothesis import HealthCheck, settings
 from jobs import MakeJob
 from small_runs import Runs
 
@@ -23,6 +24,11 @@ from elman.run.options import parse
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "old", "dogs", "run", "by")
 PANGRAMS = "the quick brown fox jumps over the lazy dog. 狐狸跳过了懒狗。\n" * 40
 PAIRS = [(in_english(n), in_chinese(n)) for n in range(7, 4000, 61)]
+
+
+# How long an example takes, to be drawn or to be tried, tells of the machine's other work.
+settings.register_profile("elman", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("elman")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -116,4 +122,5 @@ def translated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """A small run of every task, each trained when it is first asked for; not to be changed."""
-    return Runs(tmp_path_factory.mktemp("runs"))
+    base = tmp_path_factory.getbasetemp()
+    return Runs((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small-runs")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +21,52 @@ TUNE = "X:1\nT:tune {n}\nM:4/4\nL:1/4\nK:C\n{notes}|\n\n"
 
 
 class Runs:
-    """Small runs by their names, each trained when it is first asked for; not to be changed."""
+    """Small runs by their names, each trained when it is first asked for; not to be changed.
+
+    Processes that test side by side share the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._wanted = folder, _wanted(folder / "data")
+        folder.mkdir(exist_ok=True)
+        self._folder, self._data = folder, folder / "data"
+        with self._alone("data"):
+            if not self._data.exists():
+                _write_data(self._data)
+        self._wanted = _wanted(self._data)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._wanted)
 
     def __getitem__(self, name: str) -> Path:
         path = self._folder / name
-        if not path.exists():
-            task, source, options = self._wanted[name]
-            elman.train(task, source, run=path, **SMALL | options)
+        with self._alone(name):
+            if not path.exists():
+                task, source, options = self._wanted[name]
+                elman.train(task, source, run=path, **SMALL | options)
         return path
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        with (self._folder / f"{name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
 
 def _wanted(data: Path) -> dict[str, tuple[str, Path, dict[str, Any]]]:
+    return {
+        "story": ("text", data / "text.txt", {"sequence_length": 16, "batch_size": 4}),
+        "文": ("text", data / "text.txt", {"level": "bpe", "vocabulary": 300, "batch_size": 4}),
+        "reviews": ("classify", data / "reviews.csv", {}),
+        "tags": ("tag", data / "tags.conll", {}),
+        "series": ("forecast", data / "series.csv", {"look_back": 8}),
+        "swings": ("regress", data / "swings.csv", {"target": ["angle"]}),
+        "pairs": ("translate", data / "pairs.tsv", {}),
+        "beeps": ("speech", data / "clips", {"convolutions": 4}),
+        "tunes": ("music", data / "tunes.abc", {"head_size": 4, "sequence_length": 16}),
+    }
+
+
+def _write_data(data: Path) -> None:
     data.mkdir()
     draw = np.random.default_rng(0)
     _write(data / "text.txt", TEXT)
@@ -56,17 +87,6 @@ def _wanted(data: Path) -> dict[str, tuple[str, Path, dict[str, Any]]]:
     _clips(data / "clips", draw)
     tunes = [TUNE.format(n=n, notes=" ".join(draw.choice(list("CDEFGAB"), 16))) for n in range(12)]
     _write(data / "tunes.abc", "".join(tunes))
-    return {
-        "story": ("text", data / "text.txt", {"sequence_length": 16, "batch_size": 4}),
-        "文": ("text", data / "text.txt", {"level": "bpe", "vocabulary": 300, "batch_size": 4}),
-        "reviews": ("classify", data / "reviews.csv", {}),
-        "tags": ("tag", data / "tags.conll", {}),
-        "series": ("forecast", data / "series.csv", {"look_back": 8}),
-        "swings": ("regress", data / "swings.csv", {"target": ["angle"]}),
-        "pairs": ("translate", data / "pairs.tsv", {}),
-        "beeps": ("speech", data / "clips", {"convolutions": 4}),
-        "tunes": ("music", data / "tunes.abc", {"head_size": 4, "sequence_length": 16}),
-    }
 
 
 def _write(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ def tally(values: np.ndarray) -> Tally:
 
 
 @given(seed=SEEDS, n=st.integers(FEWEST, 60))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_other_way_round_the_bounds_are_mirrored(seed: int, n: int) -> None:
     draw = np.random.default_rng(seed)
     a, b = tally(draw.normal(size=n)), tally(draw.normal(size=n))
@@ -32,7 +32,7 @@ def test_the_other_way_round_the_bounds_are_mirrored(seed: int, n: int) -> None:
 
 
 @given(seed=SEEDS, n=st.integers(FEWEST, 60), apart=st.floats(-3, 3))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_same_advantage_on_every_unit_leaves_nothing_to_chance(
     seed: int, n: int, apart: float
 ) -> None:

@@ -23,7 +23,7 @@ from elman.decode import (
 )
 from elman.errors import RunError, UserError
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 logit_lists = st.lists(st.integers(-60, 60).map(lambda n: n / 10), min_size=2, max_size=17)
 samplings = st.builds(
     Sampling,
@@ -76,7 +76,7 @@ def asked(
     return [weight[token] / total if token in kept else 0.0 for token in range(len(logits))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(logit_lists, samplings, st.data())
 def test_the_distribution_is_what_was_asked_for(
     logits: list[float], sampling: Sampling, data: st.DataObject

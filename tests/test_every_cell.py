@@ -37,7 +37,7 @@ COUNTERPARTS: dict[str, Callable[..., nn.RNNBase]] = {
 every_cell = pytest.mark.parametrize("cell", cells.all(), ids=cells.names())
 sizes = st.permutations(range(2, 8)).map(lambda p: (p[0], p[1], p[2], p[3]))  # T, B, I, H
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=5, deadline=None)
+few = settings(max_examples=5)
 
 
 def sigmoid(a: Array) -> Array:
@@ -186,7 +186,7 @@ def test_a_trace_is_the_equations_in_numpy(cell: Cell, size: Sizes, seed: int) -
 
 
 @every_cell
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(sizes, seeds)
 def test_gradients_are_the_slopes(cell: Cell, size: Sizes, seed: int) -> None:
     T, B, I, H = (max(2, n // 2) for n in size)

@@ -9,7 +9,7 @@ from elman.metrics import Loss, bits, bits_per_character, perplexity
 PARTS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)), min_size=1, max_size=9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(PARTS)
 def test_the_mean_of_a_sum_weighs_every_token_alike(parts: list[tuple[int, int]]) -> None:
     loss = sum((Loss(total, count) for total, count in parts), Loss(0.0, 0))
@@ -24,7 +24,7 @@ def test_nothing_counted_has_no_mean() -> None:
         bits_per_character(1.0, 0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 10**6), st.integers(1, 1000))
 def test_a_fair_choice_among_v_symbols_costs_log2_v_bits_and_has_perplexity_v(
     symbols: int, count: int

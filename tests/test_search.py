@@ -206,7 +206,7 @@ def check(case: Case, n: int, one: Hypothesis) -> None:
     assert one.attention.tolist() == look
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases(beam=4**4 + 1, n_best=7))
 def test_a_beam_that_holds_everything_finds_what_trying_everything_finds(case: Case) -> None:
     for n, got in enumerate(found(case) or []):
@@ -217,7 +217,7 @@ def test_a_beam_that_holds_everything_finds_what_trying_everything_finds(case: C
         assert len(got) > 0
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(cases())
 def test_sequences_are_ranked_distinct_and_within_the_limits(case: Case) -> None:
     for n, got in enumerate(found(case) or []):
@@ -251,7 +251,7 @@ def plain_beam(case: Case, n: int) -> list[tuple[float, Tokens]]:
     return sorted(ended, key=lambda one: -one[0])[: case.options.n_best]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(cases(most=7).map(lambda case: replace(case, required=())))
 def test_to_stop_early_changes_nothing(case: Case) -> None:
     for n, got in enumerate(found(case) or []):
@@ -262,7 +262,7 @@ def test_to_stop_early_changes_nothing(case: Case) -> None:
             assert not got[0].finished
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(most=7, beam=1).map(lambda case: replace(case, required=())))
 def test_a_beam_of_one_takes_the_likeliest_token_each_time(case: Case) -> None:
     for n, got in enumerate(found(case) or []):
@@ -276,7 +276,7 @@ def test_a_beam_of_one_takes_the_likeliest_token_each_time(case: Case) -> None:
 drawing: dict[str, Any] = {"temperature": 1.3, "top_k": 3, "repetition_penalty": 1.2, "seed": 5}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.one_of(cases(most=6), cases(most=6, **drawing).map(lambda case: replace(case, required=()))),
     st.randoms(use_true_random=False),
@@ -312,7 +312,7 @@ def test_what_has_ended_leaves_the_batch() -> None:
     assert len(case.table.widths) == 2 + 10 + 4 + 7
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases(most=0, holes=False), st.data())
 def test_required_phrases_are_written_however_narrow_the_beam(
     case: Case, data: st.DataObject
@@ -379,7 +379,7 @@ def test_sequences_are_drawn_with_their_probabilities(temperature: float) -> Non
     assert equal == pytest.approx(chance, abs=0.05)  # the sequences of a sentence are independent
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases(most=6, temperature=1.5, seed=1).map(lambda case: replace(case, required=())))
 def test_what_is_drawn_keeps_to_the_limits_and_says_how_likely_it_is(case: Case) -> None:
     for n, got in enumerate(found(case) or []):
@@ -389,7 +389,7 @@ def test_what_is_drawn_keeps_to_the_limits_and_says_how_likely_it_is(case: Case)
             check(case, n, one)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(most=6, beam=1, temperature=1e-6, seed=0).map(lambda case: replace(case, required=())))
 def test_cold_draws_are_a_beam_of_one(case: Case) -> None:
     levelled = replace(case, table=replace(case.table, levels=100_000, known={}))

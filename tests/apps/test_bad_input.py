@@ -39,9 +39,7 @@ RECORDS = ("metrics.jsonl", "scores.json")
 FILES = NEEDED + RECORDS
 WRITES: tuple[tuple[str, ...], ...] = (("generate", "--length", "3"), ("evaluate",), ("resume",))
 
-draws = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+draws = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def check_told(ended: Ended) -> None:

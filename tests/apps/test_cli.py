@@ -213,9 +213,7 @@ def test_standard_input_is_kept_with_the_run(trained: Path, tmp_path: Path) -> N
     assert call("train", "text", *config, "--run", tmp_path / "again").code == 0
 
 
-few = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(seed=st.integers(0, 2**63 - 1), first=st.integers(0, 9), second=st.integers(0, 9))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COUNT = 150
+COUNT = 150 if os.environ.get("ELMAN_LONG") else 50
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="reads some files in a process of its own")

@@ -45,7 +45,7 @@ def refusal(path: Path | str) -> str:
     return str(caught.value)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     members=st.dictionaries(
         st.text("ab7_表", min_size=1, max_size=9), st.binary(max_size=3000), min_size=1, max_size=4

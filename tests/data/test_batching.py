@@ -38,7 +38,7 @@ def ranges(draw: st.DrawFn, least: int = 2) -> tuple[Places, int, int]:
     return Places(start + length + rest - 1), start, start + length
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(where=ranges(), batch_size=sizes, steps=sizes, offset=st.integers(0, 30))
 def test_streams_cover_the_text_once_and_go_on_where_they_ended(
     where: tuple[Places, int, int], batch_size: int, steps: int, offset: int
@@ -63,7 +63,7 @@ def test_streams_cover_the_text_once_and_go_on_where_they_ended(
     assert 0 <= length - moved - len(x) < steps, "only a short last window is dropped"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(where=ranges(), batch_size=sizes, steps=sizes, warmup=st.integers(0, 25))
 def test_scoring_counts_every_token_once_after_its_warm_up(
     where: tuple[Places, int, int], batch_size: int, steps: int, warmup: int
@@ -84,7 +84,7 @@ def test_scoring_counts_every_token_once_after_its_warm_up(
         assert torch.equal(read, read[0] + torch.arange(len(read)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     where=ranges(least=11), batch_size=sizes, steps=sizes, seed=st.none() | st.integers(0, 1 << 40)
 )
@@ -103,7 +103,7 @@ def test_windows_predict_every_token_once(
     assert (predicted if seed is None else sorted(predicted)) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(count=st.integers(1, 3000), seed=st.integers(0, 1 << 40))
 def test_a_shuffle_is_a_bijection_that_can_be_asked_anywhere(count: int, seed: int) -> None:
     everywhere = permuted(np.arange(count), count, seed)
@@ -122,7 +122,7 @@ def test_shuffles_are_mixed_and_differ_between_seeds() -> None:
     assert len(np.unique(np.diff(first))) > count / 2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tokens=st.integers(2, 500), batch_size=sizes, steps=sizes)
 def test_fit_keeps_what_fits_and_shrinks_the_batch_first(
     tokens: int, batch_size: int, steps: int
@@ -164,7 +164,7 @@ def lengths_of(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(1, 40, count)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(count=st.integers(1, 400), batch_size=st.integers(1, 9), seed=st.integers(0, 1 << 40))
 def test_a_bucket_holds_each_sequence_once_beside_those_of_about_its_length(
     count: int, batch_size: int, seed: int

@@ -155,7 +155,7 @@ def test_a_clip_depends_on_seed_and_number_alone(clips: list[Made]) -> None:
         assert not np.array_equal(one.samples[:1000], another.samples[:1000])
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 10**6), wpm=st.floats(5, 50))
 def test_loud_clips_can_be_read_by_their_energy(seed: int, wpm: float) -> None:
     """A receiver of a few lines: where the tone is loud, the key is down, as often as the text has

@@ -31,7 +31,7 @@ PAIRS = (
     ('"No," he said.', "“不,”他说。"),
     ("Hi.", "你好。"),
 )
-draws = settings(max_examples=60, deadline=None)
+draws = settings(max_examples=60)
 
 
 def of(*data: Path | str, skip: bool = False, asked: TableOptions = NOTHING, **roles: Any) -> Pairs:

@@ -33,7 +33,7 @@ def refusal(*data: Path | str) -> str:
     return str(caught.value)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=3), block=st.integers(1, 9))
 def test_packing_joining_and_block_borders_do_not_change_the_text(
     texts: list[str], block: int, tmp_path_factory: pytest.TempPathFactory
@@ -112,7 +112,7 @@ def test_a_byte_order_mark_is_dropped_at_the_start_of_each_file_alone(
     assert text_of(tmp_path) == "a\ufeffbc"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(before=TEXTS, bad=st.sampled_from([b"\xff", b"\xc0", b"\xe4\xb8", b"\xed\xa0\x80"]))
 def test_a_bad_byte_is_named_with_its_place(
     before: str, bad: bytes, tmp_path_factory: pytest.TempPathFactory
@@ -142,7 +142,7 @@ def test_binary_files_are_refused_by_their_zero_bytes(tmp_path: Path) -> None:
         list(read_text(resolve([str(tmp_path / "nul.txt")]), encoding="gb18030"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030"]),
     block=st.integers(1, 9),
@@ -196,7 +196,7 @@ class Dripping(io.RawIOBase):
         return self._data.read(self._size)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     text=TEXTS,
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
@@ -271,7 +271,7 @@ def test_what_is_absent_or_empty_is_told_with_advice(tmp_path: Path) -> None:
     assert "no file" in refusal("")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(name=st.text(max_size=300).filter(lambda name: name != "-"))
 def test_any_name_gives_a_file_or_one_line(name: str) -> None:
     try:

@@ -104,9 +104,7 @@ sentences = st.lists(
 ).filter(lambda drawn: not {cell.lower() for cell in drawn[0][0]} & {*TOKENS})
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=sentences, between=st.sampled_from([" ", "\t", "  ", " \t"]), end=st.booleans())
 def test_any_tokens_come_back(
     tmp_path: Path, drawn: list[list[tuple[str, str]]], between: str, end: bool

@@ -49,7 +49,7 @@ class Scorer(nn.Module):
 
 
 @torch.no_grad()
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     kind=st.sampled_from([nn.RNN, nn.LSTM, nn.GRU]),
     sizes=st.lists(st.integers(2, 9), min_size=4, max_size=4, unique=True),

@@ -33,7 +33,7 @@ every_cell = pytest.mark.parametrize("cell", linear.GATES)
 every_set = pytest.mark.parametrize("instruction_set", kernels.instruction_sets())
 sizes = st.tuples(st.sampled_from(TIME), st.sampled_from(BATCH), st.sampled_from(HIDDEN))
 seeds = st.integers(0, 2**32 - 1)
-some = settings(max_examples=12, deadline=None)
+some = settings(max_examples=12)
 
 
 @pytest.fixture(autouse=True)

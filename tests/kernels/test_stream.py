@@ -88,7 +88,7 @@ def equal(a: State, b: State) -> bool:
 
 @every_cell
 @every_set
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     st.sampled_from(HIDDEN), st.sampled_from(BATCH), st.sampled_from(LAYERS), st.booleans(),
     st.sampled_from([0.0, 0.3]), st.booleans(), st.sampled_from(STORAGES), seeds,
@@ -222,7 +222,7 @@ def test_one_hot_tokens(H: int) -> None:
 
 
 @every_storage
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.sampled_from(list(GATES)), st.integers(0, 9), st.integers(0, 9), st.booleans(), seeds)
 def test_going_on_is_never_having_stopped(
     storage: Storage, cell: str, n: int, m: int, embedded: bool, seed: int
@@ -335,7 +335,7 @@ logit_lists = st.lists(
 
 
 @every_set
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(logit_lists, samplings, st.integers(1, 2**63 - 99), st.data())
 def test_the_same_token_is_chosen(
     instruction_set: str,

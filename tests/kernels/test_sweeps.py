@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -52,7 +52,7 @@ every_set = pytest.mark.parametrize("instruction_set", SETS)
 every_half = pytest.mark.parametrize("instruction_set", kernels.half_instruction_sets())
 sizes = st.tuples(st.sampled_from(TIME), st.sampled_from(BATCH), st.sampled_from(HIDDEN))
 seeds = st.integers(0, 2**32 - 1)
-some = settings(max_examples=12, deadline=None)
+some = settings(max_examples=12)
 
 
 def numbers_of(instruction_set: str | None) -> Numbers:
@@ -176,12 +176,19 @@ class Problem:
         """The sweep against the reference.
 
         relu's slope jumps at zero: where the exact gradients themselves jump with a change as small
-        as float32's rounding, there is nothing to compare.
+        as float32's rounding, there is nothing to compare. bf16 rounds each row of the gradients
+        before they are summed: where the rows of a sum cancel, what is left of it is no better
+        than the rounding of its terms.
         """
         exact = self.reference()
         ours = self.run(instruction_set)
         if numbers_of(instruction_set) is HALF:  # some recurrences amplify whatever is rounded
             bound += 4 * far(replace(self, R=self._rounded(4e-3, 0).R).reference(), exact)
+            if not _is_close(ours, exact, bound):
+                bound += 2 * max(
+                    far(self._with_rounded_rows(2**-9, seed).reference(), exact)
+                    for seed in range(8)
+                )
         if self.cell == "rnn-relu" and not _is_close(ours, exact, bound):
             rounding = 1.2e-2 if numbers_of(instruction_set) is HALF else 4e-7
             for seed in range(8):
@@ -190,13 +197,13 @@ class Problem:
 
     def _rounded(self, rounding: float, seed: int) -> Problem:
         """The same with other digits at the end of the matrices that it multiplies by."""
-        g = torch.Generator().manual_seed(seed)
+        shift, W = _shift(rounding, seed), self.input.W
+        R = shift(self.R)
+        return replace(self, R=R, input=self.input._replace(W=None if W is None else shift(W)))
 
-        def shifted(matrix: Tensor) -> Tensor:
-            return matrix * (1 + rounding * torch.randn(matrix.shape, generator=g))
-
-        R, W = shifted(self.R), self.input.W
-        return replace(self, R=R, input=self.input._replace(W=None if W is None else shifted(W)))
+    def _with_rounded_rows(self, rounding: float, seed: int) -> Problem:
+        """The same with other digits at the end of the gradients that come in."""
+        return replace(self, dy=_shift(rounding, seed)(self.dy))
 
     def _leaves(self, dtype: torch.dtype) -> tuple[Stepwise, list[Tensor | None]]:
         x, W, ids = self.input
@@ -230,6 +237,12 @@ class Problem:
         """
         count = len(self.state)
         return *results[: 2 + count], *results[-count:]
+
+
+def _shift(rounding: float, seed: int) -> Callable[[Tensor], Tensor]:
+    """Changes each number by about that share of it."""
+    g = torch.Generator().manual_seed(seed)
+    return lambda matrix: matrix * (1 + rounding * torch.randn(matrix.shape, generator=g))
 
 
 def _is_close(ours: tuple[Tensor, ...], exact: tuple[Tensor, ...], bound: float) -> bool:

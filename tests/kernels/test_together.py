@@ -129,7 +129,7 @@ def check(stream: Stream, texts: list[Text], places: int, random: np.random.Gene
                 del live[place]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases, st.sampled_from([1, 2, 5, 30]))
 def test_company_changes_no_bit(
     case: tuple[str, Storage, str, int, int, bool, int], places: int

@@ -36,7 +36,7 @@ def made(seed: int, norm: Norm, *, causal: bool) -> Convolutions:
     return layer.double().eval()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lengths=st.lists(st.integers(1, 20), min_size=2, max_size=5),
     seed=st.integers(0, 10**6),

@@ -24,7 +24,7 @@ def front(draw: random.Random) -> Convolutions:
     return made.eval()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), steps=st.integers(1, 40))
 def test_chunks_of_any_length_give_the_steps_of_the_whole(seed: int, steps: int) -> None:
     torch.manual_seed(seed)

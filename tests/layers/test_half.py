@@ -62,7 +62,7 @@ def far(a: Tensor, exact: Tensor) -> float:
 
 
 @needs_bf16
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(kinds, seeds, st.booleans(), st.booleans(), st.booleans(), st.booleans())
 def test_under_autocast_a_layer_is_no_further_from_the_truth_than_pytorchs(
     kind: str, seed: int, packed: bool, both: bool, given_state: bool, bf16_input: bool

@@ -14,7 +14,7 @@ from elman import cells
 from elman.errors import UserError
 from elman.layers.recurrent import Recurrent
 
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=12)
 sizes = st.permutations(range(2, 8)).map(lambda p: (p[0], p[1], p[2], p[3]))  # T, B, I, H
 
 

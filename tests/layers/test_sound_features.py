@@ -32,7 +32,7 @@ def noise(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) / 8
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10**6), samples=st.integers(0, 9000), rate=st.sampled_from(RATES),
     mels=st.integers(1, 50), deltas=st.booleans(), chunks=st.lists(st.integers(0, 900)),
@@ -78,7 +78,7 @@ def test_a_long_stream_equals_the_whole_after_many_blocks() -> None:
     assert torch.equal(torch.cat([*parts, layer.end(state)]), whole[0])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 10**6), lengths=st.lists(st.integers(0, 12_000), min_size=1, max_size=5),
     deltas=st.booleans(), by_clip=st.booleans(),
@@ -213,7 +213,7 @@ def test_nothing_is_saved_but_mean_and_spread() -> None:
     assert set(Normaliser(3).state_dict()) == {"mean", "spread"}
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), sizes=st.lists(st.integers(1, 50), min_size=2, max_size=5))
 def test_moments_of_parts_are_those_of_the_whole(seed: int, sizes: list[int]) -> None:
     x = noise(seed, sum(sizes), 7) * torch.arange(1, 8) - 11
@@ -237,7 +237,7 @@ def test_given_moments_are_taken_for_each_row() -> None:
     assert torch.equal(clip(x, n, own[::-1])[0], Normaliser(4)(x[:1], n[:1], own[1:])[0])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6), lengths=st.lists(st.integers(1, 90), min_size=1, max_size=4),
     mels=st.integers(1, 40), masks=st.integers(0, 9), share=st.floats(0, 1),

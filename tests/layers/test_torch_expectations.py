@@ -31,7 +31,7 @@ from elman.layers.recurrent import Recurrent
 T, B, I, H = 6, 3, 4, 5
 
 every_name = pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
-some = settings(max_examples=12, deadline=None)
+some = settings(max_examples=12)
 Scenario = Callable[[nn.Module], Any]
 
 

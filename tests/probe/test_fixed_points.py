@@ -29,7 +29,7 @@ def found(
     return fixed_points.of_layer(layers.passes[0], constant, starts=starts)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seeds)
 def test_a_contracting_relu_network_rests_where_the_linear_equation_says(seed: int) -> None:
     torch.manual_seed(seed)
@@ -61,7 +61,7 @@ def bisected(w: float) -> float:
     return low
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.floats(1.5, 4.0))
 def test_one_tanh_unit_with_a_strong_loop_has_three(w: float) -> None:
     points = fixed_points.search(

@@ -34,7 +34,7 @@ CLOSE = 1e-6
 
 every_cell = pytest.mark.parametrize("cell", cells.names())
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=3, deadline=None)
+few = settings(max_examples=3)
 
 
 class Stack(nn.Module):
@@ -182,7 +182,7 @@ def last_of(x: Tensor) -> Callable[[nn.Module], Tensor]:
     return loss
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(0.3, 1.3), seeds)
 def test_a_linear_network_vanishes_or_explodes_by_its_factor(factor: float, seed: int) -> None:
     torch.manual_seed(seed)

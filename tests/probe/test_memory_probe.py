@@ -36,7 +36,7 @@ def recalling(lag: int) -> tuple[nn.Module, object]:
     return layer, losses
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(1, 9), seeds)
 def test_a_delay_line_gains_all_at_once(lag: int, seed: int) -> None:
     x = drawn(12, 60, seed=seed)
@@ -127,7 +127,7 @@ def test_every_loss_is_that_of_a_call_by_itself(cell: str) -> None:
             assert min(abs(pairs[p, q] - lost) for q in range(9) if q != p) < 1e-5
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(2, 7), st.floats(0.5, 0.99))
 def test_enough_is_the_first_from_which_on_it_stays(
     seed: int, contexts_: int, share: float

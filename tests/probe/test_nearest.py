@@ -13,7 +13,7 @@ from elman.probe.nearest import half_way, match, nearest, select
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, st.sampled_from(["cosine", "euclidean"]), st.integers(0, 4))
 def test_neighbours_are_those_of_a_plain_search(seed: int, metric: str, apart: int) -> None:
     draw = np.random.default_rng(seed)
@@ -40,7 +40,7 @@ def test_neighbours_are_those_of_a_plain_search(seed: int, metric: str, apart: i
     np.testing.assert_allclose([n.distance for n in found], [far(*p) for p in expected[:5]])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(1, 3), st.booleans())
 def test_matches_are_those_of_a_plain_search(seed: int, length: int, bounded: bool) -> None:
     draw = np.random.default_rng(seed)

@@ -25,7 +25,7 @@ TOLERANCE = 1e-9
 every_cell = pytest.mark.parametrize("cell", cells.names())
 sizes = st.permutations(range(2, 8)).map(lambda p: (p[0], p[1], p[2], p[3]))  # T, B, I, H
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=8, deadline=None)
+few = settings(max_examples=8)
 
 LAYERS: dict[str, Callable[..., nn.RNNBase]] = {
     "rnn": nn.RNN,

@@ -13,7 +13,7 @@ from elman.probe import patterns
 texts = st.lists(st.text("ab(\n)", max_size=30), min_size=1, max_size=4).filter(any)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts, st.sampled_from(["a+", "^.", "b$", r"\((.*?)\)", "(a)|b", "x"]))
 def test_a_letter_is_within_a_match_as_python_says(sequences: list[str], pattern: str) -> None:
     found = patterns.matched(sequences, pattern)
@@ -26,7 +26,7 @@ def test_a_letter_is_within_a_match_as_python_says(sequences: list[str], pattern
         assert (found[:, b] == expected).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=9))
 def test_a_step_of_several_letters_is_within_where_any_letter_is(words: list[str]) -> None:
     for between in ("", " "):
@@ -37,7 +37,7 @@ def test_a_step_of_several_letters_is_within_where_any_letter_is(words: list[str
             place += len(word) + len(between)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts)
 def test_quantities_are_what_counting_says(sequences: list[str]) -> None:
     place, line, depth = (

@@ -164,7 +164,7 @@ def test_a_flip_flop_depends_on_what_set_it_last(cell: str) -> None:
     assert (integrated.values[~moved.numpy()] == 0).all()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seeds, st.sampled_from(["one-hot", "embedding", "packed", "batch first", "one", "torch"]))
 def test_whatever_the_form_of_the_input_the_answer_is_the_same(seed: int, form: str) -> None:
     draw = torch.Generator().manual_seed(seed)

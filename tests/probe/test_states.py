@@ -48,7 +48,7 @@ def test_roles_are_read_off_the_equations() -> None:
 
 
 @pytest.mark.parametrize("cell", [*KEEPING, "minlstm"])
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.floats(0.2, 0.99), seeds)
 def test_a_gate_that_never_moves_keeps_as_long_as_it_says(
     cell: str, kept: float, seed: int
@@ -147,7 +147,7 @@ def test_a_flip_flop_holds_and_its_gates_are_shut() -> None:
     assert shares["i"].tolist() == [39 / 40, 1 / 40] and shares["f"].tolist() == [1 / 40, 39 / 40]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.floats(0.5, 0.95), seeds)
 def test_effective_memory_of_a_random_walk_that_forgets(factor: float, seed: int) -> None:
     """x_t = a x_{t-1} + noise has the autocorrelation a^k, which is 1/e at -1 / ln a."""
@@ -162,7 +162,7 @@ def test_effective_memory_of_a_random_walk_that_forgets(factor: float, seed: int
     assert found == pytest.approx(-1 / math.log(factor), rel=0.1)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seeds)
 def test_effective_memory_by_brute_force(seed: int) -> None:
     draw = np.random.default_rng(seed)

@@ -192,9 +192,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
             trace.read(path)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damage_is_told_and_never_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(TUTORIAL)))

@@ -28,7 +28,7 @@ def written(tokens: torch.Tensor, letters: str) -> list[list[str]]:
     return [[letters[i] for i in one] for one in tokens.T.tolist()]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, st.integers(2, 20), st.booleans())
 def test_no_threshold_is_better_than_the_one_found(seed: int, N: int, ties: bool) -> None:
     draw = np.random.default_rng(seed)
@@ -115,7 +115,7 @@ def test_counters_follow_what_they_count(cell: str) -> None:
     assert (patterns.bracket_depth(steps) >= depth(tokens).numpy()).all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seeds)
 def test_scores_are_those_of_other_packages(seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -149,7 +149,7 @@ def test_noise_is_not_flattered() -> None:
     assert "no more than" in followed.told()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(1, 40), st.integers(64, 200))
 def test_halves_share_no_stretch(seed: int, B: int, T: int) -> None:
     draw = np.random.default_rng(seed)

@@ -57,9 +57,7 @@ def test_other_data_is_scored_whole_beside_the_same_baseline(run: elman.Run, tex
 
 
 @given(n=st.integers(0, 12), m=st.integers(1, 12), seed=st.integers(0, 9))
-@settings(
-    deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_kept_place_goes_on_as_if_it_had_not_been_kept(
     run: elman.Run, tmp_path: Path, n: int, m: int, seed: int
 ) -> None:

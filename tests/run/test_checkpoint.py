@@ -22,9 +22,7 @@ STATE = "checkpoint/state.safetensors"
     rows=st.integers(0, 5), columns=st.integers(1, 4), step=st.integers(0, 2**60),
     best=st.floats(allow_nan=False),
 )  # fmt: skip
-@settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_read_is_what_was_written(
     tmp_path: Path, rows: int, columns: int, step: int, best: float
 ) -> None:

@@ -39,7 +39,7 @@ def _records(curve: Sequence[float], train: Sequence[float] = ()) -> list[dict[s
 
 
 @given(count=COUNTS, at=st.floats(0.1, 0.8))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_curve_that_falls_and_rises_again_is_overfitting(count: int, at: float) -> None:
     turn = int(at * (count - 1))
     curve = [2.0 + 0.05 * abs(k - turn) for k in range(count)]
@@ -53,7 +53,7 @@ def test_a_curve_that_falls_and_rises_again_is_overfitting(count: int, at: float
 
 
 @given(count=COUNTS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_curve_that_still_falls_is_still_learning(count: int) -> None:
     told = " ".join(said(_records([3.0 * 0.97**k for k in range(count)])))
     assert "It is still learning" in told and "`elman resume 'a run' --minutes 6`" in told
@@ -61,7 +61,7 @@ def test_a_curve_that_still_falls_is_still_learning(count: int) -> None:
 
 
 @given(count=COUNTS, loss=st.floats(0.0, 9.0))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_flat_curve_has_levelled_off_and_training_tells_why(count: int, loss: float) -> None:
     flat = [loss] * count
     assert "levelled off" in " ".join(said(_records(flat)))

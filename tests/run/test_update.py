@@ -75,7 +75,7 @@ def test_weight_decay_of_adamw_stands_apart_from_the_gradient() -> None:
 
 
 @given(limit=st.floats(0.01, 10))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_clipping_by_norm_keeps_the_direction(limit: float) -> None:
     model = _model()
     before = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
@@ -87,7 +87,7 @@ def test_clipping_by_norm_keeps_the_direction(limit: float) -> None:
 
 
 @given(limit=st.floats(0.01, 3))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_clipping_by_value_cuts_each_gradient(limit: float) -> None:
     model = _model()
     before = [p.grad.clone() for p in model.parameters() if p.grad is not None]
@@ -105,7 +105,7 @@ def test_an_infinite_gradient_is_not_hidden_by_clipping_it() -> None:
 
 
 @given(warmup=st.floats(0.01, 0.9), share=st.floats(0, 1), factor=st.sampled_from([1.0, 0.25]))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_rate_rises_in_a_line_then_follows_its_schedule(
     warmup: float, share: float, factor: float
 ) -> None:

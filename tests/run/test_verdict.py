@@ -24,7 +24,7 @@ def signed(name: str, low: float, high: float) -> tuple[float, float]:
 
 
 @given(name=NAMES, seed=st.integers(0, 2**32 - 1), n=st.integers(FEWEST, 40), by=st.floats(-1, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_gain_is_claimed_exactly_where_the_bounds_are_above_zero(
     name: str, seed: int, n: int, by: float
 ) -> None:

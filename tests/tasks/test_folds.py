@@ -48,7 +48,7 @@ def deal(rows: Labelled, count: int) -> NDArray[np.int64]:
     return dealt([labels for _, labels in rows], [text.encode() for text, _ in rows], count)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example(  # z comes with x and with y, which are dealt alike: one fold would hold all of it
     rows=[("a", ("x", "z")), ("b", ("x",)), ("c", ("y", "z")), ("d", ("y",))], count=2, seed=0
 )
@@ -75,7 +75,7 @@ def test_what_is_scored_can_be_learnt_from_the_other_folds(
     ), "however the rows are sorted"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sizes=st.lists(st.integers(2, 12), min_size=2, max_size=4), count=st.integers(2, 6))
 def test_labels_are_spread_evenly(sizes: list[int], count: int) -> None:
     rows = [(f"{c} {k}", (str(c),)) for c, size in enumerate(sizes) for k in range(size)]

@@ -104,7 +104,7 @@ def test_each_pooling_is_its_formula() -> None:
         assert torch.allclose(pool(y, alive)[k], shares @ steps, atol=1e-6)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     lengths=st.lists(st.integers(1, 50), min_size=1, max_size=120),
     batch_size=st.integers(1, 9),

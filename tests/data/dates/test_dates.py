@@ -166,7 +166,7 @@ def columns(draw: st.DrawFn) -> tuple[str, list[datetime]]:
 
 
 @given(columns())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_style_is_read_back_in_any_order(column: tuple[str, list[datetime]]) -> None:
     style, moments = column
     cells = [WRITTEN[style][0](moment) for moment in moments]

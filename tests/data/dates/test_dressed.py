@@ -30,7 +30,7 @@ def _moment(when: datetime) -> int:
     return (when - EPOCH) // timedelta(microseconds=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     pattern=st.sampled_from(sorted(STARTS)),
     mark=st.sampled_from([*MARKS, WIDE]),
@@ -72,7 +72,7 @@ def test_years_of_an_era_are_western_ones(cell: str, year: int, month: int, day:
         assert dates.text(int(moments[0])) == cell
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.datetimes(datetime(1880, 1, 1), datetime(2030, 1, 1)), st.integers(1, 400))
 def test_days_of_eras_go_on_into_the_next_one(begin: datetime, step: int) -> None:
     def of_era(when: datetime) -> str:

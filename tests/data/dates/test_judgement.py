@@ -287,7 +287,7 @@ KINDS = [
 
 
 @given(st.lists(st.sampled_from(KINDS), min_size=60, max_size=300))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_cells_are_read_alike_alone_and_together(kinds: list[str]) -> None:
     cells = [kind.format(2000 + place) for place, kind in enumerate(kinds)]  # none comes twice
     dates = Dates("%Y-%m-%d %H:%M")

@@ -51,7 +51,7 @@ def read(parts: Parts, columns: Mapping[str, Sequence[object]]) -> list[datetime
 
 
 @given(st.sampled_from(sorted(NAMES)), st.booleans(), st.booleans(), st.randoms())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_year_month_day_hour_are_one_time(language: str, typed: bool, padded: bool, order) -> None:  # type: ignore[no-untyped-def]
     names = NAMES[language]
     parts = [[t.year, t.month, t.day, t.hour] for t in HOURS]

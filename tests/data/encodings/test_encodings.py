@@ -77,7 +77,7 @@ def table_of(lines: str, separator: str) -> str:
 
 
 @pytest.mark.parametrize(("language", "encoding"), PAIRS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     cuts=OFFSETS, separator=st.sampled_from(",;\t"), table=st.booleans(), times=st.integers(1, 5)
 )
@@ -93,7 +93,7 @@ def test_texts_and_tables_are_read_as_they_were_written(
     assert one.told == told(one.encoding) != ""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     language=st.sampled_from(list(LINES)),
     encoding=st.sampled_from(UNICODE),
@@ -120,7 +120,7 @@ def test_the_last_line_counts_as_much_as_the_first(language: str, rows: int) -> 
     assert found(blocks).encoding == encoding
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     language=st.sampled_from([k for k in WRITTEN if k not in ("Hebrew", "Arabic", "Lithuanian")]),
     place=st.integers(0, 400_000),
@@ -153,7 +153,7 @@ def test_a_zero_byte_is_of_no_text(zero_at: int) -> None:
     assert (caught.value.offset, caught.value.byte) == (zero_at, 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.binary(max_size=400), cuts=OFFSETS)
 def test_any_bytes_are_read_strictly_or_their_place_is_told(data: bytes, cuts: list[int]) -> None:
     try:

@@ -55,7 +55,7 @@ def test_what_is_parted() -> None:
     assert unflattened(answer, nested_in(record, flat)) == record | {"prediction": "up"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(LEAVES, st.integers()).map(list), min_size=1, max_size=6),
     st.sampled_from([None, 1, 4]),

@@ -26,7 +26,7 @@ from elman.data.tables.options import TableOptions
 from elman.errors import UserError
 
 LABELLED = (("a fine film", "pos"), ("dull, dull", "neg"), ("很好看", "pos"), ("差", "neg"))
-draws = settings(max_examples=60, deadline=None)
+draws = settings(max_examples=60)
 
 
 def of(

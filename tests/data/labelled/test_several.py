@@ -27,7 +27,7 @@ from elman.errors import UserError
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 NAMES = ("toxic", "obscene", "threat")
 WORDS = ("good", "bad", "film", "plot", "slow", "great", "music", "scene", "story", "fun")
-draws = settings(max_examples=40, deadline=None)
+draws = settings(max_examples=40)
 
 
 def texts(count: int, seed: int = 0) -> list[str]:

@@ -28,7 +28,7 @@ def source_of(path: Path, content: bytes) -> Source:
     return Source(path.name, path)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shape=st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 6)))
 def test_an_idx_file_is_its_bytes_in_order(
     shape: tuple[int, int, int], tmp_path_factory: pytest.TempPathFactory

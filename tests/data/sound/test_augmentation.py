@@ -39,7 +39,7 @@ def power(x: Wave) -> float:
     return float(np.square(x.astype(np.float64)).mean())
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), samples=st.integers(0, 9000))
 def test_the_same_generator_makes_the_same_wave(seed: int, samples: int) -> None:
     given, noises = wave(seed, samples), [wave(1, 100), wave(2, 20_000)]
@@ -61,7 +61,7 @@ def test_the_same_generator_makes_the_same_wave(seed: int, samples: int) -> None
     assert np.array_equal(AS_IT_IS(given, RATE, draw), given)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), samples=st.integers(2000, 9000), tone_db=st.floats(0, 12))
 def test_another_microphone_changes_the_colour_and_not_the_level(
     seed: int, samples: int, tone_db: float
@@ -80,7 +80,7 @@ def test_another_microphone_changes_the_colour_and_not_the_level(
         assert np.allclose(heard, given, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     samples=st.integers(0, 5000), before=st.integers(0, 3000), after=st.integers(0, 3000),
     level=st.floats(1e-4, 0.1),
@@ -97,7 +97,7 @@ def test_pauses_are_as_loud_as_what_is_quiet_in_the_wave(
         assert 0.5 * level < math.sqrt(power(ends)) < 1.1 * level
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(samples=st.integers(0, 5000), speed=st.floats(0.5, 2))
 def test_speed_makes_it_shorter_by_that_much(samples: int, speed: float) -> None:
     out = faster(wave(samples, samples), speed)
@@ -122,7 +122,7 @@ def test_gain_is_exact(gain: float, seed: int) -> None:
     assert abs(10 * math.log10(power(louder(x, gain)) / power(x)) - gain) < 1e-5
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6), samples=st.integers(100, 9000), snr_db=st.floats(-10, 40),
     kind=st.sampled_from(sorted(MADE)),
@@ -156,7 +156,7 @@ def test_noises_have_their_colour(kind: str, above: float, below: float) -> None
     assert above < 10 * math.log10(low / (high + 1e-12)) < below
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10**6), seconds=st.floats(0.05, 1.0), rate=st.sampled_from([8000, 16000])
 )
@@ -178,7 +178,7 @@ def test_a_room_is_heard_directly_first(seed: int, seconds: float, rate: int) ->
     assert abs(convolved(click, response)[7] - 1) < 1e-5, "no delay"
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), length=st.integers(0, 60), samples=st.integers(0, 100))
 def test_a_stretch_of_noise_is_from_it(seed: int, length: int, samples: int) -> None:
     noise = np.arange(1, length + 1, dtype=np.float32)

@@ -27,7 +27,7 @@ def read(*data: Path, skip: bool = False, pattern: str | None = None) -> Clips:
     return reading.read([str(one) for one in data], BadRows(skip), asked)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     fields=st.permutations(["label", "speaker", "index"]),
     mark=st.sampled_from(["_", "-", " ", "+", ".", "__"]),

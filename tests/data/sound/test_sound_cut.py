@@ -18,7 +18,7 @@ from elman.data.sound.cut import Cut, cut
 from elman.data.sound.options import CutOptions
 from elman.errors import UserError
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 SEEDS = st.integers(0, 10_000)
 SHARES = st.floats(0.05, 0.4)
 

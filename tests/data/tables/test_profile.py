@@ -20,7 +20,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cells=st.lists(CELLS, min_size=1, max_size=40), cut=st.integers(0, 40))
 def test_a_profile_is_its_cells_however_they_come_in_blocks(cells: list[str], cut: int) -> None:
     profile = Profile("x")
@@ -46,7 +46,7 @@ def test_a_profile_is_its_cells_however_they_come_in_blocks(cells: list[str], cu
         assert spans == [(int(v.min()), int(v.max())) for v in values.T]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(first=st.integers(0, 3), count=st.integers(1, 30), cut=st.integers(0, 30), odd=st.booleans())
 def test_a_column_counts_up_from_nought_or_one(first: int, count: int, cut: int, odd: bool) -> None:
     cells = [str(first + k) for k in range(count)]

@@ -30,7 +30,7 @@ NASTY = st.sampled_from(
     ["a,b", 'say "so"', '"', "two\nlines", "a|b", "\r\n", "标签", " ", "", "tab\there", ";"]
 )  # fmt: skip
 HEADED = TableOptions(header=True)
-draws = settings(max_examples=60, deadline=None)
+draws = settings(max_examples=60)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_too_little_tells_nothing(texts: list[str]) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_setting_marks_apart_is_what_makes_the_difference(seed: int) -> None:
     """Sentences of drawn words, their marks attached or apart; some of the other kind do not
     matter."""
@@ -94,7 +94,7 @@ def test_setting_marks_apart_is_what_makes_the_difference(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32), script=st.sampled_from(["一", "あ", "ก"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_scripts_without_spaces_are_judged_by_their_spaces(seed: int, script: str) -> None:
     draw = random.Random(seed)
     mean = 6 if script == "ก" else 2

@@ -52,7 +52,7 @@ def ids_of(corpus: Corpus) -> list[int]:
     return ids
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(words=st.lists(st.text("aΣ中'-", min_size=1, max_size=12)), longest=st.integers(1, 8))
 def test_pieces_join_to_the_text_and_split_no_word(words: list[str], longest: int) -> None:
     content = " ".join(words)
@@ -65,7 +65,7 @@ def test_pieces_join_to_the_text_and_split_no_word(words: list[str], longest: in
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(content=TEXTS, block=st.integers(1, 30), lowercase=st.booleans(), strip=st.booleans())
 def test_block_borders_do_not_change_the_ids(
     level: str,
@@ -118,7 +118,7 @@ def test_a_text_is_encoded_once_until_it_or_an_option_changes(level: str, tmp_pa
 
 
 @pytest.mark.parametrize("suffix", [".ids", ".json"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_damaged_cache_is_made_again(
     suffix: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -374,7 +374,7 @@ def test_a_text_that_changes_meanwhile_is_refused(
         encode_corpus(sources, level="characters", cache=tmp_path / "cache")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     size=st.sampled_from([2, 256, 257, 65_536, 65_537]),
     count=st.integers(1, 50),

@@ -30,7 +30,7 @@ def vocabulary(request: pytest.FixtureRequest) -> Vocabulary:
 
 
 @pytest.mark.parametrize("level", ["characters", "bytes", "bpe"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=TEXTS)
 def test_a_text_survives_the_round_trip(level: str, text: str) -> None:
     vocabulary = made(level, text + SAMPLE)
@@ -40,7 +40,7 @@ def test_a_text_survives_the_round_trip(level: str, text: str) -> None:
     assert vocabulary.covers(text) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=TEXTS)
 def test_words_survive_in_all_but_their_spacing(text: str) -> None:
     vocabulary = made("words", text + "\n" + SAMPLE)
@@ -74,7 +74,7 @@ def test_words_are_written_as_people_space_them(text: str) -> None:
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=TEXTS, data=st.data())
 def test_streaming_gives_the_same_text(
     vocabulary: Vocabulary, text: str, data: st.DataObject
@@ -90,7 +90,7 @@ def test_streaming_gives_the_same_text(
     assert "".join(streamed) + decoder.flush() == vocabulary.decode(ids)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=TEXTS)
 def test_saving_changes_nothing(vocabulary: Vocabulary, text: str) -> None:
     again = from_json(json.loads(json.dumps(vocabulary.to_json())))
@@ -107,7 +107,7 @@ def test_every_symbol_can_be_shown_on_one_line(vocabulary: Vocabulary) -> None:
         assert shown and shown.isprintable() and " " not in shown
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(text=st.text(min_size=1), limit=st.integers(2, 20))
 def test_the_commonest_characters_stay(text: str, limit: int) -> None:
     vocabulary = made("characters", text, limit=limit)
@@ -142,7 +142,7 @@ def test_words_beyond_counting_are_forgotten_rarest_first(monkeypatch: pytest.Mo
     assert symbols[3] != "seldom", "it would come first among words that come once"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=TEXTS)
 def test_lower_case_and_digits_are_treated_in_prompts_too(
     vocabulary: Vocabulary, text: str

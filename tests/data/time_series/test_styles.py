@@ -94,7 +94,7 @@ def _read(rows: list[list[str]]) -> Collection:
         return series.read([str(path)], SeriesOptions(), BadRows(False))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.sampled_from(sorted(TIMES)), st.sampled_from(sorted(STYLES)), st.sampled_from(CLOCKS),
     st.sampled_from(["as it is", "newest first", "shuffled"]),

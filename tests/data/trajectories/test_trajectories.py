@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -65,7 +65,6 @@ def same(items: list[Trajectory], parts: list[dict[str, Values]]) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(0, 99))
 def test_sequences_are_the_same_as_steps_in_a_table_and_as_lists(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[int], seed: int

@@ -23,7 +23,7 @@ KNOWN = (
 LETTERS = st.text(
     st.sampled_from(sorted({*KNOWN, *" \t\n\u2028\u200d'’`-_<>7½²ǅ\U0001f34e\ud800"}))
 )
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 @pytest.mark.parametrize("level", vocabulary.LEVELS)

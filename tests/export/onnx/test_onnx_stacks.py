@@ -30,7 +30,7 @@ from elman.layers.recurrent import Recurrent
 TOLERANCE = 1e-5
 # Layer norm divides by a spread that may be as small as sqrt(1e-5), which makes that much of it.
 NORMED = 3e-4
-few = settings(max_examples=4, deadline=None)
+few = settings(max_examples=4)
 
 
 @final

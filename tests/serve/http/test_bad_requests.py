@@ -157,13 +157,13 @@ VALUES = some.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(VALUES)
 def test_json_is_read_as_it_was_written(value: Any) -> None:
     assert bodies.parse(json.dumps(value).encode()) == value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(some.binary())
 def test_any_bytes_are_json_or_refused(body: bytes) -> None:
     try:

@@ -142,7 +142,7 @@ def test_what_runs_too_long_after_ctrl_c_is_cut_off(tight: Server) -> None:
     ]  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(some.integers(1, 4), some.integers(0, 3), some.lists(some.integers(1, 5), max_size=12))
 def test_a_gate_never_gives_more_places_than_it_has_and_keeps_the_order(
     places: int, line: int, counts: list[int]
@@ -181,7 +181,7 @@ def test_a_gate_never_gives_more_places_than_it_has_and_keeps_the_order(
     asyncio.run(all_of_them())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     some.integers(1, 20),
     some.lists(some.tuples(some.sampled_from("ab"), some.floats(0, 30)), max_size=80),

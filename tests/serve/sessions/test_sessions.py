@@ -309,7 +309,7 @@ def _rows(db: sqlite3.Connection) -> int:
 # ---- Blends
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.floats(0.01, 10), min_size=2, max_size=5), st.integers(0, 99))
 def test_a_blend_of_a_state_with_itself_is_itself(
     run: elman.Run, tmp_path_factory: pytest.TempPathFactory, weights: list[float], seed: int

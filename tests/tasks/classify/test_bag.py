@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jobs import PowerCut, fails_after, final, finish
 from test_classify_task import SMALL, job, reviews
@@ -65,7 +65,6 @@ def counted(texts: list[tuple[list[int], int]], kind: Kind) -> Bag | None:
     return bags.count(arrays, np.array([y for _, y in texts]), C, S, kind)
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, st.sampled_from(KINDS), st.integers(0, 5))
 def test_scores_are_those_by_hand_whatever_the_padding_and_the_batch(
     texts: list[tuple[list[int], int]], others: list[tuple[list[int], int]], kind: Kind, more: int

@@ -89,7 +89,7 @@ def test_features_are_how_often_a_filter_is_above_its_level() -> None:
     assert np.allclose(found[sure], np.array(wanted)[sure], atol=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     lengths=st.lists(st.integers(1, 30), min_size=2, max_size=5), inputs=st.integers(1, 12),
     seed=st.integers(0, 99),
@@ -188,7 +188,7 @@ def test_level_is_kept_where_it_tells_and_taken_away_where_it_does_not() -> None
 # ---- Augmentation --------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.integers(1, 40), inputs=st.integers(1, 3), seed=st.integers(0, 999),
     warping=st.floats(0, 1), slicing=st.floats(0, 0.9),
@@ -222,7 +222,7 @@ def test_noise_and_size_are_as_large_as_asked_for_and_nothing_changes_for_nothin
 # ---- The stretch that decided --------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=st.integers(1, 300))
 def test_stretches_cover_every_step_and_are_equally_long(steps: int) -> None:
     places = stretches.stretches(steps)
@@ -367,7 +367,7 @@ def test_options_that_do_not_fit_are_told(tmp_path: Path) -> None:
     assert plain.model.kernels is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seconds=st.floats(1, 1e4), passes=st.integers(1, 500), each=st.floats(1e-3, 100))
 def test_there_are_as_many_networks_as_the_time_has_room_for(
     seconds: float, passes: int, each: float

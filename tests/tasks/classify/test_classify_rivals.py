@@ -33,7 +33,7 @@ def warped_by_hand(a: NDArray[Any], b: NDArray[Any], width: int) -> float:
     return float(far[-1, -1])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SIZES, st.integers(0, 4))
 def test_warped_distances_are_those_by_hand(sizes: tuple[int, ...], width: int) -> None:
     n, m, steps, channels, seed = sizes
@@ -51,7 +51,7 @@ def test_warped_distances_are_those_by_hand(sizes: tuple[int, ...], width: int) 
         assert np.abs(found - straight).max() < 1e-3
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SIZES, st.integers(1, 500))
 def test_alone_means_the_nearest_of_the_others_however_many_at_once(
     sizes: tuple[int, ...], together: int
@@ -71,7 +71,6 @@ def test_alone_means_the_nearest_of_the_others_however_many_at_once(
         neighbours.TOGETHER = whole  # type: ignore[misc]
 
 
-@settings(deadline=None)
 @given(st.integers(2, 4), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1))
 def test_trust_in_neighbours_is_how_often_they_were_right(
     classes: int, drawn: list[tuple[int, int]]
@@ -93,7 +92,6 @@ def test_trust_in_neighbours_is_how_often_they_were_right(
     assert found[0, 0] == pytest.approx((sets[truth][told, 0].sum() + share) / (told.sum() + 1))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 30))
 def test_stretching_keeps_straight_lines(length: int, steps: int) -> None:
     line = np.stack([np.linspace(1, 3, length), np.linspace(0, -1, length)], 1)

@@ -75,7 +75,7 @@ LEARNT = SMALL | {"epochs": 12, "learning_rate": 0.02, "hidden_size": 8}
 # ---- Scores --------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ARRAYS)
 def test_scores_are_those_by_hand(drawn: tuple[Any, Any]) -> None:
     chances, targets = np.array(drawn[0]), np.array(drawn[1])
@@ -99,7 +99,7 @@ def test_scores_are_those_by_hand(drawn: tuple[Any, Any]) -> None:
     assert found["nats"] == pytest.approx(sum(nats) / len(nats))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ARRAYS)
 def test_the_threshold_is_the_best_of_all_and_the_nearest_to_a_half(drawn: tuple[Any, Any]) -> None:
     chances, targets = np.array(drawn[0]), np.array(drawn[1])
@@ -112,7 +112,7 @@ def test_the_threshold_is_the_best_of_all_and_the_nearest_to_a_half(drawn: tuple
     assert found in best and abs(found - 0.5) == min(abs(t - 0.5) for t in best)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ARRAYS)
 def test_the_baseline_is_the_best_set_of_all(drawn: tuple[Any, Any]) -> None:
     targets = np.array(drawn[1])
@@ -128,7 +128,7 @@ def test_the_baseline_is_the_best_set_of_all(drawn: tuple[Any, Any]) -> None:
 # ---- Naive Bayes ---------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.lists(st.integers(0, 5), min_size=1, max_size=7),
                        st.tuples(st.booleans(), st.booleans())), min_size=3, max_size=10),

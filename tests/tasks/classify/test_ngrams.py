@@ -53,7 +53,6 @@ def grams(text: str) -> tuple[Counter[str], Counter[str]]:
     return of_words, letters
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 60))
 def test_counts_are_those_by_hand_however_many_are_counted_at_once(
     texts: list[str], together: int
@@ -83,7 +82,7 @@ def test_other_words_have_other_keys_and_equal_ones_equal_keys() -> None:
     assert all(np.isin(own, both).all() for own, both in zip(alone, alone[300:], strict=False))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.text("abc 愛", max_size=12), min_size=2, max_size=8))
 def test_weights_of_ngrams_are_scikit_learns(texts: list[str]) -> None:
     counts = ngrams.counted(texts)
@@ -104,7 +103,7 @@ def test_weights_of_ngrams_are_scikit_learns(texts: list[str]) -> None:
     assert np.abs(dense @ dense.T - theirs).max() < 1e-5
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_sparse_rows_are_multiplied_like_dense_ones(n: int, f: int, c: int, seed: int) -> None:
     draw = np.random.default_rng(seed)

@@ -49,7 +49,7 @@ def error(told: list[Values], true: Any) -> float:
     return float(np.sqrt(np.mean((np.concatenate(told) - np.concatenate(list(true))) ** 2)))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
 def test_a_linear_system_is_told_exactly_from_its_first_state(
     seed: int, states: int, inputs: int, outputs: int
@@ -134,7 +134,7 @@ def test_few_and_short_sequences_are_learnt_from_too(lengths: list[int]) -> None
 # ---- One value a sequence ------------------------------------------------------------------
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 2), st.sampled_from([0, 4]))
 def test_what_is_linear_in_the_features_is_told_exactly(
     seed: int, inputs: int, outputs: int, last: int

@@ -90,7 +90,7 @@ def together(parts: Sequence[Spoken]) -> Spoken:
 
 
 @pytest.mark.parametrize("decoding", [SpeechDecoding(), SEARCHED], ids=["greedy", "beam"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_pieces_change_nothing_to_the_bit(decoding: SpeechDecoding, seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -104,7 +104,7 @@ def test_pieces_change_nothing_to_the_bit(decoding: SpeechDecoding, seed: int) -
     assert write.transcript(once) == heard(model, write, cut(wave, draw, 3))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_is_heard_is_what_the_network_says_of_the_whole(seed: int) -> None:
     patch = pytest.MonkeyPatch()
@@ -133,7 +133,7 @@ def test_what_is_heard_is_what_the_network_says_of_the_whole(seed: int) -> None:
 
 
 @pytest.mark.parametrize("decoding", [SpeechDecoding(), SEARCHED], ids=["greedy", "beam"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_state_that_was_kept_goes_on_to_the_bit(decoding: SpeechDecoding, seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -211,7 +211,7 @@ def broken(told: dict[str, Any], draw: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("decoding", [SpeechDecoding(), SEARCHED], ids=["greedy", "beam"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_damaged_state_is_refused_or_goes_on(decoding: SpeechDecoding, seed: int) -> None:
     """Whatever a file holds: one line, or a state that can be gone on with."""

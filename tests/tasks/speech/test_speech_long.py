@@ -23,7 +23,7 @@ from elman.tasks.speech.long import LONGEST, QUIET, SPAN, pieces
 MOST = 600  # MB of a process that hears an hour
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_pieces_are_the_whole_however_it_comes(seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -38,7 +38,7 @@ def test_pieces_are_the_whole_however_it_comes(seed: int) -> None:
     assert len(found) == 1 or len(found[-1].wave)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_it_is_cut_where_it_is_quiet(seed: int) -> None:
     """A pause in the last half of each piece: no cut falls elsewhere."""

@@ -74,7 +74,7 @@ def clips(draw: np.random.Generator, told: Encoder, count: int) -> tuple[list[An
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("normalise", NORMALISE)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_padding_changes_nothing(mode: str, normalise: str, seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -101,7 +101,7 @@ def test_padding_changes_nothing(mode: str, normalise: str, seed: int) -> None:
         assert (np.abs(seconds - lasts) < 0.1).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_an_encoder_comes_back_from_json(seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -113,7 +113,7 @@ def test_an_encoder_comes_back_from_json(seed: int) -> None:
     assert (again.mode, again.outputs) == (mode, told.outputs)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_is_written_is_read_and_no_symbol_is_the_blank(seed: int) -> None:
     draw = np.random.default_rng(seed)

@@ -34,7 +34,7 @@ def heard(*said: str, seconds: float = 1.0) -> Transcript:
     return Transcript(" ".join(said), 0.5, words)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_words_in_one_line_do_not_touch_where_there_is_room(seed: int) -> None:
     draw = np.random.default_rng(seed)

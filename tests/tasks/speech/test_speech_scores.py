@@ -33,7 +33,7 @@ def distance(a: Sequence[str], b: Sequence[str]) -> int:
     return row[-1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pairs=st.lists(st.tuples(TRUE, TEXTS), min_size=1, max_size=5))
 def test_errors_are_edit_distances(pairs: list[tuple[str, str]]) -> None:
     true, said = (list(column) for column in zip(*pairs, strict=True))
@@ -58,7 +58,7 @@ def test_words_are_counted_first_where_there_are_several() -> None:
     assert not by_words(["yes", "no", "stop it"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_true_symbols_cost_is_their_probability(seed: int) -> None:
     draw = np.random.default_rng(seed)

@@ -59,7 +59,7 @@ drawn = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(drawn=drawn)
 def test_what_is_written_in_a_scheme_comes_back(drawn: list[tuple[int, int, str]]) -> None:
     """`drawn`: tokens outside, then tokens of a span and its kind, again and again."""

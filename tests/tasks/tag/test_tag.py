@@ -73,7 +73,7 @@ def turns(tmp_path: Path) -> Path:
     return conll(tmp_path / "turns.conll", sentences)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     drawn=st.lists(
         st.lists(st.sampled_from(WORDS), min_size=1, max_size=7), min_size=1, max_size=5

@@ -16,7 +16,7 @@ from elman.tasks.tag.rivals import CHAIN, FREQUENT, GUESS, learnt, sample
 from elman.tasks.tag.scores import scores_of, tally_of
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_the_best_path_is_the_best_of_all(steps: int, labels: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -31,7 +31,7 @@ def test_the_best_path_is_the_best_of_all(steps: int, labels: int, seed: int) ->
     assert worth(tuple(found.tolist())) == pytest.approx(worth(best), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_marginals_are_sums_over_all_paths(steps: int, labels: int, seed: int) -> None:
     draw = np.random.default_rng(seed)

@@ -25,7 +25,7 @@ from elman.tasks.text.dynamic import Pace
 from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 
-few = settings(max_examples=8, deadline=None)
+few = settings(max_examples=8)
 
 
 def model_of(symbols: int, seed: int, **more: Any) -> LanguageModel:

@@ -49,7 +49,7 @@ few_symbols = st.integers(2, 3).flatmap(
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts=few_symbols, span=st.integers(1, 9))
 def test_it_finds_what_comparing_everything_finds_wherever_chunks_end(
     chunk: int, texts: tuple[list[int], list[int]], span: int
@@ -62,7 +62,7 @@ def test_it_finds_what_comparing_everything_finds_wherever_chunks_end(
     assert found == by_hand(generated, training, span)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.data())
 def test_a_planted_copy_is_found_where_it_stands(seed: int, data: st.DataObject) -> None:
     draw = np.random.default_rng(seed)

@@ -25,7 +25,7 @@ from elman.tasks.text.ngrams.mixing import Floats, Gate, Kinds
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.writing.writer import stepper
 
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=20)
 
 
 class Text:

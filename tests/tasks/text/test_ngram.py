@@ -13,7 +13,7 @@ from elman.tasks.kneser_ney import Discounts, KneserNey
 from elman.tasks.text.ngrams import ngram
 from elman.tasks.text.passages import Passages
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def discounts_of(counts: Counter[tuple[int, ...]], kind: int) -> list[float]:

@@ -60,7 +60,7 @@ def shapes(draw: st.DrawFn) -> dict[str, Any]:
     minutes=st.floats(0.01, 1000),
     rate=st.floats(10, 1e7),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_epochs_allow_minutes_allow(
     shape: dict[str, Any], vocabulary: int, tokens: int, minutes: float, rate: float
 ) -> None:
@@ -76,7 +76,7 @@ def test_what_epochs_allow_minutes_allow(
     half=st.integers(1, 300), both=st.booleans(), residual=st.booleans(),
     minutes=st.one_of(st.none(), st.floats(0.01, 1000)),
 )  # fmt: skip
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_tied_weights_take_the_width_of_the_embedding(
     half: int, both: bool, residual: bool, minutes: float | None
 ) -> None:

@@ -100,7 +100,7 @@ def _token_by_token(model: LanguageModel, ids: list[int], first: int) -> list[fl
     first=st.integers(1, 120), count=st.integers(1, 120), streams=st.integers(1, 20),
     cell=st.sampled_from(["lstm", "gru", "rnn", "mingru"]), seed=st.integers(0, 99),
 )  # fmt: skip
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_the_score_is_that_of_reading_token_by_token(
     text: Path, first: int, count: int, streams: int, cell: str, seed: int
 ) -> None:
@@ -132,7 +132,7 @@ def test_the_number_of_scoring_streams_changes_the_score_by_less_than_a_thousand
 
 
 @given(steps=st.integers(1, 9), first=st.integers(9, 40), count=st.integers(1, 40))
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_a_model_that_reads_both_ways_sees_its_window_and_nothing_else(
     text: Path, steps: int, first: int, count: int
 ) -> None:
@@ -162,7 +162,7 @@ def test_each_direction_scores_once_it_has_read_the_whole_window() -> None:
 
 
 @given(more=st.integers(0, 9), steps=st.integers(1, 6))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_a_model_that_reads_both_ways_writes_from_the_last_window_alone(
     more: int, steps: int
 ) -> None:
@@ -180,7 +180,7 @@ def test_a_model_that_reads_both_ways_writes_from_the_last_window_alone(
 
 
 @given(a=st.integers(1, 9), b=st.integers(1, 9), streams=st.integers(1, 4))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_two_windows_with_the_state_carried_are_one_long_window(
     a: int, b: int, streams: int
 ) -> None:
@@ -310,9 +310,7 @@ PIECES = ("To be", "or", "not", "狗", "看见", "🐕", "é", "猫", "，", "�
 
 @pytest.mark.parametrize("level", ["characters", "bytes", "words", "bpe"])
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=12), data=st.data())
-@settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_text_kept_anywhere_goes_on_without_a_seam(
     tmp_path: Path, level: str, pieces: list[str], data: st.DataObject
 ) -> None:
@@ -399,9 +397,7 @@ def test_locked_dropout_drops_the_same_at_all_steps() -> None:
 @given(
     training=st.integers(2, 40), steps=st.integers(1, 50), batch=st.integers(1, 9)
 )  # fmt: skip
-@settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_shortest_text_trains(tmp_path: Path, training: int, steps: int, batch: int) -> None:
     path = tmp_path / "short.txt"
     path.write_text(("ab" * 30)[:training], encoding="utf-8")

@@ -48,7 +48,7 @@ def encoder(levels: tuple[Level | None, Level | None], **changed: Any) -> Encode
 
 @pytest.mark.parametrize("levels", LEVELS, ids="-".join)
 @given(text=st.one_of(st.text(max_size=30), st.sampled_from([*SOURCES, *TARGETS])))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_an_encoder_survives_being_written(levels: tuple[Level, Level], text: str) -> None:
     made = encoder(levels)
     again = encoder_from_json(json.loads(json.dumps(made.to_json())))
@@ -154,7 +154,7 @@ def test_what_a_pair_lacks_is_told_by_its_line_or_left_out_whole() -> None:
 
 
 @given(order=st.permutations(range(4)), size=st.integers(1, 4))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_batch_holds_each_target_once_before_and_once_after(order: list[int], size: int) -> None:
     made = encoder(("words", "characters"))
     data = encode("", Pairs(SOURCES, TARGETS, [""] * 4), Pairs(), made, None, BadRows(False))

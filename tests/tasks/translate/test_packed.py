@@ -101,7 +101,7 @@ def both(
     return [best for [best] in expected], got, watched.nearest
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(FORMS), st.sampled_from(list(GATES)), st.integers(1, 2),
     st.integers(1, 15), st.sampled_from([13, 37]), st.integers(1, 2), st.integers(0, 2**32 - 1),
@@ -196,7 +196,7 @@ def test_nothing_to_write_is_told_as_by_the_search() -> None:
             write(handle(model), source, 5, Search(beam=width), max_lengths=[3] * 9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.sampled_from(FORMS), st.sampled_from(list(GATES)), st.integers(1, 25), st.integers(1, 2),
     st.integers(0, 2**32 - 1),

@@ -26,7 +26,7 @@ def cosine(ours: dict[tuple[int, ...], float], theirs: dict[tuple[int, ...], flo
 
 
 @given(order=st.integers(1, 3), seed=st.integers(0, 99), hidden=st.integers(0, 30))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_most_similar_is_that_of_all_compared_one_by_one(
     order: int, seed: int, hidden: int
 ) -> None:

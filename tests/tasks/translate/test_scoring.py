@@ -76,7 +76,7 @@ words = st.lists(st.sampled_from(["The", "the", "cat", "sat", "on", "a", "mat", 
     longer=st.booleans(),
 )  # fmt: skip
 @example(pairs=[(["mat"] * 5, [])], lowercase=False, longer=False)  # nothing is right
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_counts_of_sentences_add_up_to_the_bleu_of_any_of_them(
     pairs: list[tuple[list[str], list[str]]], lowercase: bool, longer: bool
 ) -> None:

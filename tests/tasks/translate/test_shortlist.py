@@ -27,7 +27,7 @@ EXACT = 1e-9  # float64, but for the weights of what was drawn, which are whole 
     symbols=st.integers(5, 60), frequent=st.integers(0, 5), drawn=st.integers(1, 70),
     target=st.lists(st.integers(0, 4), min_size=1, max_size=9), seed=st.integers(0, 9),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_token_is_stood_for_once(
     symbols: int, frequent: int, drawn: int, target: list[int], seed: int
 ) -> None:

@@ -55,7 +55,7 @@ FORMS: dict[str, dict[str, Any]] = {
 each_form = pytest.mark.parametrize("form", FORMS)
 # Of each sentence the tokens of both sides, the ends not counted.
 lengths = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5)), min_size=1, max_size=4)
-draws = settings(max_examples=4, deadline=None)
+draws = settings(max_examples=4)
 
 
 def translator(form: str, **changed: Any) -> Translator:
