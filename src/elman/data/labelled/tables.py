@@ -30,6 +30,7 @@ def read_table(one: Source, roles: LabelRoles, wanted: Wanted, bad: BadRows) -> 
     content = reader(opened, roles)
     result = Examples(facts=facts, roles=roles)
     columns = roles.label_columns or ()
+    known: dict[str, str] = {}  # each label once, however many rows have it
     for row in opened.rows(bad):
         try:
             sequence = content(row)
@@ -46,7 +47,8 @@ def read_table(one: Source, roles: LabelRoles, wanted: Wanted, bad: BadRows) -> 
             continue
         if roles.several is not None:
             result.sets.append(labels)
-        result.labels.append(labels[0] if roles.several is None else roles.several.written(labels))
+        label = labels[0] if roles.several is None else roles.several.written(labels)
+        result.labels.append(known.setdefault(label, label))
     if result.texts and result.vectors:
         told = ", ".join(f'"{name}"' for name in roles.text_columns or columns)
         raise UserError(f"{one.shown}: {told} holds texts and lists; give one kind")
@@ -122,9 +124,9 @@ def _numbers(
         bad = np.array([value is None for value in found])
         values = np.array([np.nan if value is None else value for value in found])
     with np.errstate(over="ignore"):
-        array: Vectors = values.astype(np.float32)
+        array: Vectors = values[:, None].astype(np.float32)  # of its own: a view would keep two
     if not np.isfinite(array).all():
-        k = int(np.isfinite(array).argmin())
+        k = int(np.isfinite(array[:, 0]).argmin())
         name, cell = names[k], cells[k]
         if bad[k]:
             raise ValueError(f'"{name}" is {str(cell)[:40]!r}, not a number')
@@ -132,7 +134,7 @@ def _numbers(
             raise ValueError(f'"{name}" is {str(cell)[:40]}, not a finite number')
         empty = cell is None or not str(cell).strip()
         raise ValueError(f'"{name}" is ' + ("empty" if empty else f"{cell!r}: missing"))
-    return array[:, None]
+    return array
 
 
 def _vectors(name: str, values: Sequence[object]) -> Vectors:

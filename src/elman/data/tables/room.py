@@ -15,6 +15,7 @@ from elman.errors import UserError
 
 GROWN = 200_000_000  # bytes that rows have taken before it is told what the rest would take
 TOLD_BY = 0.02  # the same as a share of what is free
+MADE = 2.0  # times as much as the rows, all that is made of them takes together with them
 LEAST = 0.001  # share of a file that tells something of all of it
 RESERVE = 0.05  # share of what was free that has to stay free where nothing tells how far it is
 MEMINFO = Path("/proc/meminfo")
@@ -63,14 +64,14 @@ class Room:
         if grown < max(GROWN, free * TOLD_BY):
             return
         share = min(1.0, read / self.size) if self.size else 1.0
-        if grown / max(share, LEAST) <= free * (1 if share < 1 else 1 - RESERVE):
+        if MADE * grown / max(share, LEAST) <= free * (1 if share < 1 else 1 - RESERVE):
             return
         wanted = (
-            f"all of its rows would take about {_told(grown / share)} of memory"
+            f"all of its rows would take about {_told(MADE * grown / share)} of memory"
             if share >= LEAST and self.size
-            else f"{rows:,} of its rows have taken {_told(grown)} of memory"
+            else f"{rows:,} of its rows take {_told(MADE * grown)} of memory"
         )
-        fit = int(rows * free / grown / 2)
+        fit = int(rows * free / grown / MADE / 2)
         fit -= fit % 10 ** max(0, len(str(fit)) - 2)
         raise UserError(
             f"{self._shown}: {wanted}, and {_told(free)} were free; give a part of it, such as "

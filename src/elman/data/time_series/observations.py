@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,9 @@ from elman.wording import counted
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Name = tuple[str, ...]
+Kind = TypeVar("Kind", np.int64, np.float64)
 SHOWN = 40  # characters of a cell in a message
+GROWS = 1.25  # by which an array grows that is full
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,29 @@ class Observations:
         )  # fmt: skip
 
 
+class _Growing(Generic[Kind]):
+    """Rows that are added block by block, in one array all along: of a long table all blocks and
+    the whole would not have room side by side."""
+
+    def __init__(self, kind: type[Kind]) -> None:
+        self._rows: NDArray[Kind] = np.empty(0, kind)
+        self._count = 0
+
+    def add(self, part: NDArray[Kind]) -> None:
+        if not self._count:
+            self._rows = np.empty((0, *part.shape[1:]), self._rows.dtype)
+        end = self._count + len(part)
+        if end > len(self._rows):
+            grown = max(end, int(GROWS * len(self._rows)))
+            self._rows.resize((grown, *part.shape[1:]), refcheck=False)
+        self._rows[self._count : end] = part
+        self._count = end
+
+    def whole(self) -> NDArray[Kind]:
+        self._rows.resize((self._count, *self._rows.shape[1:]), refcheck=False)
+        return self._rows
+
+
 @dataclass
 class _Reader:
     """What has been read so far, block by block."""
@@ -57,23 +82,28 @@ class _Reader:
     bad: BadRows
     numbers: dict[Name, int] = field(default_factory=dict)
     static: list[Name] = field(default_factory=list)
-    parts: list[tuple[Ints, Ints, Ints, Floats]] = field(default_factory=list)
+    which: _Growing[np.int64] = field(default_factory=lambda: _Growing(np.int64))
+    moments: _Growing[np.int64] = field(default_factory=lambda: _Growing(np.int64))
+    lines: _Growing[np.int64] = field(default_factory=lambda: _Growing(np.int64))
+    values: _Growing[np.float64] = field(default_factory=lambda: _Growing(np.float64))
     blank: int = 0
 
+    def add(self, which: Ints, moments: Ints, lines: Ints, values: Floats) -> None:
+        """More rows: [n], and values [n, C]."""
+        self.which.add(which)
+        self.moments.add(moments)
+        self.lines.add(lines)
+        self.values.add(values)
+
     def whole(self) -> Observations:
-        moments, facts = [part[1] for part in self.parts], list[str]()
-        which = np.concatenate([part[0] for part in self.parts] or [np.zeros(0, np.int64)])
-        if not self.settled.timed:
-            moments = [_counted(which)]
+        which, facts = self.which.whole(), list[str]()
         if self.blank:
             facts.append(f"left out: {counted(self.blank, 'row')} without a time and a value")
-        width = self.parts[0][3].shape[1] if self.parts else 0
+        values = self.values.whole()
         return Observations(
             list(self.numbers), self.static, which,
-            np.concatenate(moments or [np.zeros(0, np.int64)]),
-            np.concatenate([part[2] for part in self.parts] or [np.zeros(0, np.int64)]),
-            np.concatenate([part[3] for part in self.parts] or [np.zeros((0, width))]),
-            tuple(facts),
+            self.moments.whole() if self.settled.timed else _counted(which), self.lines.whole(),
+            values if values.ndim == 2 else values[:, None], tuple(facts),
         )  # fmt: skip
 
 
@@ -129,7 +159,7 @@ def _add_rows(reader: _Reader, block: Block) -> None:
             if which[k] >= len(reader.static):
                 cells = [cells[rows[k]] for cells in columns]
                 reader.static.append(tuple("" if c is None else str(c).strip() for c in cells))
-    reader.parts.append((which, moments[kept], lines[kept], values[kept]))
+    reader.add(which, moments[kept], lines[kept], values[kept])
 
 
 def _numbers(reader: _Reader, names: Sequence[Name]) -> Ints:
@@ -186,7 +216,7 @@ def _add_series(reader: _Reader, block: Block) -> None:
         T = len(values)
         moments = settled.heads[:T] if settled.timed else np.arange(1, T + 1)
         there = np.full(T, line, dtype=np.int64)
-        reader.parts.append((np.full(T, number), moments, there, values[:, None]))
+        reader.add(np.full(T, number), moments, there, values[:, None])
 
 
 def _counted(which: Ints) -> Ints:

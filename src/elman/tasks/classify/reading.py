@@ -81,8 +81,8 @@ def dataset(
     found = scaling.Found(options.scaling or "channel")
     if train.vectors and options.scaling is None:
         found = scaling.find(
-            [v[: options.longest] for v in train.vectors],
-            numbers(train, classes, several=several is not None), len(classes),
+            train.vectors, numbers(train, classes, several=several is not None), len(classes),
+            options.longest,
         )  # fmt: skip
     encoder = make_encoder(
         train, level=options.level, limit=options.vocabulary, lowercase=options.lowercase,

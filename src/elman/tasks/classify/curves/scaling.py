@@ -70,15 +70,18 @@ def by_itself(sequence: Vectors) -> Vectors:
     return scaled
 
 
-def find(sequences: Sequence[Vectors], targets: Ints, classes: int) -> Found:
-    """The scaling under which more sequences are told from all others, by a linear model on fixed
-    convolutions; if as many, that of the smaller error; by channel where every sequence is scaled
-    by itself already. `targets` are class numbers [N], or 0 and 1 [N, C] of several labels at
-    once."""
-    length = max(1, sum(map(len, sequences)) // len(sequences))
+def find(
+    sequences: Sequence[Vectors], targets: Ints, classes: int, longest: int | None = None
+) -> Found:
+    """The scaling under which more sequences, cut to the `longest` steps that are read, are told
+    from all others, by a linear model on fixed convolutions; if as many, that of the smaller error;
+    by channel where every sequence is scaled by itself already. `targets` are class numbers [N], or
+    0 and 1 [N, C] of several labels at once."""
+    steps = sum(min(len(s), longest or len(s)) for s in sequences)
+    length = max(1, steps // len(sequences))
     most = max(3, min(LOOKED_AT, STEPS // length))
     chosen = np.unique(np.linspace(0, len(sequences) - 1, most).astype(int))
-    taken, own = [sequences[k] for k in chosen], targets[chosen]
+    taken, own = [sequences[k][:longest] for k in chosen], targets[chosen]
     alone = [by_itself(s) for s in taken]
     rows = np.concatenate(taken).astype(np.float64)
     mean, spread = rows.mean(0), rows.std(0)
