@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from elman.tune import budget
-from elman.tune.options import TuneOptions
+from elman.errors import UserError
+from elman.run.many.sharing import Shared
+from elman.tune import budget, planning
+from elman.tune.options import TuneOptions, asked
 from elman.tune.study import SECONDS, Search
 
 
@@ -67,3 +72,41 @@ def test_trials_fill_the_minutes_that_fresh_seeds_leave(
     if slower * busier <= 1:
         assert len(fresh.all) == seeds * candidates and len(study.all) >= budget.FEWEST
     assert fresh.all  # whatever happens, the default
+
+
+class Planned(Exception):
+    """The data was read, and there is time for runs."""
+
+
+def test_what_reading_takes_is_no_time_for_runs(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print("drawn by", seed := random.randrange(2**32))
+    draw, read, now, reading = random.Random(seed), Shared.read, 0.0, 0.0
+
+    def slowly(shared: Shared, *how: Any) -> Any:
+        nonlocal now
+        now += reading
+        return read(shared, *how)
+
+    def planned(*arguments: Any) -> Any:
+        raise Planned
+
+    monkeypatch.setattr(Shared, "read", slowly)
+    monkeypatch.setattr(planning, "_planned", planned)
+    monkeypatch.setattr("time.time", lambda: now)
+    seen = set()
+    for k, jobs in enumerate((1, 2, 3) * 6):
+        seeds, reading, now = draw.randint(1, 3), draw.uniform(0, 60), 0.0
+        rounds = ceil(seeds * budget.CANDIDATES / jobs) + ceil(budget.FEWEST / jobs)
+        least = rounds * (budget.SHORTEST + budget.AROUND) + reading * (1 if jobs == 1 else 2)
+        off = draw.uniform(0.1, 30)
+        seconds = least + (off if k % 2 else -off)
+        how = TuneOptions(minutes=max(seconds, 6) / 60, seeds=seeds, jobs=jobs)
+        fits = how.seconds > least
+        with pytest.raises(Planned if fits else UserError):
+            planning.plan(
+                asked("text", (str(text),), {"threads": 1}, how), how, how.seconds, Shared()
+            )
+        seen.add((jobs > 1, fits))
+    assert len(seen) == 4

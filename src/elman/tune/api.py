@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from elman.options import given, make
 from elman.run import folder
 from elman.run.api import silent
 from elman.run.many import processes
+from elman.run.many.sharing import Shared
 from elman.tasks import naming
 from elman.tune import again, budget, page, planning, report, storage, study, trial, work
 from elman.tune.options import Asked, TuneOptions, asked
@@ -69,8 +71,11 @@ def begin(now: Asked, how: TuneOptions, began: float, say: Say) -> Search:
             study.check_same(search, now)
             return take_up(search, how.minutes, say)
         ends = began + how.seconds
-        plan, lines = planning.plan(now, how, ends, time.time())
+        shared = Shared()
+        plan, lines = planning.plan(now, how, ends, shared)
         search = study.create(path, url, now, plan, how.seconds / 60, ends)
+        if plan.jobs == 1:  # what was read is used by this process itself
+            search = replace(search, shared=shared)
     study.check_same(search, now)
     for line in lines:
         say(line)

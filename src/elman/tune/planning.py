@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,21 @@ from elman.tune.space import alone, settled_values, usual
 from elman.tune.study import Plan, fingerprint
 
 
-def plan(asked: Asked, how: TuneOptions, ends: float, now: float) -> tuple[Plan, list[str]]:
-    """The plan of a search that is over at `ends`, and lines for the user. UserError: what `elman
-    train` would refuse, or too few minutes."""
+def plan(asked: Asked, how: TuneOptions, ends: float, shared: Shared) -> tuple[Plan, list[str]]:
+    """The plan of a search that is over at `ends`, and lines for the user; the data is read into
+    `shared`. UserError: what `elman train` would refuse, or too few minutes."""
     task = tasks.get(asked.task)
     own, training_how = asked.parsed({})
     threads, jobs = side_by_side(training_how.threads, how.jobs)
     torch.set_num_threads(threads)
-    dataset = Shared().read(asked.task, asked.data or task.built_in, own, training_how.validation)
+    began = time.time()
+    dataset = shared.read(asked.task, asked.data or task.built_in, own, training_how.validation)
     page = task.examine(dataset)
     minutes = None
     if training_how.epochs is None:
-        minutes = how.trial_minutes or budget.trial_minutes(how, jobs, ends - now)
+        now = time.time()
+        left = ends - now - (now - began if jobs > 1 else 0.0)  # all workers read it once more
+        minutes = how.trial_minutes or budget.trial_minutes(how, jobs, left)
     device = prepare.choose_device(training_how.device)
     planned, precision = _planned(task, dataset, own, training_how, minutes, device)
     found = planned.dataset or dataset

@@ -17,7 +17,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from elman.errors import RunError, UserError
 from elman.options import plain, shown
 from elman.run import folder
 from elman.run.many.claims import claimed
+from elman.run.many.sharing import Shared
 from elman.tune import storage
 from elman.tune.options import Asked
 from elman.tune.space import Axis
@@ -67,6 +68,7 @@ class Search:
     study: Study
     asked: Asked
     plan: Plan
+    shared: Shared = field(default_factory=Shared)  # by the runs of this process
 
     @property
     def higher(self) -> bool:

@@ -30,7 +30,7 @@ def complete(search: Search, most: int | None, after: Callable[[], None]) -> Non
     Raises UserError where the default setting does not fit, or the data is not that of the study;
     RunError where the study can no longer be reached.
     """
-    shared = Shared()
+    shared = search.shared
     with study.unreachable(search), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="optuna")
         _check_data(search, shared)
