@@ -98,6 +98,7 @@ def test_a_search_without_time_for_a_trial_says_so_and_goes_on_with_more_minutes
     assert str(result.search.path) in notes(result)[-1]
     longer = search(text, trials=1, seeds=1, minutes=700)
     assert longer.trials == {"complete": 1} and longer.ended == 1
+    assert notes(longer)[0].startswith("No other setting than the default came to its end")
 
 
 def test_so_many_runs_as_jobs_go_side_by_side(

@@ -221,6 +221,8 @@ def verdict(result: Result) -> str:
     winner = result.winner
     if winner is None:
         return "No run on fresh seeds has ended; nothing is told."
+    if len(result.rows) == 1:
+        return "No other setting than the default came to its end; more minutes may find one."
     score = result.search.plan.score.replace("_", " ")
     seeds = counted(len(winner.by_seed), "fresh seed")
     if winner.trial == 0:
