@@ -116,6 +116,26 @@ def test_a_shoot_out_begins_by_clicks(lab: Lab, visit: Visit, show: Callable[[st
     assert all(re.search(r"\d\.\d", " ".join(row[1:])) for row in rows)
 
 
+def test_a_damaged_run_is_told_of_once_in_the_words_of_the_command(
+    lab: Lab, visit: Visit, two: tuple[Path, Path]
+) -> None:
+    damaged = lab.runs / "damaged"
+    shutil.copytree(two[1], damaged)
+    (damaged / "options.toml").write_text("task =")
+    chinese = saying("zh")
+    page = visit(lab, "/zh/comparing?run=damaged")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text(chinese("frame.refused", line=""))
+    expect(alert).to_contain_text("options.toml")
+    page.get_by_label(chinese("comparing.runs", most=6), exact=True).click()
+    page.get_by_role("option", name=two[1].name, exact=True).click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("table", name=chinese("comparing.scores"))).to_be_visible()
+    expect(alert).to_have_count(1)
+    assert not page.locator(".q-notification__badge").count()  # how often it came
+    shutil.rmtree(damaged)
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_figures_are_as_wide_as_the_room(
     lab: Lab, visit: Visit, two: tuple[Path, Path], width: int

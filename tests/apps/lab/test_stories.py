@@ -18,7 +18,7 @@ from elman.apps.lab.rooms.writing.story import Story
 from elman.apps.lab.rooms.writing.tune import Tune
 from elman.apps.lab.rooms.writing.work import Work
 from elman.decode import Sampling
-from elman.errors import UserError
+from elman.errors import ElmanError, UserError
 from elman.tasks.task import Cursor
 
 
@@ -152,12 +152,15 @@ def test_work_ends_when_it_is_stopped_and_tells_what_went_wrong() -> None:
                 raise error
             yield
 
-    failing = Work(steps(UserError("too long")), lock)
-    failing.wait()
-    assert failing.error == "too long" and made == [0, 1, 2, 3]
+    for error in (UserError("too long"), OSError("no room")):
+        made.clear()
+        failing = Work(steps(error), lock)
+        failing.wait()
+        assert str(failing.error) == str(error) and isinstance(failing.error, ElmanError)
+        assert made == [0, 1, 2, 3]
     endless = Work(steps(None), lock)
     assert endless.running
     endless.stop()
     endless.wait()
-    assert not endless.error
+    assert endless.error is None
     assert not lock.locked()

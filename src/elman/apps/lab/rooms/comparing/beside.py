@@ -28,6 +28,7 @@ class Beside:
         self.page = page
         self.looked: list[Looked] = []
         self._curves: Curves | None = None
+        self._refused = set[str]()  # lines that were shown
         names = [path.name for path in page.workspace.runs()]
         say = page.say
         frame.heading(say("comparing.beside"))
@@ -51,7 +52,9 @@ class Beside:
             try:
                 one = None if path is None else await run.io_bound(look, path)
             except ElmanError as error:
-                self.page.tell(str(error))
+                if str(error) not in self._refused:  # it is looked at again and again
+                    self._refused.add(str(error))
+                    self.page.tell(error)
                 continue
             if one is not None:
                 found.append(one)
@@ -99,7 +102,7 @@ class Beside:
             [one.name, *(_score(values[k]) for values in scores(runs).values()), *_rival(one)]
             for k, one in enumerate(runs)
         ]
-        grid(heads, rows, say("comparing.scores"))
+        grid(heads, rows, say("comparing.scores"), printed={len(heads) - 2, len(heads) - 1})
         frame.heading(say("comparing.options"))
         different = differing(runs)
         if different:
@@ -110,10 +113,11 @@ class Beside:
             )
         else:
             ui.label(say("comparing.same_options" if len(runs) > 1 else "comparing.choose_more"))
-        if any(one.sample for one in runs):
+        sampled = [one for one in runs if one.sample]
+        if sampled:
             frame.heading(say("comparing.samples"))
             with ui.element("div").classes("lab-fields"):
-                for one in runs:
+                for one in sampled:
                     with ui.element("div"):
                         frame.heading(one.name, 3)
                         ui.label(one.sample[:1_500]).classes("lab-text lab-mono")

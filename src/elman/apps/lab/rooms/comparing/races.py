@@ -32,6 +32,7 @@ class Seen:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str]
     told: Sequence[str]  # what its process said last
+    refused: str = ""  # why it cannot be looked at
 
 
 class Races:

@@ -12,6 +12,9 @@ TABLES = """
 .lab-table th, .lab-table td { padding: 4px 14px 4px 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--lab-line); font-weight: 400; }
 .lab-table thead th { font-weight: 600; }
+.lab-table td { min-width: 9ch; }
+.lab-table .lab-long { min-width: 24ch; }
+.lab-table th .lab-text { overflow-wrap: break-word; }
 """
 
 

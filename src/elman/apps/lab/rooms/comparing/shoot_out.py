@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from elman.errors import ElmanError
 from elman.run.folder import RunFolder
 
 EVERY = 2.0  # seconds between two looks
+LONG = 40  # characters of a cell that is given room
 races_of = cache(Races)  # one for each folder of runs, which knows its processes
 
 
@@ -115,7 +117,7 @@ class ShootOut:
         try:
             seen = await run.io_bound(self.races.look, name)
         except ElmanError as error:
-            seen = Seen(False, (), (), (str(error),), ())
+            seen = Seen(False, (), (), (), (), refused=self.page.refusal(error))
         if seen is None or seen == self.seen or self.page.client.is_deleted:
             return
         self.seen = seen
@@ -128,12 +130,17 @@ class ShootOut:
     def _show(self, seen: Seen) -> None:
         say = self.page.say
         ui.label(say("comparing.running" if seen.running else "comparing.resting"))
-        if seen.heads:
-            grid(seen.heads, seen.rows, say("comparing.race"))
-        for note in seen.notes:
-            ui.label(note)
-        if seen.running or not seen.heads:
-            for line in seen.told:
+        if seen.refused:
+            ui.label(seen.refused).classes("lab-error").props('role="alert"')
+        said = seen.told if seen.running or not seen.heads else ()
+        if not (seen.heads or seen.notes or said):
+            return
+        with frame.printed(say, "elman compare"):
+            if seen.heads:
+                grid(seen.heads, seen.rows, say("comparing.race"))
+            for note in seen.notes:
+                ui.label(note)
+            for line in said:
                 ui.label(line).classes("lab-mono lab-faint lab-text")
 
     def _list(self, chosen: str | None) -> None:
@@ -143,8 +150,9 @@ class ShootOut:
             made.set_visibility(bool(names))
 
 
-def grid(heads: Any, rows: Any, label: str, *, row_names: bool = True) -> None:
-    """A plain table of texts, whose first column names its rows."""
+def grid(heads: Any, rows: Any, label: str, *, printed: Collection[int] = ()) -> None:
+    """A plain table of texts, whose first column names its rows; in the columns of these numbers
+    stands what a command prints, in English."""
     with (
         ui.element("div").style("overflow-x: auto").classes("w-full"),
         ui.element("table").props(f'aria-label="{label}"').classes("lab-table"),
@@ -157,7 +165,8 @@ def grid(heads: Any, rows: Any, label: str, *, row_names: bool = True) -> None:
             for row in rows:
                 with ui.element("tr"):
                     for k, cell in enumerate(row):
-                        first = row_names and not k
-                        made = ui.element("th" if first else "td")
-                        with made.props('scope="row"') if first else made:
+                        made = ui.element("td" if k else "th").props("" if k else 'scope="row"')
+                        if k in printed:
+                            made.props('lang="en"')
+                        with made.classes("lab-long" if len(cell) > LONG else ""):
                             ui.label(cell).classes("lab-text")

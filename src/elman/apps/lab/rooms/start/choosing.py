@@ -31,7 +31,7 @@ def build(page: Page, read: Read) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 await file.save(place)
             except OSError as error:
-                page.tell(f"{file.name}: {error.strerror or error}")
+                page.tell(UserError(f"{file.name}: {error.strerror or error}"))
                 return
             kept.append(str(place))
         upload.reset()
@@ -40,7 +40,8 @@ def build(page: Page, read: Read) -> None:
     upload = ui.upload(
         label=say("start.drop"), multiple=True, auto_upload=True, max_file_size=LARGEST,
         on_multi_upload=take, on_rejected=lambda: page.tell(say("start.too_large")),
-    ).props("flat bordered").classes("lab-drop")  # fmt: skip
+    ).props("flat bordered role=group").classes("lab-drop")  # fmt: skip
+    upload.props["aria-label"] = say("start.drop")
     with ui.element("div").classes("lab-row"):
         names = {name: say(f"start.set_{name}") for name in tasks.names()}
         ui.select(

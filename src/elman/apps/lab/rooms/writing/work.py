@@ -6,18 +6,18 @@ import threading
 from collections.abc import Iterable
 from typing import final
 
-from elman.errors import ElmanError
+from elman.errors import ElmanError, RunError
 
 
 @final
 class Work:
     """Goes through `steps`, holding `lock`, that of the model, during each of them.
 
-    `error` is what went wrong, in a line for the user; empty where nothing did.
+    `error` is what went wrong, with a line for the user; None where nothing did.
     """
 
     def __init__(self, steps: Iterable[object], lock: threading.Lock) -> None:
-        self.error = ""
+        self.error: ElmanError | None = None
         self._steps, self._lock = iter(steps), lock
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="elman-writing", daemon=True)
@@ -41,5 +41,7 @@ class Work:
                 with self._lock:
                     if next(self._steps, self) is self:
                         return
-        except (ElmanError, OSError) as error:
-            self.error = str(error)
+        except ElmanError as error:
+            self.error = error
+        except OSError as error:
+            self.error = RunError(str(error))
