@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import re
@@ -297,3 +298,40 @@ def test_another_text_is_read(lab: Lab, visit: Visit, show: Callable[[str], Path
         at = drawn(subject, random.Random(0))._replace(name="h", sequence=0)
         expect(page.locator(".lab-map canvas")).to_have_attribute("aria-label", at.says())
         press(page, say("inside.others"))
+
+
+# Texts of one picture of a canvas, each with its height, and from where to where it goes.
+KEEP = """() => {
+  const pen = CanvasRenderingContext2D.prototype, { clearRect, fillText } = pen;
+  pen.clearRect = function (...box) { window.drawn = []; clearRect.apply(this, box); };
+  pen.fillText = function (text, x, y) {
+    const half = this.measureText(text).width / 2;
+    if (this.textAlign === "center") window.drawn.push([text, y, x - half, x + half]);
+    fillText.call(this, text, x, y);
+  };
+}"""
+DRAWN = "() => new Promise(told => requestAnimationFrame(() => setTimeout(told, 20, window.drawn)))"
+
+
+def test_letters_below_the_picture_stand_beside_each_other_also_wide_ones(
+    lab: Lab, visit: Visit, show: Callable[[str], Path]
+) -> None:
+    show("story")
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    page = visit(lab, "/en/inside?run=story")
+    picture = page.locator(".lab-map canvas")
+    expect(picture).to_have_attribute("aria-label", re.compile("128 steps"))
+    page.evaluate(KEEP)
+    seen = set[str]()
+    for width in (draw.randrange(1250, 1500), draw.randrange(700, 1250), draw.randrange(360, 700)):
+        page.set_viewport_size({"width": width, "height": 900})
+        picture.press("0")
+        for key in ("0", "+", *draw.choices(["+", "End", "Home", "Control+ArrowRight"], k=4)):
+            picture.press(key)
+            drawn = sorted(page.evaluate(DRAWN), key=lambda one: (one[1], one[2]))
+            seen |= {text for text, *_ in drawn}
+            for (_, y, _, stop), (_, following, start, _) in itertools.pairwise(drawn):
+                assert y != following or stop <= start + 0.01, (width, key, drawn)
+    assert "懒" in seen and "q" in seen

@@ -261,10 +261,16 @@ export default {
       const right = this.spacing(52 / kx);
       for (let t = Math.ceil(view.x / right) * right; t < Math.min(T, view.x + view.w); t += right)
         pen.fillText(String(t + 1), Math.min(MARGIN.left + w - 12, X(t + 0.5)), MARGIN.top + h + 25);
-      if (kx >= 9)
-        for (let t = Math.floor(view.x); t < Math.min(T, view.x + view.w); t++)
-          if (steps[t] !== undefined && X(t + 0.5) >= MARGIN.left)
-            pen.fillText([...shown(steps[t])].slice(0, Math.max(1, Math.floor(kx / 8))).join(""), X(t + 0.5), MARGIN.top + h + 9);
+      if (kx >= 9) {
+        let free = MARGIN.left - kx / 2; // from where on no word stands
+        for (let t = Math.floor(view.x); t < Math.min(T, view.x + view.w); t++) {
+          if (steps[t] === undefined || X(t + 0.5) < MARGIN.left) continue;
+          const word = this.fitting(pen, shown(steps[t]), kx - 1), half = pen.measureText(word).width / 2;
+          if (X(t + 0.5) - half < free) continue; // a wide letter, such as Han, reaches into this step
+          pen.fillText(word, X(t + 0.5), MARGIN.top + h + 9);
+          free = X(t + 0.5) + half;
+        }
+      }
       const frame = (start, stop, colour) => {
         pen.strokeStyle = colour;
         pen.lineWidth = 3;
@@ -282,6 +288,11 @@ export default {
         pen.strokeStyle = "#000";
         pen.strokeRect(X(step) - 2.5, Y(unit) - 2.5, size.w + 5, size.h + 5);
       }
+    },
+    fitting(pen, word, width) { // its first letters that are no wider, at least one
+      const letters = [...word].slice(0, Math.ceil(width / 4));
+      while (letters.length > 1 && pen.measureText(letters.join("")).width > width) letters.pop();
+      return letters.join("");
     },
     spacing(least) { // 1, 2, 5, 10, …
       for (let unit = 1; ; unit *= 10)
