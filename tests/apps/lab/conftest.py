@@ -18,9 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from small_runs import Runs
-from visiting import PATIENCE, Lab, Visit, start
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from visiting import CHROMIUM, PATIENCE, Lab, Visit, start
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from visiting import Lab, Visit
+from visiting import ENGLISH, Lab, Visit
 
 import elman
 from elman.data.built_in.built_in import topics
@@ -109,19 +109,6 @@ def test_an_option_that_does_not_fit_is_told_before_anything_begins(
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_text("hidden_size = many: needs a whole number")).to_be_visible()
     assert page.url.endswith("/en/start")
-
-
-# Sentences in English that are not marked as such, on a page of another language.
-ENGLISH = """() => {
-  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walk.nextNode()) {
-    const text = walk.currentNode.textContent.trim(), place = walk.currentNode.parentElement;
-    const marked = place.closest("[lang]").lang === "en";
-    if (place.checkVisibility() && !marked && /[A-Za-z]+ [a-z]+ [a-z]+/.test(text)
-        && !/[\u4e00-\u9fff]/.test(text)) found.push(text);
-  }
-  return found;
-}"""
 
 
 def test_in_chinese_every_option_has_its_help_and_what_a_command_prints_is_told_as_that(

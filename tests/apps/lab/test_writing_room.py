@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import io
 import json
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+import soundfile
+from playwright.sync_api import Browser, Locator, Page, expect
 from small_runs import Runs
-from visiting import Lab, Visit
+from visiting import CHROMIUM, Lab, Visit
 
 import elman
 from elman.apps.lab.rooms.writing import answers
@@ -328,6 +332,59 @@ def test_a_recording_is_heard(lab: Lab, visit: Visit, show: Show, runs: Runs) ->
         expect(page.get_by_text(found.text, exact=True)).to_be_visible()
         sure = say("writing.sure", percent=f"{100 * found.confidence:.1f}")
         expect(page.get_by_text(sure, exact=True)).to_be_visible()
+
+
+KEEP_SENT = """() => {
+  const send = XMLHttpRequest.prototype.send;
+  XMLHttpRequest.prototype.send = function (body) {
+    if (body instanceof FormData) window.sent = [...body.values()][0];
+    send.call(this, body);
+  };
+}"""
+SENT = """() => new Promise((told) => {
+  const reader = new FileReader();
+  reader.onload = () => told(reader.result.split(",")[1]);
+  reader.readAsDataURL(window.sent);
+})"""
+
+
+def test_what_is_said_into_the_microphone_is_heard(
+    lab: Lab, browser: Browser, visit: Visit, show: Show, tmp_path: Path
+) -> None:
+    """A browser that takes a file for its microphone; twice, and in one that has none."""
+    run = elman.load(show("beeps"))
+    hz = random.uniform(200, 2000)
+    print("hz", hz)
+    spoken = tmp_path / "tone.wav"
+    soundfile.write(spoken, 0.3 * np.sin(2 * np.pi * hz * np.arange(48_000) / 48_000), 48_000)
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    flags = ["--no-sandbox", *fake, f"--use-file-for-fake-audio-capture={spoken}"]
+    kind = browser.browser_type
+    with contextlib.closing(kind.launch(executable_path=CHROMIUM, args=flags)) as speaking:
+        there = Visit(speaking)
+        page = opened(there, lab, "beeps")
+        page.evaluate(KEEP_SENT)
+        stop = page.get_by_role("button", name=say("writing.stop_recording"))
+        expect(stop).to_be_disabled()
+        for _ in range(2):
+            page.get_by_role("button", name=say("writing.record")).click()
+            expect(page.get_by_text(say("writing.recording_now", seconds=60))).to_be_visible()
+            page.wait_for_timeout(500)
+            stop.click()
+            expect(page.get_by_text("microphone.wav")).to_be_visible()
+        heard = tmp_path / "heard.wav"
+        heard.write_bytes(base64.b64decode(page.evaluate(SENT)))
+        wave, rate = soundfile.read(heard)
+        assert wave.ndim == 1 and len(wave) > rate / 4
+        spectrum = np.abs(np.fft.rfft(wave))
+        told = np.argmax(spectrum) * rate / len(wave)
+        assert told == pytest.approx(hz, abs=3 * rate / len(wave))
+        expect(page.get_by_text(run.transcribe(heard).text, exact=True)).to_be_visible()
+        assert not there.errors
+    page = opened(visit, lab, "beeps")
+    page.get_by_role("button", name=say("writing.record")).click()
+    expect(page.get_by_role("alert")).to_contain_text("NotFoundError")
+    expect(page.get_by_role("button", name=say("writing.record"))).to_be_enabled()
 
 
 # ---- Music

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,41 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE = 120_000  # ms; the machine may be busy with something else for minutes
+
+# Sentences in English that are not marked as such, on a page of another language.
+ENGLISH = """() => {
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent.trim(), place = walk.currentNode.parentElement;
+    const marked = place.closest("[lang]").lang === "en";
+    if (place.checkVisibility() && !marked && /[A-Za-z]+ [a-z]+ [a-z]+/.test(text)
+        && !/[\\u4e00-\\u9fff]/.test(text)) found.push(text);
+  }
+  return found;
+}"""
+
+# Texts that can be seen and pressed, of less contrast to what is behind them than WCAG's 4.5 to 1.
+FAINT = """() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const over = ([r, g, b, a = 1], below) => [r, g, b].map((c, k) => c * a + below[k] * (1 - a));
+  const light = (colour) => colour.map((c) => c / 255)
+    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, k) => sum + c * [0.2126, 0.7152, 0.0722][k], 0);
+  const behind = (place) => place === null ? [255, 255, 255]
+    : over(numbers(getComputedStyle(place).backgroundColor), behind(place.parentElement));
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent.trim(), place = walk.currentNode.parentElement;
+    if (!text || !place.checkVisibility({ visibilityProperty: true, opacityProperty: true })
+        || place.closest("[disabled], .q-icon, script, style")) continue;
+    const back = behind(place), colour = over(numbers(getComputedStyle(place).color), back);
+    const [dark, bright] = [light(back), light(colour)].sort((a, b) => a - b);
+    if ((bright + 0.05) / (dark + 0.05) < 4.5) found.push(text);
+  }
+  return found;
+}"""
 
 
 @dataclass

@@ -1,21 +1,43 @@
-// Records from the microphone until it is told to stop, and hands a WAV file, 16 bits, one channel,
-// to a Quasar uploader. `window.elmanMicrophone` is there as long as it records.
-async function elmanRecord(upload) {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-  const recorder = new MediaRecorder(stream);
-  const parts = [];
-  recorder.ondataavailable = (event) => parts.push(event.data);
-  recorder.onstop = async () => {
-    stream.getTracks().forEach((track) => track.stop());
+// Records from the microphone until it is told to stop, at most so many seconds, and hands a WAV file,
+// 16 bits, one channel, to a Quasar uploader. The event "microphone" tells "on", "off", or the name of what
+// went wrong. `window.elmanMicrophone` is there as long as it records.
+async function elmanRecord(upload, seconds) {
+  const wrong = (error) => emitEvent("microphone", error.name);
+  let stream;
+  const ended = () => {
+    stream?.getTracks().forEach((track) => track.stop());
     window.elmanMicrophone = undefined;
-    const context = new AudioContext();
-    const sound = await context.decodeAudioData(await new Blob(parts).arrayBuffer());
-    await context.close();
+  };
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const recorder = new MediaRecorder(stream);
+    const parts = [];
+    const limit = setTimeout(() => recorder.stop(), 1000 * seconds);
+    recorder.ondataavailable = (event) => parts.push(event.data);
+    recorder.onstop = () => {
+      clearTimeout(limit);
+      ended();
+      emitEvent("microphone", "off");
+      elmanSend(upload, new Blob(parts)).catch(wrong);
+    };
+    window.elmanMicrophone = recorder;
+    recorder.start();
+    emitEvent("microphone", "on");
+  } catch (error) {
+    ended();
+    wrong(error);
+  }
+}
+
+async function elmanSend(upload, recorded) {
+  const context = new AudioContext();
+  try {
+    const sound = await context.decodeAudioData(await recorded.arrayBuffer());
     const file = new File([elmanWave(sound)], "microphone.wav", { type: "audio/wav" });
     getElement(upload).$refs.qRef.addFiles([file]);
-  };
-  window.elmanMicrophone = recorder;
-  recorder.start();
+  } finally {
+    await context.close();
+  }
 }
 
 function elmanWave(sound) {

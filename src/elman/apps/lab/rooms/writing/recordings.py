@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from elman.apps.lab import frame
 from elman.apps.lab.models import Model
@@ -29,7 +30,6 @@ def build(page: Page, model: Model) -> None:
     stop.set_enabled(False)
 
     async def take(name: str, body: bytes) -> None:
-        ended()
         state.set_text(say("writing.hearing"))
 
         def heard() -> Any:
@@ -46,28 +46,24 @@ def build(page: Page, model: Model) -> None:
     with place:
         upload = knobs.files(page, say("writing.drop_sound"), take, "audio/*,.wav,.flac,.ogg,.mp3")
 
-    async def begin() -> None:
-        script = f"""{MICROPHONE} try {{ await elmanRecord({upload.id}); return ""; }}
-            catch (error) {{ return error.name; }}"""
-        try:
-            wrong = await ui.run_javascript(script, timeout=60)
-        except TimeoutError:
-            wrong = "TimeoutError"
-        if wrong:
-            page.tell(say("writing.no_microphone", why=wrong))
-            return
+    def begin() -> None:
         record.set_enabled(False)
-        stop.set_enabled(True)
-        state.set_text(say("writing.recording_now", seconds=LONGEST))
-        ui.timer(LONGEST, end, once=True)
+        ui.run_javascript(f"{MICROPHONE} elmanRecord({upload.id}, {LONGEST})")
+
+    def told(event: GenericEventArguments) -> None:
+        """What the microphone is doing, in a word from the browser."""
+        on = event.args == "on"
+        record.set_enabled(not on)
+        stop.set_enabled(on)
+        state.set_text(say("writing.recording_now", seconds=LONGEST) if on else "")
+        if event.args not in ("on", "off"):
+            page.tell(say("writing.no_microphone", why=str(event.args)[:100]))
 
     def end() -> None:
+        stop.set_enabled(False)
         ui.run_javascript("window.elmanMicrophone?.stop()")
 
-    def ended() -> None:
-        record.set_enabled(True)
-        stop.set_enabled(False)
-
+    ui.on("microphone", told)
     record.on_click(begin)
     stop.on_click(end)
 
