@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from small_runs import Runs
-from visiting import Lab, Visit
+from visiting import ENGLISH, FAINT, Lab, Visit
 
+from elman.apps.lab import rooms
 from elman.apps.lab.words import LANGUAGES, table
 from elman.run.folder import RunFolder
 
@@ -53,3 +54,35 @@ def test_it_opens_on_every_task(
             expect(page).to_have_url(re.compile(re.escape(urlencode({"run": name}))))
             expect(main_thing(page, language, room, task)).to_be_visible()
             assert page.get_by_role("alert").count() == 0, (name, room)
+            assert language == "en" or page.evaluate(ENGLISH) == []
+
+
+@pytest.mark.parametrize(("language", "shade"), [("en", "dark"), ("zh", "light")])
+def test_on_a_phone_all_is_within_its_width_can_be_read_and_has_a_name(
+    language: str, shade: str, lab: Lab, visit: Visit, show: Callable[[str], Path]
+) -> None:
+    show("story")
+    page = visit(lab, f"/{language}/start", width=360, shade=shade)
+    for room in rooms.names():
+        page.goto(f"{lab.root}/{language}/{room}?run=story")
+        thing = (
+            main_thing(page, language, room, "text")
+            if room in ROOMS
+            else page.get_by_role("heading", name=said(language, f"{room}.title"))
+        )
+        expect(thing).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, room
+        assert page.evaluate(FAINT) == [], room
+        assert nameless(page) == [], room
+
+
+def nameless(page: Page) -> list[str]:
+    """What a screen reader comes to that may be used or looked at, and is called nothing."""
+    reader = page.context.new_cdp_session(page)
+    nodes = reader.send("Accessibility.getFullAXTree")["nodes"]
+    reader.detach()
+    kinds = {"button", "link", "textbox", "combobox", "spinbutton", "slider", "switch", "tab",
+             "image", "table", "progressbar"}  # fmt: skip
+    seen = [(n["role"]["value"], n.get("name", {}).get("value")) for n in nodes if not n["ignored"]]
+    assert len(seen) > 20
+    return [role for role, name in seen if role in kinds and not name]

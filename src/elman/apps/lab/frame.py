@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from elman.apps.lab import rooms
 from elman.apps.lab.page import Page
+from elman.apps.lab.pieces.shade import FOLLOW
 from elman.apps.lab.words import LANGUAGES, Say
 
 LANGUAGE, SHADE = "elman_language", "elman_shade"  # cookies: what the visitor chose
@@ -25,6 +26,7 @@ def around(page: Page, name: str, shade: str) -> Iterator[None]:
     """The frame of a room; within it the room itself is built, below its heading."""
     say = page.say
     ui.add_css(STYLE)
+    ui.add_body_html(f"<script>{FOLLOW}</script>")
     ui.link(say("frame.skip"), "#room").classes("lab-skip")
     with ui.element("header").classes("lab-header"):
         with ui.element("nav").props(f'aria-label="{say("frame.rooms")}"').classes("lab-rooms"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nicegui import ui
 
+from elman.apps.lab.pieces import shade
 from elman.apps.lab.pieces.explained import tell
 
 BLUE, ORANGE, GREY = "#3b82c4", "#d9780f", "#8a8f98"  # told apart by the colour-blind too
@@ -37,16 +38,17 @@ class Curves:
         self._chart = ui.echart(
             {
                 "animation": False,
-                "grid": {"left": 8, "right": 16, "top": 60, "bottom": 28, "containLabel": True},
-                "legend": {
-                    "top": 0, "textStyle": {"color": GREY}, "data": [line.name for line in lines]
+                "grid": {
+                    "left": 8, "right": 16, "top": 60, "bottom": 8,
+                    "outerBounds": {"left": 8, "right": 16, "top": 8, "bottom": 4},
                 },
+                "legend": {**shade.LEGEND, "data": [line.name for line in lines]},
                 # As HTML, which is the default, names from data would be markup.
                 "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
                 "xAxis": {
                     "type": "value", "name": x, "nameLocation": "middle", "nameGap": 26,
-                    "scale": True, "axisLabel": {"color": GREY, "hideOverlap": True},
-                    "nameTextStyle": {"color": GREY}, "splitLine": {"show": False},
+                    "scale": True, "axisLabel": {**shade.TEXT, "hideOverlap": True},
+                    "nameTextStyle": shade.TEXT, "splitLine": {"show": False},
                 },
                 "yAxis": axes,
                 "series": [_series(line) for line in lines],
@@ -86,8 +88,8 @@ def _short(number: float) -> float:
 def _axis(name: str, side: str) -> dict[str, object]:
     return {
         "type": "value", "name": name, "scale": True,
-        "nameTextStyle": {"color": GREY, "align": side},
-        "axisLabel": {"color": GREY}, "splitLine": {"lineStyle": {"color": "#8a8f9844"}},
+        "nameTextStyle": {**shade.TEXT, "align": side},
+        "axisLabel": shade.TEXT, "splitLine": shade.SPLIT,
     }  # fmt: skip
 
 

@@ -60,4 +60,4 @@ def _show(view: View, found: Answered) -> None:
     named = [(found.steps[k], found.shares[k], found.first + k) for k in order]
     most = ", ".join(f"“{step}” {share:+.3f} ({number})" for step, share, number in named)
     ui.label(say("inside.most", most=most))
-    ui.label(found.trusted).classes("lab-faint")
+    ui.label(found.trusted).classes("lab-faint").props('lang="en"')

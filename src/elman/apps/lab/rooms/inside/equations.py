@@ -46,7 +46,7 @@ class Equations:
                 with ui.element("div"):
                     frame.heading(say("inside.backward"), 3)
                     self._backward = ui.element("div").classes("lab-scroll")
-            self._agrees = ui.label("").classes("lab-faint")
+            self._agrees = ui.label("").classes("lab-faint").props('lang="en"')
         view.on_change(self.follow)
 
     async def unfold(self) -> None:
@@ -97,7 +97,7 @@ class Equations:
         for value in found.steps[number - 1].values:
             shown = _wide(value.numbers) if value.name in WIDE else _number(value.numbers, unit)
             forward.append((value.name, value.formula, shown))
-        _table(self._forward, forward)
+        _table(self._forward, forward, say("inside.forward"))
         back = {step.number + found.first: step for step in found.backward.steps}.get(number)
         rows: list[Row] = []
         if back is not None:
@@ -112,7 +112,7 @@ class Equations:
                 )
                 for one in back.lines
             ]
-        _table(self._backward, rows)
+        _table(self._backward, rows, say("inside.backward"))
         if not rows:
             with self._backward:
                 ui.label(say("inside.no_backward", first=found.first + 1))
@@ -130,14 +130,18 @@ def _wide(numbers: Sequence[float]) -> str:
     return shown + (f", … ({len(numbers)})" if len(numbers) > 4 else "")
 
 
-def _table(place: ui.element, rows: Sequence[Row]) -> None:
+def _table(place: ui.element, rows: Sequence[Row], name: str) -> None:
     place.clear()
-    with place, ui.element("table").classes("lab-equations"), ui.element("tbody"):
+    if not rows:
+        return
+    with place, ui.element("table").classes("lab-equations") as table, ui.element("tbody"):
+        table.props["aria-label"] = name
         for name, formula, number in rows:
             with ui.element("tr"):
                 with ui.element("th").props('scope="row"'):
                     ui.label(name)
                 with ui.element("td"):
-                    ui.label(f"= {formula}")
-                with ui.element("td").classes("lab-number"):
+                    ui.label(f"= {formula}").props('lang="en"')
+                several = " lab-several" if ", " in number else ""
+                with ui.element("td").classes(f"lab-number{several}"):
                     ui.label(number)

@@ -111,7 +111,10 @@ class OneStep:
         with self._forward:
             for step in steps:
                 heading(say("learning.step", step=step.number), 3)
-                _table([(v.name, v.formula, _numbers(v.numbers)) for v in step.values])
+                _table(
+                    [(v.name, v.formula, _numbers(v.numbers)) for v in step.values],
+                    f"{say('learning.forward')}, {say('learning.step', step=step.number)}",
+                )
         found = trace.backward(setup)
         self._backward.clear()
         with self._backward:
@@ -121,7 +124,8 @@ class OneStep:
                     [
                         (one.line.symbol.text(), one.line.formula.text(), _numbers(one.numbers))
                         for one in back.lines
-                    ]
+                    ],
+                    f"{say('learning.backward')}, {say('learning.step', step=back.number)}",
                 )
             key, seen = "holds" if found.checked.holds else "differs", found.checked
             told = say(
@@ -139,17 +143,19 @@ def _numbers(numbers: Sequence[float]) -> str:
     return ", ".join(f"{number:.4f}" for number in numbers)
 
 
-def _table(rows: Sequence[Row]) -> None:
+def _table(rows: Sequence[Row], name: str) -> None:
     with (
         ui.element("div").classes("lab-scroll"),
-        ui.element("table").classes("lab-equations"),
+        ui.element("table").classes("lab-equations") as table,
         ui.element("tbody"),
     ):
+        table.props["aria-label"] = name
         for name, formula, numbers in rows:
             with ui.element("tr"):
                 with ui.element("th").props('scope="row"'):
                     ui.label(name)
                 with ui.element("td"):
                     ui.label(f"= {formula}")
-                with ui.element("td").classes("lab-number"):
+                several = " lab-several" if ", " in numbers else ""
+                with ui.element("td").classes(f"lab-number{several}"):
                     ui.label(numbers)

@@ -38,9 +38,11 @@ def build(page: Page) -> None:
 
     heading(say("start.open"))
     with ui.expansion(say("start.open_what")).props("dense"):
-        ui.upload(
+        upload = ui.upload(
             label=say("start.open_drop"), auto_upload=True, on_upload=dropped, max_files=1
-        ).props('flat bordered accept=".zip"').classes("lab-drop")
+        )
+        upload.props('flat bordered accept=".zip" role=group').classes("lab-drop")
+        upload.props["aria-label"] = say("start.open_drop")
         with ui.element("div").classes("lab-row"):
             path = ui.input(say("start.open_path")).props("outlined dense").classes("lab-wide")
             path.on("keydown.enter", named)

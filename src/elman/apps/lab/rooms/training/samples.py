@@ -7,6 +7,7 @@ from nicegui import ui
 from elman.apps.lab.frame import heading
 from elman.apps.lab.page import Page
 from elman.apps.lab.rooms.training.history import SAMPLES, History
+from elman.wording import minutes
 
 LONGEST = 3_000  # characters
 
@@ -28,8 +29,8 @@ class Samples:
         for k, (box, when, text) in enumerate(self._places):
             box.set_visibility(k < len(samples))
             if k < len(samples):
-                minutes, sample = samples[k]
-                when.set_text(self._say("training.after", minutes=f"{minutes:.1f}"))
+                after, sample = samples[k]
+                when.set_text(self._say("training.after", minutes=minutes(60 * after)))
                 text.set_text(sample[:LONGEST])
 
     def _place(self) -> tuple[ui.element, ui.label, ui.label]:

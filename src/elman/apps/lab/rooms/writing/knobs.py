@@ -55,4 +55,5 @@ def files(page: Page, label: str, take: Callable[[str, bytes], Any], accept: str
         on_rejected=lambda: page.tell(page.say("writing.too_large")),
     )  # fmt: skip
     made.props(f'flat bordered accept="{accept}"' if accept else "flat bordered")
-    return made.classes("w-full").style("max-width: 420px; max-height: 56px; overflow: hidden")
+    made.props["role"], made.props["aria-label"] = "group", label
+    return made.classes("lab-file")

@@ -13,6 +13,7 @@ from nicegui import app, ui
 from elman.apps.lab import frame
 from elman.apps.lab.models import Model
 from elman.apps.lab.page import TICK, Page
+from elman.apps.lab.pieces import shade
 from elman.apps.lab.rooms.writing import knobs, tune
 from elman.apps.lab.rooms.writing.shelf import Shelf
 from elman.apps.lab.rooms.writing.tune import Sounding, Tune
@@ -119,7 +120,7 @@ class Music:
             return
         ended = not self.work.running
         if ended:
-            if self.work.error:
+            if self.work.error is not None:
                 self.page.tell(self.work.error)
             self.work = None
         await self.show(sound=ended)
@@ -214,15 +215,16 @@ def roll(notes: list[Sounding], time: str, pitch: str) -> dict[str, Any]:
     """A piano roll: a bar for each note, over time, at its pitch; colours are voices."""
     pitches = [note.pitch for note in notes] or [48, 72]
     tracks = sorted({note.track for note in notes})
-    grey = {"axisLabel": {"color": "#808890"}, "nameTextStyle": {"color": "#808890"}}
     return {
         "animation": False,
         "color": list(COLOURS),
         "grid": {"left": 48, "right": 16, "top": 24, "bottom": 40},
-        "xAxis": {"type": "value", "name": time, "nameLocation": "middle", "nameGap": 24, **grey},
+        "xAxis": {
+            "type": "value", "name": time, "nameLocation": "middle", "nameGap": 24, **shade.AXIS
+        },
         "yAxis": {
             "type": "value", "name": pitch, "min": min(pitches) - 2, "max": max(pitches) + 2,
-            "minInterval": 1, **grey,
+            "minInterval": 1, **shade.AXIS,
         },
         "series": [
             {

@@ -11,6 +11,7 @@ from nicegui import ui
 from elman.apps.lab import frame
 from elman.apps.lab.models import Model
 from elman.apps.lab.page import Page
+from elman.apps.lab.pieces import shade
 from elman.apps.lab.rooms.writing import answers, knobs, own_data
 from elman.apps.lab.rooms.writing.answers import Tagged, Translated
 from elman.apps.lab.rooms.writing.rows import ask_file
@@ -73,16 +74,17 @@ def attention(page: Page, source: list[str], target: list[str], shares: Any) -> 
     ]
     say, brightest = page.say, round(float(shares.max()), 2)
     ui.label(say("writing.attention")).classes("font-bold")
-    grey = {"axisLabel": {"color": "#808890", "interval": 0}, "splitArea": {"show": False}}
+    every = {"axisLabel": {**shade.TEXT, "interval": 0}, "splitArea": {"show": False}}
     made = ui.echart({
         "animation": False,
         "tooltip": {"renderMode": "richText"},
         "grid": {"left": 60, "right": 16, "top": 40, "bottom": 50},
-        "xAxis": {"type": "category", "data": source, "position": "top", **grey},
-        "yAxis": {"type": "category", "data": target, "inverse": True, **grey},
+        "xAxis": {"type": "category", "data": source, "position": "top", **every},
+        "yAxis": {"type": "category", "data": target, "inverse": True, **every},
         "visualMap": {
             "min": 0, "max": brightest, "orient": "horizontal", "left": "center",
-            "bottom": 0, "inRange": {"color": VIRIDIS}, "textStyle": {"color": "#808890"},
+            "bottom": 0, "text": [f"{brightest:g}", "0"], "inRange": {"color": VIRIDIS},
+            "textStyle": shade.TEXT,
         },
         "series": [{"type": "heatmap", "data": cells, "name": say("writing.attention")}],
     })  # fmt: skip

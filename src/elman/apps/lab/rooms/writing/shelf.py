@@ -59,13 +59,13 @@ class Shelf:
         with self._list:
             for name, what in self.kept.items():
                 with ui.element("li"), ui.row().classes("items-center"):
-                    ui.label(name).classes("font-bold")
+                    called = ui.label(name).classes("font-bold")
                     ui.label(self._told(what)).classes("lab-mono lab-faint")
                     for key, do in (
                         ("go_on", self._taken), ("to_file", self._save), ("forget", self._forget)
                     ):  # fmt: skip
                         button = ui.button(say(f"writing.{key}"), on_click=self._call(do, name))
-                        button.props(f'flat dense no-caps aria-label="{say(f"writing.{key}")}"')
+                        button.props(f'flat dense no-caps aria-describedby="{called.html_id}"')
         for listener in self.listeners:
             listener()
 

@@ -8,18 +8,22 @@ from typing import Any
 
 from nicegui import ui
 
+from elman.apps.lab.frame import printed
 from elman.apps.lab.page import Page
+from elman.apps.lab.pieces import shade
 from elman.apps.lab.rooms.writing.answers import Curve, Forecast, Told
 
-BLUE, ORANGE, GREY = "#2f7fc1", "#d55e00", "#808890"
+BLUE, ORANGE = "#2f7fc1", "#d55e00"
 MOST_COLUMNS = 30
 
 
 def table(page: Page, answers: Told, name: str) -> None:
     """The rows with their answers, and the file that has them all."""
     say = page.say
-    for line in answers.left_out[:10]:
-        ui.label(line).classes("text-negative")
+    if answers.left_out:
+        with printed(say, "elman predict"):
+            for line in answers.left_out[:10]:
+                ui.label(line).classes("lab-warns")
     if answers.columns:
         columns = [
             {"name": str(k), "label": column, "field": str(k), "align": "left"}
@@ -30,7 +34,8 @@ def table(page: Page, answers: Told, name: str) -> None:
             for n, row in enumerate(answers.rows)
         ]
         made = ui.table(columns=columns, rows=rows, row_key="key", pagination=10)
-        made.classes("w-full").props(f'dense flat bordered aria-label="{say("writing.answers")}"')
+        made.classes("w-full").props('dense flat bordered role="group"')
+        made.props["aria-label"] = say("writing.answers")
     else:
         text = answers.file.decode(errors="replace")[:5_000]
         ui.label(text).classes("lab-text lab-mono")
@@ -84,8 +89,11 @@ def forecast(page: Page, one: Forecast) -> None:
     label = say("writing.forecast_label", name=one.name, steps=len(one.ahead))
     options = chart([*one.times, *one.ahead], series, say("writing.time"))
     start = max(0.0, 100 - 100 * 6 * len(one.ahead) / max(len(one.values), 1))
-    options["dataZoom"] = [{"type": "inside", "start": start}, {"type": "slider", "start": start}]
-    options["grid"]["bottom"] = 90
+    options["dataZoom"] = [
+        {"type": "inside", "start": start},
+        {"type": "slider", "start": start, "textStyle": shade.TEXT},
+    ]
+    options["grid"]["bottom"] = 104
     picture(label, say("writing.forecast_what"), options)
 
 
@@ -109,19 +117,18 @@ def line(name: str, values: Sequence[float | None], colour: str) -> dict[str, An
 
 def chart(xs: Sequence[object], series: list[dict[str, Any]], axis: str) -> dict[str, Any]:
     """Lines over a common axis, readable on light and dark."""
-    grey = {"axisLabel": {"color": GREY}, "nameTextStyle": {"color": GREY}}
     named = [one["name"] for one in series if "name" in one]
     return {
         "animation": False,
-        "legend": {"data": named, "top": 0, "textStyle": {"color": GREY}},
+        "legend": {**shade.LEGEND, "data": named},
         "tooltip": {"trigger": "axis", "renderMode": "richText"},
         "grid": {"left": 56, "right": 16, "top": 36, "bottom": 44},
         "xAxis": {
             "type": "category", "data": [str(x) for x in xs], "name": axis,
-            "nameLocation": "middle", "nameGap": 28, **grey,
+            "nameLocation": "middle", "nameGap": 28, **shade.AXIS,
         },
         "yAxis": {
-            "type": "value", "scale": True, "splitLine": {"lineStyle": {"opacity": 0.3}}, **grey,
+            "type": "value", "scale": True, **shade.AXIS,
         },
         "series": series,
     }  # fmt: skip

@@ -40,6 +40,7 @@ class Texts:
             self._seed = knobs.whole(page, "writing.seed", 0, 2**53, None)
         self._prompt = ui.textarea(say("writing.prompt"))
         self._prompt.props("outlined autogrow").classes("w-full")
+        self._prompt.props["hint"] = say("writing.prompt_help")
         with ui.row():
             self._write = ui.button(say("writing.write"), on_click=self.write).props("no-caps")
             self._stop = ui.button(say("writing.stop"), on_click=self.stop)
@@ -126,7 +127,7 @@ class Texts:
         ended = not self.work.running
         self.show()
         if ended:
-            if self.work.error:
+            if self.work.error is not None:
                 self.page.tell(self.work.error)
             self.work = None
             self.show()
