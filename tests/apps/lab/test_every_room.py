@@ -86,3 +86,35 @@ def nameless(page: Page) -> list[str]:
     seen = [(n["role"]["value"], n.get("name", {}).get("value")) for n in nodes if not n["ignored"]]
     assert len(seen) > 20
     return [role for role, name in seen if role in kinds and not name]
+
+
+# The colours of all texts of a chart, and that of texts beside it.
+COLOURS = """() => {
+  const place = document.querySelector(".lab-chart");
+  const { xAxis, yAxis, legend } = getElement(Number(place.id.slice(1))).chart.getOption();
+  const texts = [...xAxis, ...yAxis].flatMap((axis) => [axis.axisLabel, axis.nameTextStyle]);
+  const beside = getComputedStyle(document.querySelector(".lab-what")).color;
+  const pen = document.createElement("canvas").getContext("2d");
+  return [beside, ...[...texts, ...legend.map((one) => one.textStyle)].map(({ color }) => {
+    pen.fillStyle = color;
+    const [r, g, b] = pen.fillStyle.match(/[0-9a-f]{2}/g).map((part) => parseInt(part, 16));
+    return `rgb(${r}, ${g}, ${b})`;
+  })];
+}"""
+
+
+def test_a_chart_turns_light_and_dark_with_the_page(
+    lab: Lab, visit: Visit, show: Callable[[str], Path]
+) -> None:
+    show("story")
+    page = visit(lab, "/en/training?run=story")
+    expect(main_thing(page, "en", "training", "text")).to_be_visible()
+    seen = set[str]()
+    for now, following in (("auto", "light"), ("light", "dark"), ("dark", "auto")):
+        beside, *texts = page.evaluate(COLOURS)
+        assert len(texts) == 5 and set(texts) == {beside}, now
+        seen.add(beside)
+        page.get_by_role("button", name=table("en")[f"frame.{now}"], exact=True).click()
+        expect(page.get_by_role("button", name=table("en")[f"frame.{following}"])).to_be_visible()
+        expect(page.locator("body.body--dark")).to_have_count(int(following == "dark"))
+    assert len(seen) == 2
