@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jobs import MakeJob, finish
 
 import elman
 from elman.run.clock import Clock
@@ -51,6 +52,26 @@ def test_a_fall_is_over_with_its_epochs_or_with_the_time(
     endless = fallen(this, replace(at, fall=0), batches)
     assert endless <= share and (endless >= 1) == (this.clock.share >= 1)
     assert share_done(this, at, batches) == this.clock.share
+
+
+@dataclass
+class Looked(Clock):
+    """A clock whose time is over at its n-th look, and no sooner."""
+
+    looks: int = 0
+    last: int = 0
+
+    @property
+    def elapsed(self) -> float:
+        self.looks += 1
+        assert self.seconds is not None
+        return self.seconds if self.looks > self.last else 0.001 * self.looks
+
+
+def test_the_time_may_be_over_between_any_two_looks_at_the_clock(make_job: MakeJob) -> None:
+    for last in range(20, 32):
+        of = make_job(f"run-{last}", minutes=10, schedule="constant")
+        assert finish(replace(of, clock=Looked(600.0, last=last)))[-1].share == 1
 
 
 @given(

@@ -108,7 +108,8 @@ def train(job: Job) -> Iterator[Progress]:
                 at = replace(at, step=at.step + 1, batch=at.batch + 1, units=at.units + count)
                 now = clock.elapsed
                 done = share_done(job, at, len(epoch)) >= 1
-                fell = not done and fallen(job, at, len(epoch)) >= 1
+                # A fall of 0 epochs ends with the run, however late the clock is read again.
+                fell = not done and at.fall > 0 and fallen(job, at, len(epoch)) >= 1
                 due = done or fell or validation_due(job, at, len(epoch))
                 if due or now - reported > REPORT_EVERY or at.batch == len(epoch):
                     speed = (at.units - since) / max(now - reported, 1e-9)
