@@ -81,6 +81,20 @@ def test_scores_are_those_by_hand_whatever_the_padding_and_the_batch(
     assert (found - torch.softmax(wanted.double(), -1)).abs().max() < 1e-5
 
 
+@given(st.integers(2, 60_000), st.lists(st.floats(0, 0.999_99), min_size=1, max_size=9))
+def test_what_a_text_holds_does_not_depend_on_how_wide_its_ids_are(
+    symbols: int, places: list[float]
+) -> None:
+    ids = np.array([int(symbols * place) for place in places])
+    narrow = ids.astype(np.min_scalar_type(symbols))
+    for kind in ("tokens", "pairs"):
+        found = bags.features(narrow, symbols, kind)
+        assert np.array_equal(found, bags.features(ids, symbols, kind))
+        pairs = [(a, b) for a, b in itertools.pairwise(ids.tolist()) if a and b]
+        keys = {*ids[ids > 0].tolist()} | {a * symbols + b for a, b in pairs if kind == "pairs"}
+        assert found.tolist() == sorted(keys)
+
+
 def test_the_gain_is_the_best_for_texts_that_are_scored_by_the_others() -> None:
     # 1, 2 and 3 always come together, as do 4 and 5: naive Bayes takes them for as many witnesses.
     texts = [([1, 2, 3] if (k % 10 < 7) == (k % 2 == 0) else [4, 5], k % 2) for k in range(40)]
@@ -109,7 +123,7 @@ def test_the_answer_is_the_geometric_mean_of_all_sides(tmp_path: Path) -> None:
     model, inputs = made.model.eval(), made.dataset.inputs[:5]
     assert isinstance(model, Classifier) and len(model.bags) == 1 and len(model.members) == 3
     for ids in inputs:
-        x, lengths = torch.from_numpy(ids)[None], torch.tensor([len(ids)])
+        x, lengths = torch.from_numpy(ids).long()[None], torch.tensor([len(ids)])
         one = [torch.softmax(member(x, lengths), -1) for member in model.members]
         assert (one[0] - one[1]).abs().max() > 1e-4, "the networks are not the same"
         nets = (one[0] * one[1] * one[2]) ** (1 / 3)

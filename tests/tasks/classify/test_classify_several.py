@@ -209,7 +209,7 @@ def test_loss_and_answer_are_of_independent_labels(tmp_path: Path) -> None:
     by_hand = -(weights * y * np.log(p) + (1 - y) * np.log(1 - p)).sum() / 2
     assert count == 16 and total.item() == pytest.approx(by_hand, rel=1e-4)
     for ids in made.dataset.inputs[:4]:
-        x, lengths = torch.from_numpy(ids)[None], torch.tensor([len(ids)])
+        x, lengths = torch.from_numpy(ids).long()[None], torch.tensor([len(ids)])
         sides = [torch.sigmoid(member(x, lengths)) for member in model.members]
         odds = [side / (1 - side) for side in sides]
         both = ((odds[0] * odds[1]) ** 0.5 * torch.exp(model.bags[-1](x))) ** 0.5

@@ -131,7 +131,7 @@ class Labelled:
     name: str
     train: Examples
     check: Examples
-    inputs: list[NDArray[Any]]  # of training, then those of validation
+    inputs: list[NDArray[Any]]  # of training, then those of validation; ids as narrow as they fit
     targets: Ints  # class numbers [N], of both; or [N, C], 0 and 1, of several labels at once
     classes: tuple[str, ...]
     encoder: Encoder

@@ -164,11 +164,14 @@ def _labelled(
     roles: LabelRoles, bad: BadRows,
 ) -> Labelled:  # fmt: skip
     inputs = []
+    known = encoder.vocabulary
+    narrow = None if known is None else np.min_scalar_type(known.size)
     for half in (train, check):
         sequences: Sequence[Any] = half.texts or half.vectors
         for sequence, where in zip(sequences, half.where, strict=True):
             try:
-                inputs.append(encoder.encode(sequence))
+                encoded = encoder.encode(sequence)
+                inputs.append(encoded if narrow is None else encoded.astype(narrow))
             except ValueError as error:
                 raise UserError(f"{where}: {error}") from None
     several = roles.several is not None

@@ -102,6 +102,7 @@ def from_json(data: Mapping[str, Any], symbols: int, classes: int, *, several: b
 
 def features(ids: Ints, symbols: int, kind: Kind) -> Ints:
     """The keys of what a text of tokens holds, ascending, each once."""
+    ids = ids.astype(np.int64)  # they may come in a byte each, in which no pair has room
     keys = ids[ids > 0]
     if kind == "pairs":
         pairs = ids[:-1] * symbols + ids[1:]
