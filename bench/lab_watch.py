@@ -7,8 +7,9 @@ A lab is started on an empty folder, a training begun in it, and the room of tha
 in a headless Chromium. Each half minute the resident memory of the server and of all processes of
 the browser is taken, and the size of what JavaScript holds. Needs the extras lab and dev, and
 chromium. Without --slowdown nothing is said of speed; with it the same training of --minutes is
-done four times, watched and not in turn, and the steps that were done are compared. With --first
-the time from the command to the first page is taken five times, and nothing is trained.
+done four times, by --threads, watched and not in turn, and the steps that were done are compared.
+With --first the time from the command to the first page is taken five times, and nothing is
+trained.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def main() -> None:
     """Watch, and print a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--slowdown", action="store_true")
     parser.add_argument("--first", action="store_true")
     arguments = parser.parse_args()
@@ -48,7 +50,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder, lab(Path(folder) / "runs") as (address, server):
         if arguments.slowdown:
-            print(json.dumps(slowdown(Path(folder), address, arguments.minutes)))
+            print(json.dumps(slowdown(Path(folder), address, arguments)))
         else:
             with opened(address) as page:
                 print(json.dumps(watched(page, Path(folder), server, arguments.minutes)))
@@ -125,12 +127,12 @@ def watched(page: Page, folder: Path, server: int, minutes: float) -> dict[str, 
     return told
 
 
-def slowdown(folder: Path, address: str, minutes: float) -> dict[str, object]:
+def slowdown(folder: Path, address: str, asked: argparse.Namespace) -> dict[str, object]:
     """Steps of the same training, watched and not, in turn."""
     steps: dict[bool, list[int]] = {True: [], False: []}
     for number, is_watched in enumerate((False, True, True, False)):
         run = folder / "runs" / f"run-{number}"
-        training = train(run, minutes)
+        training = train(run, asked.minutes, asked.threads)
         if is_watched:
             with opened(address) as page:
                 while not (run / "metrics.jsonl").exists():
@@ -145,12 +147,13 @@ def slowdown(folder: Path, address: str, minutes: float) -> dict[str, object]:
     return {"steps watched": steps[True], "not": steps[False], "slower": round(slower, 4)}
 
 
-def train(run: Path, minutes: float) -> subprocess.Popen[bytes]:
-    """A training of the built-in text on one thread, of the same size each time."""
+def train(run: Path, minutes: float, threads: int = 1) -> subprocess.Popen[bytes]:
+    """A training of the built-in text, of the same size each time."""
     return subprocess.Popen(
         [
             sys.executable, "-m", "elman", "train", "text", "--minutes", f"{minutes:g}",
-            "--hidden-size", "128", "--batch-size", "32", "--threads", "1", "--run", str(run),
+            "--hidden-size", "128", "--batch-size", "32", "--threads", str(threads),
+            "--run", str(run),
         ],
         stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 import elman
 from elman.errors import UserError
-from elman.inspection import inspect_model
+from elman.inspection import inspect_model, of_text
 from elman.inspection.sections import sections
 
 pytestmark = pytest.mark.pictures
@@ -26,6 +27,15 @@ MINE = ("context", "units", "saliency", "ablation", "fixed_points")
 def run(trained: Path, tmp_path: Path) -> Path:
     shutil.copytree(trained, tmp_path / "copy")
     return tmp_path / "copy" / "run"
+
+
+def test_a_text_that_is_given_is_read_whole(run: Path) -> None:
+    print("drawn by", seed := random.randrange(2**32))
+    draw = random.Random(seed)
+    text = "".join(draw.choices("thequickbrownfox", k=draw.randint(2, 4000)))
+    subject = of_text(elman.load(run), text)
+    (steps,) = subject.steps_of(subject.calls[0]) or []
+    assert "".join(steps) == text[:-1]  # what follows the last is not known
 
 
 def test_a_run_of_text_is_told_of_in_numbers_that_hang_together(run: Path) -> None:

@@ -14,11 +14,15 @@ from elman.wording import counted
 
 WINDOWS = 2  # of training, so that what lies beyond one is seen
 FEWEST, MOST = 128, 512  # steps
+GIVEN = 4096  # steps of a text that is given to be looked at alone
 UNITS = {"bytes": "byte", "characters": "character", "words": "word"}
 
 
 def look(dataset: TextData, options: TextOptions, size: int, seed: int) -> Look[Batch]:
-    """Stretches of the validation part, or of the whole text where there is none."""
+    """Stretches of the validation part, or of the whole text where there is none.
+
+    One stretch of a text that was not trained on is all of it, up to `GIVEN` steps.
+    """
     ids, window = dataset.corpus.ids, options.sequence_length
     held = dataset.tokens - dataset.cut
     begin = dataset.cut if held >= 2 else 0
@@ -26,6 +30,8 @@ def look(dataset: TextData, options: TextOptions, size: int, seed: int) -> Look[
         raise UserError(f"too short to look at ({counted(dataset.tokens, 'token')})")
     part = "the text" if begin == 0 else "the validation part"
     wanted = window if options.windowed else min(max(WINDOWS * window, FEWEST), max(window, MOST))
+    if size == 1 and not dataset.cut and not options.windowed:
+        wanted = GIVEN
     # Half of a short part is enough for one stretch of several, so that they are not the same.
     share = 1 if options.windowed or size == 1 else 2
     steps = max(1, min(wanted, (dataset.tokens - begin - 1) // share))
