@@ -86,6 +86,7 @@ def picture_the_rest(page: Page) -> None:
     page.get_by_role("option", name="python-help-gru").click()
     page.keyboard.press("Escape")
     page.get_by_role("img").first.wait_for()
+    page.set_viewport_size({"width": 1280, "height": 925})  # without the paths of this machine
     picture(page, "comparing")
 
 
