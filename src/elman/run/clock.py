@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-REPORT_SECONDS = 3.0  # curves and pages after the last validation; importing the plotter is most
+REPORT_SECONDS = 2.2  # curves and pages after the last validation; importing the plotter is most
 SCORINGS = 3.5  # validations still to come: the last, that of the best weights, and the page's
 SEARCHED = 5.0  # the same where the final answers are searched for by a beam, or calibrated
 

@@ -45,12 +45,13 @@ PARTS = [
     "x" * 9,
 ]
 ENCODE = """
-import sys
+import signal, sys
 from pathlib import Path
 from elman.data.source import resolve
 from elman.data.texts import work
 from elman.data.texts.text import encode_corpus
 from elman.errors import ElmanError
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who tests may have it ignored
 data, cache, level, segment, processes = sys.argv[1:6]
 work.SEGMENT = int(segment)
 for limit in sys.argv[6:]:

@@ -115,8 +115,8 @@ class Texts:
         self.show()
 
     def point(self, event: events.GenericEventArguments) -> None:
-        """The visitor's caret stands after so many characters."""
-        if self.story is not None and not self.running and isinstance(event.args, int):
+        """The visitor's caret stands after so many characters, which counts once all is written."""
+        if self.story is not None and isinstance(event.args, int):
             self.pointed = event.args if event.args < len(self.story.text) else None
             self.show()
 
