@@ -18,7 +18,7 @@ from elman.errors import UserError
 from elman.tune import study, tune
 from elman.tune.result import gathered
 
-KILLS = int(os.environ.get("ELMAN_KILLS", "2"))  # ten in full
+KILLS = int(os.environ.get("ELMAN_KILLS", "1"))  # ten in full
 SMALL = ("--epochs", "2", "--batch-size", "4", "--sequence-length", "16", "--sample", "0",
          "--threads", "1", "--seeds", "1", "--minutes", "600", "--jobs", "1", "--pruner", "none",
          "--search", "hidden_size=4..48", "--save-every", "0")  # fmt: skip
