@@ -189,7 +189,9 @@ def validate(
     )
     event = progress(job, at, batches, "validation", loss, rate, norm)
     inside = glances.take()
-    return at, replace(event, sample=sample, best=best, scores=scores, inside=inside)
+    # Once done it stays done, though the end may need less time than was kept for it.
+    share = 1.0 if last else event.share
+    return at, replace(event, share=share, sample=sample, best=best, scores=scores, inside=inside)
 
 
 def progress(
