@@ -126,8 +126,8 @@ def test_what_waits_for_validations_needs_some(waits: dict[str, Any]) -> None:
 
 
 def test_minutes_are_kept_within_a_tenth(tmp_path: Path) -> None:
-    seconds = 18.0
-    command = [sys.executable, "-m", "elman", "train", "text", "--minutes", "0.3", "--threads", "1"]
+    seconds = 30.0  # of fewer, what is kept for the end and not needed is more than a tenth
+    command = [sys.executable, "-m", "elman", "train", "text", "--minutes", "0.5", "--threads", "1"]
     environment = os.environ | {"ELMAN_CACHE": str(tmp_path / "cache")}
     began = time.perf_counter()
     subprocess.run(
