@@ -17,7 +17,8 @@ from elman.bench.options import BenchOptions
 from elman.bench.table import named, threads
 from elman.errors import UserError
 from elman.options import plain
-from elman.run.folder import free_name, writing
+from elman.run.files import writing
+from elman.run.folder import free_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

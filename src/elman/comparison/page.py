@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from elman import metrics
 from elman.comparison.place import PAGE, PICTURE, RESULT
 from elman.comparison.result import Result, as_record, notes, table
-from elman.run import folder
+from elman.run import files
 from elman.tasks import drawing, naming
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ INK, ACCENT, FAINT = "#333333", "#c0392b", "#bbbbbb"
 def write(result: Result, command: str) -> None:
     """comparison.json, comparison.md and, where matplotlib is installed, comparison.png."""
     path = result.comparison.path
-    folder.replace(path / RESULT, json.dumps(as_record(result), indent=1, ensure_ascii=False))
+    files.replace(path / RESULT, json.dumps(as_record(result), indent=1, ensure_ascii=False))
     drawn = bool(result.score) and drawing.possible()
     if drawn:
         _draw(result)
-    folder.replace(path / PAGE, _page(result, command, drawn=drawn))
+    files.replace(path / PAGE, _page(result, command, drawn=drawn))
 
 
 def title(result: Result) -> str:

@@ -21,7 +21,7 @@ from elman.comparison.options import Asked, Question
 from elman.comparison.planning import Variant
 from elman.errors import UserError
 from elman.options import make, plain, shown
-from elman.run import folder
+from elman.run import files, folder
 from elman.run.folder import RunFolder
 from elman.run.options import TrainOptions
 
@@ -102,10 +102,10 @@ def options_of(task: str, run: Planned) -> tuple[Any, TrainOptions]:
 def create(path: Path, asked: Asked, variants: Sequence[Variant]) -> Comparison:
     """A new folder with its plan. UserError: the place holds something, or cannot be written."""
     check_free(path)
-    with folder.writing(path):
+    with files.writing(path):
         (path / RUNS).mkdir(parents=True, exist_ok=True)
     record = {"asked": _plain(asked), "variants": [asdict(v) for v in variants]}
-    folder.replace(path / PLAN, json.dumps(record, indent=1, ensure_ascii=False))
+    files.replace(path / PLAN, json.dumps(record, indent=1, ensure_ascii=False))
     return read(path)
 
 

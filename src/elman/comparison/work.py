@@ -11,7 +11,7 @@ from collections.abc import Callable
 from elman import tasks
 from elman.comparison.place import Comparison, Planned, options_of
 from elman.errors import RunError
-from elman.run import api, folder
+from elman.run import api, files
 from elman.run.many import processes
 from elman.run.many.claims import claimed
 from elman.run.many.sharing import Shared
@@ -73,4 +73,4 @@ def _complete(comparison: Comparison, run: Planned, shared: Shared) -> None:
     except RunError as error:
         if not run.path.exists():
             raise
-        folder.replace(run.failure, f"{error}\n")
+        files.replace(run.failure, f"{error}\n")

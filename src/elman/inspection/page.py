@@ -13,7 +13,7 @@ from elman.errors import UserError
 from elman.inspection.section import Found, Section
 from elman.inspection.sections import sections
 from elman.inspection.subject import Subject
-from elman.run.folder import replace, writing
+from elman.run.files import replace, writing
 from elman.tasks import drawing
 
 PAGE = "inspect.md"

@@ -11,7 +11,7 @@ from typing import Any
 from elman import tasks
 from elman.data import handed
 from elman.data.handed import Data
-from elman.run import at_work, checkpoint, folder, prepare, refit
+from elman.run import at_work, checkpoint, files, folder, prepare, refit
 from elman.run.clock import SEARCHED, Clock
 from elman.run.job import Job
 from elman.run.log import Log
@@ -126,7 +126,7 @@ def _completed(job: Job, listen: Listener) -> None:
     if is_scored:
         rivals = job.task.rivals(dataset, job.options, job.dataset)
         told = [{"name": rival.name, "scores": rival.scores} for rival in rivals]
-        folder.replace(job.folder.path / folder.RIVALS, json.dumps(told))
+        files.replace(job.folder.path / folder.RIVALS, json.dumps(told))
     job.task.keep(job.dataset, job.options, job.folder.path)
     job.task.restore(job.model, job.options, job.folder.path)
     final = job.task
@@ -155,7 +155,7 @@ def _completed(job: Job, listen: Listener) -> None:
         "epochs": at["epoch"],
         "ended": at["ended"],
     }
-    folder.replace(job.folder.path / folder.SCORES, json.dumps(record, indent=1))
+    files.replace(job.folder.path / folder.SCORES, json.dumps(record, indent=1))
     samples = [r["sample"] for r in job.folder.metrics() if r.get("sample")]
     remarks = final.remarks(
         run.model, job.dataset, job.options, job.device, samples[-1] if samples else "", run.path

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from elman.errors import UserError
-from elman.run import folder
+from elman.run import files
 
 try:
     import fcntl
@@ -45,7 +45,7 @@ class Worker:
 def alone(run: Path) -> Iterator[None]:
     """Train a run within this block. UserError: another process does, or it is not writable."""
     path = run / PROCESS
-    with folder.writing(path):
+    with files.writing(path):
         path.parent.mkdir(exist_ok=True)
         file = _ours(path, time.monotonic() + PATIENCE)
     if file is None:
@@ -53,7 +53,7 @@ def alone(run: Path) -> Iterator[None]:
     with file:
         # Python hands signals to the first thread alone.
         stops = threading.current_thread() is threading.main_thread()
-        with folder.writing(path):
+        with files.writing(path):
             file.truncate(0)
             json.dump({"process": os.getpid(), "stops": stops}, file)
             file.flush()

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from elman.errors import RunError, UserError
-from elman.run.folder import writing
+from elman.run.files import writing
 from elman.tasks.task import Carry
 
 Tensors: TypeAlias = dict[str, Tensor]

@@ -19,7 +19,7 @@ from torch import nn
 from elman.errors import RunError, UserError, unknown_name
 from elman.export import certificate
 from elman.export.program import Export, How
-from elman.run import folder
+from elman.run import files, folder
 from elman.run.prepare import Trained
 
 CERTIFICATE = "certificate.json"
@@ -55,7 +55,7 @@ def export(
     check_free(path, force=force)
     back_end = _back_end(to)
     leaving = run.task.export(model.eval(), run.preprocessing, run.options)
-    with folder.filling(path) as fresh:
+    with files.filling(path) as fresh:
         written = back_end.write(leaving, fresh, how)
         compared = certificate.compare(leaving, back_end.open_written(fresh), seed)
         asked = _asked(leaving, back_end, fresh, how, seed)

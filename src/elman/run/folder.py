@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from elman.errors import RunError, UserError
+from elman.errors import UserError
 from elman.options import read_toml
 from elman.run import verdict
+from elman.run.files import filling, writing
 from elman.run.verdict import Verdict
 
 OPTIONS, PREPROCESSING, WEIGHTS = "options.toml", "preprocessing.json", "model.safetensors"
@@ -180,28 +180,6 @@ def create(
     return RunFolder(path)
 
 
-@contextlib.contextmanager
-def filling(path: Path) -> Iterator[Path]:
-    """A new folder beside `path` that takes its place at the end; if anything fails, it is gone,
-    and what was there stays."""
-    fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
-    old = path.with_name(f".{path.name}.old-{os.getpid()}")
-    with writing(path):
-        try:
-            fresh.mkdir(parents=True)
-            yield fresh
-            if path.exists():
-                path.rename(old)
-            fresh.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
 def check_free(path: Path, *, force: bool, flag: str = "--run") -> None:
     """Refuse a place that holds something, unless it is a run and `force` says to replace it.
 
@@ -228,23 +206,3 @@ def free_name(stem: str, parent: Path = Path("runs")) -> Path:
     while path.exists():
         path, number = parent / f"{stem}-{number}", number + 1
     return path
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a small file beside its place and rename it."""
-    fresh = path.with_name(f".{path.name}.new")
-    with writing(path):
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError while writing below `path` into one clear line."""
-    try:
-        yield
-    except OSError as error:
-        what = f"{path}: cannot be written ({error.strerror or error})"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise RunError(what) from error
-        raise UserError(what) from error

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from elman.run.folder import writing
+from elman.run.files import writing
 from elman.run.train import Progress
 
 

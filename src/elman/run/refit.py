@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from elman.run import checkpoint, folder, prepare
+from elman.run import checkpoint, files, folder, prepare
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
 from elman.run.job import Job
@@ -82,4 +82,4 @@ def keep_scores(run: RunFolder, refit: RunFolder) -> None:
         "planned": "the run in the folder above, once more, with nothing held back: the scores are "
         "those of that run"
     }
-    folder.replace(refit.path / folder.SCORES, json.dumps(record, indent=1))
+    files.replace(refit.path / folder.SCORES, json.dumps(record, indent=1))

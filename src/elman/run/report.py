@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from elman.probe import glance
-from elman.run.folder import OPTIONS, RunFolder, replace, writing
+from elman.run.files import replace, writing
+from elman.run.folder import OPTIONS, RunFolder
 from elman.run.sharing import card
 from elman.run.sharing.options import told
 from elman.run.verdict import Verdict, score_table

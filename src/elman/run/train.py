@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from elman.errors import RunError
 from elman.metrics import Loss
 from elman.options import finite, make, plain
-from elman.run import checkpoint, folder
+from elman.run import checkpoint, files, folder
 from elman.run.checkpoint import Tensors
 from elman.run.falls import (
     after_fall,
@@ -260,7 +260,7 @@ def load(job: Job, optimizer: Optimizer) -> tuple[Position, Carry]:
     # Only now is it known that the run can go on.
     tables, how = job.folder.options(), plain(job.how)
     if tables["train"] != how:
-        folder.replace(job.folder.path / folder.OPTIONS, tomli_w.dumps(tables | {"train": how}))
+        files.replace(job.folder.path / folder.OPTIONS, tomli_w.dumps(tables | {"train": how}))
     if log.exists():
         with log.open("r+b") as file:
             file.truncate(min(at.metrics_bytes, log.stat().st_size))

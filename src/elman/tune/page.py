@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from elman.run import folder
+from elman.run import files
 from elman.tune.result import Result, as_record, notes, table
 from elman.tune.study import PAGE, REPORT, RESULT
 
@@ -12,7 +12,7 @@ from elman.tune.study import PAGE, REPORT, RESULT
 def write(result: Result, pictures: list[str]) -> None:
     """tuning.json and tuning.md, which shows the pictures of the report."""
     path = result.search.path
-    folder.replace(path / RESULT, json.dumps(as_record(result), indent=1, ensure_ascii=False))
+    files.replace(path / RESULT, json.dumps(as_record(result), indent=1, ensure_ascii=False))
     heads, rows = table(result)
     lines = [f"# Settings searched: {result.search.asked.task}", ""]
     lines += ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
@@ -20,4 +20,4 @@ def write(result: Result, pictures: list[str]) -> None:
     lines += ["", *(f"- {note}" for note in notes(result))]
     for name in pictures:
         lines += ["", f"![{name.removesuffix('.png')}]({REPORT}/{name})"]
-    folder.replace(path / PAGE, "\n".join(lines) + "\n")
+    files.replace(path / PAGE, "\n".join(lines) + "\n")

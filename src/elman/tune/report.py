@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from elman import metrics
 from elman.errors import UserError
-from elman.run import folder
+from elman.run import files
 from elman.tasks import drawing
 from elman.tune.result import told
 from elman.tune.space import Axis
@@ -66,7 +66,7 @@ def write(search: Search) -> list[str]:
         "importance.png": _importance(search, found), "slices.png": _slices(found),
         "parallel.png": _parallel(found),
     }  # fmt: skip
-    with folder.writing(place):
+    with files.writing(place):
         place.mkdir(exist_ok=True)
         for name, figure in pictures.items():
             drawing.save(figure, place / name)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from elman import metrics
 from elman.errors import RunError, UserError
 from elman.options import plain, shown
-from elman.run import folder
+from elman.run import files, folder
 from elman.run.many.claims import claimed
 from elman.run.many.sharing import Shared
 from elman.tune import storage
@@ -127,7 +127,7 @@ def beginning(path: Path) -> Iterator[None]:
     begin, nothing of the place is left. UserError: it cannot be written."""
     fresh = [one for one in (path, *path.parents) if not one.exists()]
     lock = path / LOCKS / "begin.lock"
-    with folder.writing(path):
+    with files.writing(path):
         path.mkdir(parents=True, exist_ok=True)
     with claimed(lock, wait=True):
         try:
@@ -153,7 +153,7 @@ def create(path: Path, url: str | None, asked: Asked, plan: Plan, minutes: float
             study.set_user_attr(RECORD, {"asked": as_record(asked), "plan": asdict(plan)})
     kept = None if url is None else storage.without_password(url)
     place = {"storage": kept, "name": path.name, "folder": uuid.uuid4().hex}
-    folder.replace(path / PLACE, json.dumps(place, indent=1))
+    files.replace(path / PLACE, json.dumps(place, indent=1))
     return read(path, url)
 
 

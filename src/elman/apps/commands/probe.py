@@ -59,15 +59,15 @@ def gradients(
     from elman.inspection.lesson import Lesson, teach
     from elman.inspection.lesson.lesson import HEADS, findings, table
     from elman.inspection.lesson.picture import draw
-    from elman.run import folder
+    from elman.run import files
     from elman.tasks import drawing
 
     lesson = Lesson(names, steps, updates, hidden_size, radius, clip, seed)
-    with folder.writing(output):
+    with files.writing(output):
         output.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
     taught = teach(lesson, warn)
-    folder.replace(output / "gradients.json", json.dumps(taught.record(), allow_nan=False))
+    files.replace(output / "gradients.json", json.dumps(taught.record(), allow_nan=False))
     if drawing.possible():
         draw(taught, output / "gradients.png")
         warn(f"picture {output / 'gradients.png'}")

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from elman.errors import UserError
-from elman.run import folder
+from elman.run import files
 from elman.serve.options import TOKEN
 
 TOLD, PID = "told.txt", "pid"
@@ -39,7 +39,7 @@ class Processes:
     def begin(self, name: str, command: Sequence[str]) -> None:
         """Run `elman COMMAND`. UserError where that name is running already."""
         own = self.place / name
-        with folder.writing(own):
+        with files.writing(own):
             own.mkdir(parents=True, exist_ok=True)
             with (own / TOLD).open("ab") as told:
                 try:
@@ -53,7 +53,7 @@ class Processes:
                     stdin=subprocess.DEVNULL, stdout=told, stderr=told, env=environment,
                     start_new_session=True,
                 )  # fmt: skip
-            folder.replace(own / PID, str(child.pid))
+            files.replace(own / PID, str(child.pid))
         self._children.append(child)
 
     def stop(self, name: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from elman.data.cache import is_at
-from elman.run import folder
+from elman.run import files
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def claimed(lock: Path, *, wait: bool = False) -> Iterator[bool]:
     """Whether what `lock` stands for is ours for the time of the block; not, while another process
     has it, unless we `wait`. UserError: the file cannot be written."""
     while True:
-        with folder.writing(lock):
+        with files.writing(lock):
             lock.parent.mkdir(parents=wait, exist_ok=True)
             file = lock.open("w")
         with file:

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from elman.errors import RunError, UserError
-from elman.run.folder import filling, writing
+from elman.run.files import filling, writing
 from elman.run.sharing.parts import Part
 
 FORMAT = 1

@@ -14,7 +14,8 @@ from typing import Any
 
 from elman.data.archives import BROKEN, printable
 from elman.errors import UserError
-from elman.run.folder import OPTIONS, PREPROCESSING, WEIGHTS, filling
+from elman.run.files import filling
+from elman.run.folder import OPTIONS, PREPROCESSING, WEIGHTS
 from elman.run.sharing.pack import FORMAT, MANIFEST
 from elman.run.sharing.parts import BLOCK, may_be
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from elman.run import folder
+from elman.run import files, folder
 from elman.run.folder import METRICS, RunFolder, records
 from elman.run.tracking.tracker import Outcome, Told, Tracker
 
@@ -124,7 +124,7 @@ def _state(path: Path) -> tuple[int, str]:
 
 
 def _keep(path: Path, told: int, known: str) -> None:
-    folder.replace(path, json.dumps({"told": told, "id": known}))
+    files.replace(path, json.dumps({"told": told, "id": known}))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from elman.comparison import place
 from elman.comparison.options import CompareOptions, asked
 from elman.comparison.result import gathered, notes, table
 from elman.errors import UserError
-from elman.run import folder
+from elman.run import files, folder
 from elman.tasks import naming
 
 COMMAND = "command.json"
@@ -61,11 +61,11 @@ class Races:
         for option, value in {**how, **values}.items():
             told = ",".join(value) if isinstance(value, tuple) else str(value)
             command.append(f"--{option.replace('_', '-')}={told}")
-        with folder.writing(self._processes.place):
+        with files.writing(self._processes.place):
             (self._processes.place / name).mkdir(parents=True)
             self._folder.mkdir(parents=True, exist_ok=True)
         record = {"command": command, "seeds": how["seeds"]}
-        folder.replace(self._processes.place / name / COMMAND, json.dumps(record))
+        files.replace(self._processes.place / name / COMMAND, json.dumps(record))
         self._processes.begin(name, command)
         return name
 

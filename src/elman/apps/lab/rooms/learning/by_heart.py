@@ -13,7 +13,7 @@ from elman.apps.lab.page import Page
 from elman.apps.lab.rooms.learning.practice import Plan, Practice
 from elman.apps.lab.rooms.training.history import History
 from elman.apps.lab.words import Said
-from elman.run.folder import replace
+from elman.run.files import replace
 
 SENTENCE = "这是一个基于tensorflow的RNN短句子练习"
 SHORTEST, LONGEST = 3, 120  # symbols of a sentence

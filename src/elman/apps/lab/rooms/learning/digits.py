@@ -17,7 +17,7 @@ from elman.apps.lab.rooms.learning.practice import Plan, Practice
 from elman.apps.lab.rooms.writing import answers
 from elman.errors import UserError
 from elman.run import rows
-from elman.run.folder import replace
+from elman.run.files import replace
 
 NAME = "digits.jsonl"
 OPTIONS = {"epochs": "12", "hidden_size": "48", "cell": "lstm", "threads": "1"}
