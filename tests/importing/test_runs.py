@@ -17,7 +17,6 @@ from torch import nn
 import elman
 from elman.importing.network import Network
 from elman.importing.tasks import symbols
-from elman.run import at_work
 
 POEM = "春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n"
 LETTERS = sorted(set(POEM))
@@ -103,11 +102,6 @@ def test_a_run_scores_a_text_as_the_network_does(tmp_path: Path) -> None:
     again = call("evaluate", "run")
     assert (again.code, "was imported, and has no data of its own" in again.err) == (2, True)
     assert call("resume", "run").code == 2
-    with at_work.alone(Path("run")):
-        again = call(
-            "import", path, "--task=text", f"--vocabulary={known}", "--run=run", "--force"
-        )  # fmt: skip
-        assert (again.code, "run: is training already" in again.err) == (2, True)
 
 
 @torch.no_grad()

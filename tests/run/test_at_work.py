@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -15,8 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from calling import call, snapshot
 from jobs import MakeJob
+from torch import nn
 
 import elman
 from elman.errors import UserError
@@ -27,14 +30,31 @@ from elman.run.options import parse
 
 SMALL = (
     "--hidden-size", "5", "--batch-size", "4", "--sequence-length", "16", "--sample", "0",
-    "--threads", "1", "--epochs", "100000", "--save-every", "1",
+    "--threads", "1",
 )  # fmt: skip
+ENDLESS = (*SMALL, "--epochs", "100000", "--save-every", "1")
+REPLACES = {
+    "train": ("text", "text.txt", *SMALL, "--epochs", "1", "--run", "run", "--force"),
+    "import": (
+        "network.pt", "--task", "text", "--vocabulary", "text.txt", "--run", "run", "--force",
+    ),
+    "package": ("other", "--to", "run", "--force"),
+}  # fmt: skip
+# What they make is no run, and never in the place of one.
+REFUSES = {
+    "export": ("other", "--to", "c", "--output", "run", "--force"),
+    "compare": ("text", "text.txt", "--cells", "rnn,gru", "--run", "run"),
+    "tune": ("text", "text.txt", "--minutes", "1", "--run", "run"),
+    "bench": ("--output", "run"),
+}
+MAKES = REPLACES | REFUSES
+DEEPER = {"train": "text", "compare": "text", "tune": "text", "probe": "gradients"}
 
 
 @pytest.fixture
 def training(text: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`elman train` in a process of its own, since it has begun to train `run`."""
-    command = [sys.executable, "-m", "elman", "train", "text", str(text), "--run", "run", *SMALL]
+    command = [sys.executable, "-m", "elman", "train", "text", str(text), "--run", "run", *ENDLESS]
     made = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while made.poll() is None and not (tmp_path / "run" / METRICS).exists():
         time.sleep(0.05)
@@ -51,7 +71,7 @@ def test_a_training_is_seen_kept_from_others_and_stopped_with_its_state(
     before = (run / "options.toml").read_bytes()
     with pytest.raises(UserError, match=f"is training already, by process {training.pid}"):
         elman.resume(run)
-    ended = call("train", "text", tmp_path / "text.txt", "--run", "run", "--force", *SMALL)
+    ended = call("train", "text", tmp_path / "text.txt", "--run", "run", "--force", *ENDLESS)
     assert ended.code == 2 and len(ended.err.splitlines()) == 1
     assert f"run: is training already, by process {training.pid}" in ended.err
     assert training.poll() is None and (run / "options.toml").read_bytes() == before
@@ -80,14 +100,32 @@ def test_a_run_that_is_begun_while_another_is_prepared_is_not_replaced(
     assert snapshot(run) == before
 
 
-def test_a_run_at_work_is_replaced_by_no_package(trained: Path, tmp_path: Path) -> None:
-    shutil.copytree(trained / "run", tmp_path / "run")
+@pytest.mark.parametrize("command", MAKES)
+def test_a_run_at_work_is_replaced_by_nothing(
+    trained: Path, text: Path, tmp_path: Path, command: str
+) -> None:
+    for name in ("run", "other"):
+        shutil.copytree(trained / "run", tmp_path / name)
+    letters = len(set(text.read_text(encoding="utf-8")))
+    network = nn.ModuleDict(
+        {"embedding": nn.Embedding(letters, 4), "rnn": nn.GRU(4, 5), "fc": nn.Linear(5, letters)}
+    )
+    torch.save(network.state_dict(), tmp_path / "network.pt")
+    asked = (command, *MAKES[command])
+    told = "run: is training already" if command in REPLACES else "run: "
     with at_work.alone(tmp_path / "run"):
         before = snapshot(tmp_path)
-        ended = call("package", trained / "run", "--to", "run", "--force")
-        assert ended.code == 2 and "run: is training already" in ended.err
+        ended = call(*asked)
+        assert ended.code == 2 and told in ended.err
         assert snapshot(tmp_path) == before
-    assert call("package", trained / "run", "--to", "run", "--force").code == 0
+    assert (call(*asked).code == 0) == (command in REPLACES)
+
+
+def test_whatever_may_replace_is_held_to_that() -> None:
+    commands = re.findall(r"^│ (\w+) ", call("--help").out, re.MULTILINE)
+    asked = [(name, DEEPER[name]) if name in DEEPER else (name,) for name in commands]
+    forced = {words[0] for words in asked if "--force" in call(*words, "--help").out}
+    assert forced == {name for name, how in MAKES.items() if "--force" in how}
 
 
 def test_of_a_process_that_was_killed_nothing_stands_in_the_way(tmp_path: Path) -> None:

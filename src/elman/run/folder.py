@@ -16,7 +16,7 @@ import tomli_w
 
 from elman.errors import UserError
 from elman.options import read_toml
-from elman.run import verdict
+from elman.run import at_work, verdict
 from elman.run.files import filling, writing
 from elman.run.verdict import Verdict
 
@@ -181,7 +181,8 @@ def create(
 
 
 def check_free(path: Path, *, force: bool, flag: str = "--run") -> None:
-    """Refuse a place that holds something, unless it is a run and `force` says to replace it.
+    """Refuse a place that holds something, unless it is a run that nobody trains and `force` says
+    to replace it.
 
     `flag` is what names another place.
     """
@@ -197,6 +198,7 @@ def check_free(path: Path, *, force: bool, flag: str = "--run") -> None:
             raise UserError(f"{path}: exists and is not a run folder; choose another {flag}")
         if not force:
             raise UserError(f"{path}: holds a run; give --force to replace it, or another {flag}")
+    at_work.check_idle(path)
 
 
 def free_name(stem: str, parent: Path = Path("runs")) -> Path:

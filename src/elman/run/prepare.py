@@ -14,7 +14,7 @@ from elman import tasks
 from elman.data.batching import Share
 from elman.errors import UserError
 from elman.options import make, plain
-from elman.run import at_work, checkpoint, folder
+from elman.run import checkpoint, folder
 from elman.run.alike import alike
 from elman.run.clock import Clock
 from elman.run.folder import RunFolder
@@ -63,7 +63,6 @@ def new(
     check_installed(how.track)
     if how.run is not None and ranks.first:
         folder.check_free(how.run, force=how.force)
-        at_work.check_idle(how.run)
     device = choose_device(how.device, ranks.local)
     if (threads := how.threads or ranks.threads) is not None:
         torch.set_num_threads(threads)
@@ -114,7 +113,6 @@ def new(
     tables = {
         "task": name, "data": stored, "train": plain(settled), name: plain(plan.options)
     }  # fmt: skip
-    at_work.check_idle(run)
     folder.create(run, tables, preprocessing, copies, force=how.force)
     return job
 

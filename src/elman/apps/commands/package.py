@@ -47,7 +47,7 @@ def package(
     as_json: AsJson = False,
 ) -> None:
     """Put a run into one file, a folder or a model hub; told first is what of the data goes."""
-    from elman.run import api, at_work
+    from elman.run import api
     from elman.run.folder import check_free
     from elman.run.sharing import hub, pack, places
 
@@ -65,7 +65,6 @@ def package(
         if to.resolve() == folder.resolve():
             raise UserError(f"{to}: is the run itself; choose another --to")
         check_free(to, force=force, flag="--to")
-        at_work.check_idle(to)
     trained = api.load(folder, device="cpu")  # what is damaged does not go out
     told: dict[str, Any] = given(about)
     name, place = (at.name, str(at)) if at else (name, "RUN")

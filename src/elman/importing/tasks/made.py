@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from elman import tasks
 from elman.errors import UserError
 from elman.options import plain
-from elman.run import at_work, checkpoint, folder
+from elman.run import checkpoint, folder
 from elman.run.options import TrainOptions
 
 CLOSE = 1e-5  # in probabilities: rounding of float32 over some hundred steps
@@ -37,7 +37,6 @@ def write(made: Made, source: str, run: Path, *, force: bool) -> float:
     """Makes the run folder and gives the largest difference of its answers. UserError: a place
     that is taken, or a run that does not answer as the network does; nothing is written then."""
     folder.check_free(run, force=force)
-    at_work.check_idle(run)
     task = tasks.get(made.task)
     model = task.build(made.preprocessing, made.options)
     checkpoint.load_weights(model, made.tensors, Path(source))
