@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,18 +33,6 @@ every_set = pytest.mark.parametrize("instruction_set", kernels.instruction_sets(
 sizes = st.tuples(st.sampled_from(TIME), st.sampled_from(BATCH), st.sampled_from(HIDDEN))
 seeds = st.integers(0, 2**32 - 1)
 some = settings(max_examples=12)
-
-
-@pytest.fixture(autouse=True)
-def poison() -> Iterator[None]:
-    """Memory that was never written is NaN, and the number of threads is as before."""
-    threads = torch.get_num_threads()
-    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    assert filled  # PyTorch's default; it acts in deterministic mode
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
 
 
 def alive(lengths: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,16 +35,6 @@ every_cell = pytest.mark.parametrize("cell", GATES)
 every_set = pytest.mark.parametrize("instruction_set", kernels.instruction_sets())
 every_storage = pytest.mark.parametrize("storage", STORAGES)
 seeds = st.integers(0, 2**32 - 1)
-
-
-@pytest.fixture(autouse=True)
-def poison() -> Iterator[None]:
-    """Memory that was never written is NaN, and the number of threads is as before."""
-    threads = torch.get_num_threads()
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
 
 
 def stack(cell: str, I: int, H: int, layers: int = 1, **options: Any) -> Recurrent:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,16 +28,6 @@ cases = st.tuples(
     st.sampled_from(kernels.instruction_sets() or ("none",)),
     st.sampled_from([7, 33, 100]), st.integers(1, 2), st.booleans(), st.integers(0, 2**32 - 1),
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def poison() -> Iterator[None]:
-    """Memory that was never written is NaN, and the number of threads is as before."""
-    threads = torch.get_num_threads()
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
 
 
 class Text(NamedTuple):
