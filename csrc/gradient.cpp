@@ -18,7 +18,7 @@ constexpr int MOST = W == 16 ? 4 : 2, M = ACCUMULATORS / MOST;
 constexpr long BLOCK = 48;
 #endif
 constexpr long COLUMNS = MOST * W;
-constexpr long DEPTH = TILED ? 1024 : DEEP > 1 ? 1024 : 256;  // rows n of a stretch
+constexpr long DEPTH = DEEP > 1 ? 1024 : 256;  // rows n of a stretch
 constexpr long CHUNK = 192;  // rows of the matrix for which d is packed at once
 static_assert(CHUNK % BLOCK == 0 && BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");
 
@@ -28,33 +28,74 @@ INLINE long deep(long rows) {
     return (rows + WHOLE * DEEP - 1) / (WHOLE * DEEP) * WHOLE;
 }
 
-// sums [M, V*W] = Q [depth, M] transposed times P [depth, V*W], added to `to` or in its place
+// Products of packed columns of d with panels.
 #if defined(__AMX_BF16__)
 
-template <int V>
-void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, long rows,
-          long columns, bool add) {
-    alignas(64) float apart[M * V * W];  // of a tile that is not whole
-    const bool whole = rows >= M && columns >= V * W;
-    const auto each_part = [&](auto use) {
-        for (long m = 0; m < min(M, rows); ++m)
-            for (long c = 0; c < min(V * W, columns); c += W)
-                use(apart + m * V * W + c, to + m * ld + c, min(W, columns - c));
+// SHARED tiles meet SHARED_DEPTH rows of a panel, which stay in the first-level cache as their sums do. Adding the
+// sums to `to` waits for memory, and is done while the next ones are made.
+class Columns {
+  public:
+    // `to` [rows, columns] (+)= Q [depth, rows] transposed times P [depth, V*W], Q in blocks. It is there after
+    // finish().
+    template <int V>
+    void multiply(const Operand* Q, const Operand* P, long depth, float* to, long ld, long rows,
+                  long columns, bool add) {
+        const long all = deep(depth) * DEEP, half = TILE_ROWS * TILE_DEPTH;
+        shape_tiles(TILE_ROWS, TILE_ROWS);
+        for (long first = 0; first < rows; first += SHARED * M, Q += SHARED * M * all) {
+            const long end = min(rows, first + SHARED * M), tiles = (end - first + M - 1) / M;
+            const long calls = all / TILE_DEPTH * tiles;
+            const Between between{update, &made_, (made_.rows + calls - 1) / calls};
+            for (long k = 0; k < all; k += SHARED_DEPTH)
+                for (long t = 0; t < tiles; ++t) {
+                    float* at = sums_[turn_] + t * M * V * W;
+                    const Operand* q = Q + t * M * all + k * M;
+                    if (k)
+                        load_sums<2, V>(at, at + TILE_ROWS * V * W, V * W);
+                    else
+                        clear_sums<2, V>();
+                    add_tiles<2, V>({{q, q + half}, TILE_DEPTH, 2 * half, P + k * V * W, V * W * DEEP,
+                                     min(SHARED_DEPTH, all - k)}, between);
+                    store_sums<2, V>(at, at + TILE_ROWS * V * W, V * W);
+                }
+            finish();
+            made_ = {sums_[turn_], V * W, to + first * ld, ld, min(columns, V * W), 0, end - first, add};
+            turn_ = !turn_;
+        }
+    }
+
+    void finish() { update(&made_, made_.rows); }
+
+  private:
+    static constexpr long SHARED = 3, SHARED_DEPTH = 256, AHEAD = 16;
+
+    struct Made {
+        const float* sums;
+        long step;
+        float* to;
+        long ld, columns, next, rows;
+        bool add;
     };
-    if (!whole && add)
-        each_part([](float* here, const float* there, long n) { store(here, load(there, n)); });
-    float* sums = whole ? to : apart;
-    const long step = whole ? ld : V * W;
-    shape_tiles(TILE_ROWS, TILE_ROWS);
-    if (add)
-        load_sums<2, V>(sums, sums + TILE_ROWS * step, step);
-    else
-        clear_sums<2, V>();
-    const long size = TILE_ROWS * TILE_DEPTH;
-    add_tiles<2, V>({{Q, Q + size}, TILE_DEPTH, 2 * size, P, V * W * DEEP, deep(depth) * DEEP}, {});
-    store_sums<2, V>(sums, sums + TILE_ROWS * step, step);
-    if (!whole) each_part([](const float* here, float* there, long n) { store(there, load(here), n); });
-}
+
+    static void update(void* context, long portion) {
+        Made& made = *(Made*)context;
+        const Made m = made;
+        const long end = min(m.rows, m.next + portion);
+        for (long r = m.next; r < end; ++r)
+            for (long c = 0; c < m.columns; c += W) {
+                const long n = min(W, m.columns - c);
+                const vec s = load(m.sums + r * m.step + c);
+                float* at = m.to + r * m.ld + c;
+                __builtin_prefetch(at + AHEAD * m.ld, 1, 3);
+                store(at, m.add ? load(at, n) + s : s, n);
+            }
+        made.next = end;
+    }
+
+    alignas(64) float sums_[2][SHARED * M * COLUMNS];
+    Made made_{};
+    int turn_ = 0;
+};
 
 #else
 
@@ -90,16 +131,28 @@ void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, lo
     }
 }
 
+struct Columns {
+    template <int V>
+    void multiply(const Operand* Q, const Operand* P, long depth, float* to, long ld, long rows,
+                  long columns, bool add) {
+        for (long m = 0; m < rows; m += M) {
+            const Operand* block = Q + (m / BLOCK * deep(depth) * BLOCK + m % BLOCK) * DEEP;
+            tile<V>(block, P, depth, to + m * ld, ld, rows - m, columns, add);
+        }
+    }
+    void finish() {}
+};
+
 #endif
 
-typedef void (*Tile)(const Operand*, const Operand*, long, float*, long, long, long, bool);
+typedef void (Columns::*OfWidth)(const Operand*, const Operand*, long, float*, long, long, long, bool);
 
 template <int V = MOST>
-Tile of_width(long vectors) {
+OfWidth of_width(long vectors) {
     if constexpr (V == 1)
-        return tile<1>;
+        return &Columns::multiply<1>;
     else
-        return vectors == V ? tile<V> : of_width<V - 1>(vectors);
+        return vectors == V ? &Columns::multiply<V> : of_width<V - 1>(vectors);
 }
 
 using Side = Gradient<Number>::Side;
@@ -143,54 +196,48 @@ INLINE vec d_lane(const Gradient<Number>& g, long k, long end, long c, long last
 }
 
 // Columns first .. last of d as blocks [depth, BLOCK], or where tiles multiply them [depth / TILE_DEPTH,
-// BLOCK, TILE_DEPTH]. Adds the rows to `total`, if there is one.
+// BLOCK, TILE_DEPTH]. Adds the rows to `total`, if there is one. All of a row that is wanted is read at once,
+// since the next may lie on another page; rows a few steps ahead are asked for.
 void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last, Operand* to,
             float* total) {
-    const long end = n + depth;
-    for (; first < last; first += BLOCK) {
-        vec s[BLOCK / W] = {};
+    constexpr long STEP = TILED ? 16 * DEEP : DEEP, AHEAD = TILED ? STEP : 16;
+    const long end = n + depth, size = deep(depth) * BLOCK * DEEP;
+    vec s[CHUNK / W] = {};
+    for (long k = n; k < end; k += STEP, to += STEP * BLOCK) {
+        for (long r = k + AHEAD; r < min(g.N, k + AHEAD + STEP); ++r)
+            for (long c = first; c < last; c += 64 / (long)sizeof(Operand))
+                __builtin_prefetch(g.d + r * g.ld + c, 0, 3);
+        for (long c = first, v = 0; c < last; c += W, ++v) {
+            Operand* at = to + v * W / BLOCK * size + v * W % BLOCK * STEP;
 #if defined(__AMX_BF16__)
-        for (long k = n; k < end; k += TILE_DEPTH)
-            for (long v = 0; v < BLOCK / W; ++v) {
-                vec square[W];
-                const long c = first + v * W;
-                const bool whole = k + TILE_DEPTH <= end && c + W <= last;
-                const Operand* d = g.d + k * g.ld + c;
+            vec square[W];
+            const bool whole = k + TILE_DEPTH <= end && c + W <= last;
+            const Operand* d = g.d + k * g.ld + c;
 #pragma GCC unroll 16
-                for (long j = 0; j < W; ++j, d += DEEP * g.ld)
-                    square[j] = whole ? stacked(d, d + g.ld, W) : d_lane(g, k + j * DEEP, end, c, last);
-                if (total)
+            for (long j = 0; j < W; ++j, d += DEEP * g.ld)
+                square[j] = whole ? stacked(d, d + g.ld, W) : d_lane(g, k + j * DEEP, end, c, last);
+            if (total)
 #pragma GCC unroll 16
-                    for (long j = 0; j < W; ++j) s[v] = s[v] + elman::ELMAN_ISA::total(square[j]);
-                transpose(square);
+                for (long j = 0; j < W; ++j) s[v] = s[v] + elman::ELMAN_ISA::total(square[j]);
+            transpose(square);
 #pragma GCC unroll 16
-                for (long m = 0; m < W; ++m, to += TILE_DEPTH) store((float*)to, square[m]);
-            }
+            for (long m = 0; m < W; ++m) store((float*)(at + m * TILE_DEPTH), square[m]);
 #else
-        for (long k = n; k < end; k += DEEP)
-            for (long v = 0; v < BLOCK / W; ++v, to += W * DEEP) {
-                const vec both = d_lane(g, k, end, first + v * W, last);
-                s[v] = s[v] + elman::ELMAN_ISA::total(both);
-                store((float*)to, both);
-            }
+            const vec both = d_lane(g, k, end, c, last);
+            s[v] = s[v] + elman::ELMAN_ISA::total(both);
+            store((float*)at, both);
 #endif
-        for (long c = first; total && c < min(last, first + BLOCK); c += W) {
-            const long lanes = min(W, last - c);
-            store(total + c, load(total + c, lanes) + s[(c - first) / W], lanes);
         }
     }
-}
-
-// Asks for columns first .. last of d while the product of those before runs: each row lies a whole
-// row of d from the next, which no hardware foresees.
-void prefetch_d(const Gradient<Number>& g, long n, long first, long last) {
-    for (long k = n; k < min(g.N, n + DEPTH); ++k)
-        for (long m = first; m < last; m += 64 / (long)sizeof(Operand))
-            __builtin_prefetch(g.d + k * g.ld + m, 0, 2);
+    for (long c = first, v = 0; total && c < last; c += W, ++v) {
+        const long lanes = min(W, last - c);
+        store(total + c, load(total + c, lanes) + s[v], lanes);
+    }
 }
 
 void gradient(const Gradient<Number>& g, int64_t first, int64_t last) {
     const TilesInUse tiles;
+    Columns columns;
     long all = 0;
     for (int k = 0; k < g.count; ++k) all += panels(g.sides[k]);
     Buffer<Operand> P(all * panel_size(DEPTH)), Q(CHUNK * deep(DEPTH) * DEEP);
@@ -203,24 +250,18 @@ void gradient(const Gradient<Number>& g, int64_t first, int64_t last) {
         for (long chunk = first; chunk < last; chunk += CHUNK) {
             const long end = min(last, chunk + CHUNK);
             pack_d(g, n, depth, chunk, end, Q(), g.total);
-            if (end < last)
-                prefetch_d(g, n, end, min(last, end + CHUNK));
-            else
-                prefetch_d(g, n + DEPTH, first, min(last, first + CHUNK));
             const Operand* panel = P();
             for (int k = 0; k < g.count; ++k) {
                 const Side& side = g.sides[k];
                 for (long c = 0; c < side.K; c += COLUMNS, panel += panel_size(depth)) {
                     const auto one = of_width((min(side.K - c, COLUMNS) + W - 1) / W);
-                    for (long m = chunk; m < end; m += M) {
-                        const long block = (m - chunk) / BLOCK, within = (m - chunk) % BLOCK;
-                        one(Q((block * deep(depth) * BLOCK + within) * DEEP), panel, depth,
-                            side.to + m * side.K + c, side.K, end - m, side.K - c, n > 0);
-                    }
+                    (columns.*one)(Q(), panel, depth, side.to + chunk * side.K + c, side.K, end - chunk,
+                                   side.K - c, n > 0);
                 }
             }
         }
     }
+    columns.finish();
 }
 
 void scatter(const Scatter<Number>& s, int64_t first, int64_t last) {

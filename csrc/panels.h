@@ -46,11 +46,17 @@ struct Factors {
     long lda;
     const Operand* P;
     long K;
+    bool far;  // whether what follows P, which is multiplied next, has to be asked for
+};
+
+// One of the blocks of rows that meet a P one after another.
+struct Block {
+    long first, number, all;
 };
 
 // sums [M, V*W] (+)= A P, M*V vectors of sums in registers.
 template <int V, int M>
-void multiply(const Factors* factors, int count, long row, float* sums, bool add) {
+void multiply(const Factors* factors, int count, Block block, float* sums, bool add) {
     vec s[M][V];
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
@@ -58,7 +64,7 @@ void multiply(const Factors* factors, int count, long row, float* sums, bool add
         for (int v = 0; v < V; ++v) s[m][v] = add ? load(sums + (m * V + v) * W) : vec{};
     for (; count > 0; --count, ++factors) {
         const long K = factors->K, lda = factors->lda;
-        const Operand *A = factors->A + row * lda, *P = factors->P;
+        const Operand *A = factors->A + block.first * lda, *P = factors->P;
         const auto step = [&](long k, auto spread) __attribute__((always_inline)) {
             vec p[V];
 #pragma GCC unroll 4
@@ -70,8 +76,18 @@ void multiply(const Factors* factors, int count, long row, float* sums, bool add
                 for (int v = 0; v < V; ++v) s[m][v] = dot(a, p[v], s[m][v]);
             }
         };
+        const auto pair = [](const Operand* a) { return spread(a); };
         long k = 0;
-        for (; k + DEEP <= K; k += DEEP) step(k, [](const Operand* a) { return spread(a); });
+        if (factors->far) {
+            const long share = V * W * (long)sizeof(Operand) / block.all;  // of a row of what follows
+            const char* next = (const char*)(P + K * V * W) + block.number * share * K;
+            for (; k + DEEP <= K; k += DEEP) {
+                __builtin_prefetch(next + k * share, 0, 2);
+                step(k, pair);
+            }
+        } else {
+            for (; k + DEEP <= K; k += DEEP) step(k, pair);
+        }
         if (k < K) step(k, [](const Operand* a) { return spread_last(a); });
     }
 #pragma GCC unroll 16
@@ -80,7 +96,7 @@ void multiply(const Factors* factors, int count, long row, float* sums, bool add
         for (int v = 0; v < V; ++v) store(sums + (m * V + v) * W, s[m][v]);
 }
 
-typedef void (*Multiply)(const Factors*, int, long, float*, bool);
+typedef void (*Multiply)(const Factors*, int, Block, float*, bool);
 
 constexpr int most_rows(int V) { return V == 1 ? 12 : ACCUMULATORS / V; }
 
@@ -158,7 +174,7 @@ void pass_rows(const Factors* factors, int count, long rows, float* sums, bool a
         const Factors& f = factors[k];
         const long whole = f.K / TILE_DEPTH * TILE_DEPTH;
         tiled |= whole > 0;
-        if (whole < f.K) rest[left++] = {f.A + whole, f.lda, f.P + whole * V * W, f.K - whole};
+        if (whole < f.K) rest[left++] = {f.A + whole, f.lda, f.P + whole * V * W, f.K - whole, false};
     }
     for (long i = 0, all = (rows + TILE_ROWS - 1) / TILE_ROWS; i < all; i += 2) {
         const long first = rows * i / all, middle = rows * (i + 1) / all;
@@ -173,7 +189,8 @@ void pass_rows(const Factors* factors, int count, long rows, float* sums, bool a
     for (long i = 0; i < blocks; ++i) {
         const long first = rows * i / blocks, last = rows * (i + 1) / blocks;
         if (!TILED) meanwhile(first, last);
-        with_rows<V, most_rows(V)>(last - first)(factors, count, first, sums + first * V * W, add);
+        const auto block = with_rows<V, most_rows(V)>(last - first);
+        block(factors, count, {first, i, blocks}, sums + first * V * W, add);
     }
 }
 
@@ -188,7 +205,7 @@ void multiply_rows(const Factors* factors, int count, long rows, float* sums, bo
     for (bool begun = false; count > 0; --count, ++factors)
         for (long k = 0; k < factors->K; k += DEPTH) {
             const Factors part{factors->A + k, factors->lda, factors->P + k * V * W,
-                               min(DEPTH, factors->K - k)};
+                               min(DEPTH, factors->K - k), factors->far};
             if (begun)
                 pass_rows<V>(&part, 1, rows, sums, true, [](long, long) {});
             else
@@ -200,6 +217,16 @@ void multiply_rows(const Factors* factors, int count, long rows, float* sums, bo
 // The cache that is to hold what is asked for: the second while a product runs, the first just before
 // it is read. The values are those of the compiler's prefetch.
 enum class Near : int { second = 2, first = 3 };
+
+// Whether a packed matrix lies beyond the second cache and what follows in it is to be asked for. It pays on
+// Intel's processors, whose third cache is far away; AMD's lose by it, and tiles wait for memory either way.
+INLINE bool is_far([[maybe_unused]] long bytes) {
+#if defined(__x86_64__)
+    return !TILED && bytes >= 768 << 10 && __builtin_cpu_is("intel");
+#else
+    return false;
+#endif
+}
 
 // How a matrix of G gates by H units lies in tiles of `vectors` * W units:
 // [tile, K / DEEP, G, vectors, W, DEEP].
@@ -220,7 +247,8 @@ struct Panels {
     // Rows k0 .. k0 + depth of tile `tile` of a packed P, to be met by A; k0 is even.
     Factors factors(const Operand* P, long tile, long k0, long depth, const Operand* A,
                     long lda) const {
-        return {A, lda, P + tile * tile_size() + k0 * width(), depth};
+        return {A, lda, P + tile * tile_size() + k0 * width(), depth,
+                is_far(size() * (long)sizeof(Operand))};
     }
 
     // As multiply_rows.
