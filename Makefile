@@ -72,6 +72,7 @@ define build_half
 	  $(2) $(HALF_TEST) -DELMAN_ISA=portable -c csrc/$$file.cpp -o build/$(1)/$$file.o && \
 	  $(2) $(HALF_TEST) $(3) -DELMAN_HALF -DELMAN_ISA=$(1) -c csrc/$$file.cpp -o build/$(1)/half_$$file.o || exit 1; \
 	done
+	$(2) $(HALF_TEST) $(3) -DELMAN_HALF -DELMAN_ISA=$(1) -c csrc/limits_bf16.cpp -o build/$(1)/half_limits.o
 	$(2) $(HALF_TEST) $(4) -DELMAN_HALF_ISA=$(1) tests/kernels/sanitizers/half.cpp build/$(1)/*.o -o build/$(1)/half
 endef
 

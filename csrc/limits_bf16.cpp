@@ -34,8 +34,8 @@ double multiply_add(int64_t rounds) {
 double multiply_add(int64_t rounds) {
     constexpr int CHAINS = 24;
     const uint32_t half = 0x3f003f00;  // 0.5, twice
-    vec sums[CHAINS], a = (vec)(half - uvec{});
-    const vec b = a;
+    vec sums[CHAINS], a = (vec)(half - uvec{}), b = a;
+    asm volatile("" : KEEP(b));  // as a constant GCC 12 writes it in a way that ARM's assembler refuses
 #pragma GCC unroll 24
     for (int k = 0; k < CHAINS; ++k) {
         sums[k] = vec{};
