@@ -64,7 +64,8 @@ races:
 instructions: .venv/installed
 	$(RUN)/python tests/kernels/test_instructions.py
 
-# The kernels in bf16 beside those in float32, without Python; of ARM by a cross compiler and an emulator.
+# The kernels in bf16 beside those in float32, and rows alone beside the same rows in a batch, without Python; of
+# ARM by a cross compiler and an emulator.
 HALF_TEST := -std=c++17 -O1 -g -ffp-contract=off -Wall -Wextra -Wno-psabi -Wno-maybe-uninitialized -Icsrc
 define build_half
 	mkdir -p build/$(1)

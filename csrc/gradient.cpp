@@ -14,8 +14,9 @@ namespace {
 constexpr int MOST = 2, M = 2 * TILE_ROWS;
 constexpr long BLOCK = M;
 #else
-constexpr int MOST = W == 16 ? 4 : 2, M = ACCUMULATORS / MOST;
+constexpr int MOST = W == 16 ? 4 : 2, M = ACCUMULATORS / MOST / ROWS * ROWS;
 constexpr long BLOCK = 48;
+static_assert(ROWS == 1 || M % W == 0, "packed_group takes W rows at a time");
 #endif
 constexpr long COLUMNS = MOST * W;
 constexpr long DEPTH = DEEP > 1 ? 1024 : 256;  // rows n of a stretch
@@ -24,7 +25,7 @@ static_assert(CHUNK % BLOCK == 0 && BLOCK % M == 0 && BLOCK % W == 0, "whole til
 
 // How many lanes, one after the other, hold so many rows; beyond them operands are zero.
 INLINE long deep(long rows) {
-    constexpr long WHOLE = TILED ? 16 : 1;
+    constexpr long WHOLE = TILED ? 16 : TAKEN / DEEP;
     return (rows + WHOLE * DEEP - 1) / (WHOLE * DEEP) * WHOLE;
 }
 
@@ -33,7 +34,7 @@ INLINE long deep(long rows) {
 
 // SHARED tiles meet SHARED_DEPTH rows of a panel, which stay in the first-level cache as their sums do. Adding the
 // sums to `to` waits for memory, and is done while the next ones are made.
-class Columns {
+class Multiplier {
   public:
     // `to` [rows, columns] (+)= Q [depth, rows] transposed times P [depth, V*W], Q in blocks. It is there after
     // finish().
@@ -102,18 +103,18 @@ class Columns {
 template <int V>
 void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, long rows,
           long columns, bool add) {
-    vec s[M][V];
+    Sums s[M / ROWS][V];
 #pragma GCC unroll 16
-    for (int m = 0; m < M; ++m)
+    for (int m = 0; m < M / ROWS; ++m)
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) s[m][v] = vec{};
-    for (long k = 0; k < deep(depth); ++k, P += V * W * DEEP, Q += BLOCK * DEEP) {
-        vec p[V];
+        for (int v = 0; v < V; ++v) s[m][v] = Sums{};
+    for (long k = 0; k < deep(depth); k += TAKEN / DEEP, P += V * W * TAKEN, Q += BLOCK * TAKEN) {
+        Columns p[V];
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) p[v] = load((const float*)(P + v * W * DEEP));
+        for (int v = 0; v < V; ++v) p[v] = load_columns(P + v * W * DEEP, V * W * DEEP, TAKEN);
 #pragma GCC unroll 16
-        for (int m = 0; m < M; ++m) {
-            vec q = spread(Q + m * DEEP);
+        for (int m = 0; m < M / ROWS; ++m) {
+            const vec q = packed_group(Q, m * ROWS, BLOCK * DEEP);
 #pragma GCC unroll 4
             for (int v = 0; v < V; ++v) s[m][v] = dot(q, p[v], s[m][v]);
         }
@@ -126,12 +127,13 @@ void tile(const Operand* Q, const Operand* P, long depth, float* to, long ld, lo
             const long n = min(W, columns - v * W);
             if (n <= 0) break;
             float* at = to + m * ld + v * W;
-            store(at, add ? load(at, n) + s[m][v] : s[m][v], n);
+            const vec sum = parted(s[m / ROWS][v], m % ROWS);
+            store(at, add ? load(at, n) + sum : sum, n);
         }
     }
 }
 
-struct Columns {
+struct Multiplier {
     template <int V>
     void multiply(const Operand* Q, const Operand* P, long depth, float* to, long ld, long rows,
                   long columns, bool add) {
@@ -145,14 +147,14 @@ struct Columns {
 
 #endif
 
-typedef void (Columns::*OfWidth)(const Operand*, const Operand*, long, float*, long, long, long, bool);
+typedef void (Multiplier::*OfWidth)(const Operand*, const Operand*, long, float*, long, long, long, bool);
 
 template <int V = MOST>
 OfWidth of_width(long vectors) {
     if constexpr (V == 1)
-        return &Columns::multiply<1>;
+        return &Multiplier::multiply<1>;
     else
-        return vectors == V ? &Columns::multiply<V> : of_width<V - 1>(vectors);
+        return vectors == V ? &Multiplier::multiply<V> : of_width<V - 1>(vectors);
 }
 
 using Side = Gradient<Number>::Side;
@@ -201,9 +203,9 @@ INLINE vec d_lane(const Gradient<Number>& g, long k, long end, long c, long last
 void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last, Operand* to,
             float* total) {
     constexpr long STEP = TILED ? 16 * DEEP : DEEP, AHEAD = TILED ? STEP : 16;
-    const long end = n + depth, size = deep(depth) * BLOCK * DEEP;
+    const long end = n + depth, whole_end = n + deep(depth) * DEEP, size = deep(depth) * BLOCK * DEEP;
     vec s[CHUNK / W] = {};
-    for (long k = n; k < end; k += STEP, to += STEP * BLOCK) {
+    for (long k = n; k < whole_end; k += STEP, to += STEP * BLOCK) {
         for (long r = k + AHEAD; r < min(g.N, k + AHEAD + STEP); ++r)
             for (long c = first; c < last; c += 64 / (long)sizeof(Operand))
                 __builtin_prefetch(g.d + r * g.ld + c, 0, 3);
@@ -237,7 +239,7 @@ void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last
 
 void gradient(const Gradient<Number>& g, int64_t first, int64_t last) {
     const TilesInUse tiles;
-    Columns columns;
+    Multiplier multiplier;
     long all = 0;
     for (int k = 0; k < g.count; ++k) all += panels(g.sides[k]);
     Buffer<Operand> P(all * panel_size(DEPTH)), Q(CHUNK * deep(DEPTH) * DEEP);
@@ -255,13 +257,13 @@ void gradient(const Gradient<Number>& g, int64_t first, int64_t last) {
                 const Side& side = g.sides[k];
                 for (long c = 0; c < side.K; c += COLUMNS, panel += panel_size(depth)) {
                     const auto one = of_width((min(side.K - c, COLUMNS) + W - 1) / W);
-                    (columns.*one)(Q(), panel, depth, side.to + chunk * side.K + c, side.K, end - chunk,
+                    (multiplier.*one)(Q(), panel, depth, side.to + chunk * side.K + c, side.K, end - chunk,
                                    side.K - c, n > 0);
                 }
             }
         }
     }
-    columns.finish();
+    multiplier.finish();
 }
 
 void scatter(const Scatter<Number>& s, int64_t first, int64_t last) {

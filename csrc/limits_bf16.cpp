@@ -1,6 +1,7 @@
 // The limit of products of bf16, for one instruction set.
 #include "limits.h"
 
+#include "blocks.h"
 #include "tiles.h"
 
 namespace elman {
@@ -48,7 +49,7 @@ double multiply_add(int64_t rounds) {
     }
 #pragma GCC unroll 24
     for (int k = 0; k < CHAINS; ++k) asm volatile("" : KEEP(sums[k]));
-    return 2.0 * DEEP * W * CHAINS * (double)rounds;
+    return 2.0 * ROWS * DEEP * W * CHAINS * (double)rounds;
 }
 
 #endif

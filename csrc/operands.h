@@ -105,9 +105,10 @@ INLINE void stream(fp16* p, hvec a, hvec b) {
     std::memcpy(p + W, &b, sizeof b);
 }
 
+#define ELMAN_PAIRS  // two rows meet two columns: blocks.h
 INLINE vec dot(vec a, vec b, vec sum) {
-    return (vec)vbfdotq_f32((float32x4_t)sum, vreinterpretq_bf16_f32((float32x4_t)a),
-                            vreinterpretq_bf16_f32((float32x4_t)b));
+    return (vec)vbfmmlaq_f32((float32x4_t)sum, vreinterpretq_bf16_f32((float32x4_t)a),
+                             vreinterpretq_bf16_f32((float32x4_t)b));
 }
 
 #else

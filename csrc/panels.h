@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "blocks.h"
 #include "tiles.h"
 
 namespace elman {
@@ -57,48 +58,50 @@ struct Block {
 // sums [M, V*W] (+)= A P, M*V vectors of sums in registers.
 template <int V, int M>
 void multiply(const Factors* factors, int count, Block block, float* sums, bool add) {
-    vec s[M][V];
+    const auto sums_of = [=](int m, int v) { return m < M ? load(sums + (m * V + v) * W) : vec{}; };
+    Sums s[(M + ROWS - 1) / ROWS][V];
 #pragma GCC unroll 16
-    for (int m = 0; m < M; ++m)
+    for (int m = 0; m < M; m += ROWS)
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) s[m][v] = add ? load(sums + (m * V + v) * W) : vec{};
+        for (int v = 0; v < V; ++v)
+            s[m / ROWS][v] = add ? joined(sums_of(m, v), sums_of(m + 1, v)) : Sums{};
     for (; count > 0; --count, ++factors) {
         const long K = factors->K, lda = factors->lda;
         const Operand *A = factors->A + block.first * lda, *P = factors->P;
-        const auto step = [&](long k, auto spread) __attribute__((always_inline)) {
-            vec p[V];
+        const auto step = [&](long k, long left) __attribute__((always_inline)) {
+            Columns p[V];
 #pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) p[v] = load((const float*)(P + (k * V + v * DEEP) * W));
+            for (int v = 0; v < V; ++v) p[v] = load_columns(P + (k * V + v * DEEP) * W, V * DEEP * W, left);
 #pragma GCC unroll 16
-            for (int m = 0; m < M; ++m) {
-                vec a = spread(A + m * lda + k);
+            for (int m = 0; m < M; m += ROWS) {
+                const vec a = group(A + m * lda + k, lda, M - m, left);
 #pragma GCC unroll 4
-                for (int v = 0; v < V; ++v) s[m][v] = dot(a, p[v], s[m][v]);
+                for (int v = 0; v < V; ++v) s[m / ROWS][v] = dot(a, p[v], s[m / ROWS][v]);
             }
         };
-        const auto pair = [](const Operand* a) { return spread(a); };
         long k = 0;
         if (factors->far) {
             const long share = V * W * (long)sizeof(Operand) / block.all;  // of a row of what follows
             const char* next = (const char*)(P + K * V * W) + block.number * share * K;
-            for (; k + DEEP <= K; k += DEEP) {
+            for (; k + TAKEN <= K; k += TAKEN) {
                 __builtin_prefetch(next + k * share, 0, 2);
-                step(k, pair);
+                step(k, TAKEN);
             }
         } else {
-            for (; k + DEEP <= K; k += DEEP) step(k, pair);
+            for (; k + TAKEN <= K; k += TAKEN) step(k, TAKEN);
         }
-        if (k < K) step(k, [](const Operand* a) { return spread_last(a); });
+        if (k < K) step(k, min(K - k, TAKEN - 1));  // the compiler sees that it is no whole step
     }
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) store(sums + (m * V + v) * W, s[m][v]);
+        for (int v = 0; v < V; ++v)
+            store(sums + (m * V + v) * W, parted(s[m / ROWS][v], m % ROWS));
 }
 
 typedef void (*Multiply)(const Factors*, int, Block, float*, bool);
 
-constexpr int most_rows(int V) { return V == 1 ? 12 : ACCUMULATORS / V; }
+constexpr int most_rows(int V) { return V == 1 ? 12 : ACCUMULATORS / V / ROWS * ROWS; }
 
 template <int V, int M>
 INLINE Multiply with_rows(long rows) {
@@ -185,9 +188,10 @@ void pass_rows(const Factors* factors, int count, long rows, float* sums, bool a
     if (!left) return;
     factors = rest, count = left, add |= tiled;
 #endif
-    const long blocks = (rows + most_rows(V) - 1) / most_rows(V);
+    const long blocks = (rows + most_rows(V) - 1) / most_rows(V), groups = (rows + ROWS - 1) / ROWS;
     for (long i = 0; i < blocks; ++i) {
-        const long first = rows * i / blocks, last = rows * (i + 1) / blocks;
+        const long first = groups * i / blocks * ROWS;
+        const long last = min(rows, groups * (i + 1) / blocks * ROWS);
         if (!TILED) meanwhile(first, last);
         const auto block = with_rows<V, most_rows(V)>(last - first);
         block(factors, count, {first, i, blocks}, sums + first * V * W, add);

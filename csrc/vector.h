@@ -22,6 +22,9 @@ constexpr int ACCUMULATORS = 24;  // of 32 registers
 #elif defined(__AVX2__)
 constexpr long W = 8;
 constexpr int ACCUMULATORS = 12;  // of 16 registers
+#elif defined(__aarch64__) && defined(ELMAN_HALF)
+constexpr long W = 4;
+constexpr int ACCUMULATORS = 18;  // of 32 registers; those of operands go by pairs
 #else
 constexpr long W = 4;
 constexpr int ACCUMULATORS = 12;

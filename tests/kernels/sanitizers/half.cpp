@@ -1,11 +1,14 @@
-// The sweeps and gradients in bf16 beside those in float32, without Python: for processors that are at
-// hand as an emulator only.
+// The sweeps and gradients in bf16 beside those in float32, and rows alone beside the same rows in a batch,
+// without Python: for processors that are at hand as an emulator only. Sizes of the latter are drawn at
+// random; an argument is the seed.
 //
 //     make half                   # this processor's
 //     make half-amx               # the same, by tiles
 //     make half-arm               # ARM's, by a cross compiler and qemu
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -74,13 +77,25 @@ std::vector<T> empty(size_t count) {
     return std::vector<T>(count);
 }
 
-constexpr int64_t T = 7, B = 19, H = 70, I = 37;
+struct Sizes {
+    int64_t T, B, H, I;
+};
 
-// y, the gradients of x, W and R, and the last h.
+// Calls work(first, last) for 0 .. n at once, or in pieces of up to `most` that are drawn.
+template <class Work>
+void cut(int64_t n, int64_t most, std::mt19937* pieces, const Work& work) {
+    for (int64_t first = 0, last; first < n; first = last) {
+        last = pieces ? std::min(n, first + 1 + (int64_t)((*pieces)() % (unsigned)most)) : n;
+        work(first, last);
+    }
+}
+
+// y, the gradients of x, W and R, and the last h. With `pieces` a few rows at a time.
 template <class Number>
 std::vector<float> trained(const Kernels<Number>& sweeps, const Gradients<Number>& gradients,
-                           Cell cell) {
+                           Cell cell, const Sizes& drawn, std::mt19937* pieces = nullptr) {
     using Operand = typename Number::Operand;
+    const int64_t T = drawn.T, B = drawn.B, H = drawn.H, I = drawn.I;
     const size_t G = (size_t)gates(cell), N = T * B, h = H;
     std::vector<int64_t> sizes(T, B), offsets(T);
     for (int64_t t = 0; t < T; ++t) offsets[(size_t)t] = t * B;
@@ -105,7 +120,7 @@ std::vector<float> trained(const Kernels<Number>& sweeps, const Gradients<Number
     f.h0 = first(), f.c0 = first() + B * h;
     f.y = y.data(), f.hn = last.data(), f.cn = last.data() + B * h;
     f.gates = gates_.data(), f.kept = kept.data(), f.met = met.data();
-    sweeps.forward(f, 0, B);
+    cut(B, 3, pieces, [&](int64_t first, int64_t last) { sweeps.forward(f, first, last); });
 
     auto dWx = empty<Operand>(N * G * h), dRn = empty<Operand>(N * h), dx = empty<Operand>(N * I);
     auto dfirst = empty<float>(2 * B * h);
@@ -114,18 +129,19 @@ std::vector<float> trained(const Kernels<Number>& sweeps, const Gradients<Number
     b.kept = kept.data(), b.c = kept.data(), b.y = y.data(), b.h0 = f.h0, b.c0 = f.c0, b.dy = dy();
     b.dWx = dWx.data(), b.dRn = dRn.data(), b.dx = dx.data();
     b.dh0 = dfirst.data(), b.dc0 = dfirst.data() + B * h;
-    sweeps.backward(b, 0, B);
+    cut(B, 3, pieces, [&](int64_t first, int64_t last) { sweeps.backward(b, first, last); });
 
     std::vector<const Operand*> rows, states;
     for (size_t n = 0; n < N; ++n) {
         rows.push_back(x() + n * I);
-        states.push_back(n < B ? h0() + n * h : y.data() + (n - B) * h);
+        states.push_back(n < (size_t)B ? h0() + n * h : y.data() + (n - B) * h);
     }
     auto dW = empty<float>(G * h * I), dR = empty<float>(G * h * h), total = empty<float>(G * h);
     Gradient<Number> g{(int64_t)N, (int64_t)(G * h), dWx.data(), (int64_t)(G * h),
                        {{I, rows.data(), nullptr, dW.data()}, {H, states.data(), nullptr, dR.data()}},
                        2, total.data()};
-    gradients.gradient(g, 0, (int64_t)(G * h));
+    cut((int64_t)(G * h), (int64_t)(G * h), pieces,
+        [&](int64_t first, int64_t last) { gradients.gradient(g, first, last); });
 
     std::vector<float> all;
     for (const auto& a : y) all.push_back(value(a));
@@ -135,24 +151,47 @@ std::vector<float> trained(const Kernels<Number>& sweeps, const Gradients<Number
     return all;
 }
 
+// Whether bf16 is as far from float32 as it is to be.
+bool close(Cell cell, const Sizes& sizes) {
+    const auto exact = trained(portable_kernels, portable_gradients, cell, sizes);
+    const auto half = trained(HALF_KERNELS, HALF_GRADIENTS, cell, sizes);
+    float largest = 0.0f, error = 0.0f;
+    for (size_t k = 0; k < exact.size(); ++k) {
+        largest = std::fmax(largest, std::fabs(exact[k]));
+        error = std::fmax(error, std::fabs(exact[k] - half[k]));  // NaN counts below
+        if (!(half[k] == half[k])) error = INFINITY;
+    }
+    std::printf("cell %d: off by %.2g of %.2g\n", (int)cell, error, largest);
+    return error > 0.0f && error < 0.02f * largest;
+}
+
+// Whether rows give the same bits in a batch and in pieces of it.
+bool alone(Cell cell, const Sizes& sizes, std::mt19937& pieces) {
+    const auto batch = trained(HALF_KERNELS, HALF_GRADIENTS, cell, sizes);
+    const auto apart = trained(HALF_KERNELS, HALF_GRADIENTS, cell, sizes, &pieces);
+    if (!std::memcmp(batch.data(), apart.data(), batch.size() * sizeof(float))) return true;
+    std::printf("cell %d: rows alone differ at T %d, B %d, H %d, I %d\n", (int)cell, (int)sizes.T,
+                (int)sizes.B, (int)sizes.H, (int)sizes.I);
+    return false;
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
 #if defined(__x86_64__) && defined(__linux__)
     syscall(SYS_arch_prctl, 0x1023, 18);  // for tiles; nothing happens where there are none
 #endif
+    const unsigned seed = argc > 1 ? (unsigned)std::strtoul(argv[1], nullptr, 10) : std::random_device{}();
+    std::printf("seed %u\n", seed);
+    std::mt19937 drawn(seed);
+    const auto up_to = [&](int64_t n) { return 1 + (int64_t)(drawn() % (unsigned)n); };
     int wrong = 0;
     for (Cell cell : {Cell::rnn_tanh, Cell::lstm, Cell::gru, Cell::gru_reset_before}) {
-        const auto exact = trained(portable_kernels, portable_gradients, cell);
-        const auto half = trained(HALF_KERNELS, HALF_GRADIENTS, cell);
-        float largest = 0.0f, error = 0.0f;
-        for (size_t k = 0; k < exact.size(); ++k) {
-            largest = std::fmax(largest, std::fabs(exact[k]));
-            error = std::fmax(error, std::fabs(exact[k] - half[k]));  // NaN counts below
-            if (!(half[k] == half[k])) error = INFINITY;
+        for (const Sizes& sizes : {Sizes{7, 19, 70, 37}, Sizes{2, 5, 71, 39}}) wrong += !close(cell, sizes);
+        for (int k = 0; k < 3; ++k) {
+            const int64_t T = up_to(4), B = up_to(25), H = up_to(71), I = up_to(39);
+            wrong += !alone(cell, {T, B, H, I}, drawn);
         }
-        std::printf("cell %d: off by %.2g of %.2g\n", (int)cell, error, largest);
-        wrong += !(error > 0.0f && error < 0.02f * largest);
     }
     return wrong;
 }
