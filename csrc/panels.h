@@ -47,7 +47,7 @@ struct Factors {
     long lda;
     const Operand* P;
     long K;
-    bool far;  // whether what follows P, which is multiplied next, has to be asked for
+    bool far = false;  // whether what follows P, which is multiplied next, has to be asked for
 };
 
 // One of the blocks of rows that meet a P one after another.
@@ -177,7 +177,7 @@ void pass_rows(const Factors* factors, int count, long rows, float* sums, bool a
         const Factors& f = factors[k];
         const long whole = f.K / TILE_DEPTH * TILE_DEPTH;
         tiled |= whole > 0;
-        if (whole < f.K) rest[left++] = {f.A + whole, f.lda, f.P + whole * V * W, f.K - whole, false};
+        if (whole < f.K) rest[left++] = {f.A + whole, f.lda, f.P + whole * V * W, f.K - whole};
     }
     for (long i = 0, all = (rows + TILE_ROWS - 1) / TILE_ROWS; i < all; i += 2) {
         const long first = rows * i / all, middle = rows * (i + 1) / all;
