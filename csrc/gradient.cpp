@@ -21,6 +21,7 @@ static_assert(ROWS == 1 || M % W == 0, "packed_group takes W rows at a time");
 constexpr long COLUMNS = MOST * W;
 constexpr long DEPTH = DEEP > 1 ? 1024 : 256;  // rows n of a stretch
 constexpr long CHUNK = 192;  // rows of the matrix for which d is packed at once
+constexpr long FAR_BYTES = 4 << 20;  // of d: more does not stay in the second cache
 static_assert(CHUNK % BLOCK == 0 && BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");
 
 // How many lanes, one after the other, hold so many rows; beyond them operands are zero.
@@ -199,14 +200,15 @@ INLINE vec d_lane(const Gradient<Number>& g, long k, long end, long c, long last
 
 // Columns first .. last of d as blocks [depth, BLOCK], or where tiles multiply them [depth / TILE_DEPTH,
 // BLOCK, TILE_DEPTH]. Adds the rows to `total`, if there is one. All of a row that is wanted is read at once,
-// since the next may lie on another page; rows a few steps ahead are asked for.
+// since the next may lie on another page; where d is large, rows a few steps ahead are asked for.
 void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last, Operand* to,
             float* total) {
     constexpr long STEP = TILED ? 16 * DEEP : DEEP, AHEAD = TILED ? STEP : 16;
     const long end = n + depth, whole_end = n + deep(depth) * DEEP, size = deep(depth) * BLOCK * DEEP;
+    const bool far = g.N * g.ld * (long)sizeof(Operand) > FAR_BYTES;
     vec s[CHUNK / W] = {};
     for (long k = n; k < whole_end; k += STEP, to += STEP * BLOCK) {
-        for (long r = k + AHEAD; r < min(g.N, k + AHEAD + STEP); ++r)
+        for (long r = k + AHEAD; far && r < min(g.N, k + AHEAD + STEP); ++r)
             for (long c = first; c < last; c += 64 / (long)sizeof(Operand))
                 __builtin_prefetch(g.d + r * g.ld + c, 0, 3);
         for (long c = first, v = 0; c < last; c += W, ++v) {

@@ -104,10 +104,10 @@ def forward(
     id outside the table.
     """
     x, W, ids = input
-    N, B, H = len(x) if ids is None else len(ids), *state[0].shape
+    N, B, H = x.shape[0] if ids is None else ids.shape[0], *state[0].shape
     G, operand, half = GATES[cell], numbers.operand, numbers is HALF
     if W is None:
-        check("Wx", x, len(x), G * H)
+        check("Wx", x, x.shape[0], G * H)
     else:
         check_sizes(I=W.shape[-1])
         check("x", x, N, W.shape[-1], dtype=operand)
@@ -153,7 +153,7 @@ def forward(
         "scale": swept.scale,
     }
     columns = 0 if W is None else W.shape[1]
-    call = _call(instruction_set, numbers, cell, reverse, sizes, B, H, N, columns, len(x), inside)
+    call = _call(instruction_set, numbers, cell, reverse, sizes, B, H, N, columns, x.shape[0], inside)
     extension().forward(half, call, _addresses(tensors))
     if cell == "lstm" and store and not zoned:
         return swept._replace(c=swept.kept)
@@ -181,7 +181,7 @@ def backward(
     ValueError: as there.
     """
     y = swept.y
-    N, B, H = len(y), *state[0].shape
+    N, B, H = y.shape[0], *state[0].shape
     G, operand, half = GATES[cell], numbers.operand, numbers is HALF
     zoned, normed = inside.keep is not None, inside.norm is not None
     _check_common(cell, sizes, state, R, inside, N)
@@ -265,7 +265,7 @@ def matrix_gradients(
             f"d must be {operand} on a CPU, its rows without gaps; got {d.dtype} on {d.device}, "
             f"strides {d.stride()}"
         )
-    check_sizes(N=N, M=M, T=len(sizes))
+    check_sizes(N=N, M=M, T=sizes.shape[0])
     check_ints("sizes", sizes)
     B, tensors = int(sizes[0]), {"d": d, "sizes": sizes, "total": total}
     if total is not None:
@@ -286,7 +286,7 @@ def matrix_gradients(
     extension().gradient(
         *(numbers is HALF, which(instruction_set, numbers is HALF), torch.get_num_threads()),
         *(N, M, d.stride(0), 0 if input is None else input.a.shape[1]),
-        *(0 if state is None else state.a.shape[1], len(sizes), reverse, _addresses(tensors)),
+        *(0 if state is None else state.a.shape[1], sizes.shape[0], reverse, _addresses(tensors)),
     )
 
 
@@ -298,7 +298,7 @@ def table_gradient(
     instruction_set: str | None = None,
 ) -> Tensor:
     """The gradient of a table [`rows`, M], whose row `ids[n]` was read where `d[n]` [N, M] is."""
-    check("d", d, len(ids), d.shape[1], dtype=numbers.operand)
+    check("d", d, ids.shape[0], d.shape[1], dtype=numbers.operand)
     check_ints("ids", ids)
     half, to = numbers is HALF, d.new_empty(rows, d.shape[1], dtype=torch.float32)
     name, threads = which(instruction_set, half), torch.get_num_threads()
@@ -310,10 +310,10 @@ def table_gradient(
 
 def activate(name: str, x: Tensor, instruction_set: str, numbers: Numbers = SINGLE) -> Tensor:
     """`tanh` or `sigmoid` of every element of `x` [N], as the sweeps compute it."""
-    check("x", x, len(x))
+    check("x", x, x.shape[0])
     to, sigmoid = torch.empty_like(x), name == "sigmoid"
     extension().activate(
-        numbers is HALF, instruction_set, sigmoid, x.data_ptr(), to.data_ptr(), len(x)
+        numbers is HALF, instruction_set, sigmoid, x.data_ptr(), to.data_ptr(), x.shape[0]
     )
     return to
 
@@ -325,7 +325,7 @@ def _gates_size(cell: str, H: int) -> int:
 
 def _product_inside(N: int, sizes: Tensor) -> bool:
     """Whether the sweep itself makes the products with W. Not by threads: they change no result."""
-    return len(sizes) * ROWS_FOR_A_PRODUCT <= N
+    return sizes.shape[0] * ROWS_FOR_A_PRODUCT <= N
 
 
 def _check_common(
@@ -335,7 +335,7 @@ def _check_common(
     if len(state) != states:
         raise ValueError(f"{cell} has {states} states, got {len(state)}")
     B, H = state[0].shape
-    check_sizes(T=len(sizes), B=B, H=H, N=N)
+    check_sizes(T=sizes.shape[0], B=B, H=H, N=N)
     for s in state:
         check("state", s, B, H)
     check("R", R, G * H, H)
@@ -389,5 +389,5 @@ def _call(
     """What both sweeps are given beside tensors."""
     return extension().Call(
         *(which(instruction_set, numbers is HALF), torch.get_num_threads(), NUMBERS[cell]),
-        *(reverse, len(sizes), B, H, N, I, V, _keep_step(inside, H)),
+        *(reverse, sizes.shape[0], B, H, N, I, V, _keep_step(inside, H)),
     )
