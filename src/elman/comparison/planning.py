@@ -87,11 +87,7 @@ def _planned(
 
 
 def _variant(name: str, plan: Plan[Any], how: TrainOptions, count: int, threads: int) -> Variant:
-    passes = plan.passes if how.epochs is None else None
-    settled = replace(
-        how, batch_size=plan.batch_size, learning_rate=plan.learning_rate, threads=threads,
-        cycle=how.cycle or passes,
-    )  # fmt: skip
+    settled = replace(prepare.planned(how, plan), threads=threads)
     training = plain(settled)
     del training["seed"]
     return Variant(name, plain(plan.options), training, count)

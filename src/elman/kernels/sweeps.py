@@ -153,7 +153,9 @@ def forward(
         "scale": swept.scale,
     }
     columns = 0 if W is None else W.shape[1]
-    call = _call(instruction_set, numbers, cell, reverse, sizes, B, H, N, columns, x.shape[0], inside)
+    call = _call(
+        instruction_set, numbers, cell, reverse, sizes, B, H, N, columns, x.shape[0], inside
+    )
     extension().forward(half, call, _addresses(tensors))
     if cell == "lstm" and store and not zoned:
         return swept._replace(c=swept.kept)

@@ -51,7 +51,8 @@ class TrainOptions:
     l1
         Weight of the sum of absolute weights in the loss.
     l2
-        Weight decay (for adamw apart from the gradient, for the others in it).
+        Weight decay (for adamw apart from the gradient, for the others in it). With adamw a text that is
+        seen often chooses some if nothing is said; else it is 0.
     patience
         Stop after so many validations without a better score; 0 never.
     validation
@@ -91,7 +92,7 @@ class TrainOptions:
     clip_norm: float = 1.0
     clip_value: float = 0.0
     l1: float = 0.0
-    l2: float = 0.0
+    l2: float | None = None
     patience: int = 0
     validation: float = 0.1
     refit: bool = False

@@ -27,7 +27,7 @@ from elman.run.precision import settle, training
 from elman.run.sharing.places import own_folder
 from elman.run.tracking.names import check_installed
 from elman.tasks import naming
-from elman.tasks.task import Budget, Task
+from elman.tasks.task import Budget, Plan, Task
 from elman.wording import counted
 
 Say = Callable[[str], None]
@@ -82,23 +82,15 @@ def new(
     how = dataclasses.replace(how, precision=precision.name)
     with training(how):  # a plan measures how fast a network learns
         plan = task.plan(dataset, options, budget)
-    why = "; ".join(filter(None, (plan.why, precision.why)))
+    settled = dataclasses.replace(planned(how, plan), run=None, force=False)
+    decay = f"weight decay {settled.l2:g}" if how.l2 is None and settled.l2 else ""
+    why = "; ".join(filter(None, (plan.why, decay, precision.why)))
     say(why)
     if ranks.size > 1:
         say(starting.told(ranks, plan.batch_size))
     if plan.dataset is not None:
         dataset = plan.dataset
     run = how.run or folder.free_name(naming.stem(data, task.name))
-    settled = dataclasses.replace(
-        how,
-        run=None,
-        force=False,
-        batch_size=plan.batch_size,
-        learning_rate=plan.learning_rate,
-        threads=torch.get_num_threads(),
-    )
-    if how.cycle is None and how.epochs is None:
-        settled = dataclasses.replace(settled, cycle=plan.passes)
     torch.manual_seed(how.seed)
     preprocessing = dataset.preprocessing()
     model = _started(task, preprocessing, plan.options, dataset).to(device)
@@ -115,6 +107,18 @@ def new(
     }  # fmt: skip
     folder.create(run, tables, preprocessing, copies, force=how.force)
     return job
+
+
+def planned(how: TrainOptions, plan: Plan[Any]) -> TrainOptions:
+    """A training with what its plan settled."""
+    return dataclasses.replace(
+        how,
+        batch_size=plan.batch_size,
+        learning_rate=plan.learning_rate,
+        l2=plan.l2 if how.l2 is None and how.optimizer == "adamw" else how.l2 or 0.0,
+        cycle=plan.passes if how.cycle is None and how.epochs is None else how.cycle,
+        threads=torch.get_num_threads(),
+    )
 
 
 def again(

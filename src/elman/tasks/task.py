@@ -91,6 +91,7 @@ class Plan(Generic[Options]):
 
     `passes`, of a training counted in minutes, are those after which the learning rate has fallen
     for the first time: as many as data of this size wants. With None it falls once, with the time.
+    `l2` is the weight decay of adamw, where the user gives none.
     `dataset` is the data as the settled options read it, where that is not how it was planned on.
     """
 
@@ -99,6 +100,7 @@ class Plan(Generic[Options]):
     learning_rate: float
     why: str
     passes: int | None = None
+    l2: float = 0.0
     dataset: Any = None
 
 
