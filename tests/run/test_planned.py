@@ -22,7 +22,7 @@ SHARES = st.floats(0, 1)
     by_clock=st.booleans(),
     plan=st.builds(
         Plan, st.none(), st.integers(1, 64), st.floats(1e-4, 0.1), st.just(""),
-        st.one_of(st.none(), st.integers(1, 50)), SHARES,
+        st.one_of(st.none(), st.integers(1, 50)), l2=SHARES,
     ),
 )  # fmt: skip
 def test_what_is_given_stays_and_what_is_open_comes_from_the_plan(

@@ -91,8 +91,8 @@ class Plan(Generic[Options]):
 
     `passes`, of a training counted in minutes, are those after which the learning rate has fallen
     for the first time: as many as data of this size wants. With None it falls once, with the time.
-    `l2` is the weight decay of adamw, where the user gives none.
     `dataset` is the data as the settled options read it, where that is not how it was planned on.
+    `l2` is the weight decay of adamw, where the user gives none.
     """
 
     options: Options
@@ -100,8 +100,8 @@ class Plan(Generic[Options]):
     learning_rate: float
     why: str
     passes: int | None = None
-    l2: float = 0.0
     dataset: Any = None
+    l2: float = 0.0
 
 
 class Writer(Protocol):

@@ -125,7 +125,7 @@ def make_plan(
     few = vocabulary > ONE_HOT and tokens < FEW * vocabulary
     fall = FALL_OF_FEW if few else FALL
     early = budget.seconds is not None and passes > 1.5 * fall
-    return Plan(settled, batch, rate, why, fall if early else None, decay)
+    return Plan(settled, batch, rate, why, fall if early else None, l2=decay)
 
 
 def _batch(options: TextOptions, seen: float) -> int:
