@@ -1,6 +1,5 @@
 // Products with many rows in the middle: d transposed times a. Both are packed a stretch of rows at a
-// time, so that the inner loop reads them in order; the sums of a stretch stay in registers. Compiled
-// once for each instruction set.
+// time, so that the inner loop reads them in order. Compiled once for each instruction set.
 #include "gradient.h"
 
 #include "panels.h"
@@ -21,7 +20,7 @@ static_assert(ROWS == 1 || M % W == 0, "packed_group takes W rows at a time");
 constexpr long COLUMNS = MOST * W;
 constexpr long DEPTH = DEEP > 1 ? 1024 : 256;  // rows n of a stretch
 constexpr long CHUNK = 192;  // rows of the matrix for which d is packed at once
-constexpr long FAR_BYTES = 4 << 20;  // of d: more does not stay in the second cache
+constexpr long ASKED_FOR_BYTES_OF_D = 4 << 20;  // from so many on its rows are asked for ahead; measured
 static_assert(CHUNK % BLOCK == 0 && BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");
 
 // How many lanes, one after the other, hold so many rows; beyond them operands are zero.
@@ -33,8 +32,8 @@ INLINE long deep(long rows) {
 // Products of packed columns of d with panels.
 #if defined(__AMX_BF16__)
 
-// SHARED tiles meet SHARED_DEPTH rows of a panel, which stay in the first-level cache as their sums do. Adding the
-// sums to `to` waits for memory, and is done while the next ones are made.
+// SHARED tiles meet SHARED_DEPTH rows of a panel: 16 KB of it and 24 KB of sums stay in a first-level cache of 48.
+// Adding the sums to `to` waits for memory, and is done while the next ones are made.
 class Multiplier {
   public:
     // `to` [rows, columns] (+)= Q [depth, rows] transposed times P [depth, V*W], Q in blocks. It is there after
@@ -69,7 +68,7 @@ class Multiplier {
     void finish() { update(&made_, made_.rows); }
 
   private:
-    static constexpr long SHARED = 3, SHARED_DEPTH = 256, AHEAD = 16;
+    static constexpr long SHARED = 3, SHARED_DEPTH = 256, AHEAD = 16;  // rows of `to` ahead
 
     struct Made {
         const float* sums;
@@ -192,20 +191,21 @@ void pack_a(const Side& side, long n, long depth, Operand* to) {
 
 // W columns of rows k and k + 1 of d, zero where there are none.
 INLINE vec d_lane(const Gradient<Number>& g, long k, long end, long c, long last) {
-    const long lanes = max(0, min(W, last - c));
-    if (k >= end || !lanes) return vec{};
+    const long lanes = min(W, last - c);
+    if (k >= end) return vec{};
     const Operand* one = g.d + k * g.ld + c;
     return stacked(one, DEEP > 1 && k + 1 < end ? one + g.ld : nullptr, lanes);
 }
 
 // Columns first .. last of d as blocks [depth, BLOCK], or where tiles multiply them [depth / TILE_DEPTH,
 // BLOCK, TILE_DEPTH]. Adds the rows to `total`, if there is one. All of a row that is wanted is read at once,
-// since the next may lie on another page; where d is large, rows a few steps ahead are asked for.
+// since the next may lie on another page; where d is large, the rows of later steps are asked for. What lies
+// beyond `last` in a block is not written: sums made of it are not kept.
 void pack_d(const Gradient<Number>& g, long n, long depth, long first, long last, Operand* to,
             float* total) {
     constexpr long STEP = TILED ? 16 * DEEP : DEEP, AHEAD = TILED ? STEP : 16;
     const long end = n + depth, whole_end = n + deep(depth) * DEEP, size = deep(depth) * BLOCK * DEEP;
-    const bool far = g.N * g.ld * (long)sizeof(Operand) > FAR_BYTES;
+    const bool far = g.N * g.ld * (long)sizeof(Operand) > ASKED_FOR_BYTES_OF_D;
     vec s[CHUNK / W] = {};
     for (long k = n; k < whole_end; k += STEP, to += STEP * BLOCK) {
         for (long r = k + AHEAD; far && r < min(g.N, k + AHEAD + STEP); ++r)

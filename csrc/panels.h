@@ -47,7 +47,7 @@ struct Factors {
     long lda;
     const Operand* P;
     long K;
-    bool far = false;  // whether what follows P, which is multiplied next, has to be asked for
+    bool far = false;  // whether what follows P in memory, and is multiplied next, is to be asked for
 };
 
 // One of the blocks of rows that meet a P one after another.
@@ -80,8 +80,9 @@ void multiply(const Factors* factors, int count, Block block, float* sums, bool 
             }
         };
         long k = 0;
-        if (factors->far) {
-            const long share = V * W * (long)sizeof(Operand) / block.all;  // of a row of what follows
+        if (!TILED && factors->far) {
+            // Its share of what follows, but at most a line a step: few rows ask for a part alone.
+            const long share = V * W * (long)sizeof(Operand) / block.all;
             const char* next = (const char*)(P + K * V * W) + block.number * share * K;
             for (; k + TAKEN <= K; k += TAKEN) {
                 __builtin_prefetch(next + k * share, 0, 2);
@@ -222,11 +223,12 @@ void multiply_rows(const Factors* factors, int count, long rows, float* sums, bo
 // it is read. The values are those of the compiler's prefetch.
 enum class Near : int { second = 2, first = 3 };
 
-// Whether a packed matrix lies beyond the second cache and what follows in it is to be asked for. It pays on
-// Intel's processors, whose third cache is far away; AMD's lose by it, and tiles wait for memory either way.
+// Whether a packed matrix of so many bytes is asked for ahead of its turn. From this size on, found by measuring,
+// that pays on Intel's processors, whose third cache is far away; AMD's lose by it, and so do tiles.
+constexpr long ASKED_FOR_BYTES = 768 << 10;
 INLINE bool is_far([[maybe_unused]] long bytes) {
 #if defined(__x86_64__)
-    return !TILED && bytes >= 768 << 10 && __builtin_cpu_is("intel");
+    return !TILED && bytes >= ASKED_FOR_BYTES && __builtin_cpu_is("intel");
 #else
     return false;
 #endif

@@ -37,6 +37,6 @@ def test_what_is_given_stays_and_what_is_open_comes_from_the_plan(
     else:  # decay apart from the gradient is adamw's alone
         assert settled.l2 == (plan.l2 if optimizer == "adamw" else 0)
     assert settled.cycle == (plan.passes if cycle is None and by_clock else cycle)
-    fixed = {"batch_size", "learning_rate", "l2", "cycle", "threads"}
+    fixed = {"batch_size", "learning_rate", "l2", "cycle"}
     rest = {f.name for f in dataclasses.fields(how)} - fixed
     assert all(getattr(settled, name) == getattr(how, name) for name in rest)

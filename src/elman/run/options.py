@@ -52,7 +52,7 @@ class TrainOptions:
         Weight of the sum of absolute weights in the loss.
     l2
         Weight decay (for adamw apart from the gradient, for the others in it). If nothing is said
-        it is 0, but 0.1 with adamw for texts of few symbols that are seen six times and more.
+        it is 0, but 0.1 with adamw for texts of few symbols that are seen twenty times and more.
     patience
         Stop after so many validations without a better score; 0 never.
     validation

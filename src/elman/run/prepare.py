@@ -82,7 +82,9 @@ def new(
     how = dataclasses.replace(how, precision=precision.name)
     with training(how):  # a plan measures how fast a network learns
         plan = task.plan(dataset, options, budget)
-    settled = dataclasses.replace(planned(how, plan), run=None, force=False)
+    settled = dataclasses.replace(
+        planned(how, plan), run=None, force=False, threads=torch.get_num_threads()
+    )
     decay = f"weight decay {settled.l2:g}" if how.l2 is None and settled.l2 else ""
     why = "; ".join(filter(None, (plan.why, decay, precision.why)))
     say(why)
@@ -117,7 +119,6 @@ def planned(how: TrainOptions, plan: Plan[Any]) -> TrainOptions:
         learning_rate=plan.learning_rate,
         l2=plan.l2 if how.l2 is None and how.optimizer == "adamw" else how.l2 or 0.0,
         cycle=plan.passes if how.cycle is None and how.epochs is None else how.cycle,
-        threads=torch.get_num_threads(),
     )
 
 

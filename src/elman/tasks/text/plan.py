@@ -35,10 +35,8 @@ ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 # Passes over the text below which so much is dropped.
 DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (20, 0.3), (math.inf, 0.5))
 WEIGHT_DROP = ((6, 0.0), (20, 0.1), (math.inf, 0.3))
-WEIGHT_DECAY = (
-    (6, 0.0),
-    (math.inf, 0.1),
-)  # of few symbols: rare ones would fade away between two sights
+# Likewise, of up to `ONE_HOT` symbols: the rows of rare ones would fade away between two sights.
+WEIGHT_DECAY = ((20, 0.0), (math.inf, 0.1))
 FALL = 100  # passes after which the learning rate has fallen for the first time, at the latest
 FEW, FALL_OF_FEW = 50, 8  # tokens a symbol below which so many passes are learnt by heart
 TABLE = 0.5  # of the weights of a table of many symbols count for the size: each is seen rarely
