@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,31 +11,23 @@ from elman.run.options import TrainOptions
 from elman.run.prepare import planned
 from elman.tasks.task import Plan
 
-SHARES = st.floats(0, 1)
-
 
 @given(
-    l2=st.one_of(st.none(), SHARES),
     cycle=st.one_of(st.none(), st.integers(1, 50)),
-    optimizer=st.sampled_from(["adamw", "adam", "sgd", "rmsprop"]),
     by_clock=st.booleans(),
     plan=st.builds(
         Plan, st.none(), st.integers(1, 64), st.floats(1e-4, 0.1), st.just(""),
-        st.one_of(st.none(), st.integers(1, 50)), l2=SHARES,
+        st.one_of(st.none(), st.integers(1, 50)),
     ),
 )  # fmt: skip
 def test_what_is_given_stays_and_what_is_open_comes_from_the_plan(
-    l2: float | None, cycle: int | None, optimizer: Any, by_clock: bool, plan: Plan[None]
+    cycle: int | None, by_clock: bool, plan: Plan[None]
 ) -> None:
     length = {"minutes": 1.0} if by_clock else {"epochs": 3}
-    how = TrainOptions(l2=l2, cycle=cycle, optimizer=optimizer, **length)
+    how = TrainOptions(cycle=cycle, **length)
     settled = planned(how, plan)
     assert (settled.batch_size, settled.learning_rate) == (plan.batch_size, plan.learning_rate)
-    if l2 is not None:
-        assert settled.l2 == l2
-    else:  # decay apart from the gradient is adamw's alone
-        assert settled.l2 == (plan.l2 if optimizer == "adamw" else 0)
     assert settled.cycle == (plan.passes if cycle is None and by_clock else cycle)
-    fixed = {"batch_size", "learning_rate", "l2", "cycle"}
+    fixed = {"batch_size", "learning_rate", "cycle"}
     rest = {f.name for f in dataclasses.fields(how)} - fixed
     assert all(getattr(settled, name) == getattr(how, name) for name in rest)

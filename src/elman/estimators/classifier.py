@@ -61,7 +61,7 @@ class SequenceClassifier(Estimator):
     epochs: int = 20
     batch_size: int | None = None
     learning_rate: float | None = None
-    l2: float | None = None
+    l2: float = 0.0
     device: str = "auto"
     validation: float = 0.0
     folds: int | None = None

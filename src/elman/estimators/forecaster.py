@@ -79,7 +79,7 @@ class Forecaster(Estimator):
     epochs: int = 100
     batch_size: int | None = None
     learning_rate: float | None = None
-    l2: float | None = None
+    l2: float = 0.0
     device: str = "auto"
     validation: float = 0.0
     random_state: int | np.random.RandomState | None = None

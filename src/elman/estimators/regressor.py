@@ -56,7 +56,7 @@ class SequenceRegressor(Estimator):
     epochs: int = 50
     batch_size: int | None = None
     learning_rate: float | None = None
-    l2: float | None = None
+    l2: float = 0.0
     device: str = "auto"
     validation: float = 0.0
     random_state: int | np.random.RandomState | None = None

@@ -51,8 +51,7 @@ class TrainOptions:
     l1
         Weight of the sum of absolute weights in the loss.
     l2
-        Weight decay (for adamw apart from the gradient, for the others in it). If nothing is said
-        it is 0, but 0.1 with adamw for texts of few symbols that are seen twenty times and more.
+        Weight decay (for adamw apart from the gradient, for the others in it).
     patience
         Stop after so many validations without a better score; 0 never.
     validation
@@ -92,7 +91,7 @@ class TrainOptions:
     clip_norm: float = 1.0
     clip_value: float = 0.0
     l1: float = 0.0
-    l2: float | None = None
+    l2: float = 0.0
     patience: int = 0
     validation: float = 0.1
     refit: bool = False

@@ -85,8 +85,7 @@ def new(
     settled = dataclasses.replace(
         planned(how, plan), run=None, force=False, threads=torch.get_num_threads()
     )
-    decay = f"weight decay {settled.l2:g}" if how.l2 is None and settled.l2 else ""
-    why = "; ".join(filter(None, (plan.why, decay, precision.why)))
+    why = "; ".join(filter(None, (plan.why, precision.why)))
     say(why)
     if ranks.size > 1:
         say(starting.told(ranks, plan.batch_size))
@@ -117,7 +116,6 @@ def planned(how: TrainOptions, plan: Plan[Any]) -> TrainOptions:
         how,
         batch_size=plan.batch_size,
         learning_rate=plan.learning_rate,
-        l2=plan.l2 if how.l2 is None and how.optimizer == "adamw" else how.l2 or 0.0,
         cycle=plan.passes if how.cycle is None and how.epochs is None else how.cycle,
     )
 

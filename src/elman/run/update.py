@@ -20,7 +20,7 @@ def make_optimizer(model: nn.Module, how: TrainOptions) -> torch.optim.Optimizer
     matrices = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() <= 1]
     groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": how.l2 or 0.0},
+        {"params": matrices, "weight_decay": how.l2},
         {"params": vectors, "weight_decay": 0.0},
     ]
     rate = how.learning_rate or 0.0

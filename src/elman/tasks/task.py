@@ -92,7 +92,6 @@ class Plan(Generic[Options]):
     `passes`, of a training counted in minutes, are those after which the learning rate has fallen
     for the first time: as many as data of this size wants. With None it falls once, with the time.
     `dataset` is the data as the settled options read it, where that is not how it was planned on.
-    `l2` is the weight decay of adamw, where the user gives none.
     """
 
     options: Options
@@ -101,7 +100,6 @@ class Plan(Generic[Options]):
     why: str
     passes: int | None = None
     dataset: Any = None
-    l2: float = 0.0
 
 
 class Writer(Protocol):

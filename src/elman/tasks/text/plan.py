@@ -35,8 +35,6 @@ ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 # Passes over the text below which so much is dropped.
 DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (20, 0.3), (math.inf, 0.5))
 WEIGHT_DROP = ((6, 0.0), (20, 0.1), (math.inf, 0.3))
-# Likewise, of up to `ONE_HOT` symbols: the rows of rare ones would fade away between two sights.
-WEIGHT_DECAY = ((20, 0.0), (math.inf, 0.1))
 FALL = 100  # passes after which the learning rate has fallen for the first time, at the latest
 FEW, FALL_OF_FEW = 50, 8  # tokens a symbol below which so many passes are learnt by heart
 TABLE = 0.5  # of the weights of a table of many symbols count for the size: each is seen rarely
@@ -109,7 +107,6 @@ def make_plan(
         weight_drop=_share(WEIGHT_DROP, passes) if recurrent else 0.0, scored=scored,
         counted=counted,
     )  # fmt: skip
-    decay = _share(WEIGHT_DECAY, passes) if vocabulary <= ONE_HOT else 0.0
     assert settled.hidden_size
     layers = settled.num_layers or 1
     units = ", ".join(str(h) for h in settled.hidden_size)
@@ -123,7 +120,7 @@ def make_plan(
     few = vocabulary > ONE_HOT and tokens < FEW * vocabulary
     fall = FALL_OF_FEW if few else FALL
     early = budget.seconds is not None and passes > 1.5 * fall
-    return Plan(settled, batch, rate, why, fall if early else None, l2=decay)
+    return Plan(settled, batch, rate, why, fall if early else None)
 
 
 def _batch(options: TextOptions, seen: float) -> int:
