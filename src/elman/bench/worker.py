@@ -79,7 +79,7 @@ def _answer(told: dict[str, Any], adapter: str, threads: int, made: list[Prepare
         return {"seconds": seconds, "sample": samples}
     if "run" in told:
         once = made[told["run"]].once
-        once()  # the others' turns have emptied the caches: who holds more would pay more
+        once()  # the first call after a rest takes several times as long
         return {"seconds": timed(once, told["calls"])}
     made.clear()
     return {}
