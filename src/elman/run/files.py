@@ -46,10 +46,11 @@ def filling(path: Path) -> Iterator[Path]:
             if path.exists():
                 path.rename(old)
             fresh.rename(path)
-        except OSError:
-            if old.exists():
+        except BaseException:  # Ctrl-C between the two names too
+            if old.exists() and not path.exists():
                 old.rename(path)
             raise
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+            if path.exists():
+                shutil.rmtree(old, ignore_errors=True)
