@@ -8,6 +8,8 @@ from elman.search.pick import NEVER, Picked
 
 # Options are listed in milliseconds: what needs PyTorch loads it when it is called.
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -26,8 +28,10 @@ class Beams:
         self.tokens = torch.full((groups, 1), start)
         self.totals = torch.zeros(groups, 1, dtype=torch.float64)
         self.history = torch.empty(groups, 0, dtype=torch.int64)
-        self._came: list[Tensor] = []  # for each token the rows that it continued
-        self._attention: list[Tensor] = []  # of these rows, [N, S]
+        # Of each token: the rows that it continued, and the attention of these, [N, S]. No tensors:
+        # they are read row by row, for each sequence that is found.
+        self._came: list[list[int]] = []
+        self._attention: list[NDArray[np.float32]] = []
 
     @property
     def t(self) -> int:
@@ -43,19 +47,20 @@ class Beams:
 
     def attend(self, attention: Tensor) -> None:
         """Keep the attention [G W, S] of the step that chooses the next tokens."""
-        self._attention.append(attention.cpu())
+        self._attention.append(attention.cpu().numpy())
 
     def attention(self, row: int) -> Tensor | None:
         """What was kept for the tokens of a row: [t, S]."""
+        import numpy as np
         import torch
 
         if not self._attention:
             return None
-        kept = [self._attention[0][:0]]
-        for came, attention in zip(self._came[::-1], self._attention[: self.t][::-1], strict=True):
-            row = int(came[row])
-            kept.append(attention[row : row + 1])
-        return torch.cat(kept[::-1])
+        kept = np.empty((self.t, self._attention[0].shape[1]), self._attention[0].dtype)
+        for k in range(self.t - 1, -1, -1):
+            row = self._came[k][row]
+            kept[k] = self._attention[k][row]
+        return torch.from_numpy(kept)
 
     def grow(self, picked: Picked, live: Tensor, stay: Tensor) -> Tensor:
         """Continue as `picked` in the groups `stay`, bool [G], alone.
@@ -71,5 +76,5 @@ class Beams:
         self.totals = picked.totals.where(live, NEVER)[stay]
         self.history = torch.cat((self.history[rows], self.tokens.view(-1, 1)), 1)
         if self._attention:
-            self._came.append(rows)
+            self._came.append(rows.tolist())
         return rows

@@ -9,6 +9,7 @@ doi:10.3115/1118693.1118694).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,6 +25,7 @@ ENDS: Final = 3  # letters of a token's beginning and end
 PASSES: Final = 3
 BOLDEST: Final = 0.1  # of a step
 EDGE: Final = "\0"  # what stands before and after a sentence
+KNOWN: Final = 1 << 14  # tokens of which is remembered what they look like
 
 
 def features(tokens: Sequence[str]) -> list[list[str]]:
@@ -33,19 +35,25 @@ def features(tokens: Sequence[str]) -> list[list[str]]:
     found = []
     for k, token in enumerate(tokens, 2):
         before, after = padded[k - 1], padded[k + 1]
-        one = [
-            "bias", f"is {token}", f"low {token.lower()}", f"shape {shape(token)}",
+        found.append([
+            "bias", *_by_itself(token),
             f"before {before}", f"after {after}", f"before2 {padded[k - 2]}",
             f"after2 {padded[k + 2]}", f"both {before}\1{token}", f"next {token}\1{after}",
             f"shape before {shape(before)}", f"shape after {shape(after)}",
             f"end before {before[-ENDS:]}",
-        ]  # fmt: skip
-        for n in range(1, ENDS + 1):
-            one += [f"begin{n} {token[:n]}", f"end{n} {token[-n:]}"]
-        found.append(one)
+        ])  # fmt: skip
     return found
 
 
+@functools.lru_cache(KNOWN)
+def _by_itself(token: str) -> tuple[str, ...]:
+    found = [f"is {token}", f"low {token.lower()}", f"shape {shape(token)}"]
+    for n in range(1, ENDS + 1):
+        found += [f"begin{n} {token[:n]}", f"end{n} {token[-n:]}"]
+    return tuple(found)
+
+
+@functools.lru_cache(KNOWN)
 def shape(token: str) -> str:
     """The kinds of its signs, each run once: "McDonald-2" is XxXx-9."""
     kinds = [
