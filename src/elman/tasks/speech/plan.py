@@ -17,7 +17,7 @@ from elman.tasks.speech.training import epoch, loss
 from elman.tasks.task import Budget, Plan
 
 SECONDS = 24.0  # of sound in a batch
-RATES = {"transcribe": 8e-3, "classify": 4e-3}  # of learning
+RATES = {"transcribe": 2e-3, "classify": 4e-3}  # of learning
 FILTERS = {"transcribe": (64, 96, 128), "classify": (96, 96)}
 STRIDES = ((2, 2, 2), (2, 2, 1), (2, 1, 1), (1, 1, 1))  # tried in this order to write transcripts
 ROOM = 2.5  # steps for each symbol that most clips must have
@@ -57,7 +57,7 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
             convolution_stride=_strides(dataset, len(settled.convolutions)),
         )
     rate = budget.learning_rate or RATES[mode]
-    model, first = Recogniser(settled, dataset.encoder), epoch(dataset, settled, batch, 0, 0)
+    model, first = Recogniser(settled, dataset.encoder), epoch(dataset, settled, batch, 0, 1)
     passes = int(np.clip(UPDATES[mode] // max(1, len(first)), FEWEST, MOST[mode]))
     shape = ", ".join(map(str, settled.hidden_size or ()))
     ways = "forward only" if options.streaming else "both ways"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,13 +15,17 @@ from torch import Tensor, nn
 from elman.data.batching import Buckets, Share, padded
 from elman.data.sound.augmentation import Augmentation
 from elman.layers.sound import Moments
-from elman.tasks.speech.data import BLANK, Floats, Part, SpeechData
+from elman.tasks.speech.data import BLANK, Floats, Ints, Part, SpeechData
 from elman.tasks.speech.model import recogniser
 from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.speech.rejection import NONE, SHARE, background, cost
 from elman.tasks.task import Carry, Epoch
 
 PLAIN = 300  # batches before clips are changed
+# The more of a clip its transcript fills, the fewer ways there are to lay one over the other, and
+# the sooner a network with CTC writes more than blanks: it begins with the tightest clips.
+TIGHT = 5  # clips for one of these
+AHEAD = 4  # passes over them before the first over all
 
 
 class Batch(NamedTuple):
@@ -38,7 +44,7 @@ class Batches:
     """The training batches of one epoch; `seed` draws how clips are changed, by their number."""
 
     dataset: SpeechData
-    order: Buckets
+    order: Sequence[Ints]  # the numbers of the clips of each batch
     augmentation: Augmentation | None
     seed: int
 
@@ -98,11 +104,29 @@ def epoch(
 ) -> Epoch[Batch]:
     draw = int(np.random.default_rng((seed, epoch)).integers(2**62))
     lengths = dataset.lengths(dataset.train)
-    order = Buckets(lengths, batch_size, seed=draw, tokens=lengths)
+    order = _order(lengths, np.arange(len(lengths)), batch_size, draw)
     # Where a transcript lies in its clip is found sooner while clips are as they are.
     early = epoch * len(order) < PLAIN
+    if epoch == 0 and dataset.encoder.mode == "transcribe":
+        some = tightest(dataset.train, lengths)
+        passes = [_order(lengths, some, batch_size, draw + k) for k in range(AHEAD)]
+        order = [*itertools.chain.from_iterable(passes), *order]
     changed = Augmentation() if options.augment and not early else None
     return Batches(dataset, order, changed, draw)
+
+
+def tightest(part: Part, lengths: Ints) -> Ints:
+    """The numbers of the clips, one in `TIGHT`, that have the most symbols for their length."""
+    symbols = np.array([len(target) for target in part.targets])
+    return np.argsort(-symbols / np.maximum(lengths, 1), kind="stable")[: -(-len(part) // TIGHT)]
+
+
+def _order(lengths: Ints, chosen: Ints, batch_size: int, seed: int) -> list[Ints]:
+    """Batches of the chosen clips, each with as many samples as `batch_size` of all have."""
+    own = lengths[chosen]
+    size = max(1, round(batch_size * lengths.mean() / own.mean()))
+    buckets = Buckets(own, size, seed=seed, tokens=own)
+    return [chosen[buckets[k]] for k in range(len(buckets))]
 
 
 def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
