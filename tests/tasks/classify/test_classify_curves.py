@@ -3,10 +3,12 @@ that would have been the same."""
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
 import random
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from elman.tasks.classify.curves import kernels, ridge, scaling, stretches
 from elman.tasks.classify.curves.augmentation import Augmentation
 from elman.tasks.classify.curves.kernels import Kernels, KernelScores, Shape, shape_of
 from elman.tasks.classify.model import Classifier, Member
-from elman.tasks.classify.scores import MIXES, probabilities
+from elman.tasks.classify.scores import MIXES, probabilities, validate
 
 SMALL: dict[str, Any] = {
     "hidden_size": 3, "convolutions": "4,3", "kernels": 400, "epochs": 2, "threads": 1,
@@ -391,3 +393,32 @@ def test_long_sequences_are_brought_down_to_few_steps_and_short_ones_left(
     for stride in strides:
         left = -(-left // stride)
     assert len(strides) == 3 and left <= plan.STEPS and (left == steps or left > 25)
+
+
+def test_what_answers_beside_is_asked_once_for_the_same_sequences_and_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any validation, of which the first takes no longer than the others."""
+    asked: list[int] = []
+    forward = KernelScores.forward
+
+    def counting(self: KernelScores, x: torch.Tensor, *rest: Any) -> torch.Tensor:
+        asked.append(len(x))
+        return forward(self, x, *rest)
+
+    monkeypatch.setattr(KernelScores, "forward", counting)
+    count = random.randint(20, 40)
+    one = job(table(tmp_path / "data.jsonl", count), tmp_path / "run")
+    assert sum(asked) == len(one.dataset.check) and one.task.start is not None
+    fresh = replace(one.dataset, said=[])  # as a run that goes on has it
+    again = copy.deepcopy(one.model)
+    told = [
+        validate(model, dataset, one.options, "cpu")
+        for model, dataset in ((one.model, one.dataset), (again, one.dataset), (again, fresh))
+    ]
+    assert told[0].scores == told[1].scores == told[2].scores
+    assert sum(asked) == 2 * len(one.dataset.check)
+    assert isinstance(again, Classifier) and again.kernels is not None
+    again.kernels.shift += 1e-3 * torch.randn_like(again.kernels.shift)
+    validate(again, one.dataset, one.options, "cpu")
+    assert sum(asked) == 3 * len(one.dataset.check)

@@ -70,7 +70,6 @@ def test_no_network_learns_from_its_fold_and_its_fold_is_scored_by_it_alone(
             for parameter in model.members[m].parameters():
                 parameter.add_(torch.randn_like(parameter))
         model.kernels.weights[spoilt] += 0.1
-    model.known = None
     after = own_probabilities(model, dataset, "cpu")
     own = dataset.folds == spoilt
     assert (np.abs(after - before).max(1) > 1e-4).tolist() == own.tolist()

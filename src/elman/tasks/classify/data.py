@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elman.data.labelled.examples import Examples
 from elman.data.labelled.roles import LabelRoles
@@ -120,6 +121,15 @@ def make_encoder(
     return Encoder(None, mean, scale, inputs, longest, scaled)
 
 
+class Said(NamedTuple):
+    """The answers of what stands beside networks to a validation part, and what they hold for."""
+
+    inputs: Any  # these very ones
+    grams: Any
+    weights: list[Tensor]  # equal ones
+    scores: Tensor  # [N, C]
+
+
 @dataclass(frozen=True)
 class Labelled:
     """A data set: training and validation part, each encoded, and how that was done.
@@ -143,6 +153,7 @@ class Labelled:
     folds: Ints | None = None  # of each of the validation part
     training_folds: Ints | None = None  # of each of the training part
     told: tuple[str, ...] = ()  # what was decided, for the user
+    said: list[Said] = field(default_factory=list, compare=False)  # the latest alone
 
     @property
     def parts(self) -> list[Ints]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -109,8 +108,6 @@ class Classifier(nn.Module):
         self.register_buffer("threshold", torch.tensor(0.5) if several else None)
         mixed = kernels is not None or self.grams
         self.register_buffer("mix", torch.tensor(0.5) if mixed else None)
-        # The inputs of a data set and what `beside` said of them, which never changes.
-        self.known: tuple[Any, Tensor] | None = None
 
     def each(self, x: Tensor, lengths: Tensor, parts: int = 1) -> Tensor:
         """The scores of each network by itself, [M, B, C]; what they are trained on.

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from elman.data.batching import padded
 from elman.metrics import Loss, Scores
 from elman.tasks.classes import Floats, Ints, scores_of, scores_of_several, tally_of
-from elman.tasks.classify.data import Labelled
-from elman.tasks.classify.model import Classifier
+from elman.tasks.classify.data import Labelled, Said
+from elman.tasks.classify.model import Classifier, start
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.classify.thresholds import best_threshold
-from elman.tasks.task import Validation
+from elman.tasks.task import Kept, Validation
 
 SCORED = 256  # sequences at once, where none is trained on
 SCORED_STEPS = 1 << 18  # steps at once, padding included
@@ -95,30 +95,58 @@ def scores_of_side(model: Classifier, dataset: Labelled, device: str, *, network
     return scores_of_several(chances, model.answers(chances), targets)
 
 
+def start_and_ask(
+    model: nn.Module, kept: Kept, options: ClassifyOptions, dataset: Labelled
+) -> None:
+    """`start`; then what answers beside the networks is asked once, so that the first validation
+    takes no longer than the others, by which time is planned."""
+    start(model, kept, options, dataset)
+    assert isinstance(model, Classifier)
+    if model.kernels is not None and len(dataset.check):
+        _said_beside(model, dataset, "cpu")
+
+
 def _sides(model: Classifier, dataset: Labelled, device: str) -> tuple[Tensor, Tensor | None]:
-    """What the networks say of the validation part, float64 [N, C], and what answers beside them,
-    which does not change and so is kept for the next time."""
-    inputs = dataset.inputs[dataset.trained :]
-
-    def scored(ask: Callable[..., Tensor]) -> Tensor:
-        if dataset.folds is None:
-            return torch.from_numpy(_each(inputs, device, ask))
-        found = None
-        for k in range(len(dataset.parts)):
-            there = np.flatnonzero(dataset.folds == k)
-            some = _each([inputs[n] for n in there], device, partial(ask, fold=k))
-            found = np.zeros((len(inputs), some.shape[1])) if found is None else found
-            found[there] = some
-        assert found is not None
-        return torch.from_numpy(found)
-
-    networks = scored(model.networks)
+    """What the networks say of the validation part, float64 [N, C], and what answers beside
+    them."""
+    networks = _scored(dataset, device, model.networks)
     if model.kernels is None and not model.bags and not model.grams:
         return networks, None
-    if model.known is None or model.known[0] is not dataset.inputs:
-        beside = _of_texts(model, dataset) if model.grams else scored(partial(_beside, model))
-        model.known = dataset.inputs, beside
-    return networks, model.known[1]
+    return networks, _said_beside(model, dataset, device)
+
+
+def _said_beside(model: Classifier, dataset: Labelled, device: str) -> Tensor:
+    """What answers beside the networks, [N, C]. It never changes, so it is kept for the next time,
+    and for the next model with the same weights there."""
+    solved = model.bags if model.kernels is None else model.kernels
+    weights = [weight.cpu().clone() for weight in solved.state_dict().values()]
+    for known in dataset.said:
+        same = known.inputs is dataset.inputs and known.grams is model.grams
+        same = same and len(known.weights) == len(weights)
+        if same and all(map(torch.equal, known.weights, weights)):
+            return known.scores
+    if model.grams:
+        scores = _of_texts(model, dataset)
+    else:
+        scores = _scored(dataset, device, partial(_beside, model))
+    dataset.said[:] = [Said(dataset.inputs, model.grams, weights, scores)]
+    return scores
+
+
+def _scored(dataset: Labelled, device: str, ask: Callable[..., Tensor]) -> Tensor:
+    """What is asked of the validation part, float64 [N, C], of each sequence by what belongs to its
+    fold."""
+    inputs = dataset.inputs[dataset.trained :]
+    if dataset.folds is None:
+        return torch.from_numpy(_each(inputs, device, ask))
+    found = None
+    for k in range(len(dataset.parts)):
+        there = np.flatnonzero(dataset.folds == k)
+        some = _each([inputs[n] for n in there], device, partial(ask, fold=k))
+        found = np.zeros((len(inputs), some.shape[1])) if found is None else found
+        found[there] = some
+    assert found is not None
+    return torch.from_numpy(found)
 
 
 def _of_texts(model: Classifier, dataset: Labelled) -> Tensor:

@@ -4,12 +4,12 @@ from elman.tasks.classify import page, reading, training
 from elman.tasks.classify.data import Labelled
 from elman.tasks.classify.export import export
 from elman.tasks.classify.look import look
-from elman.tasks.classify.model import build, start
+from elman.tasks.classify.model import build
 from elman.tasks.classify.options import ClassifyOptions
 from elman.tasks.classify.plan import plan
 from elman.tasks.classify.predict import predict
 from elman.tasks.classify.rivals import rivals
-from elman.tasks.classify.scores import validate
+from elman.tasks.classify.scores import start_and_ask, validate
 from elman.tasks.classify.training import Batch
 from elman.tasks.task import Task
 
@@ -30,5 +30,5 @@ TASK: Task[ClassifyOptions, Labelled, Batch] = Task(
     look=look,
     export=export,
     predict=predict,
-    start=start,
+    start=start_and_ask,
 )
