@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from elman.data import source
@@ -112,15 +112,10 @@ def test_a_byte_order_mark_is_dropped_at_the_start_of_each_file_alone(
     assert text_of(tmp_path) == "a\ufeffbc"
 
 
-# Nothing that is no text: it speaks for no encoding.
-WORDS = st.text(
-    st.characters(exclude_characters="\ufeff", exclude_categories=["Cs", "Cc", "Cn", "Co"]),
-    min_size=1,
-)
-
-
 @settings(max_examples=25)
-@given(before=WORDS, bad=st.sampled_from([b"\xff", b"\xc0", b"\xe4\xb8", b"\xed\xa0\x80"]))
+@given(before=TEXTS, bad=st.sampled_from([b"\xff", b"\xc0", b"\xe4\xb8", b"\xed\xa0\x80"]))
+@example(before=16 * "\x80" + "¢¢¢ģģĬĬķ", bad=b"\xff")  # once GB18030
+@example(before=16 * "\x80" + "¢¢¢ģģĬ", bad=b"\xc0")
 def test_a_bad_byte_is_named_with_its_place(
     before: str, bad: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -29,6 +29,7 @@ WITHIN = 5.0  # of a symbol between two letters
 ALONE = 6.0  # of a byte that is a word of its own, and in this encoding a letter that hardly is
 RARE = 10.0  # of a letter beyond those listed, in a script with few letters
 RARE_SIGN = 12.0  # the same, in a script with thousands
+FIRST_OF_THOUSANDS = "\u0800"  # before it, two bytes of UTF-8, are scripts with few letters
 MARKS = "’“”«»–…„°€—‘£•§·²©®™³µ×½¿¡±\u00a0"  # known everywhere, most frequent first
 BETWEEN = "’‘“”–—…·\u00ad\ufffd"  # that may stand between two letters of a word
 MARK = 4.0  # of the first of them
@@ -171,7 +172,8 @@ def _letter(letter: str, costs: Mapping[str, float], codec: Codec) -> float:
         return BROKEN
     if ord(letter) in HALF_WIDTH:
         return HALF
-    return RARE if codec.single else RARE_SIGN
+    few = codec.single or (codec is UTF8 and letter < FIRST_OF_THOUSANDS)
+    return RARE if few else RARE_SIGN
 
 
 def _tables(codec: Codec) -> Iterator[Mapping[str, float]]:
