@@ -7,6 +7,10 @@ import json
 import random
 import re
 import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -128,14 +132,38 @@ def test_what_the_encoder_lesson_answers_is_what_its_run_translates(
     assert (found.looked.shares >= 0).all()
 
 
+@contextmanager
+def answering_late(lab: Lab) -> Iterator[None]:
+    """The lab's process sleeps again and again, as on a busy machine."""
+    done = threading.Event()
+
+    def nap() -> None:
+        while not done.is_set():
+            lab.process.send_signal(signal.SIGSTOP)
+            done.wait(random.uniform(0.05, 0.3))
+            lab.process.send_signal(signal.SIGCONT)
+            done.wait(random.uniform(0.01, 0.1))
+
+    napping = threading.Thread(target=nap)
+    napping.start()
+    try:
+        yield
+    finally:
+        done.set()
+        napping.join()
+
+
 def test_a_smaller_eigenvalue_reaches_less_far(visit: Visit, lab: Lab) -> None:
     page = lesson(visit, lab, "Vanishing gradients")
     told = page.get_by_text(re.compile(r"left after \d+ steps"))
     expect(told).to_be_visible()
     before = told.inner_text()
     slider = page.get_by_role("slider", name=re.compile("eigenvalue")).locator("[tabindex]").first
-    for _ in range(6):
-        slider.press("ArrowLeft")
+    presses = ["ArrowLeft", "ArrowRight"] * 15 + ["ArrowLeft"] * 6
+    with answering_late(lab):
+        for key in presses:
+            slider.press(key)
+            page.wait_for_timeout(random.uniform(0, 100))
     expect(page.get_by_text("recurrent weights: 0.4")).to_be_visible()
     page.get_by_role("button", name="Look at an untrained network").click()
     expect(told).not_to_have_text(before)

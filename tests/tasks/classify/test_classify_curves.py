@@ -411,6 +411,7 @@ def test_what_answers_beside_is_asked_once_for_the_same_sequences_and_weights(
     one = job(table(tmp_path / "data.jsonl", count), tmp_path / "run")
     assert sum(asked) == len(one.dataset.check) and one.task.start is not None
     fresh = replace(one.dataset, said=[])  # as a run that goes on has it
+    one.model.eval()  # as everywhere when a model is validated: nothing is dropped
     again = copy.deepcopy(one.model)
     told = [
         validate(model, dataset, one.options, "cpu")

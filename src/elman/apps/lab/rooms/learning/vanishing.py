@@ -10,6 +10,7 @@ from elman import cells
 from elman.apps.lab.page import Page
 from elman.apps.lab.pieces.curves import BLUE, ORANGE, Curves, Line, Point
 from elman.apps.lab.pieces.explained import explained
+from elman.apps.lab.pieces.slider import Slider
 from elman.inspection.lesson.problems import PROBLEMS
 from elman.inspection.lesson.training import Contestant, Seen, Trained, can_open, train
 
@@ -53,9 +54,9 @@ class Vanishing:
         self._told = ui.label("").props('role="status"')
         ui.timer(0, lambda: self.look(0), once=True)
 
-    def _slider(self, key: str, low: float, high: float, step: float, value: float) -> ui.slider:
+    def _slider(self, key: str, low: float, high: float, step: float, value: float) -> Slider:
         label = ui.label("")
-        made = ui.slider(min=low, max=high, step=step, value=value).classes("lab-wide")
+        made = Slider(min=low, max=high, step=step, value=value).classes("lab-wide")
         made.props(f'label aria-label="{self.page.say(key, value="")}"')
         label.bind_text_from(made, "value", lambda now: self.page.say(key, value=f"{now:g}"))
         return made

@@ -9,6 +9,7 @@ from typing import Any
 from nicegui import events, ui
 
 from elman.apps.lab.page import Page
+from elman.apps.lab.pieces.slider import Slider
 
 LARGEST_FILE = 64 * 1024 * 1024  # bytes
 
@@ -22,7 +23,7 @@ def slider(
         with ui.row().classes("w-full justify-between no-wrap"):
             ui.label(label)
             shown = ui.label(f"{value:g}")
-        made = ui.slider(min=low, max=high, step=step, value=value)
+        made = Slider(min=low, max=high, step=step, value=value)
         made.props(f'aria-label="{label}"')
         made.on_value_change(lambda event: shown.set_text(f"{event.value:g}"))
         ui.label(told).classes("text-xs lab-faint")
