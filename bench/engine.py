@@ -36,7 +36,7 @@ from elman.decode import Sampling
 from elman.serve.contract import Asked
 from elman.serve.engine.engine import TextEngine
 from elman.serve.engine.packed import Packed
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.writing import streaming
 from elman.tasks.text.writing.writer import writer_of
@@ -98,13 +98,13 @@ def vocabulary(symbols: int) -> Vocabulary:
     return build("characters", ["".join(chr(0x4E00 + k) for k in range(symbols))])
 
 
-def network(size: Size) -> LanguageModel:
+def network(size: Size) -> LanguageNetwork:
     torch.manual_seed(0)
     options = TextOptions(
         cell=(size.cell,), hidden_size=(size.hidden,) * size.layers, num_layers=size.layers,
         embedding=size.embedding, dropout=0.0, weight_drop=0.0,
     )  # fmt: skip
-    model = LanguageModel(size.symbols, options).eval()
+    model = LanguageNetwork(size.symbols, options).eval()
     with torch.no_grad():
         model.output.weight.mul_(20)  # so that choices are neither all alike nor certain
     return model

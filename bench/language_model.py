@@ -17,7 +17,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 from elman.tasks.text.options import TextOptions
 
 SYMBOLS, STEPS = 66, 64
@@ -26,7 +26,7 @@ SIZES = ((384, 32), (512, 32), (384, 64))
 
 def speed(hidden: int, batch: int) -> float:
     options = TextOptions(hidden_size=(hidden,), embedding=0, dropout=0.2, weight_drop=0.0)
-    model = LanguageModel(SYMBOLS, options)
+    model = LanguageNetwork(SYMBOLS, options)
     x = torch.randint(0, SYMBOLS, (STEPS, batch))
     best = float("inf")
     for _ in range(8):

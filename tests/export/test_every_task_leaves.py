@@ -25,6 +25,8 @@ DEEP = {"hidden_size": (4, 5), "cell": ("lstm", "gru")}
 FORMS: list[tuple[str, dict[str, Any]]] = [
     ("text", {}),
     ("text", {"bidirectional": True, "embedding": 3}),
+    ("text", {**DEEP, "members": 2}),
+    ("text", {"members": 3, "bidirectional": True}),
     ("text", {**DEEP, "tie_weights": True, "embedding": 5, "initial_state": "learned"}),
     ("classify", {}),
     ("classify", {"members": 2, "pooling": "attention", "bag": "pairs"}),

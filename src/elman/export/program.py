@@ -34,7 +34,7 @@ Arrays: TypeAlias = Mapping[str, Array]
 Kind: TypeAlias = Literal["float32", "int64"]
 Dim: TypeAlias = int | str  # "B", "T", or "T/4": T over 4, rounded up
 Precision: TypeAlias = Literal["float32", "int8", "bf16"]
-Function: TypeAlias = Literal["tanh", "sigmoid", "relu", "exp"]
+Function: TypeAlias = Literal["tanh", "sigmoid", "relu", "exp", "log"]
 Pooling: TypeAlias = Literal["first", "last", "mean", "sum", "max"]
 
 EPSILON = 1e-5  # of layer norm, inside and outside of a recurrence

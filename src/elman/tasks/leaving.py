@@ -1,8 +1,14 @@
-"""The parts that tasks share, as nodes of a program that leaves: `Reader` and `Pool`."""
+"""The parts that tasks share, as nodes of a program that leaves: `Reader`, `Pool`, and the states
+of several networks that answer together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from elman.export import building
 from elman.export.building import Builder, Last
+from elman.export.program import Array, Arrays
+from elman.layers.recurrent import Recurrent, State
 from elman.tasks.reader import Pool, Reader
 
 
@@ -36,3 +42,34 @@ def ends(build: Builder, y: str, lengths: str | None, *, both_ways: bool) -> str
     width = build.width(y)
     ahead, back = build.slice(y, 0, width // 2), build.slice(y, width // 2, width)
     return build.concat(build.pool(ahead, "last", lengths), build.pool(back, "first", lengths))
+
+
+def prefix(k: int, count: int) -> str:
+    """What the names of the states of network k of several begin with; of one alone, nothing."""
+    return f"m{k}_" if count > 1 else ""
+
+
+def own(prefix: str, states: Arrays) -> dict[str, Array]:
+    """The states of one of several networks, by the names that they have in it."""
+    mine = [name for name in states if name.startswith(prefix)]
+    return {name.removeprefix(prefix): states[name] for name in mine}
+
+
+def stacked(stacks: Sequence[Recurrent], states: Arrays) -> State:
+    """States by name, each [B, H]: the layers of one stack after those of another."""
+    return [
+        layer
+        for k, stack in enumerate(stacks)
+        for layer in building.stacked(stack, own(prefix(k, len(stacks)), states))
+    ]
+
+
+def unstacked(stacks: Sequence[Recurrent], states: State) -> dict[str, Array]:
+    """The inverse."""
+    found, at = dict[str, Array](), 0
+    for k, stack in enumerate(stacks):
+        layers = states[at : at + len(stack.cell)]
+        named = building.unstacked(stack, layers)
+        found |= {f"{prefix(k, len(stacks))}{name}": value for name, value in named.items()}
+        at += len(layers)
+    return found

@@ -22,25 +22,25 @@ from elman.options import make
 from elman.tasks.adapting import Adapting
 from elman.tasks.text import costs, dynamic
 from elman.tasks.text.dynamic import Pace
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 from elman.tasks.text.options import TextOptions
 
 few = settings(max_examples=8)
 
 
-def model_of(symbols: int, seed: int, **more: Any) -> LanguageModel:
+def model_of(symbols: int, seed: int, **more: Any) -> LanguageNetwork:
     torch.manual_seed(seed)
     options = {"hidden_size": 6, "embedding": 0, "dropout": 0.5, "weight_drop": 0.5} | more
-    return LanguageModel(symbols, make(TextOptions, options)).double()
+    return LanguageNetwork(symbols, make(TextOptions, options)).double()
 
 
-def pace_of(model: LanguageModel, rate: float = 100.0) -> Pace:
+def pace_of(model: LanguageNetwork, rate: float = 100.0) -> Pace:
     draw = torch.Generator().manual_seed(1)
     return Pace([torch.rand(p.shape, generator=draw, dtype=p.dtype) for p in model.parameters()],
                 rate)  # fmt: skip
 
 
-def nats(model: LanguageModel, ids: NDArray[np.int64], first: int, stop: int, pace: Pace) -> Any:
+def nats(model: LanguageNetwork, ids: NDArray[np.int64], first: int, stop: int, pace: Pace) -> Any:
     blocks = dynamic.scored(model, Text(ids), first, stop, "cpu", pace)
     return costs.in_order(blocks, first, stop).nats
 

@@ -19,7 +19,7 @@ from elman.options import make
 from elman.tasks.kneser_ney import KneserNey
 from elman.tasks.task import State
 from elman.tasks.text.costs import Costs
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 from elman.tasks.text.ngrams import mixing
 from elman.tasks.text.ngrams.mixing import Floats, Gate, Kinds
 from elman.tasks.text.options import TextOptions
@@ -122,12 +122,12 @@ def test_the_beginning_of_a_text_costs_the_same_whatever_follows(
     assert part_alone == pytest.approx(expected, rel=1e-12)
 
 
-def network_of(symbols: int, order: int, seed: int) -> LanguageModel:
+def network_of(symbols: int, order: int, seed: int) -> LanguageNetwork:
     torch.manual_seed(seed)
     options = {
         "hidden_size": 6, "embedding": 0, "dropout": 0.0, "weight_drop": 0.0, "mix_ngram": True
     }  # fmt: skip
-    model = LanguageModel(symbols, make(TextOptions, options)).double().eval()
+    model = LanguageNetwork(symbols, make(TextOptions, options)).double().eval()
     ids = np.random.default_rng(seed).integers(0, symbols - 1, 300)
     model.ngram = KneserNey(ids, symbols, order)
     model.gate.copy_(torch.rand(len(model.gate), 1) * torch.tensor([[1.0, 0.0]]))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from elman.errors import UserError
 from elman.tasks.task import Budget, Plan
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.plan import make_plan
 
@@ -35,7 +35,7 @@ def planned(
 
 def build(vocabulary: int, options: TextOptions) -> None:
     with torch.device("meta"):
-        LanguageModel(vocabulary, options)
+        LanguageNetwork(vocabulary, options)
 
 
 @st.composite
@@ -145,7 +145,7 @@ def test_the_wider_a_layer_the_slower_it_learns() -> None:
 
 
 def test_a_text_read_often_has_its_learning_rate_fall_before_the_end() -> None:
-    short = settled_plan(TextOptions(), tokens=20_000, seconds=180)
+    short = settled_plan(TextOptions(members=1), tokens=20_000, seconds=180)
     assert short.passes is not None and short.passes <= 100
     assert settled_plan(TextOptions(), tokens=10**6, seconds=180).passes is None
     budget = Budget(600, None, None, None, "cpu")

@@ -30,7 +30,7 @@ from elman.run import place
 from elman.tasks.task import Budget, State
 from elman.tasks.text import costs
 from elman.tasks.text.data import TextData
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageModel, LanguageNetwork
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.scores import scored, scores_of
 from elman.tasks.text.task import TASK
@@ -70,10 +70,10 @@ def _corpus(text: Path, level: str = "characters") -> Corpus:
     return encode_corpus(source.resolve([str(text)]), level=level)
 
 
-def _model(symbols: int, seed: int, **options: Any) -> LanguageModel:
+def _model(symbols: int, seed: int, **options: Any) -> LanguageNetwork:
     torch.manual_seed(seed)
     resolved = {"hidden_size": 6, "embedding": 0, "dropout": 0.0, "weight_drop": 0.0} | options
-    model = LanguageModel(symbols, make(TextOptions, resolved)).double().eval()
+    model = LanguageNetwork(symbols, make(TextOptions, resolved)).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4)  # so that what stands far back matters
@@ -84,7 +84,7 @@ def _loss(blocks: Iterator[costs.Costs], corpus: Corpus) -> Loss:
     return costs.summed(blocks, 1, len(corpus.ids)).loss
 
 
-def _token_by_token(model: LanguageModel, ids: list[int], first: int) -> list[float]:
+def _token_by_token(model: LanguageNetwork, ids: list[int], first: int) -> list[float]:
     """The loss of each token from `first` on, read one at a time from the start of the text."""
     losses, state = [], None
     with torch.no_grad():
@@ -276,6 +276,9 @@ STACKS: dict[str, dict[str, Any]] = {
     "mixed": {"mix_ngram": True},
     "mixed words": {"mix_ngram": True, "level": "words"},
     "mixed windows": {"mix_ngram": True, "bidirectional": True},
+    "several": {"members": 2, "num_layers": 2},
+    "several mixed": {"members": 3, "mix_ngram": True},
+    "several windows": {"members": 2, "bidirectional": True},
     "residual": {"residual": True, "num_layers": 2, "layer_norm": True},
     "regularised": {
         "dropout": 0.2, "input_dropout": 0.2, "locked_dropout": True, "recurrent_dropout": 0.2,
@@ -444,6 +447,7 @@ def test_the_plan_leaves_what_the_user_has_chosen(text: Path) -> None:
             "tie_weights": False,
             "dropout": 0.25,
             "weight_drop": 0.5,
+            "members": 1,
             "scored": 9,
             "counted": 8,
         },

@@ -10,7 +10,7 @@ from elman.export import program
 from elman.export.onnx import recurrent
 from elman.export.onnx.translation import Translation, normed
 
-ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "exp": "Exp"}
+ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "exp": "Exp", "log": "Log"}
 
 
 def translate(node: program.Node, to: Translation) -> None:

@@ -120,7 +120,7 @@ class Leaving:
 
     def prefix(self, k: int) -> str:
         """What the names of a member's states begin with."""
-        return f"m{k}_" if len(self.members) > 1 else ""
+        return leaving.prefix(k, len(self.members))
 
     def model(self) -> Program:
         build, O = Builder(self.whole), len(self.encoder.y.mean)  # noqa: E741
@@ -237,7 +237,7 @@ class Streamed:
             past = torch.zeros(len(x), member.targets)
             state = None
             if states is not None:
-                own = {n.removeprefix(prefix): v for n, v in states.items() if n.startswith(prefix)}
+                own = leaving.own(prefix, states)
                 state = stacked(stack, own)
                 past = _tensor(own["told"]) if member.feedback else past
             answer = None if member.answer is None or linear is None else linear[member.answer]

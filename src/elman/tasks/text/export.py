@@ -27,12 +27,12 @@ from torch import nn
 from elman.data.texts.vocabulary import Vocabulary
 from elman.decode import Sampling
 from elman.errors import UserError
-from elman.export.building import Builder, stacked, unstacked
+from elman.export.building import Builder
 from elman.export.program import Array, Arrays, Export, Program, Raw
 from elman.options import make
 from elman.tasks import leaving
 from elman.tasks.task import Kept
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LEAST, LanguageModel, LanguageNetwork, LanguageNetworks
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.reading import vocabulary_of
 from elman.tasks.text.writing.writer import beginning, writer_of
@@ -63,14 +63,32 @@ def program(model: LanguageModel) -> Program:
     """`tokens` [B, T] → `scores` [B, T, V], with states; of a windowed model [B, V]."""
     build = Builder(model)
     tokens = build.ids("tokens", ("B", "T"), model.vocabulary_size)
-    if model.embedding is None:
-        x = build.one_hot(tokens, model.vocabulary_size)
+    networks = _networks(model)
+    each = [
+        _scores(build, network, tokens, leaving.prefix(k, len(networks)))
+        for k, network in enumerate(networks)
+    ]
+    if len(each) == 1:
+        return build.done(build.named(each[0], "scores"))
+    chances = build.mean([build.softmax(scores) for scores in each])
+    chances = build.affine(chances, 1.0, torch.tensor([LEAST]))
+    return build.done(build.activation(chances, "log", "scores"))
+
+
+def _networks(model: LanguageModel) -> list[LanguageNetwork]:
+    own = model.members if isinstance(model, LanguageNetworks) else [model]
+    return [network for network in own if isinstance(network, LanguageNetwork)]
+
+
+def _scores(build: Builder, network: LanguageNetwork, tokens: str, prefix: str) -> str:
+    if network.embedding is None:
+        x = build.one_hot(tokens, network.vocabulary_size)
     else:
-        x = build.lookup(tokens, model.embedding.weight)
-    y, _ = build.stack(model.recurrent, x, carried=not model.windowed)
-    if model.windowed:
-        y = leaving.ends(build, y, None, both_ways=model.both_ways)
-    return build.done(build.linear(y, model.output, "scores"))
+        x = build.lookup(tokens, network.embedding.weight)
+    y, _ = build.stack(network.recurrent, x, carried=not network.windowed, prefix=prefix)
+    if network.windowed:
+        y = leaving.ends(build, y, None, both_ways=network.both_ways)
+    return build.linear(y, network.output)
 
 
 def drawn(vocabulary: Vocabulary, draw: np.random.Generator, count: int) -> list[Any]:
@@ -108,8 +126,9 @@ class Original:
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         tokens = torch.from_numpy(inputs["tokens"]).T
-        stack = self.model.recurrent
-        scores, after = self.model(tokens, None if states is None else stacked(stack, states))
+        stacks = [network.recurrent for network in _networks(self.model)]
+        before = None if states is None else leaving.stacked(stacks, states)
+        scores, after = self.model(tokens, before)
         if self.model.windowed:
             return {"scores": scores.numpy()}, {}
-        return {"scores": scores.transpose(0, 1).numpy()}, unstacked(stack, after)
+        return {"scores": scores.transpose(0, 1).numpy()}, leaving.unstacked(stacks, after)

@@ -1,6 +1,10 @@
-"""The language model: tokens in, a stack of recurrent layers, a score for every next token out."""
+"""The language model: tokens in, a stack of recurrent layers or several such networks, a score for
+every next token out."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +20,11 @@ from elman.tasks.text.ngrams.mixing import Gate
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.reading import vocabulary_of
 
+LEAST = 1e-30  # added to an average probability, so that it has a logarithm
+
 
 class LanguageModel(nn.Module):
-    """Embedding or one-hot input → `Recurrent` → dropout → linear output over the vocabulary.
+    """What foretells the next token: one network, or several together.
 
     A windowed model, as one with a layer that reads both ways is, sees a window of the text and
     scores only the token after it; any other scores the next token at every step and carries its
@@ -33,10 +39,31 @@ class LanguageModel(nn.Module):
 
     def __init__(self, vocabulary_size: int, options: TextOptions) -> None:
         super().__init__()
-        assert options.embedding is not None and options.dropout is not None  # by the plan
         self.vocabulary_size = vocabulary_size
         self.windowed = options.windowed
         self.both_ways = options.bidirectional[-1]
+        if options.mix_ngram:
+            seen = torch.from_numpy(Gate().seen)
+            self.register_buffer("gate", seen.to(torch.get_default_dtype()))
+
+    def each(self, tokens: Tensor, state: State | None = None) -> tuple[list[Tensor], State]:
+        """The scores of each network by itself, by which it is trained; see `forward`."""
+        raise NotImplementedError
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Scores of the next token and the state after.
+
+        `tokens` [T, B] integers → scores [T, B, V]; of a windowed model [B, V].
+        """
+        raise NotImplementedError
+
+
+class LanguageNetwork(LanguageModel):
+    """Embedding or one-hot input → `Recurrent` → dropout → linear output over the vocabulary."""
+
+    def __init__(self, vocabulary_size: int, options: TextOptions) -> None:
+        super().__init__(vocabulary_size, options)
+        assert options.embedding is not None and options.dropout is not None  # by the plan
         self.dropout = options.dropout
         self.input_dropout = options.input_dropout
         self.locked = options.locked_dropout
@@ -55,14 +82,11 @@ class LanguageModel(nn.Module):
             # The output's scale suits both uses; the embedding's (normal, 1) would swamp softmax.
             self.embedding.weight = self.output.weight
 
-        if options.mix_ngram:
-            self.register_buffer("gate", torch.from_numpy(Gate().seen).to(self.output.weight.dtype))
+    def each(self, tokens: Tensor, state: State | None = None) -> tuple[list[Tensor], State]:
+        scores, after = self(tokens, state)
+        return [scores], after
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Scores of the next token and the state after.
-
-        `tokens` [T, B] integers → scores [T, B, V]; of a windowed model [B, V].
-        """
         embedding = None if self.embedding is None else self.embedding.weight
         if self.training and self.input_dropout:
             x = self._drop(self._vectors(tokens, embedding), self.input_dropout)
@@ -84,9 +108,42 @@ class LanguageModel(nn.Module):
         return dropout(x, p, training=self.training)
 
 
+class LanguageNetworks(LanguageModel):
+    """Several networks, trained side by side on the same text: a token is as likely as it is on
+    average to each (Lakshminarayanan et al. 2016, arXiv:1612.01474). The state is that of the first
+    network's layers, then that of the second's, and so on."""
+
+    def __init__(self, vocabulary_size: int, options: TextOptions) -> None:
+        super().__init__(vocabulary_size, options)
+        alone = replace(options, mix_ngram=False)
+        self.members = nn.ModuleList(
+            LanguageNetwork(vocabulary_size, alone) for _ in range(options.members or 1)
+        )
+
+    def each(self, tokens: Tensor, state: State | None = None) -> tuple[list[Tensor], State]:
+        layers = 0 if state is None else len(state) // len(self.members)
+        scores, after = [], []
+        for k, member in enumerate(self.members):
+            own = None if state is None else state[k * layers : (k + 1) * layers]
+            told, end = member(tokens, own)
+            scores.append(told)
+            after += end
+        return scores, after
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        each, after = self.each(tokens, state)
+        return together(each), after
+
+
+def together(each: Sequence[Tensor]) -> Tensor:
+    """The scores [..., V] by which a token is as likely as it is on average by each of these."""
+    return torch.log(torch.stack([scores.softmax(-1) for scores in each]).mean(0) + LEAST)
+
+
 def build(kept: Kept, options: TextOptions) -> LanguageModel:
     check_settled(options, "hidden_size", "embedding", "dropout", "weight_drop")
-    return LanguageModel(vocabulary_of(kept).size, options)
+    several = (options.members or 1) > 1
+    return (LanguageNetworks if several else LanguageNetwork)(vocabulary_of(kept).size, options)
 
 
 def _ends(y: Tensor, both: bool) -> Tensor:

@@ -34,6 +34,9 @@ class TextOptions(NetworkOptions):
     tie_weights
         Use the embedding as output weights too; needs an embedding as wide as the last layer. Done
         unasked where there are many symbols, and nothing is said of the embedding.
+    members
+        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474); more
+        than one, if not given, where the time is enough for many passes over the text.
     sequence_length
         Tokens of one truncated back-propagation through time, or of one window.
     windows
@@ -56,6 +59,7 @@ class TextOptions(NetworkOptions):
     strip_digits: bool = False
     embedding: int | None = None
     tie_weights: bool | None = None
+    members: int | None = None
     sequence_length: int = 64
     windows: bool = False
     scored: int | None = None
@@ -79,6 +83,7 @@ class TextOptions(NetworkOptions):
         require_range(self, ("embedding",), 0, 16_384)
         require_range(self, ("scored", "counted"), 1, 1_000_000_000)
         require_range(self, ("sequence_length",), 1, 65_536)
+        require_range(self, ("members",), 1, 64)
 
     @property
     def windowed(self) -> bool:

@@ -18,7 +18,7 @@ from elman.tasks import pace
 from elman.tasks.settling import settle
 from elman.tasks.task import Budget, Plan
 from elman.tasks.text.data import TextData
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.rivals import COUNTED
 from elman.tasks.text.scores import SCORED, SCORED_WINDOWS
@@ -35,6 +35,8 @@ ONE_HOT = 512  # symbols up to which one-hot input is as good as an embedding
 # Passes over the text below which so much is dropped.
 DROPOUT = ((2, 0.0), (6, 0.15), (12, 0.25), (20, 0.3), (math.inf, 0.5))
 WEIGHT_DROP = ((6, 0.0), (20, 0.1), (math.inf, 0.3))
+# Networks that answer together: so many where one alone would read the text so often.
+MEMBERS = ((12, 1), (20, 2), (30, 3), (math.inf, 5))
 FALL = 100  # passes after which the learning rate has fallen for the first time, at the latest
 FEW, FALL_OF_FEW = 50, 8  # tokens a symbol below which so many passes are learnt by heart
 TABLE = 0.5  # of the weights of a table of many symbols count for the size: each is seen rarely
@@ -60,7 +62,7 @@ def plan(dataset: TextData, options: TextOptions, budget: Budget) -> Plan[TextOp
         )
 
     def speed(candidate: Plan[TextOptions]) -> float:
-        model = LanguageModel(dataset.vocabulary.size, candidate.options)
+        model = LanguageNetwork(dataset.vocabulary.size, candidate.options)
         first = epoch(dataset, candidate.options, candidate.batch_size, 0, 0)
         return pace.speed(loss, model, first, budget)
 
@@ -84,6 +86,7 @@ def make_plan(
     trial = Plan(options, budget.batch_size or BATCH, LEARNING_RATE, "")
     shapes = _shapes(options, vocabulary)
     scored, counted = SCORED_WINDOWS if options.windowed else SCORED, COUNTED
+    members = options.members or 1
     if budget.seconds is None:
         assert budget.epochs is not None
         widest = next(w for limit, w in EPOCH_WIDTHS if tokens <= limit)
@@ -92,7 +95,11 @@ def make_plan(
         batch = budget.batch_size or _batch(shape, seen)
         why = f"{wording.counted(budget.epochs, 'pass', 'passes')} over the text"
     else:
-        shape, seen = _affordable(tokens, vocabulary, shapes, budget.seconds, trial, speed)
+        work = _work(vocabulary, shapes, budget.seconds, trial, speed)
+        shape, seen = _affordable(tokens, vocabulary, shapes, work / members)
+        if options.members is None and vocabulary <= ONE_HOT and not options.windowed:
+            members = _share(MEMBERS, seen / tokens)
+            shape, seen = _affordable(tokens, vocabulary, shapes, work / members)
         batch = budget.batch_size or _batch(shape, seen)
         if budget.batch_size is None:
             seen *= SLOWER.get(batch, 1.0)
@@ -104,14 +111,15 @@ def make_plan(
     recurrent = any(cells.get(name).recurrent for name in shape.cell)
     settled = settle(
         shape, dropout=_share(DROPOUT, passes),
-        weight_drop=_share(WEIGHT_DROP, passes) if recurrent else 0.0, scored=scored,
-        counted=counted,
+        weight_drop=_share(WEIGHT_DROP, passes) if recurrent else 0.0, members=members,
+        scored=scored, counted=counted,
     )  # fmt: skip
     assert settled.hidden_size
     layers = settled.num_layers or 1
     units = ", ".join(str(h) for h in settled.hidden_size)
     why = (
-        f"{'/'.join(settled.cell)} of {units} units"
+        (f"{members} times " if members > 1 else "")
+        + f"{'/'.join(settled.cell)} of {units} units"
         + (f" in {layers} layers" if layers > 1 else "")
         + f", {weights(settled, vocabulary):,} weights, dropout {settled.dropout:g}"
         + (f", weight drop {settled.weight_drop:g}" if settled.weight_drop else "")
@@ -202,26 +210,34 @@ def _sizes(options: TextOptions, vocabulary: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def _affordable(
-    tokens: int,
+def _work(
     vocabulary: int,
     shapes: Mapping[int, TextOptions],
     seconds: float,
     trial: Plan[TextOptions],
     speed: Callable[[Plan[TextOptions]], float],
-) -> tuple[TextOptions, float]:
-    """The shape to take, and how many tokens it will see in the time."""
+) -> float:
+    """The multiplications of all updates that the time has room for."""
     tried = shapes[min(shapes, key=lambda width: abs(width - 256))]
     tried = replace(tried, dropout=tried.dropout or 0.0, weight_drop=tried.weight_drop or 0.0)
     operations = speed(replace(trial, options=tried)) * 6 * weights(tried, vocabulary)  # a second
-    work = operations * seconds * TRAINED
+    return operations * seconds * TRAINED
+
+
+def _affordable(
+    tokens: int,
+    vocabulary: int,
+    shapes: Mapping[int, TextOptions],
+    work: float,
+) -> tuple[TextOptions, float]:
+    """The shape to take, and how many tokens it will see in so many multiplications."""
     most = min(math.sqrt(work / (6 * TOKENS_A_WEIGHT)), WEIGHTS_A_TOKEN * tokens)
     fitting = [w for w, shape in shapes.items() if _size(shape, vocabulary) <= most]
     shape = shapes[max(fitting, default=min(shapes))]
     return shape, work / (6 * weights(shape, vocabulary))
 
 
-def _share(rule: Sequence[tuple[float, float]], passes: float) -> float:
+def _share(rule: Sequence[tuple[float, V]], passes: float) -> V:
     return next(share for limit, share in rule if passes < limit)
 
 

@@ -1,16 +1,19 @@
-"""Streams of tokens or windows over a text, and what a batch of them costs."""
+"""Streams of tokens or windows over a text, and what a batch of them costs: of several networks
+what it costs each by itself, on average."""
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.data import batching
 from elman.tasks.task import Carry, Epoch
 from elman.tasks.text.data import TextData
+from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.options import TextOptions
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
@@ -31,8 +34,8 @@ def epoch(
 
 def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
     x, y = (part.to(device) for part in batch)
-    scores, state = model(x, carry)
-    total = F.cross_entropy(scores.flatten(0, -2), y.flatten(), reduction="sum")
-    windowed = scores.dim() == 2
-    after = None if windowed else [tuple(s.detach() for s in layer) for layer in state]
-    return total, y.numel(), after
+    assert isinstance(model, LanguageModel)
+    each, state = model.each(x, carry)
+    costs = [F.cross_entropy(one.flatten(0, -2), y.flatten(), reduction="sum") for one in each]
+    after = None if model.windowed else [tuple(s.detach() for s in layer) for layer in state]
+    return torch.stack(costs).mean(), y.numel(), after

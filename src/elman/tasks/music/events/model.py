@@ -10,12 +10,12 @@ from elman.tasks.music.options import MusicOptions
 from elman.tasks.networks import NetworkOptions
 from elman.tasks.settling import check_settled
 from elman.tasks.task import Kept
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 from elman.tasks.text.options import TextOptions
 
 
 @final
-class EventModel(LanguageModel):
+class EventModel(LanguageNetwork):
     """A language model that tells that it is one of music; else nothing is its own."""
 
     form = "events"

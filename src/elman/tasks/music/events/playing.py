@@ -20,7 +20,7 @@ from elman.decode import Sampling
 from elman.kernels.stream import Stream
 from elman.tasks.music.events.grammar import Mask
 from elman.tasks.task import State
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 from elman.tasks.text.writing import streaming
 
 Ids = NDArray[np.int64]
@@ -38,7 +38,7 @@ class Here(NamedTuple):
 class Player:
     """A model at work. It leaves every `Here` as it was."""
 
-    model: LanguageModel
+    model: LanguageNetwork
     device: str
 
     @cached_property

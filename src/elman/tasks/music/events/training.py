@@ -20,7 +20,7 @@ from elman.tasks.music.events.reading import keys
 from elman.tasks.music.events.tokens import Ids, Tokenizer
 from elman.tasks.music.options import MusicOptions
 from elman.tasks.task import Carry, State
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageNetwork
 
 UNEVEN = 0.5  # by so much a piece's length is varied where pieces are dealt to streams
 
@@ -161,7 +161,7 @@ def initial(model: nn.Module) -> list[tuple[Tensor, ...]] | None:
     """The learned first state of each layer, each [D, H]; None where it is zero."""
     named = [
         (name, p)
-        for name, p in cast(LanguageModel, model).recurrent.named_parameters()
+        for name, p in cast(LanguageNetwork, model).recurrent.named_parameters()
         if name.startswith("initial_")
     ]
     layers = len({name.rpartition("_l")[2] for name, _ in named})

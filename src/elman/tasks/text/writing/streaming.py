@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import TypeAlias
 
 from torch import Tensor, nn
 
@@ -16,8 +18,11 @@ from elman.errors import UserError
 from elman.kernels.stream import Stream
 from elman.layers import streaming
 from elman.tasks.task import State
-from elman.tasks.text.model import LanguageModel
+from elman.tasks.text.model import LanguageModel, LanguageNetwork, LanguageNetworks, together
 
+Writing: TypeAlias = Callable[
+    [Cursor[State], int, Sampling, Collection[int]], Iterator[tuple[int, Cursor[State]]]
+]
 MOST_TOKENS = 64  # of one call, between which Ctrl-C is heard
 SHORT, LONG = 0.05, 0.2  # seconds of one call: below it may grow, above it shrinks
 
@@ -31,6 +36,8 @@ def stream(model: nn.Module | None, weights: decode.Weights) -> Stream | str:
         return "it is not Elman's language model"
     if model.ngram is not None:
         return "it is mixed with an n-gram model"
+    if not isinstance(model, LanguageNetwork):
+        return "it is several networks"
     why = streaming.why_not(model.recurrent)
     if why is None and model.windowed:
         why = "it reads each window anew"
@@ -46,6 +53,33 @@ def stream(model: nn.Module | None, weights: decode.Weights) -> Stream | str:
         )
     except ValueError as error:
         raise UserError(f"--weights {weights}: {error}") from error
+
+
+def writing(model: nn.Module | None, weights: decode.Weights) -> Writing | str:
+    """What writes as `decode.generate` does, by streams of the model, or of each of its networks;
+    or why it cannot be streamed. UserError: `weights` cannot hold them."""
+    if not isinstance(model, LanguageNetworks) or model.ngram is not None:
+        packed = stream(model, weights)
+        return packed if isinstance(packed, str) else partial(generate, packed)
+    streams = []
+    for member in model.members:
+        packed = stream(member, weights)
+        if isinstance(packed, str):
+            return packed
+        streams.append(packed)
+    return partial(decode.generate, partial(_step, streams))
+
+
+def _step(streams: Sequence[Stream], ids: Tensor, state: State) -> tuple[Tensor, State]:
+    """A `decode.Step` over the streams of several networks."""
+    layers = len(state) // len(streams)
+    scores, after = [], State()
+    for k, each in enumerate(streams):
+        own = [tuple(s[0].contiguous() for s in layer) for layer in state[k * layers :][:layers]]
+        told, ends = each.read(ids, own)
+        scores.append(told[-1])
+        after += [tuple(s[None] for s in layer) for layer in ends]  # [D = 1, B = 1, H]
+    return together(scores), after
 
 
 def _plain(parameter: Tensor) -> Tensor:

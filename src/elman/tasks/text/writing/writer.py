@@ -92,11 +92,11 @@ class Writer:
         forbidden: tuple[int, ...],
         weights: decode.Weights,
     ) -> Iterator[tuple[int, Cursor]]:
-        packed = streaming.stream(self.model, weights)
-        if not isinstance(packed, str):
-            return streaming.generate(packed, cursor, length, sampling, forbidden)
+        writing = streaming.writing(self.model, weights)
+        if not isinstance(writing, str):
+            return writing(cursor, length, sampling, forbidden)
         if weights != "float32":
-            raise UserError(f"--weights {weights}: this model is written with float32: {packed}")
+            raise UserError(f"--weights {weights}: this model is written with float32: {writing}")
         return decode.generate(self.step, cursor, length, sampling, forbidden)
 
     def unknown(self, text: str) -> list[str]:
