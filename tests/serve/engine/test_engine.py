@@ -26,11 +26,13 @@ from elman.tasks.task import Cursor
 SMALL: dict[str, Any] = {
     "epochs": 1, "batch_size": 8, "sequence_length": 12, "sample": 0, "hidden_size": 9,
 }  # fmt: skip
-# One that is streamed, and those that are not: another cell's norm, a mixture, a window, words.
+# One that is streamed, and those that are not together: another cell's norm, a mixture, several
+# networks, a window, words.
 MODELS: dict[str, dict[str, Any]] = {
     "streamed": {"cell": ["lstm", "gru"]},
     "normed": {"layer_norm": True},
     "mixed": {"mix_ngram": True},
+    "several": {"members": 3},
     "windowed": {"bidirectional": True},
     "words": {"level": "words", "cell": "hgrn"},
 }

@@ -23,7 +23,9 @@ def open_engine(run: Run, places: int = PLACES) -> TextEngine:
         raise UserError(f"{run.path}: the task {run.task} does not write")
     unknown = writer.vocabulary.unknown
     stream = streaming.stream(writer.model, "float32")
-    steps: Steps = OneByOne(writer.step, unknown)
+    several = streaming.stepper(writer.model, "float32")
+    write = writer.step if isinstance(several, str) else several
+    steps: Steps = OneByOne(writer.step, write, unknown)
     if not isinstance(stream, str):
         steps = Packed(stream, places, unknown)
     return TextEngine(steps, places, writer.vocabulary, writer.read(""))

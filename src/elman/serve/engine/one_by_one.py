@@ -1,4 +1,5 @@
-"""Texts of models that the kernels cannot stream: each is taken on alone, by `elman.decode`."""
+"""Texts of models that the kernels cannot stream together: each is taken on alone, by
+`elman.decode`."""
 
 from __future__ import annotations
 
@@ -32,8 +33,11 @@ class OneByOne:
 
     most = 1
 
-    def __init__(self, step: decode.Step[State], unknown: int | None) -> None:
-        self._step = step
+    def __init__(
+        self, step: decode.Step[State], write: decode.Step[State], unknown: int | None
+    ) -> None:
+        """`step` reads a text from its beginning; `write` goes on from where one stands."""
+        self._step, self._write_on = step, write
         self._forbidden = () if unknown is None else (unknown,)
         self._texts: dict[int, _Text] = {}
 
@@ -88,7 +92,7 @@ class OneByOne:
             at = text.cursor
             p = decode.distribution(at.logits, at.seen, sampling, self._forbidden)
             made.append(decode.choose(p, decode.uniform(sampling.seed, at.position)))
-            self._on(text, made[-1:])
+            text.cursor = decode.advance(self._write_on, at, made[-1:])
             rows.append(_floats(text.cursor))
 
     def _on(self, text: _Text, ids: list[int]) -> None:

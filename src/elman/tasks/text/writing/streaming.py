@@ -24,6 +24,7 @@ Writing: TypeAlias = Callable[
     [Cursor[State], int, Sampling, Collection[int]], Iterator[tuple[int, Cursor[State]]]
 ]
 MOST_TOKENS = 64  # of one call, between which Ctrl-C is heard
+MIXED = "it is mixed with an n-gram model"
 SHORT, LONG = 0.05, 0.2  # seconds of one call: below it may grow, above it shrinks
 
 
@@ -35,7 +36,7 @@ def stream(model: nn.Module | None, weights: decode.Weights) -> Stream | str:
     if not isinstance(model, LanguageModel):
         return "it is not Elman's language model"
     if model.ngram is not None:
-        return "it is mixed with an n-gram model"
+        return MIXED
     if not isinstance(model, LanguageNetwork):
         return "it is several networks"
     why = streaming.why_not(model.recurrent)
@@ -56,22 +57,32 @@ def stream(model: nn.Module | None, weights: decode.Weights) -> Stream | str:
 
 
 def writing(model: nn.Module | None, weights: decode.Weights) -> Writing | str:
-    """What writes as `decode.generate` does, by streams of the model, or of each of its networks;
-    or why it cannot be streamed. UserError: `weights` cannot hold them."""
-    if not isinstance(model, LanguageNetworks) or model.ngram is not None:
-        packed = stream(model, weights)
-        return packed if isinstance(packed, str) else partial(generate, packed)
+    """What writes as `decode.generate` does, by streams of the model or of each of its networks; or
+    why it cannot be streamed. UserError: `weights` cannot hold them."""
+    if isinstance(model, LanguageNetworks):
+        step = stepper(model, weights)
+        return step if isinstance(step, str) else partial(decode.generate, step)
+    packed = stream(model, weights)
+    return packed if isinstance(packed, str) else partial(generate, packed)
+
+
+def stepper(model: nn.Module | None, weights: decode.Weights) -> decode.Step[State] | str:
+    """A `decode.Step` of several networks, by a stream of each, from a state on that is there; or
+    why there is none."""
+    if not isinstance(model, LanguageNetworks):
+        return "it is one network"
+    if model.ngram is not None:
+        return MIXED
     streams = []
     for member in model.members:
         packed = stream(member, weights)
         if isinstance(packed, str):
             return packed
         streams.append(packed)
-    return partial(decode.generate, partial(_step, streams))
+    return partial(_step, streams)
 
 
 def _step(streams: Sequence[Stream], ids: Tensor, state: State) -> tuple[Tensor, State]:
-    """A `decode.Step` over the streams of several networks."""
     layers = len(state) // len(streams)
     scores, after = [], State()
     for k, each in enumerate(streams):
