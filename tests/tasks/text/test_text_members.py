@@ -137,9 +137,13 @@ def test_where_there_is_time_for_many_passes_several_learn_in_it(seconds: int, t
     assert planned(members=3)[0].members == 3
 
 
-def test_what_many_symbols_or_windows_ask_for_is_one_network() -> None:
+def test_a_size_many_symbols_windows_or_epochs_ask_for_one_network() -> None:
     budget = Budget(10_000, None, None, None, "cpu")
-    for vocabulary, asked in ((30_000, {}), (64, {"windows": True}), (64, {"bidirectional": True})):
+    asked_for: list[tuple[int, dict[str, Any]]] = [
+        (30_000, {}), (64, {"windows": True}), (64, {"bidirectional": True}),
+        (64, {"hidden_size": 64}),
+    ]  # fmt: skip
+    for vocabulary, asked in asked_for:
         options = make(TextOptions, asked)
         made = make_plan(50_000, vocabulary, options, budget, lambda trial: 1e5)
         assert made.options.members == 1

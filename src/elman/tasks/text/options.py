@@ -35,8 +35,8 @@ class TextOptions(NetworkOptions):
         Use the embedding as output weights too; needs an embedding as wide as the last layer. Done
         unasked where there are many symbols, and nothing is said of the embedding.
     members
-        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474); more
-        than one, if not given, where the time is enough for many passes over the text.
+        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474). If
+        neither this nor a size is given: more than one where minutes are enough for many passes.
     sequence_length
         Tokens of one truncated back-propagation through time, or of one window.
     windows

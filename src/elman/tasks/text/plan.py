@@ -97,7 +97,8 @@ def make_plan(
     else:
         work = _work(vocabulary, shapes, budget.seconds, trial, speed)
         shape, seen = _affordable(tokens, vocabulary, shapes, work / members)
-        if options.members is None and vocabulary <= ONE_HOT and not options.windowed:
+        free = options.members is None and not options.hidden_size
+        if free and vocabulary <= ONE_HOT and not options.windowed:
             members = _share(MEMBERS, seen / tokens)
             shape, seen = _affordable(tokens, vocabulary, shapes, work / members)
         batch = budget.batch_size or _batch(shape, seen)
