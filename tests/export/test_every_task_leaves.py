@@ -33,6 +33,8 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("tag", {}),
     ("tag", {"characters": 0, "bidirectional": True, "residual": True, "hidden_size": 6,
              "num_layers": 2}),
+    ("tag", {"members": 2}),
+    ("tag", {"members": 3, "characters": 0}),
     ("regress", {}),
     ("regress", {"feedback": True, "members": 2, "linear": True}),
     ("regress", {"bidirectional": True, "linear": True}),

@@ -1,14 +1,17 @@
-"""The parts that tasks share, as nodes of a program that leaves: `Reader`, `Pool`, and the states
-of several networks that answer together."""
+"""The parts that tasks share, as nodes of a program that leaves: `Reader`, `Pool`, and
+several networks that answer together, with their states."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from elman.export import building
 from elman.export.building import Builder, Last
 from elman.export.program import Array, Arrays
 from elman.layers.recurrent import Recurrent, State
+from elman.tasks.ensemble import LEAST
 from elman.tasks.reader import Pool, Reader
 
 
@@ -42,6 +45,14 @@ def ends(build: Builder, y: str, lengths: str | None, *, both_ways: bool) -> str
     width = build.width(y)
     ahead, back = build.slice(y, 0, width // 2), build.slice(y, width // 2, width)
     return build.concat(build.pool(ahead, "last", lengths), build.pool(back, "first", lengths))
+
+
+def together(build: Builder, each: Sequence[str]) -> str:
+    """`ensemble.together` of the scores of several networks; those of one as they are."""
+    if len(each) == 1:
+        return each[0]
+    chances = build.mean([build.softmax(scores) for scores in each])
+    return build.activation(build.affine(chances, 1.0, torch.tensor([LEAST])), "log")
 
 
 def prefix(k: int, count: int) -> str:

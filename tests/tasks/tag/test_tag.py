@@ -30,7 +30,7 @@ from elman.tasks import prediction
 from elman.tasks.tag.answering import answered
 from elman.tasks.tag.baseline import MostFrequent
 from elman.tasks.tag.data import make_encoder
-from elman.tasks.tag.model import Tagger
+from elman.tasks.tag.model import Tagger, Taggers
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.tag.reading import split
 from elman.tasks.tag.rivals import CHAIN, FREQUENT, GUESS
@@ -113,6 +113,33 @@ def test_padding_changes_no_score_no_loss_and_no_gradient(
         assert np.array_equal(answer.best, own.best)
         assert np.abs(answer.nats - own.nats).max() < 1e-12
         assert np.abs(answer.confidence - own.confidence).max() < 1e-12
+
+
+def test_several_learn_as_each_would_alone_and_say_what_they_say_on_average() -> None:
+    drawn = [["cab", "a"], ["dab", "b", "bead"], ["e"]]
+    sentences = [sentence(*tokens) for tokens in drawn]
+    encoder = make_encoder(sentences, limit=None, lowercase=False, longest=100)
+    batch = encoder.encode(drawn).inputs([0, 1, 2])
+    count, labels = random.randint(2, 4), torch.tensor([0, 1, 2, 1, 0, 2])
+    options = settled(characters=random.choice([0, 3]), members=count)
+    several = Taggers(options, 3, encoder.words.size, encoder.letters.size).double().eval()
+
+    def learnt(model: torch.nn.Module) -> tuple[float, dict[str, torch.Tensor]]:
+        loss, _, _ = TASK.loss(model, Batch(batch, labels), None, "cpu")
+        weights = dict(model.named_parameters())
+        found = torch.autograd.grad(loss, list(weights.values()))
+        return loss.item(), dict(zip(weights, found, strict=True))
+
+    total, gradients = learnt(several)
+    each = [learnt(member) for member in several.members]
+    assert total == pytest.approx(sum(loss for loss, _ in each) / count)
+    for k, (_, alone) in enumerate(each):
+        for name, own in alone.items():
+            torch.testing.assert_close(gradients[f"members.{k}.{name}"], own / count)
+    with torch.no_grad():
+        chances = torch.stack([member(batch).softmax(-1) for member in several.members])
+        torch.testing.assert_close(several(batch).exp(), chances.mean(0))
+        assert not torch.allclose(chances[0], chances[1], atol=1e-3)
 
 
 def test_unknown_tokens_differ_by_their_letters_alone() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.layers.regularize import dropout
+from elman.tasks.ensemble import together
 from elman.tasks.networks import NetworkOptions
 from elman.tasks.reader import Pool, Reader
 from elman.tasks.settling import check_settled
@@ -16,6 +19,7 @@ from elman.tasks.tag.reading import settled
 from elman.tasks.task import Kept
 
 
+@final
 class Tagger(nn.Module):
     """Token embedding, and the ends of a layer over its letters → `Reader` → dropout → linear.
 
@@ -42,6 +46,10 @@ class Tagger(nn.Module):
         self.reader = Reader(options, width)
         self.output = nn.Linear(self.reader.output_size, labels)
 
+    def each(self, x: Inputs) -> list[Tensor]:
+        """The scores of each network by itself, by which it is trained."""
+        return [self(x)]
+
     def forward(self, x: Inputs) -> Tensor:
         """→ scores [N, C] of the N real tokens, sentence after sentence; padding has none."""
         tokens = x.tokens
@@ -57,10 +65,30 @@ class Tagger(nn.Module):
         return scores
 
 
-def build(kept: Kept, options: TagOptions) -> Tagger:
+@final
+class Taggers(nn.Module):
+    """Several taggers, trained side by side, whose probabilities are averaged."""
+
+    def __init__(self, options: TagOptions, labels: int, symbols: int, alphabet: int) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(
+            Tagger(options, labels, symbols, alphabet) for _ in range(options.members)
+        )
+
+    def each(self, x: Inputs) -> list[Tensor]:
+        """The scores of each network by itself, by which it is trained."""
+        return [member(x) for member in self.members]
+
+    def forward(self, x: Inputs) -> Tensor:
+        """→ scores [N, C] of the N real tokens, sentence after sentence; padding has none."""
+        return together(self.each(x))
+
+
+def build(kept: Kept, options: TagOptions) -> Tagger | Taggers:
     check_settled(
         options, "hidden_size", "embedding", "characters", "dropout", "weight_drop",
         "token_dropout",
     )  # fmt: skip
     labels, encoder, _ = settled(kept)
-    return Tagger(options, len(labels), encoder.words.size, encoder.letters.size)
+    made = Taggers if options.members > 1 else Tagger
+    return made(options, len(labels), encoder.words.size, encoder.letters.size)

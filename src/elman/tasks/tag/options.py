@@ -37,6 +37,8 @@ class TagOptions(NetworkOptions, TableOptions):
         Width of a layer that reads the letters of each token, both ways; 0 for none.
     token_dropout
         Share of the tokens read as <unk> in training, but for their letters.
+    members
+        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474).
     """
 
     bidirectional: tuple[bool, ...] = (True,)
@@ -50,6 +52,7 @@ class TagOptions(NetworkOptions, TableOptions):
     embedding: int | None = None
     characters: int | None = None
     token_dropout: float | None = None
+    members: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,6 +61,7 @@ class TagOptions(NetworkOptions, TableOptions):
         require_range(self, ("embedding",), 1, 16_384)
         require_range(self, ("characters",), 0, 4_096)
         require_range(self, ("token_dropout",), 0, 1, open_end=True)
+        require_range(self, ("members",), 1, 64)
         require_files(self, ("validation_data",))
         self.check()
 

@@ -28,7 +28,8 @@ def plan(dataset: Tagged, options: TagOptions, budget: Budget) -> Plan[TagOption
     assert settled.hidden_size and settled.characters is not None
     units = ", ".join(map(str, settled.hidden_size))
     why = (
-        f"{'/'.join(settled.cell)} of {units} units, tokens as {settled.embedding} numbers"
+        (f"{settled.members} times " if settled.members > 1 else "")
+        + f"{'/'.join(settled.cell)} of {units} units, tokens as {settled.embedding} numbers"
         + (f" and {2 * settled.characters} from their letters" if settled.characters else "")
         + f", dropout {settled.dropout:g}: "
         + expectation(loss, model, first, budget, PASSES)

@@ -1,4 +1,5 @@
-"""Sentences side by side, and what a batch of them costs."""
+"""Sentences side by side, and what a batch of them costs: of several networks what it costs each by
+itself, on average."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from elman.data.batching import Buckets, Share
 from elman.tasks.tag.data import Inputs, Tagged
+from elman.tasks.tag.model import Tagger, Taggers
 from elman.tasks.tag.options import TagOptions
 from elman.tasks.task import Carry, Epoch
 
@@ -54,6 +56,8 @@ def epoch(
 
 
 def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
-    scores = model(batch.inputs.to(device))
-    total = F.cross_entropy(scores, batch.labels.to(device), reduction="sum")
-    return total, len(batch.labels), None
+    assert isinstance(model, Tagger | Taggers)
+    labels = batch.labels.to(device)
+    each = model.each(batch.inputs.to(device))
+    costs = [F.cross_entropy(scores, labels, reduction="sum") for scores in each]
+    return torch.stack(costs).mean(), len(labels), None

@@ -32,7 +32,7 @@ from elman.export.program import Array, Arrays, Export, Program, Raw
 from elman.options import make
 from elman.tasks import leaving
 from elman.tasks.task import Kept
-from elman.tasks.text.model import LEAST, LanguageModel, LanguageNetwork, LanguageNetworks
+from elman.tasks.text.model import LanguageModel, LanguageNetwork, LanguageNetworks
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.reading import vocabulary_of
 from elman.tasks.text.writing.writer import beginning, writer_of
@@ -68,11 +68,7 @@ def program(model: LanguageModel) -> Program:
         _scores(build, network, tokens, leaving.prefix(k, len(networks)))
         for k, network in enumerate(networks)
     ]
-    if len(each) == 1:
-        return build.done(build.named(each[0], "scores"))
-    chances = build.mean([build.softmax(scores) for scores in each])
-    chances = build.affine(chances, 1.0, torch.tensor([LEAST]))
-    return build.done(build.activation(chances, "log", "scores"))
+    return build.done(build.named(leaving.together(build, each), "scores"))
 
 
 def _networks(model: LanguageModel) -> list[LanguageNetwork]:

@@ -3,7 +3,6 @@ every next token out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from elman.errors import UserError
 from elman.layers.regularize import dropout, locked_dropout
+from elman.tasks.ensemble import together
 from elman.tasks.kneser_ney import KneserNey
 from elman.tasks.reader import recurrent
 from elman.tasks.settling import check_settled
@@ -19,8 +19,6 @@ from elman.tasks.task import Kept, State
 from elman.tasks.text.ngrams.mixing import Gate
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.reading import vocabulary_of
-
-LEAST = 1e-30  # added to an average probability, so that it has a logarithm
 
 
 class LanguageModel(nn.Module):
@@ -110,8 +108,8 @@ class LanguageNetwork(LanguageModel):
 
 class LanguageNetworks(LanguageModel):
     """Several networks, trained side by side on the same text: a token is as likely as it is on
-    average to each (Lakshminarayanan et al. 2016, arXiv:1612.01474). The state is that of the first
-    network's layers, then that of the second's, and so on."""
+    average to each. The state is that of the first network's layers, then that of the second's, and
+    so on."""
 
     def __init__(self, vocabulary_size: int, options: TextOptions) -> None:
         super().__init__(vocabulary_size, options)
@@ -133,11 +131,6 @@ class LanguageNetworks(LanguageModel):
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         each, after = self.each(tokens, state)
         return together(each), after
-
-
-def together(each: Sequence[Tensor]) -> Tensor:
-    """The scores [..., V] by which a token is as likely as it is on average by each of these."""
-    return torch.log(torch.stack([scores.softmax(-1) for scores in each]).mean(0) + LEAST)
 
 
 def build(kept: Kept, options: TextOptions) -> LanguageModel:

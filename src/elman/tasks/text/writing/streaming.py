@@ -17,8 +17,9 @@ from elman.decode import Cursor, Sampling
 from elman.errors import UserError
 from elman.kernels.stream import Stream
 from elman.layers import streaming
+from elman.tasks.ensemble import together
 from elman.tasks.task import State
-from elman.tasks.text.model import LanguageModel, LanguageNetwork, LanguageNetworks, together
+from elman.tasks.text.model import LanguageModel, LanguageNetwork, LanguageNetworks
 
 Writing: TypeAlias = Callable[
     [Cursor[State], int, Sampling, Collection[int]], Iterator[tuple[int, Cursor[State]]]

@@ -1,0 +1,16 @@
+"""Several networks that answer together: the average of what is likely to each (Lakshminarayanan et
+al. 2016, arXiv:1612.01474)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+LEAST = 1e-30  # added to an average probability, so that it has a logarithm
+
+
+def together(each: Sequence[Tensor]) -> Tensor:
+    """The scores [..., C] by which a class is as likely as it is on average by each of these."""
+    return torch.log(torch.stack([scores.softmax(-1) for scores in each]).mean(0) + LEAST)
