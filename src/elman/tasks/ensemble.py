@@ -4,6 +4,7 @@ al. 2016, arXiv:1612.01474)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,3 +15,10 @@ LEAST = 1e-30  # added to an average probability, so that it has a logarithm
 def together(each: Sequence[Tensor]) -> Tensor:
     """The scores [..., C] by which a class is as likely as it is on average by each of these."""
     return torch.log(torch.stack([scores.softmax(-1) for scores in each]).mean(0) + LEAST)
+
+
+def losses_apart(options: Any) -> str:
+    """Why the losses of training and validation do not compare, where there are several."""
+    if (options.members or 1) == 1:
+        return ""
+    return "in training each network answers alone, in validation all together"

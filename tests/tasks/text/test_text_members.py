@@ -151,6 +151,12 @@ def test_a_size_many_symbols_windows_or_epochs_ask_for_one_network() -> None:
     assert make_plan(50_000, 64, TextOptions(), epochs, lambda trial: 1e5).options.members == 1
 
 
+def test_losses_of_several_in_training_and_validation_do_not_compare() -> None:
+    for count in (1, 2, 5):
+        told = TASK.losses_apart(make(TextOptions, {"members": count}))
+        assert bool(told) == (count > 1)
+
+
 def test_a_text_goes_on_from_a_file_and_narrow_weights_write(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_text("To be or not to be, two cats said. " * 30, encoding="utf-8")

@@ -1,5 +1,6 @@
 """The task `classify`: read a sequence, name its class."""
 
+from elman.tasks import ensemble
 from elman.tasks.classify import page, reading, training
 from elman.tasks.classify.data import Labelled
 from elman.tasks.classify.export import export
@@ -24,6 +25,7 @@ TASK: Task[ClassifyOptions, Labelled, Batch] = Task(
     epoch=training.epoch,
     loss=training.loss,
     validate=validate,
+    losses_apart=ensemble.losses_apart,
     rivals=rivals,
     overlap=reading.overlap,
     remarks=page.remarks,

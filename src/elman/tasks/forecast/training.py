@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.data.batching import Share
+from elman.tasks import ensemble
 from elman.tasks.forecast.data import Batch, Panel
 from elman.tasks.forecast.model import each_of
 from elman.tasks.forecast.networks import output
@@ -82,5 +83,5 @@ def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Ten
 
 def losses_apart(options: ForecastOptions) -> str:
     if options.steps_ahead == "direct":
-        return ""
+        return ensemble.losses_apart(options)
     return "in training the network reads true values, in validation its own"

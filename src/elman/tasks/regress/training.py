@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.data.batching import Buckets, Share, padded
+from elman.tasks import ensemble
 from elman.tasks.regress.data import Encoded, Floats, Measured
 from elman.tasks.regress.model import Regressor
 from elman.tasks.regress.options import RegressOptions
@@ -81,7 +82,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Ten
 
 def losses_apart(options: RegressOptions) -> str:
     if not options.feedback:
-        return ""
+        return ensemble.losses_apart(options)
     return "in training the network reads true values, in validation its own"
 
 

@@ -1,5 +1,6 @@
 """The task `tag`: read a sentence, give each token its label."""
 
+from elman.tasks import ensemble
 from elman.tasks.tag import page, reading, training
 from elman.tasks.tag.data import Tagged
 from elman.tasks.tag.export import export
@@ -24,6 +25,7 @@ TASK: Task[TagOptions, Tagged, Batch] = Task(
     epoch=training.epoch,
     loss=training.loss,
     validate=validate,
+    losses_apart=ensemble.losses_apart,
     rivals=rivals,
     overlap=reading.overlap,
     remarks=page.remarks,

@@ -3,6 +3,7 @@
 Every score is of text that the model has not been trained on.
 """
 
+from elman.tasks import ensemble
 from elman.tasks.task import Task
 from elman.tasks.text import page, reading, training
 from elman.tasks.text.data import TextData
@@ -28,6 +29,7 @@ TASK: Task[TextOptions, TextData, Batch] = Task(
     epoch=training.epoch,
     loss=training.loss,
     validate=validate,
+    losses_apart=ensemble.losses_apart,
     rivals=rivals,
     sample=page.sample,
     remarks=page.remarks,
