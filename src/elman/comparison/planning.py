@@ -106,7 +106,8 @@ def _without_drops(asked: Asked, own: Any) -> Any:
 
 
 def _pinned(own: Any, settled: Any) -> Any:
-    """A variant's own options, its layers as those of the first where nothing is said of them."""
+    """A variant's own options; its layers, and how many networks, as those of the first where
+    nothing is said of them."""
     layers = {field.name for field in fields(StackOptions)} | {"embedding", "members"}
     open_ = {
         field.name: getattr(settled, field.name)

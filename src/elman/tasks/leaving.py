@@ -1,5 +1,5 @@
-"""The parts that tasks share, as nodes of a program that leaves: `Reader`, `Pool`, and
-several networks that answer together, with their states."""
+"""The parts that tasks share, as nodes of a program that leaves: `Reader`, `Pool`, and several
+networks that answer together, with their states."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import elman
 from elman import decode
+from elman.comparison import planning
 from elman.decode import Sampling
 from elman.options import make
 from elman.tasks.task import Budget, State
@@ -149,6 +150,12 @@ def test_a_size_many_symbols_windows_or_epochs_ask_for_one_network() -> None:
         assert made.options.members == 1
     epochs = Budget(None, 50, None, None, "cpu")
     assert make_plan(50_000, 64, TextOptions(), epochs, lambda trial: 1e5).options.members == 1
+
+
+def test_what_is_compared_has_as_many_networks_unless_it_says_otherwise() -> None:
+    first = make(TextOptions, {"members": random.randint(2, 5), "hidden_size": 7})
+    assert planning._pinned(TextOptions(dropout=0.5), first).members == first.members
+    assert planning._pinned(make(TextOptions, {"members": 1}), first).members == 1
 
 
 def test_losses_of_several_in_training_and_validation_do_not_compare() -> None:

@@ -23,9 +23,11 @@ def open_engine(run: Run, places: int = PLACES) -> TextEngine:
         raise UserError(f"{run.path}: the task {run.task} does not write")
     unknown = writer.vocabulary.unknown
     stream = streaming.stream(writer.model, "float32")
-    several = streaming.stepper(writer.model, "float32")
-    write = writer.step if isinstance(several, str) else several
-    steps: Steps = OneByOne(writer.step, write, unknown)
-    if not isinstance(stream, str):
+    steps: Steps
+    if isinstance(stream, str):
+        several = streaming.stepper(writer.model, "float32")
+        write = writer.step if isinstance(several, str) else several
+        steps = OneByOne(writer.step, write, unknown)
+    else:
         steps = Packed(stream, places, unknown)
     return TextEngine(steps, places, writer.vocabulary, writer.read(""))
