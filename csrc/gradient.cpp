@@ -18,9 +18,9 @@ constexpr long BLOCK = 48;
 static_assert(ROWS == 1 || M % W == 0, "packed_group takes W rows at a time");
 #endif
 constexpr long COLUMNS = MOST * W;
-constexpr long DEPTH = DEEP > 1 ? 1024 : 256;  // rows n of a stretch
+constexpr long DEPTH = DEEP > 1 ? 1024 : 512;  // rows n of a stretch; measured
 constexpr long CHUNK = 192;  // rows of the matrix for which d is packed at once
-constexpr long ASKED_FOR_BYTES_OF_D = 4 << 20;  // from so many on its rows are asked for ahead; measured
+constexpr long ASKED_FOR_BYTES_OF_D = 2 << 20;  // above it its rows are asked for ahead; measured
 static_assert(CHUNK % BLOCK == 0 && BLOCK % M == 0 && BLOCK % W == 0, "whole tiles, whole vectors");
 
 // How many lanes, one after the other, hold so many rows; beyond them operands are zero.
