@@ -17,7 +17,8 @@ from elman.errors import UserError
 from elman.export.building import Builder, stacked, unstacked
 from elman.export.interpreter import Interpreter
 from elman.export.steps import step_of
-from elman.layers.convolution import Convolutions
+from elman.layers.bands import BandConvolutions
+from elman.layers.convolution import Convolutions, Layers
 from elman.layers.recurrent import Recurrent
 from elman.tasks import leaving
 from elman.tasks.networks import NetworkOptions
@@ -155,7 +156,7 @@ def test_a_step_that_no_program_can_say_is_told_in_a_line() -> None:
 
 
 @few
-@given(seeds, st.booleans(), st.sampled_from(["batch", "layer"]), st.booleans())
+@given(seeds, st.booleans(), st.sampled_from(["batch", "layer", "bands"]), st.booleans())
 def test_convolutions_and_pooling_never_see_padding(
     seed: int, causal: bool, norm: Any, both: bool
 ) -> None:
@@ -165,10 +166,16 @@ def test_convolutions_and_pooling_never_see_padding(
     lengths = draw.integers(1, steps + 1, rows)
     x = draw.standard_normal((rows, steps, inputs)).astype(np.float32)
     widths, strides = draw.integers(1, 5, 2).tolist(), draw.integers(1, 4, 2).tolist()
-    front = Convolutions(inputs, [4, 5], widths, strides, norm=norm, causal=causal)
+    front: Layers
+    if norm == "bands":
+        inputs = 2 * int(draw.integers(1, 8))
+        x = draw.standard_normal((rows, steps, inputs)).astype(np.float32)
+        front = BandConvolutions(inputs // 2, [4, 5], planes=2, pooled=both, causal=causal)
+    else:
+        front = Convolutions(inputs, [4, 5], widths, strides, norm=norm, causal=causal)
     front(torch.randn(4, 8, inputs), torch.full((4,), 8))  # some statistics
     options = NetworkOptions(("gru",), (3,), bidirectional=(both,), dropout=0.0, weight_drop=0.0)
-    reader = Reader(options, 5)
+    reader = Reader(options, front.output_size)
     pools = [
         Pool(how, reader.output_size, both_ways=both)
         for how in ("last", "mean", "max", "attention")

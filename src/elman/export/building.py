@@ -21,6 +21,8 @@ from elman.export.program import (
     Dim,
     Expand,
     Function,
+    GroupPooling,
+    Groups,
     Kind,
     LayerNorm,
     Linear,
@@ -44,7 +46,8 @@ from elman.export.program import (
 )
 from elman.export.steps import step_of
 from elman.layers import recurrent as stacks
-from elman.layers.convolution import EPSILON, Convolutions, MaskedNorm
+from elman.layers.bands import POOLS, BandConvolutions
+from elman.layers.convolution import Layers, MaskedNorm
 
 Last = list[tuple[tuple[str, ...], ...]]
 """The names of a stack's states, by layer, direction, and state of the cell; each [B, H]."""
@@ -223,19 +226,15 @@ class Builder:
 
     # ---- Layers ----------------------------------------------------------------------------------
 
-    def convolutions(
-        self, front: Convolutions, x: str, lengths: str | None
-    ) -> tuple[str, str | None]:
+    def convolutions(self, front: Layers, x: str, lengths: str | None) -> tuple[str, str | None]:
         """What a front gives, zero where there is padding, and the lengths that are left."""
         x = self.mask(x, lengths)
-        for layer, norm in zip(front.layers, front.norms, strict=True):
-            assert isinstance(layer, nn.Conv1d)
+        for layer, norm in front.pairs:
             width, stride = layer.kernel_size[0], layer.stride[0]
             weight, bias = layer.weight, torch.zeros(layer.out_channels)
-            if isinstance(norm, MaskedNorm):  # a fixed factor and shift of each filter
-                mean, variance = norm.statistics()
-                factor = norm.weight * torch.rsqrt(variance + EPSILON)
-                weight, bias = weight * factor[:, None, None], norm.bias - mean * factor
+            if isinstance(norm, MaskedNorm):
+                factor, bias = norm.affine()
+                weight = weight * factor[:, None, None]
             batch, steps, _ = self.shape(x)
             x = self._add(
                 Convolution(
@@ -251,7 +250,14 @@ class Builder:
             if lengths is not None and stride > 1:
                 lengths = self._add(Shorter(self._out(Shorter), lengths, stride), ("B",), "int64")
             x = self.mask(x, lengths)
+        if isinstance(front, BandConvolutions) and front.pooled:
+            x = self.concat(x, *(self.groups(x, front.bands, how) for how in POOLS))
         return x, lengths
+
+    def groups(self, x: str, size: int, how: GroupPooling) -> str:
+        """[..., F * size] → [..., F]: of so many neighbours the greatest, or their mean."""
+        shape = (*self.shape(x)[:-1], self.width(x) // size)
+        return self._add(Groups(self._out(Groups), x, size, how), shape)
 
     def layer_norm(self, x: str, norm: nn.LayerNorm) -> str:
         node = LayerNorm(self._out(LayerNorm), x, self.weight(norm.weight), self.weight(norm.bias))

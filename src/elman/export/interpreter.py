@@ -89,6 +89,10 @@ class Interpreter:
             case p.Steps():
                 x = values[node.x]
                 found = x.reshape(len(x), node.count, -1)
+            case p.Groups():
+                x = values[node.x]
+                groups = x.reshape(*x.shape[:-1], -1, node.size)
+                found = groups.max(-1) if node.how == "max" else groups.mean(-1)
             case p.Concat():
                 found = np.concatenate([values[x] for x in node.xs], -1)
             case p.Slice():

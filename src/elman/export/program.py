@@ -36,6 +36,7 @@ Dim: TypeAlias = int | str  # "B", "T", or "T/4": T over 4, rounded up
 Precision: TypeAlias = Literal["float32", "int8", "bf16"]
 Function: TypeAlias = Literal["tanh", "sigmoid", "relu", "exp", "log"]
 Pooling: TypeAlias = Literal["first", "last", "mean", "sum", "max"]
+GroupPooling: TypeAlias = Literal["max", "mean"]
 
 EPSILON = 1e-5  # of layer norm, inside and outside of a recurrence
 
@@ -228,6 +229,16 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Groups:
+    """x [..., F * size] → [..., F]: of so many neighbours the greatest, or their mean."""
+
+    out: str
+    x: str
+    size: int
+    how: GroupPooling
+
+
+@dataclass(frozen=True)
 class Concat:
     """Side by side in the last axis."""
 
@@ -303,7 +314,7 @@ class LayerNorm:
 
 Node: TypeAlias = (
     Lookup | OneHot | Linear | Recurrent | Convolution | Shorter | Mask | Pool | SoftmaxOverTime
-    | Spread | Expand | Steps | Concat | Slice | Add | Mul | Affine | Activation | Softmax
+    | Spread | Expand | Steps | Groups | Concat | Slice | Add | Mul | Affine | Activation | Softmax
     | LayerNorm
 )  # fmt: skip
 

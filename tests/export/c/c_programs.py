@@ -16,7 +16,8 @@ from elman.export.building import Builder
 from elman.export.c.library import Called, open_written
 from elman.export.c.writing import Made
 from elman.export.program import Array, Arrays, Export, How, Pooling, Precision, Program
-from elman.layers.convolution import Convolutions
+from elman.layers.bands import BandConvolutions
+from elman.layers.convolution import Convolutions, Layers
 from elman.layers.recurrent import Recurrent
 
 Kind = Literal["stream", "steps", "first", "last", "mean", "sum", "max", "attention"]
@@ -51,7 +52,7 @@ CELLS: tuple[Cell, ...] = (*cells.all(), Own())
 class Net(nn.Module):
     """Layers, and what is asked of them."""
 
-    def __init__(self, stack: Recurrent, front: Convolutions | None) -> None:
+    def __init__(self, stack: Recurrent, front: Layers | None) -> None:
         super().__init__()
         self.stack, self.front = stack, front
         self.query = nn.Linear(stack.output_size, 1)
@@ -73,11 +74,13 @@ def drawn(seed: int, kind: Kind, ids: bool | None = None, **fixed: Any) -> Progr
         "zoneout": float(draw.choice([0.0, 0.2])),
         "initial_state": str(draw.choice(["zero", "learned"])),
     } | fixed
-    front = None
+    front: Layers | None = None
     if kind not in ("stream", "steps") and draw.random() < 0.4 and not ids:
         sizes = [int(n) for n in draw.integers(3, 9, 2)]
         norm: Literal["batch", "layer"] = "layer" if draw.random() < 0.5 else "batch"
         front = Convolutions(INPUTS, sizes, [4, 3], [2, 1], norm=norm)
+        if draw.random() < 0.5:
+            front = BandConvolutions(INPUTS, sizes, pooled=bool(draw.random() < 0.5))
     chance = front is None and bool(draw.random() < 0.3)
     ids = chance if ids is None else ids
     net = Net(Recurrent(INPUTS if front is None else front.output_size, **options), front).eval()

@@ -20,6 +20,7 @@ from elman.export.program import (
     Convolution,
     Dim,
     Expand,
+    Groups,
     LayerNorm,
     Linear,
     Lookup,
@@ -188,6 +189,9 @@ class Network:
                 return self._linear(node, y, phase)
             case Convolution():
                 return self._convolved(node, y, phase)
+            case Groups():
+                piece = f"groups_{node.how}"
+                return [call(piece, width, node.size, self.places.at(node.x, phase), y)]
             case Concat():
                 lines, at = [], 0
                 for x in node.xs:

@@ -134,6 +134,14 @@ def _(node: program.Steps, to: Translation) -> str:
 
 
 @value.register
+def _(node: program.Groups, to: Translation) -> str:
+    g, axes = to.graph, len(to.program.values[node.x].shape)
+    groups = g.add("Reshape", to[node.x], g.integers(*[0] * (axes - 1), -1, node.size))
+    reduce = {"max": "ReduceMax", "mean": "ReduceMean"}[node.how]
+    return g.add(reduce, groups, axes=[axes], keepdims=0)
+
+
+@value.register
 def _(node: program.Concat, to: Translation) -> str:
     return to.graph.add("Concat", *(to[x] for x in node.xs), axis=-1)
 

@@ -75,8 +75,8 @@ def program(model: Recogniser) -> Program:
     build = Builder(model)
     x = build.numbers("x", "B", "T", model.features.output_size)
     lengths: str | None = build.lengths()
-    if model.front is not None:
-        x, lengths = build.convolutions(model.front, x, lengths)
+    for part in model.fronts:
+        x, lengths = build.convolutions(part, x, lengths)
     y = leaving.read(build, model.reader, x, lengths)
     if model.pool is not None:
         y = leaving.pooled(build, model.pool, y, lengths)

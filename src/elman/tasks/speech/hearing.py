@@ -9,13 +9,14 @@ heard never depends on them, to the last bit. A file is heard in the same way.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from elman.errors import UserError
 from elman.layers.sound import REACH, SoundState
@@ -45,7 +46,7 @@ class Listener:
         self._sound = SoundState()
         # Those that wait for a block to be full.
         self._frames = torch.zeros(0, model.features.output_size)
-        self._front: list[Tensor] | None = None
+        self._fronts: dict[int, list[Tensor]] = {}  # what each front still wants; none at first
         self._state: list[tuple[Tensor, ...]] | None = None
         self._search: Greedy | PrefixBeam = (
             write.beam(lag=True) if write.decoding.searched else Greedy()
@@ -101,8 +102,8 @@ class Listener:
         while len(kept) >= BLOCK or (last and len(kept)):
             block, kept = kept[:BLOCK], kept[BLOCK:]
             x = self._model.normaliser(block[None], torch.tensor([len(block)]))[0]
-            if self._model.front is not None:
-                x, self._front = self._model.front.listen(x, self._front)
+            for k, part in enumerate(self._model.fronts):
+                x, self._fronts[k] = part.listen(x, self._fronts.get(k))
             if len(x):
                 y, self._state = self._model.reader.recurrent(x[:, None], self._state)
                 log_p = self._model.output(y[:, 0]).log_softmax(-1)
@@ -114,8 +115,8 @@ class Listener:
         found = {"samples": self._sound.samples, "frames": self._frames}
         if self._sound.recent is not None:
             found["recent"] = self._sound.recent
-        for k, kept in enumerate(self._front or ()):
-            found[f"front.{k}"] = kept
+        kept = itertools.chain.from_iterable(self._fronts[k] for k in sorted(self._fronts))
+        found |= {f"front.{k}": inputs for k, inputs in enumerate(kept)}
         for k, layer in enumerate(self._state or ()):
             found |= {f"state.{k}.{n}": part for n, part in enumerate(layer)}
         told = {
@@ -151,7 +152,12 @@ class Listener:
         layers = {int(name.split(".")[1]) for name in fits if name.startswith("state.")}
         self._sound = SoundState(tensors["samples"], first, tensors.get("recent"), given)
         self._frames = tensors["frames"]
-        self._front = [tensors[name] for name in fits if name.startswith("front.")] or None
+        kept = iter([tensors[name] for name in fits if name.startswith("front.")])
+        self._fronts = {
+            k: own
+            for k, part in enumerate(self._model.fronts)
+            if (own := list(itertools.islice(kept, len(part.pairs))))
+        }
         self._state = [
             tuple(tensors[name] for name in fits if name.startswith(f"state.{k}."))
             for k in sorted(layers)
@@ -175,12 +181,9 @@ def looks_ahead(model: Recogniser) -> str:
         return "names whole clips"
     if any(model.reader.recurrent.bidirectional):
         return "reads both ways"
-    if model.front is not None and not model.front.causal:
+    if not all(part.causal for part in model.fronts):
         return "has filters that look ahead"
-    if model.front is not None and any(
-        isinstance(layer, nn.Conv1d) and layer.stride[0] > layer.kernel_size[0]
-        for layer in model.front.layers
-    ):
+    if any(part.skips for part in model.fronts):
         return "has a stride that is wider than its filter"
     if model.hearing.normalise != "training":
         return "normalises each clip, whose end it must know"
@@ -207,13 +210,11 @@ def _shapes(model: Recogniser, first: int, given: int) -> dict[str, tuple[int, .
     if not read:
         return found
     width, steps = features.output_size, read
-    if model.front is not None:
-        for k, layer in enumerate(model.front.layers):
-            assert isinstance(layer, nn.Conv1d)
-            before, steps = steps, -(-steps // layer.stride[0])
-            kept = layer.kernel_size[0] - 1 + before - steps * layer.stride[0]
-            found[f"front.{k}"] = (kept, layer.in_channels)
-        width = model.front.output_size
+    kept: list[tuple[int, int]] = []
+    for part in model.fronts:
+        own, steps = part.kept(steps)
+        kept, width = [*kept, *own], part.output_size
+    found |= {f"front.{k}": shape for k, shape in enumerate(kept)}
     _, state = model.reader.recurrent(torch.zeros(1, 1, width))
     for k, parts in enumerate(state):
         found |= {f"state.{k}.{n}": tuple(part.shape) for n, part in enumerate(parts)}

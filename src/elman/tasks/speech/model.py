@@ -10,6 +10,8 @@ from typing import Any, final
 import numpy as np
 from torch import Tensor, nn
 
+from elman.layers.bands import BandConvolutions
+from elman.layers.convolution import Layers
 from elman.layers.regularize import dropout
 from elman.layers.sound import Moments, Normaliser, levelled, spec_augment
 from elman.tasks.reader import Pool, Reader, front
@@ -23,8 +25,8 @@ MEASURED = 2_000  # clips, evenly spread, by which the spectrum's mean and sprea
 
 @final
 class Recogniser(nn.Module):
-    """Samples → `LogMel` → normalised → `Convolutions` → `Reader` → linear, at each step that is
-    left, or after pooling once a clip.
+    """Samples → `LogMel` → normalised → `BandConvolutions` → `Convolutions` → `Reader` → linear, at
+    each step that is left, or after pooling once a clip.
 
     `transcripts` are those that were trained on; `restore` gives them.
     """
@@ -36,6 +38,13 @@ class Recogniser(nn.Module):
         self.features = hearing.features()
         width = self.features.output_size
         self.normaliser = Normaliser(width, by_clip=hearing.normalise != "training")
+        self.bands: BandConvolutions | None = None
+        if options.band_convolutions and options.band_convolutions != (0,):
+            self.bands = BandConvolutions(
+                hearing.mels, options.band_convolutions, planes=width // hearing.mels,
+                pooled=bool(options.band_pooling), causal=options.causal,
+            )  # fmt: skip
+            width = self.bands.output_size
         self.front = front(options, width)
         if self.front is not None:
             width = self.front.output_size
@@ -54,6 +63,11 @@ class Recogniser(nn.Module):
     def stride(self) -> int:
         """Frames that one step stands for."""
         return 1 if self.front is None else math.prod(self.front.strides)
+
+    @property
+    def fronts(self) -> list[Layers]:
+        """What stands before the recurrent layers, one after the other."""
+        return [part for part in (self.bands, self.front) if part is not None]
 
     @property
     def step_seconds(self) -> float:
@@ -76,8 +90,9 @@ class Recogniser(nn.Module):
 
     def read(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same of normalised features [B, T, M]."""
-        if self.front is not None:
-            x, lengths = self.front(x, lengths)
+        for part in self.fronts:
+            x, lengths = part(x, lengths)
+        if self.fronts:
             x = dropout(x, self.dropout, training=self.training)
         y, alive = self.reader(x, lengths)
         return y, alive, lengths

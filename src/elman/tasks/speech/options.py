@@ -74,6 +74,11 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
         Keep at most so many words, or BPE tokens.
     lowercase
         Turn transcripts into lower case.
+    band_convolutions
+        Filters of each convolution over time and bands, which come before the others and are the
+        same at every pitch, a list: 16,32; 0 for none.
+    band_pooling
+        Add what such filters find at most and on average, at whatever pitch.
     pooling
         What makes one vector of all steps, to name a class.
     augment
@@ -109,6 +114,8 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
     level: Literal["characters", "words", "bpe"] | None = None
     vocabulary: int | None = None
     lowercase: bool = False
+    band_convolutions: tuple[int, ...] | None = None
+    band_pooling: bool | None = None
     pooling: Literal["last", "mean", "max", "attention"] | None = None
     augment: bool = True
     noise: Path | None = None
@@ -123,6 +130,19 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
         require(self, "hop", self.hop <= self.window, f"at most --window, {self.window:g}")
         require_range(self, ("vocabulary",), 2, 1_000_000)
         require_files(self, ("validation_data", "noise"))
+        require_range(self, ("band_convolutions",), 0, 256)
+        filters = self.band_convolutions
+        alone = filters is None or filters == (0,) or min(filters, default=0) > 0
+        require(
+            self, "band_convolutions", alone, "a number of filters for each convolution, or 0 alone"
+        )
+        pooled = not (self.band_pooling and filters == (0,))
+        require(
+            self,
+            "band_pooling",
+            pooled,
+            "band convolutions, which --band-convolutions 0 leaves out",
+        )
         self.check_front()
         self.check()
         if self.streaming:
