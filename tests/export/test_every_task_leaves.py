@@ -42,6 +42,7 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("forecast", {"steps_ahead": "recursive", "identity": 2}),
     ("forecast", {"segment": 4, "members": 2, "quantiles": (0.2, 0.5, 0.8), "horizon": 10}),
     ("speech", {}),
+    ("speech", {"members": 2, "band_convolutions": (3,), "band_pooling": True}),
     ("translate", {}),
     ("translate", {"context": "each", "decoder_cell": ("gru",), "shared_vocabulary": True}),
     ("translate", {"context": "first", **DEEP, "bidirectional": (True, False)}),

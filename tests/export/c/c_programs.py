@@ -59,8 +59,11 @@ class Net(nn.Module):
         self.output = nn.Linear(stack.output_size, OUTPUTS, bias=stack.num_layers % 2 == 1)
 
 
-def drawn(seed: int, kind: Kind, ids: bool | None = None, **fixed: Any) -> Program:
-    """A stack of cells, widths, directions and options as they come, over vectors or `ids`."""
+def drawn(
+    seed: int, kind: Kind, ids: bool | None = None, *, bands: bool = False, **fixed: Any
+) -> Program:
+    """A stack of cells, widths, directions and options as they come, over vectors or `ids`; with
+    `bands` behind convolutions over these."""
     draw = np.random.default_rng(seed)
     torch.manual_seed(seed)
     depth = int(draw.integers(1, 4))
@@ -79,8 +82,8 @@ def drawn(seed: int, kind: Kind, ids: bool | None = None, **fixed: Any) -> Progr
         sizes = [int(n) for n in draw.integers(3, 9, 2)]
         norm: Literal["batch", "layer"] = "layer" if draw.random() < 0.5 else "batch"
         front = Convolutions(INPUTS, sizes, [4, 3], [2, 1], norm=norm)
-        if draw.random() < 0.5:
-            front = BandConvolutions(INPUTS, sizes, pooled=bool(draw.random() < 0.5))
+    if bands:
+        front = BandConvolutions(INPUTS, draw.integers(2, 5, 2).tolist(), pooled=True)
     chance = front is None and bool(draw.random() < 0.3)
     ids = chance if ids is None else ids
     net = Net(Recurrent(INPUTS if front is None else front.output_size, **options), front).eval()

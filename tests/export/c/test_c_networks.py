@@ -29,6 +29,7 @@ def test_networks_of_all_kinds_give_what_their_stored_weights_mean(
     """int8 and bf16 too: rounding happens once, when the weights are stored."""
     seed = PRECISIONS.index(precision) * 100
     programs = {f"p{k}_{kind}": drawn(seed + k, kind) for k, kind in enumerate(KINDS)}
+    programs |= {f"b_{kind}": drawn(seed, kind, bands=True) for kind in ("steps", "attention")}
     draw = np.random.default_rng(seed)
     # Compilers warn of more the more they look.
     optimised = "-O2" if precision == "float32" else "-O1"

@@ -51,6 +51,13 @@ def test_recordings_alone_are_not_enough(data: Path) -> None:
     refused(train(data), "a .txt", "metadata.csv")
 
 
+def test_several_networks_do_not_write_and_band_convolutions_are_numbers(data: Path) -> None:
+    refused(train(data, "--members=2"), "--members 2", "--mode classify")
+    refused(train(data, "--band-convolutions=4,0"), "--band-convolutions 4,0", "0 alone")
+    pooled = train(data, "--band-convolutions=0", "--band-pooling")
+    refused(pooled, "--band-pooling", "--band-convolutions 0")
+
+
 def test_a_path_that_is_not_there_is_told_by_its_line(data: Path) -> None:
     lines(data, lambda rows: [*rows, "nowhere.wav,ab"])
     refused(train(data), "metadata.csv, line 14", "nowhere.wav")

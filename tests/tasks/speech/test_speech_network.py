@@ -19,6 +19,7 @@ from elman.layers.sound import Moments
 from elman.tasks.speech.data import BLANK, Encoder, Hearing, Part, encoder_from_json
 from elman.tasks.speech.model import Recogniser
 from elman.tasks.speech.options import WIDTH, Normalise, SpeechOptions
+from elman.tasks.speech.rejection import cost
 from elman.tasks.speech.training import loss, together
 
 MODES = ("transcribe", "classify")
@@ -47,7 +48,11 @@ def network(draw: np.random.Generator, told: Encoder, **changed: Any) -> Recogni
         "convolution_norm": str(draw.choice(["batch", "layer"])), "dropout": 0.0,
         "weight_drop": 0.0, "causal": bool(draw.integers(2)),
         "pooling": str(draw.choice(["last", "mean", "max", "attention"])),
+        "band_convolutions": [None, (0,), (3,), (2, 3)][draw.integers(4)],
+        "members": int(draw.integers(1, 4)) if told.mode == "classify" else 1,
     }  # fmt: skip
+    if options["band_convolutions"] not in (None, (0,)):
+        options["band_pooling"] = bool(draw.integers(2))
     torch.manual_seed(int(draw.integers(1000)))
     return Recogniser(SpeechOptions(**options | changed), told).eval()
 
@@ -164,3 +169,29 @@ def test_streaming_and_looking_ahead_cannot_be_together() -> None:
         with pytest.raises(UserError, match=told):
             SpeechOptions(streaming=True, **changed)
     assert dataclasses.replace(SpeechOptions(streaming=True), bidirectional=(False,)).streaming
+
+
+def test_several_learn_as_each_would_alone_and_say_what_they_say_on_average() -> None:
+    draw = np.random.default_rng()
+    told, count = encoder(draw, "classify", "level"), int(draw.integers(2, 5))
+    several = network(draw, told, members=count).double()
+    batch = together(*clips(draw, told, 3))
+    batch = batch._replace(waves=batch.waves.double())
+    weights = dict(several.named_parameters())
+    total, _, _ = loss(several, batch, None, "cpu")
+    found = dict(zip(weights, torch.autograd.grad(total, list(weights.values())), strict=True))
+    chances, costs = [], []
+    assert len(several.networks) == count
+    for k, one in enumerate(several.networks):
+        own = {n: w for n, w in one.named_parameters() if not n.startswith("beside.")}
+        scores, _ = one.scores(*several.heard(batch.waves, batch.lengths))
+        alone = cost(scores, batch.targets)
+        for name, gradient in zip(own, torch.autograd.grad(alone, list(own.values())), strict=True):
+            together_with = found[f"beside.{k - 1}.{name}" if k else name]
+            torch.testing.assert_close(together_with, gradient / count)
+        chances.append(scores.softmax(-1))
+        costs.append(alone)
+    torch.testing.assert_close(total, torch.stack(costs).mean())
+    said, _ = several(batch.waves, batch.lengths)
+    torch.testing.assert_close(said.exp(), torch.stack(chances).mean(0))
+    assert not torch.allclose(chances[0], chances[1], atol=1e-3)

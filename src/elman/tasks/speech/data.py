@@ -45,6 +45,11 @@ class Hearing:
         if not (5 <= self.window <= 200 and 1 <= self.hop <= self.window):
             raise UserError("window or hop out of range")
 
+    @property
+    def output_size(self) -> int:
+        """The number of features of a frame."""
+        return self.mels * (2 if self.deltas else 1)
+
     def features(self) -> LogMel:
         """What makes the spectrum."""
         return LogMel(self.rate, self.mels, self.window / 1000, self.hop / 1000, deltas=self.deltas)

@@ -40,7 +40,7 @@ from elman.layers.sound import LogMel
 from elman.tasks import leaving
 from elman.tasks.speech.decoding import SpeechDecoding
 from elman.tasks.speech.hearing import looks_ahead
-from elman.tasks.speech.model import Recogniser, recogniser
+from elman.tasks.speech.model import Network, Recogniser, recogniser
 from elman.tasks.speech.options import SpeechOptions
 from elman.tasks.speech.reading import settled
 from elman.tasks.speech.rejection import background
@@ -75,13 +75,20 @@ def program(model: Recogniser) -> Program:
     build = Builder(model)
     x = build.numbers("x", "B", "T", model.features.output_size)
     lengths: str | None = build.lengths()
-    for part in model.fronts:
+    each = [scores(build, network, x, lengths) for network in model.networks]
+    if model.mode == "classify":
+        return build.done(build.named(leaving.together(build, each), "scores"))
+    return build.done(build.softmax(each[0], log=True, name="log_p"))
+
+
+def scores(build: Builder, network: Network, x: str, lengths: str | None) -> str:
+    """Of classes [B, C], or of symbols [B, T', V]."""
+    for part in network.fronts:
         x, lengths = build.convolutions(part, x, lengths)
-    y = leaving.read(build, model.reader, x, lengths)
-    if model.pool is not None:
-        y = leaving.pooled(build, model.pool, y, lengths)
-        return build.done(build.linear(y, model.output, "scores"))
-    return build.done(build.softmax(build.linear(y, model.output), log=True, name="log_p"))
+    y = leaving.read(build, network.reader, x, lengths)
+    if network.pool is not None:
+        y = leaving.pooled(build, network.pool, y, lengths)
+    return build.linear(y, network.output)
 
 
 def drawn(features: LogMel, draw: np.random.Generator, count: int) -> list[Any]:
@@ -113,6 +120,5 @@ class Original:
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         x, lengths = torch.from_numpy(inputs["x"]), torch.from_numpy(inputs["lengths"])
-        y, alive, _ = self.model.read(x, lengths)
-        scores = self.model.told(y, alive)
+        scores, _ = self.model.said(x, lengths)
         return {"log_p" if self.model.pool is None else "scores": scores.numpy()}, {}

@@ -1,5 +1,5 @@
 """The network that hears: mel spectrum, convolutions, recurrent layers, symbols at each step or a
-class at the end."""
+class at the end; or several for classes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from elman.layers.bands import BandConvolutions
 from elman.layers.convolution import Layers
 from elman.layers.regularize import dropout
 from elman.layers.sound import Moments, Normaliser, levelled, spec_augment
+from elman.tasks.ensemble import together
 from elman.tasks.reader import Pool, Reader, front
 from elman.tasks.settling import check_settled
 from elman.tasks.speech.data import Encoder, SpeechData, encoder_from_json, moments
@@ -23,21 +24,14 @@ from elman.tasks.task import Kept
 MEASURED = 2_000  # clips, evenly spread, by which the spectrum's mean and spread are told
 
 
-@final
-class Recogniser(nn.Module):
-    """Samples → `LogMel` → normalised → `BandConvolutions` → `Convolutions` → `Reader` → linear, at
-    each step that is left, or after pooling once a clip.
-
-    `transcripts` are those that were trained on; `restore` gives them.
-    """
+class Network(nn.Module):
+    """`BandConvolutions` → `Convolutions` → `Reader` → linear, at each step that is left, or after
+    pooling once a clip."""
 
     def __init__(self, options: SpeechOptions, encoder: Encoder) -> None:
         super().__init__()
         hearing = encoder.hearing
-        self.hearing, self.mode = hearing, encoder.mode
-        self.features = hearing.features()
-        width = self.features.output_size
-        self.normaliser = Normaliser(width, by_clip=hearing.normalise != "training")
+        self.mode, width = encoder.mode, hearing.output_size
         self.bands: BandConvolutions | None = None
         if options.band_convolutions and options.band_convolutions != (0,):
             self.bands = BandConvolutions(
@@ -57,7 +51,6 @@ class Recogniser(nn.Module):
         assert options.dropout is not None
         self.dropout = options.dropout
         self.output = nn.Linear(width, encoder.outputs)
-        self.transcripts: tuple[str, ...] = ()
 
     @property
     def stride(self) -> int:
@@ -69,16 +62,58 @@ class Recogniser(nn.Module):
         """What stands before the recurrent layers, one after the other."""
         return [part for part in (self.bands, self.front) if part is not None]
 
+    def scores(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised features [B, T, M] of `lengths` [B] on the CPU → log probabilities of symbols
+        [B, T', V], and how many steps each has; or scores of classes [B, C], and the steps that
+        were read."""
+        for part in self.fronts:
+            x, lengths = part(x, lengths)
+        if self.fronts:
+            x = dropout(x, self.dropout, training=self.training)
+        y, alive = self.reader(x, lengths)
+        if self.pool is not None:
+            y = self.pool(y, alive)
+        scores: Tensor = self.output(dropout(y, self.dropout, training=self.training))
+        return scores if self.pool is not None else scores.log_softmax(-1), lengths
+
+
+@final
+class Recogniser(Network):
+    """Samples → `LogMel` → normalised → `Network`; of classes there may be several `beside` it,
+    trained side by side, and the average of their probabilities answers.
+
+    `transcripts` are those that were trained on; `restore` gives them.
+    """
+
+    def __init__(self, options: SpeechOptions, encoder: Encoder) -> None:
+        super().__init__(options, encoder)
+        self.hearing = encoder.hearing
+        self.features = self.hearing.features()
+        by_clip = self.hearing.normalise != "training"
+        self.normaliser = Normaliser(self.hearing.output_size, by_clip=by_clip)
+        others = range(1, options.members)
+        self.beside = nn.ModuleList(Network(options, encoder) for _ in others)
+        self.transcripts: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> list[Network]:
+        """All that answer together."""
+        return [self, *(other for other in self.beside if isinstance(other, Network))]
+
     @property
     def step_seconds(self) -> float:
         """How long one step is."""
         return self.hearing.seconds(self.stride)
 
-    def steps(
+    def heard(
         self, waves: Tensor, lengths: Tensor, moments: Sequence[Moments] | None = None,
         draw: np.random.Generator | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """→ outputs [B, T', F] of the recurrent layers, which are no padding [B, T'], lengths."""
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """`waves` float32 [B, S], `lengths` [B] on the CPU; `moments` of each clip's speaker, where
+        clips are normalised by these; with `draw` the spectrum is masked.
+
+        → normalised features [B, T, M], and their lengths.
+        """
         x, lengths = self.features(waves, lengths)
         if self.hearing.normalise == "level":
             x = levelled(x, lengths)
@@ -86,37 +121,25 @@ class Recogniser(nn.Module):
             x = self.normaliser(x, lengths, moments)
         if draw is not None:
             x = spec_augment(x, lengths, draw)
-        return self.read(x, lengths)
+        return x, lengths
 
-    def read(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same of normalised features [B, T, M]."""
-        for part in self.fronts:
-            x, lengths = part(x, lengths)
-        if self.fronts:
-            x = dropout(x, self.dropout, training=self.training)
-        y, alive = self.reader(x, lengths)
-        return y, alive, lengths
+    def each(self, x: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What each network says by itself of normalised features, by which it is trained."""
+        return [network.scores(x, lengths) for network in self.networks]
 
-    def told(self, y: Tensor, alive: Tensor) -> Tensor:
-        """What is said of the layers' outputs: log probabilities of symbols, or scores of
-        classes."""
-        if self.pool is not None:
-            y = self.pool(y, alive)
-        scores: Tensor = self.output(dropout(y, self.dropout, training=self.training))
-        return scores if self.pool is not None else scores.log_softmax(-1)
+    def said(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What all say together, as `scores`."""
+        each = self.each(x, lengths)
+        if len(each) == 1:
+            return each[0]
+        return together([scores for scores, _ in each]), each[0][1]
 
     def forward(
         self, waves: Tensor, lengths: Tensor, moments: Sequence[Moments] | None = None,
         draw: np.random.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        """`waves` float32 [B, S], `lengths` [B] on the CPU; `moments` of each clip's speaker, where
-        clips are normalised by these; with `draw` the spectrum is masked.
-
-        → log probabilities of symbols [B, T', V], and how many steps each has; or scores of classes
-        [B, C], and the steps that were read.
-        """
-        y, alive, lengths = self.steps(waves, lengths, moments, draw)
-        return self.told(y, alive), lengths
+        """`said` of what is `heard`."""
+        return self.said(*self.heard(waves, lengths, moments, draw))
 
 
 def start(model: nn.Module, kept: Kept, options: SpeechOptions, dataset: SpeechData) -> None:

@@ -81,6 +81,9 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
         Add what such filters find at most and on average, at whatever pitch.
     pooling
         What makes one vector of all steps, to name a class.
+    members
+        Networks trained side by side to name classes, whose probabilities are averaged
+        (arXiv:1612.01474).
     augment
         Change clips while training: speed, pauses, room, microphone, noise, loudness, and masks
         over the spectrum (arXiv:1904.08779); --augment=false leaves them as they are.
@@ -117,6 +120,7 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
     band_convolutions: tuple[int, ...] | None = None
     band_pooling: bool | None = None
     pooling: Literal["last", "mean", "max", "attention"] | None = None
+    members: int = 1
     augment: bool = True
     noise: Path | None = None
 
@@ -130,6 +134,7 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
         require(self, "hop", self.hop <= self.window, f"at most --window, {self.window:g}")
         require_range(self, ("vocabulary",), 2, 1_000_000)
         require_files(self, ("validation_data", "noise"))
+        require_range(self, ("members",), 1, 64)
         require_range(self, ("band_convolutions",), 0, 256)
         filters = self.band_convolutions
         alone = filters is None or filters == (0,) or min(filters, default=0) > 0

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from elman.errors import UserError
 from elman.search.ctc import needed
 from elman.tasks.pace import expectation
 from elman.tasks.settling import settle
@@ -32,6 +33,11 @@ FEWEST, MOST = 12, {"transcribe": 300, "classify": 60}  # passes until then
 
 def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[SpeechOptions]:
     hearing, mode = dataset.encoder.hearing, dataset.encoder.mode
+    if options.members > 1 and mode == "transcribe":
+        raise UserError(
+            f"--members {options.members}: several networks name classes, and what is written here "
+            "are transcripts; leave it out, or give --mode classify"
+        )
     seconds = dataset.seconds(dataset.train)
     each = seconds / max(1, len(dataset.train))
     batch = budget.batch_size or int(np.clip(SECONDS / each, 4, 64))
@@ -68,9 +74,10 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
     shape = ", ".join(map(str, settled.hidden_size or ()))
     ways = "forward only" if options.streaming else "both ways"
     told = "names a class" if known is None else f"writes {known.level}"
+    several = f"{settled.members} times " if settled.members > 1 else ""
     why = (
         f"{hearing.mels} bands of {hearing.rate:,} samples a second, "
-        f"{'/'.join(settled.cell)} of {shape} units, {ways}, {told}: "
+        f"{several}{'/'.join(settled.cell)} of {shape} units, {ways}, {told}: "
         + expectation(loss, model, first, budget, passes)
     )
     return Plan(settled, batch, rate, why, passes)

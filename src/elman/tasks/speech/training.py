@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from elman.data.batching import Buckets, Share, padded
 from elman.data.sound.augmentation import Augmentation
 from elman.layers.sound import Moments
+from elman.tasks import ensemble
 from elman.tasks.speech.data import BLANK, Floats, Ints, Part, SpeechData
 from elman.tasks.speech.model import recogniser
 from elman.tasks.speech.options import SpeechOptions
@@ -132,10 +133,12 @@ def _order(lengths: Ints, chosen: Ints, batch_size: int, seed: int) -> list[Ints
 def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
     model = recogniser(model)
     draw = None if batch.seed is None else np.random.default_rng(batch.seed)
-    scores, lengths = model(batch.waves.to(device), batch.lengths, batch.moments, draw)
-    targets = batch.targets.to(device)
+    x, lengths = model.heard(batch.waves.to(device), batch.lengths, batch.moments, draw)
+    each, targets = model.each(x, lengths), batch.targets.to(device)
     if model.mode == "classify":
-        return cost(scores, targets), len(targets), None
+        costs = [cost(scores, targets) for scores, _ in each]
+        return torch.stack(costs).mean(), len(targets), None
+    scores, lengths = each[0]
     total = F.ctc_loss(
         scores.transpose(0, 1), targets, lengths, batch.target_lengths, blank=BLANK,
         reduction="sum", zero_infinity=True,
@@ -144,4 +147,5 @@ def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Ten
 
 
 def losses_apart(options: SpeechOptions) -> str:
-    return "training changes and masks the clips" if options.augment else ""
+    changed = "training changes and masks the clips" if options.augment else ""
+    return changed or ensemble.losses_apart(options)
