@@ -15,7 +15,8 @@ from elman.bench.work import Array, Work
 
 RATE, MELS = 8_000, 40
 WINDOW, HOP = 25.0, 10.0  # milliseconds
-FILTERS, WIDTH, STRIDE = (64, 96, 128), 9, 2  # of the convolutions
+BAND_FILTERS = (16, 32)  # of the convolutions over time and bands
+FILTERS, WIDTH, STRIDE = (64, 96, 128), 9, 2  # of those over time
 SYMBOLS = 40  # the blank among them
 BATCHES = 2  # batches that are heard in turn
 SHORTEST = 0.3  # of the longest

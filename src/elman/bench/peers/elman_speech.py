@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from elman.bench.clips import (
+    BAND_FILTERS,
     FILTERS,
     HOP,
     MELS,
@@ -48,8 +49,8 @@ def network(work: Work) -> Recogniser:
     torch.manual_seed(0)
     options = SpeechOptions(
         cell=(work.cell,), hidden_size=(work.H,), bidirectional=(True,), dropout=0.0,
-        weight_drop=0.0, convolutions=FILTERS, convolution_width=(WIDTH,),
-        convolution_stride=(STRIDE,),
+        weight_drop=0.0, band_convolutions=BAND_FILTERS, band_pooling=True,
+        convolutions=FILTERS, convolution_width=(WIDTH,), convolution_stride=(STRIDE,),
     )  # fmt: skip
     hearing = Hearing(RATE, MELS, WINDOW, HOP, deltas=False, normalise="level")
     letters = "".join(map(chr, range(ord("a"), ord("a") + SYMBOLS - 1)))

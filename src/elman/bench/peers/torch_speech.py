@@ -14,11 +14,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from elman.bench.clips import FILTERS, HOP, MELS, RATE, STRIDE, SYMBOLS, WIDTH, WINDOW, clips
+from elman.bench.clips import (
+    BAND_FILTERS,
+    FILTERS,
+    HOP,
+    MELS,
+    RATE,
+    STRIDE,
+    SYMBOLS,
+    WIDTH,
+    WINDOW,
+    clips,
+)
 from elman.bench.peers import elman_speech
 from elman.bench.peers.elman_speech import COMPARED
 from elman.bench.peers.prepared import Prepared
 from elman.bench.work import Array, Work
+from elman.layers.bands import BANDS, EVERY, POOLS, STEPS
 from elman.layers.sound import FLOOR, LOUD, RANGE, bands
 
 LAYERS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -45,14 +57,25 @@ class Plain(nn.Module):
     """The model of `elman.tasks.speech`, its parameters under the same names."""
 
     hann: Tensor
-    bands: Tensor
+    triangles: Tensor
 
     def __init__(self, work: Work) -> None:
         super().__init__()
         self.window = round(RATE * WINDOW / 1000)
         self.register_buffer("hann", torch.hann_window(self.window, periodic=False), False)
-        self.register_buffer("bands", bands(RATE, TRANSFORM, MELS), False)
-        sizes = zip((MELS, *FILTERS), FILTERS, strict=False)
+        self.register_buffer("triangles", bands(RATE, TRANSFORM, MELS), False)
+        self.bands: Any = nn.Module()
+        self.bands.layers, planes, left = nn.ModuleList(), 1, MELS
+        for f in BAND_FILTERS:
+            layer: Any = nn.Module()
+            layer.convolution = nn.Conv2d(
+                planes, f, (BANDS, STEPS), (EVERY, 1), (BANDS // 2, STEPS // 2), bias=False
+            )
+            self.bands.layers.append(layer)
+            planes, left = f, -(-left // EVERY)
+        self.bands.norms = nn.ModuleList(nn.BatchNorm1d(f) for f in BAND_FILTERS)
+        width = planes * (left + len(POOLS))
+        sizes = zip((width, *FILTERS), FILTERS, strict=False)
         self.front: Any = nn.Module()
         self.front.layers = nn.ModuleList(
             nn.Conv1d(i, f, WIDTH, STRIDE, padding=WIDTH // 2, bias=False) for i, f in sizes
@@ -67,7 +90,7 @@ class Plain(nn.Module):
         hop = round(RATE * HOP / 1000)
         frames = waves.unfold(1, self.window, hop) * self.hann
         spectrum = torch.fft.rfft(frames, n=TRANSFORM)
-        energy = (spectrum.real.square() + spectrum.imag.square()) @ self.bands
+        energy = (spectrum.real.square() + spectrum.imag.square()) @ self.triangles
         x = energy.clamp(min=FLOOR).log()
         lengths = (lengths - self.window) // hop + 1
         levels = torch.stack(
@@ -79,9 +102,19 @@ class Plain(nn.Module):
         x = ((x - levels[:, None, None]).clamp(min=-RANGE) + RANGE / 2) / (RANGE / 3)
         return x * alive(x.shape[1], lengths)[:, :, None], lengths
 
+    def shared(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """log-mel [B, T, M] through the convolutions over time and bands → [B, T, F]."""
+        there, y = alive(x.shape[1], lengths), x[:, :, None]  # [B, T, planes, M]
+        for layer, norm in zip(self.bands.layers, self.bands.norms, strict=True):
+            found = layer.convolution(y.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+            y = torch.zeros_like(found)
+            y[there] = norm(found[there]).relu()
+        return torch.cat([y.flatten(2), y.amax(3), y.mean(3)], 2)
+
     def forward(self, waves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Log probabilities [B, T', V], and how many steps each clip has."""
         x, lengths = self.features(waves, lengths)
+        x = self.shared(x, lengths)
         for convolution, norm in zip(self.front.layers, self.front.norms, strict=True):
             y = convolution(x.transpose(1, 2)).transpose(1, 2)
             lengths = (lengths + STRIDE - 1) // STRIDE
