@@ -53,8 +53,8 @@ def test_recordings_alone_are_not_enough(data: Path) -> None:
 
 def test_several_networks_do_not_write_and_band_convolutions_are_numbers(data: Path) -> None:
     refused(train(data, "--members=2"), "--members 2", "--mode classify")
-    refused(train(data, "--band-convolutions=4,0"), "--band-convolutions 4,0", "0 alone")
-    pooled = train(data, "--band-convolutions=0", "--band-pooling")
+    refused(train(data, "--band-convolutions", "4,0"), "--band-convolutions 4,0", "0 alone")
+    pooled = train(data, "--band-convolutions", "0", "--band-pooling")
     refused(pooled, "--band-pooling", "--band-convolutions 0")
 
 

@@ -15,9 +15,9 @@ RATE = 8_000  # Hz
 LETTERS = {"a": 400.0, "b": 800.0, "c": 1600.0, " ": 0.0}
 TONE, PAUSE = 0.1, 0.06  # seconds
 SMALL: dict[str, Any] = {
-    "hidden_size": 24, "convolutions": 16, "mels": 12, "dropout": 0.0, "sample": 0, "threads": 1,
-    "batch_size": 4, "learning_rate": 0.02, "schedule": "constant", "seed": 1, "augment": False,
-    "hop": 20,
+    "hidden_size": 24, "band_convolutions": 4, "convolutions": 16, "mels": 12, "dropout": 0.0,
+    "sample": 0, "threads": 1, "batch_size": 4, "learning_rate": 0.02, "schedule": "constant",
+    "seed": 1, "augment": False, "hop": 20,
 }  # fmt: skip
 """A network that is trained and run in no time."""
 
