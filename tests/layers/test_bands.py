@@ -56,25 +56,6 @@ def test_a_clip_reads_the_same_alone_and_among_others(
         assert not y[k, length:].any()
 
 
-@settings(max_examples=30)
-@given(seed=st.integers(0, 10**6), steps=st.integers(1, 30))
-def test_chunks_of_any_length_give_the_steps_of_the_whole(seed: int, steps: int) -> None:
-    layer, draw = made(seed), random.Random(seed)
-    x = torch.randn(steps, inputs(layer), dtype=torch.float64)
-    whole, _ = layer(x[None], torch.tensor([steps]))
-    found: list[Tensor] = []
-    heard: list[Tensor] | None = None
-    at = 0
-    while at < steps:
-        size = draw.randint(0, 9)
-        y, heard = layer.listen(x[at : at + size], heard)
-        found.append(y)
-        at += size
-    assert heard is not None
-    assert (([tuple(part.shape) for part in heard]), steps) == layer.kept(steps)
-    torch.testing.assert_close(torch.cat(found), whole[0], rtol=1e-12, atol=1e-12)
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_it_is_a_convolution_over_time_of_the_weights_that_it_tells(seed: int) -> None:
     layer = made(seed, pooled=False)

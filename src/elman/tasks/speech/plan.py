@@ -20,8 +20,7 @@ from elman.tasks.task import Budget, Plan
 SECONDS = 24.0  # of sound in a batch
 RATES = {"transcribe": 2e-3, "classify": 4e-3}  # of learning
 FILTERS = {"transcribe": (64, 96, 128), "classify": (96, 96)}
-# Over time and bands. What writes begins to by them after a fourth of the batches.
-BANDS = {"transcribe": (16, 32), "classify": (16, 32)}
+BANDS = (16, 32)  # filters over time and bands
 STRIDES = ((2, 2, 2), (2, 2, 1), (2, 1, 1), (1, 1, 1))  # tried in this order to write transcripts
 ROOM = 2.5  # steps for each symbol that most clips must have
 TIGHT = 0.05  # share of clips that may have fewer
@@ -51,7 +50,7 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
         normalise=hearing.normalise,
         level=None if known is None else known.level,
         pooling="attention" if mode == "classify" else None,
-        band_convolutions=BANDS[mode],
+        band_convolutions=BANDS,
         convolutions=FILTERS[mode],
         hidden_size=(units,),
         bidirectional=(not options.streaming,),
