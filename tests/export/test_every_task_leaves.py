@@ -48,8 +48,8 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("translate", {"context": "first", **DEEP, "bidirectional": (True, False)}),
     ("translate", {"attention": "multiplicative", "input_feeding": True}),
     ("music", {}),
-    ("music", {"head": "chain"}),
-    ("music", {"head": "independent"}),
+    ("music", {"head": "chain", "lookback": (0.2, 1.0)}),
+    ("music", {"head": "independent", "lookback": (0.0,)}),
 ]  # fmt: skip
 
 

@@ -61,8 +61,8 @@ CASES: dict[str, tuple[str, Make, dict[str, Any]]] = {
                                        "future_columns": ("price",)}),
     "classes of sounds": ("speech", sounds, {"deltas": True}),
     "transcripts": ("speech", said, {"convolutions": (6,), "causal": True}),
-    "voices": ("music", chorales, {"head": "voices"}),
-    "chords": ("music", chorales, {"head": "chain"}),
+    "voices": ("music", chorales, {"head": "voices", "lookback": (0.2, 1.5)}),
+    "chords": ("music", chorales, {"head": "chain", "lookback": (0.5,)}),
     "translations": ("translate", pairs, {"context": "attention", "level": "words"}),
 }  # fmt: skip
 SMALL: dict[str, dict[str, Any]] = {

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from elman.data.symbolic.grid import Grid, to_frames
 from elman.data.symbolic.piece import Metre, Note, Piece, Track
@@ -27,12 +28,15 @@ from elman.tasks.music.frames.data import (
     score_of,
 )
 from elman.tasks.music.frames.model import FrameModel
+from elman.tasks.music.frames.plan import plan
 from elman.tasks.music.frames.reading import one_key, piece_of
 from elman.tasks.music.frames.simple import Alone, FrameBefore, FrameGrams, before_of
 from elman.tasks.music.frames.training import WHOLE, batch_of, contexts, epoch
 from elman.tasks.music.options import HeadName, MusicOptions
+from elman.tasks.task import Budget
 
 HEADS: tuple[HeadName, ...] = ("independent", "chain", "voices")
+BACKS = pytest.mark.parametrize("back", [(0.0,), (1.0,), (0.2, 0.5, 2.5)])  # bars
 ROUNDING = 1e-10  # of sums in float64, in another order
 READING = FrameReading(2, lowest=40, highest=57, voices=3, bars=(6, 8))
 
@@ -81,11 +85,14 @@ def costs(model: FrameModel, group: Sequence[Score], steps: int) -> Tensor:
     return found
 
 
+@BACKS
 @pytest.mark.parametrize("head", HEADS)
-def test_a_piece_in_windows_is_the_piece_whole(head: HeadName, draw: np.random.Generator) -> None:
+def test_a_piece_in_windows_is_the_piece_whole(
+    head: HeadName, back: tuple[float, ...], draw: np.random.Generator
+) -> None:
     """Also beside others, of which some end, within a window and at its end."""
     group = pieces(draw, head, [7, 21, 14, 1, 10])
-    model = FrameModel(READING, settled(head)).double().eval()
+    model = FrameModel(READING, settled(head, lookback=back)).double().eval()
     whole = torch.cat([costs(model, [one], WHOLE)[0] for one in group])
     for steps in (1, 7, 8, WHOLE):
         found = costs(model, group, steps)
@@ -93,10 +100,13 @@ def test_a_piece_in_windows_is_the_piece_whole(head: HeadName, draw: np.random.G
         torch.testing.assert_close(each, whole, rtol=0, atol=ROUNDING)
 
 
+@BACKS
 @pytest.mark.parametrize("head", HEADS)
-def test_a_step_at_a_time_is_the_piece_at_once(head: HeadName, draw: np.random.Generator) -> None:
+def test_a_step_at_a_time_is_the_piece_at_once(
+    head: HeadName, back: tuple[float, ...], draw: np.random.Generator
+) -> None:
     (one,) = pieces(draw, head, [9])
-    model = FrameModel(READING, settled(head)).double().eval()
+    model = FrameModel(READING, settled(head, lookback=back)).double().eval()
     frames, state, found = torch.from_numpy(one.steps), None, list[float]()
     for t, frame in enumerate(frames):
         before = frames[t - 1][None, None] if t else model.silence(1, 1)
@@ -106,12 +116,14 @@ def test_a_step_at_a_time_is_the_piece_at_once(head: HeadName, draw: np.random.G
     assert found == pytest.approx(costs(model, [one], WHOLE)[0].tolist(), abs=ROUNDING)
 
 
+@BACKS
 @pytest.mark.parametrize("head", HEADS)
 def test_what_is_scored_does_not_depend_on_the_company(
-    head: HeadName, draw: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    head: HeadName, back: tuple[float, ...], draw: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     group = pieces(draw, head, [5, 12, 3, 9])
-    model = FrameModel(READING, settled(head)).double().eval()
+    model = FrameModel(READING, settled(head, lookback=back)).double().eval()
     alone = [scores.tell(model, [one], "cpu") for one in group]
     monkeypatch.setattr(scores, "STEPS", 4)
     monkeypatch.setattr(scores, "AT_ONCE", 3)
@@ -122,11 +134,14 @@ def test_what_is_scored_does_not_depend_on_the_company(
     assert together.steps.tolist() == [5, 12, 3, 9]
 
 
+@BACKS
 @pytest.mark.parametrize("head", HEADS)
-def test_all_pieces_of_two_steps_together_have_probability_one(head: HeadName) -> None:
+def test_all_pieces_of_two_steps_together_have_probability_one(
+    head: HeadName, back: tuple[float, ...]
+) -> None:
     """Of a network of three pitches: the first frame and, after it, the second."""
     reading = FrameReading(1, lowest=60, highest=62, voices=2)
-    model = FrameModel(reading, settled(head)).double().eval()
+    model = FrameModel(reading, settled(head, lookback=back)).double().eval()
     if head == "voices":
         frames = np.array(list(itertools.product(range(-1, 3), repeat=2)))
     else:
@@ -135,6 +150,60 @@ def test_all_pieces_of_two_steps_together_have_probability_one(head: HeadName) -
     group = [Score("", np.stack(both), places) for both in itertools.product(frames, repeat=2)]
     told = scores.tell(model, group, "cpu")
     assert np.exp(-told.nats).sum() == pytest.approx(1, abs=ROUNDING)
+
+
+# ---- Looking back
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_step_looks_back_as_many_bars_as_asked_for(
+    head: HeadName, draw: np.random.Generator
+) -> None:
+    """Bars of its own length, of four quarters where that is not known; before a piece is silence.
+    In whatever stretches it is read, beside others that end."""
+    backs = tuple((draw.integers(1, 12, 3) / 4).tolist())
+    model = FrameModel(READING, settled(head, lookback=backs))
+    look = model.back
+    assert look is not None
+    lengths = sorted(draw.integers(1, 40, 4).tolist(), reverse=True)
+    group = pieces(draw, head, lengths)
+    bars = [draw.choice([0, 6, 8], n) for n in lengths]
+    wanted = []
+    for one, each in zip(group, bars, strict=True):
+        silence = model.silence().numpy()
+        wanted.append([
+            [one.steps[t - lag] if t >= lag else silence for lag in (
+                max(1, round(back * (bar or 4 * READING.per_quarter))) for back in backs
+            )]
+            for t, bar in enumerate(each.tolist())
+        ])  # fmt: skip
+    placed = [READING.places(np.zeros_like(bar), bar) for bar in bars]
+    steps = int(draw.integers(1, 45))
+    past = model.silence(look.reach, len(group))
+    for at in range(0, lengths[0], steps):
+        there = [k for k, n in enumerate(lengths) if n > at]
+        before, places = (
+            pack_sequence([torch.from_numpy(own[k][at : at + steps]) for k in there])
+            for own in ([before_of(one.steps) for one in group], placed)
+        )
+        found, past = look(before.data, places.data, past[:, : len(there)], before.batch_sizes)
+        rows, _ = pad_packed_sequence(PackedSequence(found, before.batch_sizes))
+        for n, k in enumerate(there):
+            own = np.array(wanted[k][at : at + steps])
+            assert np.array_equal(rows[: len(own), n].numpy(), own)
+
+
+def test_pieces_are_looked_back_on_where_they_tell_bars_and_have_them() -> None:
+    """Half of the pieces have twice as many bars as are gone back."""
+    plain = np.zeros((40, READING.pitches), bool)
+    for bar, length, wanted in ((6, 40, (0.5, 1, 2)), (8, 8, (0.5,)), (8, 7, (0,)), (0, 40, (0,))):
+        places = READING.places(np.zeros(length, np.int64), np.full(length, bar))
+        some = tuple(Score(str(k), plain[:length], places) for k in range(3))
+        data = FrameData("", READING, some, (), BadRows(skip=False))
+        budget = Budget(None, 1, None, None, "cpu")
+        found = plan(data, settled("independent"), budget).options.lookback
+        assert found == wanted
+        assert plan(data, settled("chain", lookback=(3,)), budget).options.lookback == (3,)
 
 
 # ---- Keys

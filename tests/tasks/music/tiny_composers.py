@@ -14,6 +14,7 @@ from elman.tasks.music.frames.data import FrameReading
 from elman.tasks.music.frames.model import FrameModel
 from elman.tasks.music.options import HeadName, MusicOptions
 
+BACKS = ((0.0,), (1.0,), (0.2, 2.5))  # bars that they look back
 HEADS: tuple[tuple[HeadName, int], ...] = (("independent", 0), ("chain", 0), ("voices", 3))
 
 
@@ -21,12 +22,14 @@ def composer(
     head: HeadName, voices: int, seed: int, lowest: int = 50, pitches: int = 17,
     per_quarter: int = 2, bars: tuple[int, ...] = (8, 6), sure: float = 1.0,
 ) -> FrameComposer:  # fmt: skip
-    """An untrained model; its scores are `sure` times as large as they come."""
+    """An untrained model, which looks back as `seed` says; its scores are `sure` times as large as
+    they come."""
     torch.manual_seed(seed)
     reading = FrameReading(per_quarter, lowest, lowest + pitches - 1, voices, bars)
     options = MusicOptions(
-        head=head, head_size=6, hidden_size=(7,), cell=("gru",), dropout=0.0, weight_drop=0.0
-    )
+        head=head, head_size=6, hidden_size=(7,), cell=("gru",), dropout=0.0, weight_drop=0.0,
+        lookback=BACKS[seed % len(BACKS)],
+    )  # fmt: skip
     model = FrameModel(reading, options).eval()
     with torch.no_grad():
         for name, weight in model.head.named_parameters():

@@ -14,6 +14,7 @@ FormName: TypeAlias = Literal["frames", "events"]
 HeadName: TypeAlias = Literal["independent", "chain", "voices"]
 GRIDS = (1, 2, 3, 4, 6, 8, 12, 24)  # steps of a quarter that a grid may have
 OCTAVE = 12
+MOST_BACK = 32  # bars
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class MusicOptions(NetworkOptions):
     transpose
         Move each piece by up to so many semitones in each epoch; 0 for none. Into all keys if not
         given, or not at all where the pieces stand in one key.
+    lookback
+        Of frames, read also those that stood so many bars before each step, a list, as 0.5,1,8; 0
+        for none. By the pieces' lengths if not given, and none where their bars are not known.
     sequence_length
         Steps, or tokens, of one truncated back-propagation through time.
     embedding
@@ -65,6 +69,7 @@ class MusicOptions(NetworkOptions):
     head: HeadName | None = None
     head_size: int | None = None
     transpose: int | None = None
+    lookback: tuple[float, ...] | None = None
     sequence_length: int | None = None
     embedding: int | None = None
     tokens: Literal["remi", "midi-like"] = "remi"
@@ -83,6 +88,9 @@ class MusicOptions(NetworkOptions):
         require(self, "steps_per_quarter", known, ", ".join(map(str, GRIDS)))
         require_range(self, ("head_size",), 1, 16_384)
         require_range(self, ("transpose",), 0, OCTAVE)
+        require_range(self, ("lookback",), 0, MOST_BACK)
+        some = self.lookback is None or self.lookback == (0,) or 0 not in self.lookback
+        require(self, "lookback", some and self.lookback != (), "bars, or 0 for none")
         require_range(self, ("sequence_length",), 1, 65_536)
         require_range(self, ("embedding",), 0, 16_384)
         require_range(self, ("velocities",), 0, 127)
@@ -91,11 +99,16 @@ class MusicOptions(NetworkOptions):
         require_files(self, ("validation_data", "test_data"))
         require(self, "bidirectional", not any(self.bidirectional), "false: music is read onwards")
         if self.form == "events":
-            for name in ("head", "head_size"):
+            for name in ("head", "head_size", "lookback"):
                 require(self, name, getattr(self, name) is None, "--form frames")
         heads = self.head is not None or self.head_size is not None
         if self.form == "frames" or heads:
             require(self, "velocities", self.velocities is None, "--form events")
+
+    @property
+    def looks_back(self) -> tuple[float, ...]:
+        """How many bars before each step stood what is read, once that is settled."""
+        return () if self.lookback in (None, (0,)) else self.lookback
 
 
 COMPOSING = Composing  # how `elman generate` has its models compose

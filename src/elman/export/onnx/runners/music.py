@@ -10,6 +10,7 @@ From Python: `composer(open_model()).compose(64, Sampling(seed=1))`.
 from __future__ import annotations
 
 import argparse
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,8 @@ class FrameComposer:
         self._lowest: int = self._reading["lowest"]
         self._pitches: int = self._reading["highest"] - self._lowest + 1
         self.voices: int = self._reading["voices"] if self._head == "voices" else 0
+        self._lookback: list[list[int]] = told["lookback"]
+        self._reach = max(map(max, self._lookback), default=1)
         self.metre, self.bar = self._usual()
 
     def compose(self, steps: int, sampling: Sampling) -> Iterator[list[int | None]]:
@@ -51,20 +54,28 @@ class FrameComposer:
         P, voices = self._pitches, self.voices
         held = np.zeros((voices, P) if voices else P, np.int64)
         longest = self._reading["longest"] or steps + 1
-        network, states, frame = self._model["model"], None, np.zeros_like(held, bool)
+        network, states = self._model["model"], None
+        silent, made = np.zeros_like(held, bool), deque[Array](maxlen=max(1, self._reach))
         seed = seed_of(sampling)
         for step in range(steps):
-            given = {"place": np.array([[self._place(step)]])}
-            if voices:
-                sung = np.where(frame.any(1), frame.argmax(1), P)
-                given |= {f"voice_{v}": sung[None, v : v + 1] for v in range(voices)}
-            else:
-                given["before"] = frame.astype(np.float32)[None, None]
+            place = self._place(step)
+            given = {"place": np.array([[place]])}
+            lags = self._lookback[place] if self._lookback else []
+            for lag, name in ((1, ""), *((lag, f"back_{k}_") for k, lag in enumerate(lags))):
+                given |= self._read(made[-lag] if lag <= len(made) else silent, name)
             outputs, states = network.run(given, states)
             known = next(iter(outputs.values()))[:, -1]
             frame = self._drawn(known, held < longest, Draws(seed, step, sampling))
             held = np.where(frame, held + 1, 0)
+            made.append(frame)
             yield self._told(frame)
+
+    def _read(self, frame: Array, name: str) -> dict[str, Array]:
+        """A frame as inputs of the network, whose names begin like that."""
+        if not self.voices:
+            return {name.rstrip("_") or "before": frame.astype(np.float32)[None, None]}
+        sung = np.where(frame.any(1), frame.argmax(1), self._pitches)
+        return {f"{name}voice_{v}": sung[None, v : v + 1] for v in range(self.voices)}
 
     def _drawn(self, known: Array, allowed: Array, draws: Draws) -> Array:
         """Which notes sound, bool [P] or of voices [V, P], note by note by `draws`."""

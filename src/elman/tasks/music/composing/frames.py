@@ -108,8 +108,10 @@ class FrameComposer:
 
     def check(self, place: Place) -> None:
         head, history = self.network.head, place.history
-        if head.voices and not bool(((history >= -1) & (history < head.pitches)).all()):
-            raise UserError("damaged (pitches that the model does not know)")
+        kept = [s for layer in place.state for s in layer if s.dtype == history.dtype]
+        for frames in (history, *kept) if head.voices else ():
+            if not bool(((frames >= -1) & (frames < head.pitches)).all()):
+                raise UserError("damaged (pitches that the model does not know)")
         if len(history) > LONGEST:
             raise UserError(f"damaged ({len(history):,} steps)")
         ranges = {"beats": (1, 255), "unit": (1, 1024), "pickup": (0, LONGEST)}

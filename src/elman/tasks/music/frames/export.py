@@ -4,9 +4,12 @@
     reading     {"per_quarter", "lowest", "highest", "voices", "bars", …}
     places      [K][F], what is read of each kind of place; `FrameReading.places` tells the kind
     head        "independent", "chain" or "voices"; P pitches are counted from `lowest`
+    lookback    [K][L], of each kind of place how many steps before it the frames stood that the
+                model looks back on; [] of one that does not
 
 Program `model` streams: `before` [B, T, P], 1 where a note sounds in the frame before each step; or
-of voices `voice_0` [B, T], …, the highest first, the pitch of each, P where it is silent; and
+of voices `voice_0` [B, T], …, the highest first, the pitch of each, P where it is silent; the same
+of the frames that it looks back on, `back_0` [B, T, P], …, or `back_0_voice_0` [B, T], …; and
 `place` [B, T], the kind of place of the step itself → `scores` [B, T, P], log odds of each note, of
 the independent head; of the others `context` [B, T, C], from which notes are told one by one.
 
@@ -55,6 +58,7 @@ def export(model: nn.Module, kept: Kept, options: MusicOptions) -> Export:
         "reading": model.reading.to_json(),
         "places": model.features.tolist(),
         "head": options.head,
+        "lookback": [] if model.back is None else model.back.lags.tolist(),
     }
     raw = Raw(drawn, partial(answered, model, kept, options))
     programs: dict[str, Program] = {"model": frames(model)}
@@ -91,23 +95,37 @@ def answered(
 
 
 def frames(model: FrameModel) -> Program:
-    build, P = Builder(model), model.reading.pitches
-    classes = model.classes  # [P, 12]
-    if model.in_voices:
-        names = [f"voice_{v}" for v in range(model.reading.voices)]
-        each = [build.one_hot(build.ids(name, ("B", "T"), P + 1), P + 1) for name in names]
-        before = build.concat(*each)
-        # The pitch class of each voice; silence has none.
-        classes = torch.cat([classes, classes.new_zeros(1, OCTAVE)]).repeat(len(names), 1)
-    else:
-        before = build.flags("before", "B", "T", P)
+    build = Builder(model)
+    heard = [part for name in frame_inputs(model) for part in _heard(build, model, name)]
     place = build.ids("place", ("B", "T"), len(model.features))
-    x = build.concat(before, build.product(before, classes.T), build.lookup(place, model.features))
+    x = build.concat(*heard, build.lookup(place, model.features))
     y, _ = build.stack(model.recurrent, x, carried=True)
     context = build.concat(y, x)
     if isinstance(model.head, Independent):
         return build.done(build.linear(context, model.head.output, "scores"))
     return build.done(build.named(context, "context"))
+
+
+def frame_inputs(model: FrameModel) -> list[list[str]]:
+    """The inputs in which each frame stands that a step is told from, in the order of the model."""
+    backs = [] if model.back is None else model.back.bars
+    prefixes = ["", *(f"back_{k}_" for k in range(len(backs)))]
+    if model.in_voices:
+        return [[f"{p}voice_{v}" for v in range(model.reading.voices)] for p in prefixes]
+    return [[p.rstrip("_") or "before"] for p in prefixes]
+
+
+def _heard(build: Builder, model: FrameModel, names: Sequence[str]) -> tuple[str, str]:
+    """The notes of a frame, and the pitch classes among them, [12]."""
+    P, classes = model.reading.pitches, model.classes  # [P, 12]
+    if model.in_voices:
+        each = [build.one_hot(build.ids(name, ("B", "T"), P + 1), P + 1) for name in names]
+        notes = build.concat(*each)
+        # The pitch class of each voice; silence has none.
+        classes = torch.cat([classes, classes.new_zeros(1, OCTAVE)]).repeat(len(names), 1)
+    else:
+        notes = build.flags(names[0], "B", "T", P)
+    return notes, build.product(notes, classes.T)
 
 
 def begin(model: FrameModel, head: Chain | Voices) -> Program:
@@ -135,18 +153,23 @@ class Steps:
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         model, stack = self.model, self.model.recurrent
-        if model.in_voices:
-            each = np.stack([inputs[f"voice_{v}"] for v in range(model.reading.voices)], -1)
-            before = torch.from_numpy(np.where(each == model.reading.pitches, SILENT, each))
-        else:
-            before = torch.from_numpy(inputs["before"] > 0)
-        place = torch.from_numpy(inputs["place"])
+        before, *back = (self._frames(inputs, names) for names in frame_inputs(model))
+        place = torch.from_numpy(inputs["place"]).T
         state = None if states is None else stacked(stack, states)
-        context, after = model(before.transpose(0, 1), place.T, state)
+        x = model.inputs(before, torch.stack(back, -2) if back else None, place)
+        context, after = model.told(x, state)
         context = context.transpose(0, 1)
         if isinstance(model.head, Independent):
             return {"scores": model.head.output(context).numpy()}, unstacked(stack, after)
         return {"context": context.numpy()}, unstacked(stack, after)
+
+    def _frames(self, inputs: Arrays, names: Sequence[str]) -> torch.Tensor:
+        """A frame before each step, as the model reads it, [T, B, …]."""
+        if not self.model.in_voices:
+            return torch.from_numpy(inputs[names[0]] > 0).transpose(0, 1)
+        each = np.stack([inputs[name] for name in names], -1)
+        told = np.where(each == self.model.reading.pitches, SILENT, each)
+        return torch.from_numpy(told).transpose(0, 1)
 
 
 @dataclass(frozen=True)

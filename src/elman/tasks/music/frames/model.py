@@ -10,6 +10,7 @@ from elman.errors import UserError
 from elman.layers.regularize import locked_dropout
 from elman.tasks.music.frames.data import SILENT, FrameReading, reading_from_json
 from elman.tasks.music.frames.heads import make_head
+from elman.tasks.music.frames.lookback import LookBack
 from elman.tasks.music.options import OCTAVE, MusicOptions
 from elman.tasks.reader import recurrent
 from elman.tasks.settling import check_settled
@@ -19,9 +20,13 @@ from elman.tasks.task import Kept, State
 class FrameModel(nn.Module):
     """Frame before, place of the step → `Recurrent` → dropout → context, which the head reads.
 
-    What a step is told from: the notes of the frame before [P], the pitch classes among them [12],
-    and the kind of place that the step itself has. The context [C] is what the last layer puts out,
-    beside that input: so what stays as it was is told directly.
+    What a step is told from: the notes of the frame before [P] and the pitch classes among them
+    [12], the same of each frame that it looks back on, and the kind of place that the step itself
+    has. The context [C] is what the last layer puts out, beside that input: so what stays as it
+    was, or comes again, is told directly.
+
+    The state is that of the recurrent layers and, of a model that looks back, a last part of one
+    tensor: the frames [R, B, …] that later steps will look back on.
     """
 
     form = "frames"
@@ -41,7 +46,9 @@ class FrameModel(nn.Module):
         classes = torch.arange(reading.lowest, reading.highest + 1)[:, None] % OCTAVE
         classes = (classes == torch.arange(OCTAVE)).float()  # [P, 12]
         self.register_buffer("classes", classes, persistent=False)
-        inputs = width + OCTAVE + features.shape[1]
+        self.back = LookBack(reading, options.looks_back) if options.looks_back else None
+        heard = (width + OCTAVE) * (1 + len(options.looks_back))
+        inputs = heard + features.shape[1]
         self.recurrent = recurrent(options, inputs)
         self.context_size = self.recurrent.output_size + inputs
         self.head = make_head(
@@ -60,7 +67,22 @@ class FrameModel(nn.Module):
         `FrameReading.places`. → [T, B, C]. With `sizes` [T], how many pieces have each step, all
         of them are packed rows [N, …]. Hand the state back to go on.
         """
-        x = self._inputs(before, places)
+        if self.back is None:
+            return self.told(self.inputs(before, None, places), state, sizes)
+        if state is None:
+            rows = places.shape[1] if sizes is None else int(sizes[0])
+            past = self.silence(self.back.reach, rows)
+        else:
+            *state, (past,) = state
+        earlier, past = self.back(before, places, past, sizes)
+        context, after = self.told(self.inputs(before, earlier, places), state, sizes)
+        return context, [*after, (past,)]
+
+    def told(
+        self, x: Tensor, state: State | None = None, sizes: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """The contexts of steps by what is read of them, `inputs`; the state is that of the
+        recurrent layers alone."""
         read = x
         if self.input_dropout:
             read = locked_dropout(x, self.input_dropout, training=self.training, batch_sizes=sizes)
@@ -72,16 +94,25 @@ class FrameModel(nn.Module):
             out = nn.functional.dropout(out, self.dropout, self.training)
         return torch.cat([out, x], -1), after
 
-    def _inputs(self, before: Tensor, places: Tensor) -> Tensor:
+    def inputs(self, before: Tensor, earlier: Tensor | None, places: Tensor) -> Tensor:
+        """What is read of steps [...]: `before` [..., P] or [..., V], the frame before each,
+        `earlier` [..., L, P] or [..., L, V], those that it looks back on, and `places` [...]."""
+        parts = [self._heard(before), self.features[places]]
+        if earlier is not None:
+            parts.insert(1, self._heard(earlier).flatten(-2))
+        return torch.cat(parts, -1)
+
+    def _heard(self, frames: Tensor) -> Tensor:
+        """The notes of frames, and the pitch classes among them."""
         kind = self.features.dtype
         if not self.in_voices:
-            notes = before.to(kind)
-            return torch.cat([notes, notes @ self.classes, self.features[places]], -1)
+            notes = frames.to(kind)
+            return torch.cat([notes, notes @ self.classes], -1)
         pitches = self.reading.pitches
-        told = torch.where(before == SILENT, pitches, before)
+        told = torch.where(frames == SILENT, pitches, frames)
         each = nn.functional.one_hot(told, pitches + 1).to(kind)  # [..., V, P + 1]
         classes = each[..., :-1].sum(-2) @ self.classes
-        return torch.cat([each.flatten(-2), classes, self.features[places]], -1)
+        return torch.cat([each.flatten(-2), classes], -1)
 
     def silence(self, *shape: int) -> Tensor:
         """Frames [*shape, …] in which nothing sounds: what stands before a piece."""

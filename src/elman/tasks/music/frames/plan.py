@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from elman import cells
 from elman.tasks.music.frames.data import FrameData
 from elman.tasks.music.frames.model import FrameModel
@@ -26,6 +28,7 @@ BATCHES = ((400, 4), (800, 8), (math.inf, 16))  # pieces side by side, by how ma
 RATES = {"independent": 6e-3, "chain": 4e-3, "voices": 4e-3}
 UPDATES = 2_000  # after which the learning rate has fallen for the first time
 PASSES = (10, 40)  # at least, at most
+LOOKBACK = (0.5, 1.0, 2.0, 4.0, 8.0)  # bars
 
 V = TypeVar("V")
 
@@ -37,7 +40,7 @@ def plan(dataset: FrameData, options: MusicOptions, budget: Budget) -> Plan[Musi
     settled = settle(
         options, form="frames", head=head, head_size=CHAIN, sequence_length=WINDOW,
         transpose=0 if reading.one_key else -ALL_KEYS[0], steps_per_quarter=reading.per_quarter,
-        dropout=_by(DROPOUTS, steps),
+        dropout=_by(DROPOUTS, steps), lookback=_lookback(dataset),
     )  # fmt: skip
     size = budget.batch_size or _by(BATCHES, len(dataset.train))
     first = epoch(dataset, settled, size, 0, 0)
@@ -54,8 +57,17 @@ def plan(dataset: FrameData, options: MusicOptions, budget: Budget) -> Plan[Musi
     keys = f"moved by up to {settled.transpose} semitones" if settled.transpose else "not moved"
     if reading.one_key and options.transpose is None:
         keys += ", as they stand in one key"
-    why = f"{'/'.join(settled.cell)} of {units} units, head {head}; pieces {keys}: {told}"
+    bars = ", ".join(f"{bars:g}" for bars in settled.looks_back)
+    back = f", looking back {bars} bar{'' if bars == '1' else 's'}" if bars else ""
+    why = f"{'/'.join(settled.cell)} of {units} units, head {head}{back}; pieces {keys}: {told}"
     return Plan(settled, size, budget.learning_rate or RATES[head], why, passes)
+
+
+def _lookback(dataset: FrameData) -> tuple[float, ...]:
+    """Those bars back of which half of the pieces have twice as many; 0 where they tell none."""
+    firsts = (dataset.reading.bar_at(int(score.places[0])) for score in dataset.train)
+    bars = [n / at[0] if at else 0.0 for n, at in zip(dataset.lengths, firsts, strict=True)]
+    return tuple(back for back in LOOKBACK if 2 * back <= np.median(bars)) or (0.0,)
 
 
 def _cost(width: int) -> float:
