@@ -278,7 +278,7 @@ def test_packed_equals_padded(cell: Cell, size: Sizes, seed: int) -> None:
     near(final_packed, final)
 
 
-@pytest.mark.parametrize("cell", list(KERNELS), ids=lambda cell: cell.name)
+@pytest.mark.parametrize("cell", list(map(cells.get, KERNELS)), ids=list(KERNELS))
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @few
 @given(sizes, seeds, st.booleans(), st.booleans(), st.booleans())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import subprocess
 import sys
@@ -10,7 +11,14 @@ import torch
 from elman import cells
 from elman.cells import Cell
 from elman.errors import UserError
-from elman.layers.scan import Direction, RecurrentProduct, no_recurrence
+from elman.layers.scan import (
+    KERNELS,
+    OURS,
+    Direction,
+    RecurrentProduct,
+    choose,
+    no_recurrence,
+)
 
 every_cell = pytest.mark.parametrize("cell", cells.all(), ids=cells.names())
 
@@ -62,3 +70,15 @@ def test_minlstm_survives_gates_that_underflow() -> None:
     Wx = torch.tensor([[-200.0, -300.0, -300.0, -200.0, 0.5, 0.5]])
     (after,) = cell.step(Wx, (h,), no_recurrence)
     torch.testing.assert_close(after, torch.tensor([[3.0, 1.0]]))
+
+
+@every_cell
+def test_a_cell_is_known_by_what_it_is_and_not_by_its_name(cell: Cell) -> None:
+    """A copy has the kernels of the one that is registered, another cell of that name has not."""
+    other = type("Other", (type(cell),), {"__module__": __name__})()
+    assert cells.known(cell) == cells.known(copy.deepcopy(cell)) == cell.name
+    assert other.name == cell.name and cells.known(other) is None
+    H = 2
+    d = Direction(torch.ones(len(cell.gates) * H, H), torch.ones(len(cell.gates) * H, H))
+    assert choose(other, [d]).kernel is None
+    assert (choose(cell, [d]).kernel is None) == (cell.name not in OURS | set(KERNELS))

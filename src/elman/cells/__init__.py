@@ -9,7 +9,7 @@ import pkgutil
 from elman.cells.cell import Cell
 from elman.errors import unknown_name
 
-__all__ = ["Cell", "all", "get", "names"]
+__all__ = ["Cell", "all", "get", "known", "names"]
 
 
 def all() -> tuple[Cell, ...]:
@@ -29,6 +29,12 @@ def get(cell: str | Cell) -> Cell:
     if cell not in _registry():
         raise unknown_name("cell", cell, names())
     return _registry()[cell]
+
+
+def known(cell: Cell) -> str | None:
+    """The name of a cell that is registered; None of any other, even of one of the same name."""
+    own = _registry().get(cell.name)
+    return cell.name if own is cell or own == cell else None
 
 
 @functools.cache

@@ -100,7 +100,7 @@ def run(
     cell = CELLS[layer.mode]
     # Asked first, as a short call would feel the time that the other questions take.
     if (
-        cell in UNPACKED
+        cell.name in UNPACKED
         and why_too_short(len(cell.gates) * layer.hidden_size, len(cell.gates), steps, rows)
         is not None
     ):

@@ -32,19 +32,19 @@ from elman.layers.watchers import watcher
 State: TypeAlias = tuple[Tensor, ...]
 Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
 
-# The cells that Elman has kernels for, for float32 and bf16 on a CPU.
-SWEPT = frozenset(cells.get(name) for name in sweeps.GATES)
-LINEAR = frozenset(cells.get(name) for name in linear.GATES)
+# The registered cells that Elman has kernels for, for float32 and bf16 on a CPU.
+SWEPT = frozenset(sweeps.GATES)
+LINEAR = frozenset(linear.GATES)
 OURS = SWEPT | LINEAR
 # The cells that PyTorch has kernels for: oneDNN or ATen on a CPU, cuDNN on a GPU.
-KERNELS: dict[Cell, Kernel] = {
-    cells.get("rnn"): _VF.rnn_tanh,
-    cells.get("rnn-relu"): _VF.rnn_relu,
-    cells.get("lstm"): _VF.lstm,
-    cells.get("gru"): _VF.gru,
+KERNELS: dict[str, Kernel] = {
+    "rnn": _VF.rnn_tanh,
+    "rnn-relu": _VF.rnn_relu,
+    "lstm": _VF.lstm,
+    "gru": _VF.gru,
 }
 # Those whose weights PyTorch uses as they are; it packs an LSTM's at each call, as Elman does.
-UNPACKED = frozenset(KERNELS) - {cells.get("lstm")}
+UNPACKED = frozenset(KERNELS) - {"lstm"}
 
 
 @dataclass(frozen=True)
@@ -95,23 +95,24 @@ def choose(
 
     `steps` T and `rows` N, of all steps together, are as many as one likes if they are left out.
     """
-    if cell not in OURS:
+    name = cells.known(cell)
+    if name not in OURS:
         return Choice(None, f"no fused kernel for {cell.name}")
-    if cell in LINEAR and any(d.keep is not None for d in directions):
+    if name in LINEAR and any(d.keep is not None for d in directions):
         return Choice(None, f"no fused kernel for {cell.name} with zoneout")
     if rows == 0:
         return Choice(None, "an empty batch")
     numbers, why_not = _numbers(directions[0].weight_ih)
-    if why_not is None and steps is not None and rows is not None and cell in UNPACKED:
+    if why_not is None and steps is not None and rows is not None and name in UNPACKED:
         why_not = why_too_short(directions[0].weight_ih.shape[0], len(cell.gates), steps, rows)
     if why_not is None:
         in_half = " in bf16" if numbers is HALF else ""
-        return Choice(cell.name, f"Elman's kernel for {cell.name}{in_half}", numbers)
+        return Choice(name, f"Elman's kernel for {name}{in_half}", numbers)
     inside = any(d.changed_inside for d in directions)
-    if cell not in KERNELS or inside:
-        what = "what sits inside the recurrence" if inside else cell.name
+    if name not in KERNELS or inside:
+        what = "what sits inside the recurrence" if inside else name
         return Choice(None, f"no fused kernel for {what} here: {why_not}")
-    return Choice(KERNELS[cell], f"PyTorch's kernel for {cell.name}: {why_not}")
+    return Choice(KERNELS[name], f"PyTorch's kernel for {name}: {why_not}")
 
 
 def _numbers(weight: Tensor) -> tuple[Numbers, str | None]:
