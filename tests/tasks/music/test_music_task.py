@@ -15,6 +15,7 @@ from calling import call
 from jobs import finish
 
 import elman
+from elman.data.built_in import canons
 from elman.data.symbolic.piece import Note, Piece, Track
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
@@ -219,3 +220,15 @@ def test_a_score_on_other_pieces_tells_what_of_them_it_leaves_aside(form: str) -
     other = replace(known[0], tracks=(tune, drums))
     heard = forms.get(form).unseen(replace(parts, train=(), check=(other,)), own.preprocessing())
     assert re.search(r"7 (drum hits|notes of drums) left out", forms.overlap(heard, own))
+
+
+def test_pieces_made_after_canons_are_held_against_their_rules() -> None:
+    """Those of the data keep all of them; of other data nothing is told."""
+    some = canons.pieces()[:4]
+    (told, _) = showing.rules("name:canons", some)
+    assert told == "Of 4 pieces made from nothing, rules of canons broken: none of 13."
+    upper, lower = some[0].tracks
+    dense = replace(some[0], tracks=(upper, replace(lower, notes=upper.notes)))
+    (told, _) = showing.rules("name:canons", [dense])
+    assert "crossing 100.0%" in told
+    assert showing.rules("other.abc", some) == []

@@ -26,6 +26,7 @@ from elman.data.symbolic.piece import Piece
 from elman.data.symbolic.theory import keys
 from elman.data.symbolic.theory.keys import Key
 
+NAME: Final = "name:canons"  # of the pieces that are made by these rules
 BEAT: Final = 2  # eighths, in which all times here are counted
 CONSONANT: Final = frozenset({0, 3, 4, 7, 8, 9})  # semitones, without octaves
 PERFECT: Final = frozenset({0, 7})

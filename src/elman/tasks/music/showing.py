@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from elman.data.built_in import canon_rules
 from elman.data.symbolic.piece import Note, Piece, Track
 from elman.data.symbolic.timing import bars
 from elman.tasks import drawing
@@ -85,6 +86,14 @@ def compare(made: Sequence[Piece], known: Sequence[Piece], folder: Path) -> list
     if _histograms(own, other, folder / HISTOGRAMS):
         lines += [f"![pitch classes, intervals, durations, polyphony]({HISTOGRAMS})", ""]
     return lines
+
+
+def rules(name: str, made: Sequence[Piece]) -> list[str]:
+    """Of data of that name that was made by rules, how well pieces keep these."""
+    if name != canon_rules.NAME:
+        return []
+    told = canon_rules.line(canon_rules.added(map(canon_rules.violations, made)))
+    return [f"Of {counted(len(made), 'piece')} made from nothing, {told}.", ""]
 
 
 def _histograms(

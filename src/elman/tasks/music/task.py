@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from elman.data.built_in import canon_rules
 from elman.tasks.music import forms, reading
 from elman.tasks.music.composing.composer import compose
 from elman.tasks.music.options import MusicOptions
@@ -9,7 +10,7 @@ from elman.tasks.task import Task
 
 TASK: Task[MusicOptions, Any, Any] = Task(
     name="music",
-    built_in=("name:canons",),
+    built_in=(canon_rules.NAME,),
     read=reading.read,
     unseen=reading.unseen,
     held_out=lambda dataset: dataset.tested(),

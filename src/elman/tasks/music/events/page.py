@@ -73,6 +73,7 @@ def remarks(
         repetition.told(made.alone, beginnings),
         "",
         *(showing.compare(made.alone, known, folder) if known else []),
+        *showing.rules(dataset.name, made.alone),
     ]
 
 

@@ -87,6 +87,7 @@ def remarks(
         "",
         *showing.draw(made, folder),
         *(showing.compare(made.alone, known, folder) if known else []),
+        *showing.rules(dataset.name, made.alone),
     ]
 
 
