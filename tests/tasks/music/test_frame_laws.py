@@ -30,7 +30,14 @@ from elman.tasks.music.frames.data import (
 from elman.tasks.music.frames.model import FrameModel
 from elman.tasks.music.frames.plan import plan
 from elman.tasks.music.frames.reading import one_key, piece_of
-from elman.tasks.music.frames.simple import Alone, FrameBefore, FrameGrams, before_of
+from elman.tasks.music.frames.simple import (
+    Again,
+    Alone,
+    FrameBefore,
+    FrameGrams,
+    Placed,
+    before_of,
+)
 from elman.tasks.music.frames.training import WHOLE, batch_of, contexts, epoch
 from elman.tasks.music.options import HeadName, MusicOptions
 from elman.tasks.task import Budget
@@ -294,6 +301,44 @@ def test_simple_distributions_sum_to_one_over_all_frames(
     begun = known[0][:3]
     after = [grams.foretell(np.concatenate([begun, frame[None]])).nats[-1] for frame in frames]
     assert np.exp(-np.array(after)).sum() == pytest.approx(1, abs=ROUNDING)
+    steps = int(draw.integers(1, 9))
+    begun = np.concatenate([begun] * 4)[:steps]
+    lags = np.sort(draw.integers(1, 6, (steps + 1, 3)))
+    for again in (
+        Again.of([Placed(piece, lags[:1].repeat(len(piece), 0)) for piece in known], P),
+        Again(grams, *draw.random(2).tolist()),
+    ):
+        told = [Placed(np.concatenate([begun, frame[None]]), lags) for frame in frames]
+        nats = [again.foretell(piece, grams.foretell(piece.steps)).nats for piece in told]
+        assert np.exp(-np.array(nats)[:, -1]).sum() == pytest.approx(1, abs=ROUNDING)
+
+
+def test_what_comes_again_costs_little_and_what_does_not_no_more(draw: np.random.Generator) -> None:
+    """Pieces of phrases that each come three times, nobody's but their own; and of none at all."""
+    P, phrase = 12, int(draw.integers(5, 12))
+
+    def pieces(count: int, times: int) -> list[Placed]:
+        made = []
+        for _ in range(count):
+            rolls = draw.random((4 * 3 // times, phrase, P)) < 0.3
+            steps = np.concatenate([np.tile(roll, (times, 1)) for roll in rolls])
+            lags = np.tile([phrase // 2, phrase, 2 * phrase], (len(steps), 1))
+            made.append(Placed(steps, lags))
+        return made
+
+    for times in (3, 1):
+        known, (other,) = pieces(20, times), pieces(1, times)
+        own = Again.of(known, P)
+        grams = own.grams.foretell(other.steps)
+        told = own.foretell(other, grams)
+        if times == 1:
+            assert own.copies <= 0.02
+            assert told.nats.mean() == pytest.approx(grams.nats.mean(), abs=0.05)
+            continue
+        assert told.nats.mean() < 0.5 * grams.nats.mean()
+        third = np.arange(2 * phrase, 3 * phrase)
+        assert told.nats[third[1:]].mean() < 0.5 < 4 < grams.nats[third[1:]].mean()
+        assert (told.likeliest == other.steps)[third[1:]].all(1).mean() > 0.9
 
 
 def test_n_grams_learn_what_the_frame_before_cannot(draw: np.random.Generator) -> None:

@@ -28,6 +28,8 @@ PITCHES = 128
 SILENT = -1
 LONGEST_BAR, MOST_BARS = 192, 16  # steps; different lengths of bars that are told apart
 LONGEST_NOTE = 2**31
+QUARTERS = 4  # of a bar that is not known
+BACK = (0.5, 1.0, 2.0, 4.0, 8.0)  # bars before a step, at which a piece may say again what it said
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,14 @@ class FrameReading:
         within = kind % count
         found = [(bar, within - first) for bar, first in offsets.items() if bar and within >= first]
         return max(found, key=lambda one: offsets[one[0]], default=None)
+
+    def lags(self, back: Sequence[float]) -> Ints:
+        """How many steps each of so many bars back is at each kind of place, at least 1:
+        [2 K, L]. A bar that is not known has four quarters."""
+        found = map(self.bar_at, range(len(self.features)))
+        steps = [QUARTERS * self.per_quarter if at is None else at[0] for at in found]
+        lags: Ints = np.maximum(np.rint(np.outer(steps, back)).astype(np.int64), 1)
+        return lags
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"bars": list(self.bars)}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from elman.tasks.music.frames.data import FrameReading
-
-QUARTERS = 4  # of a bar that is not known
 
 
 class LookBack(nn.Module):
@@ -26,9 +23,7 @@ class LookBack(nn.Module):
 
     def __init__(self, reading: FrameReading, bars: Sequence[float]) -> None:
         super().__init__()
-        found = map(reading.bar_at, range(len(reading.features)))
-        steps = [QUARTERS * reading.per_quarter if at is None else at[0] for at in found]
-        lags = np.maximum(np.rint(np.outer(steps, bars)).astype(np.int64), 1)
+        lags = reading.lags(bars)
         self.register_buffer("lags", torch.from_numpy(lags), persistent=False)
         self.bars, self.reach = tuple(bars), int(lags.max()) - 1
 

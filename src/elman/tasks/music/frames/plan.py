@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from elman import cells
-from elman.tasks.music.frames.data import FrameData
+from elman.tasks.music.frames.data import BACK, FrameData
 from elman.tasks.music.frames.model import FrameModel
 from elman.tasks.music.frames.training import ALL_KEYS, epoch, loss
 from elman.tasks.music.options import HeadName, MusicOptions
@@ -28,7 +28,6 @@ BATCHES = ((400, 4), (800, 8), (math.inf, 16))  # pieces side by side, by how ma
 RATES = {"independent": 6e-3, "chain": 4e-3, "voices": 4e-3}
 UPDATES = 2_000  # after which the learning rate has fallen for the first time
 PASSES = (10, 40)  # at least, at most
-LOOKBACK = (0.5, 1.0, 2.0, 4.0, 8.0)  # bars
 
 V = TypeVar("V")
 
@@ -67,7 +66,7 @@ def _lookback(dataset: FrameData) -> tuple[float, ...]:
     """Those bars back of which half of the pieces have twice as many; 0 where they tell none."""
     firsts = (dataset.reading.bar_at(int(score.places[0])) for score in dataset.train)
     bars = [n / at[0] if at else 0.0 for n, at in zip(dataset.lengths, firsts, strict=True)]
-    return tuple(back for back in LOOKBACK if 2 * back <= np.median(bars)) or (0.0,)
+    return tuple(back for back in BACK if 2 * back <= np.median(bars)) or (0.0,)
 
 
 def _cost(width: int) -> float:

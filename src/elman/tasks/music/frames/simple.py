@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,13 @@ from elman.tasks.music.frames.data import SILENT, Ints, Steps
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
+P = TypeVar("P")
 
 ADDED = 2.0  # observations of what all pitches are like, added to those of each
 SHARES = np.concatenate([[0.002, 0.005], np.arange(0.01, 1.0, 0.01), [0.995, 0.998]])
 HELD = 10  # one piece of so many chooses the shares of a mixture
+COPIES = (0.0, 0.02, 0.1, 0.3, 0.5, 0.7)
+ANEW = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 CONTEXTS = 3  # of none, one, and more frames, by which a mixture's share is chosen
 HIGHEST_ORDER = 5
 
@@ -120,9 +123,8 @@ class FrameGrams:
         """The shares are those that are best on every tenth piece, the rest being learnt from."""
         shares = (0.5,) * CONTEXTS
         if len(pieces) > 1:
-            held = [piece for k, piece in enumerate(pieces) if k % HELD == HELD - 1] or [pieces[-1]]
-            rest = [p for k, p in enumerate(pieces) if k % HELD != HELD - 1 and p is not held[0]]
-            learnt = cls._counted(rest or list(pieces), pitches, shares)
+            held, rest = _held(pieces)
+            learnt = cls._counted(rest, pitches, shares)
             parts = [np.concatenate(one) for one in zip(*map(learnt._parts, held), strict=True)]
             shares = _best_shares(*parts[:3])
         return cls._counted(pieces, pitches, shares)
@@ -176,6 +178,83 @@ class FrameGrams:
             level[t] = min(self.grams.matched(place), CONTEXTS - 1)
             place = self.grams.advance(place, number)
         return grams, np.exp(-self.before.nats(steps, before_of(steps))), level, best
+
+
+def _held(pieces: Sequence[P]) -> tuple[list[P], list[P]]:
+    """Every tenth of some pieces, or the last of fewer, and the others."""
+    own = {*range(HELD - 1, len(pieces), HELD)} or {len(pieces) - 1}
+    held = [pieces[k] for k in sorted(own)]
+    return held, [piece for k, piece in enumerate(pieces) if k not in own]
+
+
+class Placed(NamedTuple):
+    """The steps of a piece, and of each how many steps before it what may come again stood."""
+
+    steps: Steps
+    lags: Ints  # [T, L]
+
+    def earlier(self) -> Steps:
+        """The frames that stood there, [T, L, …]; silence before the first step."""
+        reach = int(self.lags.max(initial=0))
+        silence = np.full_like(self.steps[:1], False if self.steps.dtype == np.bool_ else SILENT)
+        line = np.concatenate([silence.repeat(reach, 0), self.steps])
+        found: Steps = line[reach + np.arange(len(self.steps))[:, None] - self.lags]
+        return found
+
+
+@dataclass(frozen=True)
+class Again:
+    """`FrameGrams`, or the same frame once more that stood so many steps before.
+
+    Which of these told the piece so far has the larger share: after each step each share is made
+    what is known of it then, and a part of all is shared out anew (Herbster and Warmuth 1998,
+    doi:10.1023/A:1007424614876).
+    """
+
+    grams: FrameGrams
+    copies: float  # the share of all copies, at first and of what is shared out anew
+    anew: float  # the part that is
+
+    @classmethod
+    def of(cls, pieces: Sequence[Placed], pitches: int) -> Again:
+        """Both numbers are those that are best on every tenth piece, the rest being learnt from."""
+        grams = FrameGrams.of([piece.steps for piece in pieces], pitches)
+        held, rest = _held(pieces)
+        if not rest:
+            return cls(grams, COPIES[0], ANEW[0])
+        learnt = FrameGrams.of([piece.steps for piece in rest], pitches)
+        told = [learnt.foretell(piece.steps).nats for piece in held]
+        costs = {
+            (copies, anew): sum(
+                cls(learnt, copies, anew)._shares(piece, nats)[0].sum()
+                for piece, nats in zip(held, told, strict=True)
+            )
+            for copies in COPIES
+            for anew in ANEW
+        }
+        return cls(grams, *min(costs, key=costs.__getitem__))
+
+    def foretell(self, piece: Placed, grams: Foretold) -> Foretold:
+        """What each step of a piece costs, and the likeliest frame; `grams` is what those say."""
+        nats, shares = self._shares(piece, grams.nats)
+        told, copied = grams.likeliest.copy(), shares[:, 1:].sum(1) > 0.5
+        best = shares[:, 1:].argmax(1)
+        told[copied] = piece.earlier()[copied, best[copied]]
+        return Foretold(nats, told)
+
+    def _shares(self, piece: Placed, nats: Floats) -> tuple[Floats, Floats]:
+        """What each step costs, and the shares of the n-grams, which cost `nats`, and of the
+        copies before it, [T, 1 + L]."""
+        same = (piece.earlier() == piece.steps[:, None]).all(-1)
+        each = np.concatenate([np.exp(-nats)[:, None], same], 1)
+        first = np.full(each.shape[1], self.copies / same.shape[1])
+        first[0] = 1 - self.copies
+        shares, told = np.empty_like(each), np.empty(len(each))
+        now = first
+        for t, p in enumerate(each):
+            shares[t], told[t] = now, now @ p
+            now = (1 - self.anew) * now * p / told[t] + self.anew * first
+        return -np.log(told), shares
 
 
 def _best_shares(grams: Floats, other: Floats, level: Ints) -> tuple[float, ...]:
