@@ -16,9 +16,11 @@ from jobs import finish
 
 import elman
 from elman.data.built_in import canons
+from elman.data.symbolic.midi.writing import write_midi
 from elman.data.symbolic.piece import Note, Piece, Track
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
+from elman.options import make
 from elman.run import prepare
 from elman.run.clock import Clock
 from elman.run.job import Job
@@ -154,6 +156,10 @@ def test_what_the_data_does_not_allow_is_refused_in_one_line(tmp_path: Path) -> 
     for words, told in (
         ([str(data), "--head", "voices"], "--head chain"),
         ([str(data), "--form", "events", "--head", "chain"], "--form frames"),
+        ([str(data), "--form", "events", "--lookback", "1"], "--form frames"),
+        ([str(data), "--lookback", "0,1"], "bars, or 0 for none"),
+        ([str(data), "--lookback", "nan"], "from 0 to 32"),
+        ([str(data), "--lookback", "1,40"], "from 0 to 32"),
         ([str(data), "--steps-per-quarter", "5"], "1, 2, 3, 4"),
         ([str(data), "--bidirectional", "true"], "read onwards"),
         ([str(tmp_path / "one.json")], "--validation"),
@@ -162,6 +168,22 @@ def test_what_the_data_does_not_allow_is_refused_in_one_line(tmp_path: Path) -> 
         ended = call("train", "music", *words, "--run", str(tmp_path / "no"), "--epochs", "1")
         assert ended.code == 2 and told in ended.err and "Traceback" not in ended.err, ended.err
         assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("head", "chain"), ("head_size", 4), ("lookback", 1)])
+def test_what_frames_alone_have_makes_it_frames(name: str, value: object, tmp_path: Path) -> None:
+    """Of pieces that no grid fits, which would be events."""
+    draw, path = random.Random(3), tmp_path / "loose"
+    path.mkdir()
+    for k in range(5):
+        notes = tuple(Note(draw.randrange(9_000), 77, draw.randint(50, 70)) for _ in range(40))
+        loose = Piece("", 480, (Track(tuple(sorted(notes))),), 9_100)
+        (path / f"{k}.mid").write_bytes(write_midi(loose))
+    assert read(path).form == "events"
+    found = read(path, **{name: getattr(make(MusicOptions, {name: value}), name)})
+    assert found.form == "frames" and f"asked for by --{name.replace('_', '-')}" in " ".join(
+        found.facts
+    )
 
 
 def test_pitches_that_the_model_does_not_know_are_told_or_left_out(trained: Run) -> None:

@@ -15,6 +15,7 @@ HeadName: TypeAlias = Literal["independent", "chain", "voices"]
 GRIDS = (1, 2, 3, 4, 6, 8, 12, 24)  # steps of a quarter that a grid may have
 OCTAVE = 12
 MOST_BACK = 32  # bars
+FRAMES_ALONE = ("head", "head_size", "lookback")  # options that events do not have
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,10 @@ class MusicOptions(NetworkOptions):
         require_files(self, ("validation_data", "test_data"))
         require(self, "bidirectional", not any(self.bidirectional), "false: music is read onwards")
         if self.form == "events":
-            for name in ("head", "head_size", "lookback"):
+            for name in FRAMES_ALONE:
                 require(self, name, getattr(self, name) is None, "--form frames")
-        heads = self.head is not None or self.head_size is not None
-        if self.form == "frames" or heads:
+        asked = any(getattr(self, name) is not None for name in FRAMES_ALONE)
+        if self.form == "frames" or asked:
             require(self, "velocities", self.velocities is None, "--form events")
 
     @property

@@ -15,7 +15,7 @@ from elman.data.tables.content import BadRows
 from elman.tasks import naming
 from elman.tasks.music import forms
 from elman.tasks.music.data import Parts
-from elman.tasks.music.options import FormName, MusicOptions
+from elman.tasks.music.options import FRAMES_ALONE, FormName, MusicOptions
 from elman.tasks.task import Kept
 from elman.wording import counted
 
@@ -97,9 +97,9 @@ def _form(options: MusicOptions, pieces: Sequence[Piece]) -> tuple[FormName, str
     play, and frames where not. And a line for the user."""
     if options.form is not None:
         return options.form, f"read as {options.form}, as asked for (--form)"
-    for name in ("head", "head_size"):
+    for name in FRAMES_ALONE:
         if getattr(options, name) is not None:
-            return "frames", "read as frames, which have heads"
+            return "frames", "read as frames, as asked for by --" + name.replace("_", "-")
     if options.velocities is not None:
         return "events", "read as events, which have velocities"
     if not grid.choose(pieces).fits and options.steps_per_quarter is None:
