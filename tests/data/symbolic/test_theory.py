@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,11 @@ from numpy.typing import NDArray
 
 from elman.data.symbolic.piece import Note, Piece, Track
 from elman.data.symbolic.theory import chords, keys
-from elman.data.symbolic.theory.counterpoint import chorale_counts, parallels
+from elman.data.symbolic.theory.counterpoint import (
+    chorale_counts,
+    moves_in_parallel,
+    parallels,
+)
 from elman.errors import UserError
 
 EVERY = [
@@ -206,4 +211,20 @@ def test_parallels_are_told_with_their_places() -> None:
     assert parallels(voices, 7) == [(1, 0, 1), (1, 0, 2), (3, 0, 1)]
     assert parallels(voices, 0) == [(1, 1, 2)]
     assert parallels([[67, 60], [60, 67]], 7) == []
+
+
+def test_two_steps_are_parallel_as_the_piece_is_that_they_make() -> None:
+    """Drawn close together, so that both kinds are frequent, with silences and crossings."""
+    draw, found = random.Random(), 0
+    for _ in range(2_000):
+        pitches = [-1, *range(60, 76)]
+        both = [draw.choices(pitches, k=draw.randint(3, 4))]
+        step = draw.choice([-2, -1, 1, 2])
+        both.append([
+            p + step if p >= 0 and draw.random() < 0.7 else draw.choice(pitches) for p in both[0]
+        ])  # fmt: skip
+        told = bool(parallels(both, 7) or parallels(both, 0))
+        assert moves_in_parallel(*both) == told, both
+        found += told
+    assert 200 < found < 1_900
     assert chorale_counts(np.zeros((0, 4)))["moves"] == 0

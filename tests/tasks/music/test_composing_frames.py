@@ -13,14 +13,16 @@ from tiny_composers import HEADS, composer, log_p, sounding
 
 from elman.data.symbolic.grid import Grid, to_frames
 from elman.data.symbolic.piece import Metre, Note, Piece, Tempo, Track
+from elman.data.symbolic.theory.counterpoint import parallels
 from elman.decode import Sampling
 from elman.errors import UserError
 from elman.run import place as places
 from elman.tasks.music.composing import ending
-from elman.tasks.music.composing.choosing import Chance, choose, frozen, without
+from elman.tasks.music.composing.choosing import Chance, choose, without
 from elman.tasks.music.composing.frames import FrameComposition
 from elman.tasks.music.composing.limits import Way
 from elman.tasks.music.composing.options import Composing
+from elman.tasks.music.composing.past import frozen
 from elman.tasks.music.composing.rules import Rules, name_of, voice_index
 from elman.tasks.music.frames.heads.head import SILENCE
 from elman.tasks.music.options import HeadName
@@ -50,6 +52,7 @@ def drawn_rules(draw: random.Random, voices: int) -> str:
     parts += [f"at most {draw.randint(2, 4)} notes"] * draw.randint(0, 1)
     parts += [f"no repeat {draw.randint(1, 2)} bars"] * draw.randint(0, 1)
     parts += [f"forbidden {name_of(draw.randint(50, 66))}"] * draw.randint(0, 1)
+    parts += ["no parallels"] * (voices > 0 and draw.random() < 0.5)
     if voices and draw.random() < 0.7:
         parts.append(f"soprano {draw.randint(55, 58)}-66; voice 2 51-{draw.randint(60, 66)}")
     rules = Composing(keep="; ".join(parts)).rules
@@ -77,6 +80,9 @@ def check_rules(piece: Piece, rules: Rules, bar: int, beat: int) -> None:
         size = rules.no_repeat * bar
         runs = [tuple(rows[k : k + size]) for k in range(len(rows) - size + 1)]
         assert len(set(runs)) == len(runs)
+    if rules.no_parallels:
+        sung = voice_rows(piece)
+        assert not parallels(sung, 7) and not parallels(sung, 0)
 
 
 def voice_rows(piece: Piece) -> list[list[int]]:
@@ -347,6 +353,13 @@ def test_what_cannot_be_kept_is_told(
         own.compose(Composing(bars=2, keep=keep), own.begin(), 1)
     no_voices = not voices and "soprano" in keep
     assert ("has no voices" if no_voices else told) in str(error.value)
+
+
+@pytest.mark.parametrize(("head", "voices"), [("independent", 0), ("chain", 0)])
+def test_parallels_are_those_of_voices(head: HeadName, voices: int) -> None:
+    own = composer(head, voices, 1)
+    with pytest.raises(UserError, match="--keep no parallels: the model's music has no voices"):
+        own.compose(Composing(bars=2, keep="no parallels"), own.begin(), 1)
 
 
 def test_nothing_is_left_that_may_come() -> None:

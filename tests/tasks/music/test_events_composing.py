@@ -186,6 +186,7 @@ def test_an_ending_is_the_way_after_which_an_end_is_likeliest(rules: str) -> Non
     ("asked", "message"),
     [
         (Composing(keep="soprano 60-70"), "soprano: the model knows no voices"),
+        (Composing(keep="no parallels"), "no parallels: the model knows no voices"),
         (Composing(keep="required C4 at bar 1"), "required: a model of frames can"),
         (Composing(keep="range 1-2"), "no pitch is left; the model knows those from 50 to 70"),
         (Composing(keep="metre 5/4"), "metre 5/4: the model knows 4/4"),

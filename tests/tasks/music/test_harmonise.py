@@ -9,21 +9,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_composers import HEADS, composer, log_p, sounding
+from tiny_composers import HEADS, composer, sounding
 from torch import Tensor
 
 from elman.data.symbolic.grid import Grid
 from elman.data.symbolic.midi.writing import write_midi
 from elman.data.symbolic.piece import Metre, Note, Piece, Track
+from elman.data.symbolic.theory.counterpoint import parallels
 from elman.decode import Sampling
 from elman.errors import UserError
-from elman.tasks.music.composing.choosing import frozen
+from elman.tasks.music.composing.frames import FrameComposer
 from elman.tasks.music.composing.harmonise import beam, gibbs
 from elman.tasks.music.composing.harmonise.given import given
 from elman.tasks.music.composing.limits import FREE, Limits
 from elman.tasks.music.composing.measure import Measure
 from elman.tasks.music.composing.network import silent
 from elman.tasks.music.composing.options import Composing
+from elman.tasks.music.composing.past import frozen
 from elman.tasks.music.composing.rules import Rules, parse
 from elman.tasks.music.frames.heads.head import SILENCE
 from elman.tasks.music.options import HeadName
@@ -141,10 +143,10 @@ def every_frame(head_voices: int, pitches: int) -> list[Tensor]:
 
 def small(
     head: HeadName, voices: int, steps: int, seed: int, keep: str = "",
-    line: tuple[int, ...] = (1, SILENCE, 0, 1),
+    line: tuple[int, ...] = (1, SILENCE, 0, 1), pitches: int = 2,
 ) -> tuple[Limits, list[Tensor], list[float]]:  # fmt: skip
     """Limits with a given voice, and all pieces [T, …] that keep them, with their log p."""
-    own = composer(head, voices, seed, pitches=2 if voices else 3, sure=3.0)
+    own = composer(head, voices, seed, pitches=pitches if voices else 3, sure=3.0)
     notes = torch.full((steps, voices or 1), FREE)
     notes[:, 0] = torch.tensor(line[:steps])
     rules = parse(keep)
@@ -153,7 +155,17 @@ def small(
     frames = every_frame(voices, own.network.head.pitches)
     kept = [[f for f in frames if any(w.admits(f) for w in limits.ways(t))] for t in range(steps)]
     pieces = [torch.stack(list(piece)) for piece in itertools.product(*kept)]
-    return limits, pieces, [log_p(own, piece, measure) for piece in pieces]
+    return limits, pieces, log_p_of_all(own, torch.stack(pieces, 1), measure)
+
+
+def log_p_of_all(own: FrameComposer, pieces: Tensor, measure: Measure) -> list[float]:
+    """`log_p` of each of pieces [T, N, …] side by side."""
+    contexts, state = own.network.begin(pieces.shape[1], measure)
+    later, _ = own.network.read(pieces[:-1], 0, measure, state)
+    contexts = torch.cat([contexts[None], later]).flatten(0, 1)
+    with torch.no_grad():
+        nats = own.network.head.nats(contexts, pieces.flatten(0, 1)).double()
+    return [-float(cost) for cost in nats.view(len(pieces), -1).sum(0)]
 
 
 @pytest.mark.parametrize(("head", "voices"), [("independent", 0), ("chain", 0), ("voices", 2)])
@@ -173,7 +185,7 @@ def test_a_beam_as_wide_as_all_there_is_finds_the_likeliest(
 
 def test_a_beam_keeps_to_no_repeat() -> None:
     limits, pieces, log_ps = small("voices", 2, 4, 1, "metre 1/4; no repeat 1 bar", (1, 1, 1, 1))
-    size = limits.run
+    size = limits.past().length
     assert size == 2
 
     def new(piece: Tensor) -> bool:
@@ -187,6 +199,35 @@ def test_a_beam_keeps_to_no_repeat() -> None:
     network = composer("voices", 2, 1, pitches=2, sure=3.0).network
     *_, found = beam.search(network, limits, 4, width=len(pieces))
     assert torch.equal(torch.stack(found), best)
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_what_is_harmonised_has_no_parallels_where_it_may_not(first: int) -> None:
+    """By a beam it is the likeliest of all pieces without; by Gibbs sampling one of these. The
+    given voice goes up a step and another, and the likeliest piece of all has parallels."""
+    for seed in range(first, first + 100):
+        limits, pieces, log_ps = small("voices", 2, 3, seed, "no parallels", (7, 8, 9), pitches=10)
+        fits = [
+            (p, piece) for p, piece in zip(log_ps, pieces, strict=True)
+            if not parallels(piece.numpy(), 7) and not parallels(piece.numpy(), 0)
+        ]  # fmt: skip
+        if max(fits, key=lambda one: one[0])[0] < max(log_ps):
+            break
+    else:
+        pytest.fail("no model that likes parallels")
+    network = composer("voices", 2, seed, pitches=10, sure=3.0).network
+    *_, found = beam.search(network, limits, 3, width=len(pieces))
+    assert torch.equal(torch.stack(found), max(fits, key=lambda one: one[0])[1])
+    kept = {tuple(map(frozen, piece)) for _, piece in fits}
+    sweeps = [*gibbs.sample(network, limits, 3, 8, Sampling(), seed)]
+    assert {tuple(map(frozen, sweep)) for sweep in sweeps} <= kept
+    piece = fits[seed % len(fits)][1]
+    for step in range(3):
+        (site,) = gibbs.sites(limits, step)
+        others = gibbs.candidates(limits, piece, step, site)
+        wholes = [torch.cat([piece[:step], o[None], piece[step + 1 :]]) for o in others]
+        own = [w for w in kept if all(w[t] == frozen(piece[t]) for t in range(3) if t != step)]
+        assert {tuple(map(frozen, whole)) for whole in wholes} == set(own)
 
 
 @pytest.mark.parametrize(("head", "voices"), [("independent", 0), ("chain", 0), ("voices", 2)])

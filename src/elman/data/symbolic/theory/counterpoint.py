@@ -7,7 +7,7 @@ are those of events, so that a finer grid does not change them, as long as it mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -58,6 +58,23 @@ def parallels(voices: ArrayLike, interval: int) -> list[tuple[int, int, int]]:
     pairs = combinations(range(pitch.shape[1]), 2)
     found = zip(pairs, _parallels(pitch, interval), strict=True)
     return sorted((int(t), *pair) for pair, steps in found for t in np.flatnonzero(steps))
+
+
+def moves_in_parallel(before: Sequence[int], after: Sequence[int]) -> bool:
+    """Whether from one step to the next any two voices move in parallel fifths or octaves, as
+    `parallels` has it."""
+    moved = [
+        (a, b, b > a)
+        for a, b in zip(before, after, strict=True)
+        if a >= 0 and b >= 0 and a != b
+    ]  # fmt: skip
+    for (upper, upper_now, up), (lower, lower_now, also_up) in combinations(moved, 2):
+        apart, apart_now = upper - lower, upper_now - lower_now
+        octaves = apart % 12 == apart_now % 12 == OCTAVE
+        fifths = apart % 12 == apart_now % 12 == FIFTH and apart > 0 and apart_now > 0
+        if up == also_up and (octaves or fifths):
+            return True
+    return False
 
 
 def crossed(pitch: Ints, upper: int, lower: int) -> Bools:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,21 +11,13 @@ from torch import Tensor
 from elman import decode
 from elman.decode import Sampling
 from elman.tasks.music.composing.limits import Way
+from elman.tasks.music.composing.past import Frozen, frozen
 from elman.tasks.music.frames.heads.head import SILENCE, Head, Pick
 from elman.tasks.music.frames.heads.independent import Independent
 
 TRIES = 50  # drawings of a frame until one is not barred; then those barred are taken out
 MOST_SPLIT = 8  # frames that are taken out
 STREAMS, CHOICES = 1 << 24, 1 << 20  # numbers that the steps have, and each of the ways of a step
-
-Frozen = tuple[int, ...]
-
-
-def frozen(frame: Tensor) -> Frozen:
-    """A frame as a key: its notes, or the notes of its voices."""
-    if frame.dtype == torch.bool:
-        return tuple(frame.nonzero()[:, 0].tolist())
-    return tuple(frame.tolist())
 
 
 @dataclass
@@ -53,7 +45,7 @@ def chooser(sampling: Sampling, chance: Chance) -> Pick:
 
 
 def choose(
-    head: Head, context: Tensor, ways: Sequence[Way], most: int | None, barred: Collection[Frozen],
+    head: Head, context: Tensor, ways: Sequence[Way], most: int | None, barred: Container[Frozen],
     sampling: Sampling, chance: Chance,
 ) -> Tensor | None:  # fmt: skip
     """A frame by one of the ways, with at most `most` notes, that is not `barred`; None: all are.

@@ -16,13 +16,13 @@ from elman.decode import Sampling
 from elman.errors import UserError
 from elman.tasks.music.composing import choosing
 from elman.tasks.music.composing import held as holding
-from elman.tasks.music.composing.choosing import Chance, frozen
+from elman.tasks.music.composing.choosing import Chance
 from elman.tasks.music.composing.limits import Limits
 from elman.tasks.music.composing.measure import Measure
 from elman.tasks.music.composing.network import Network, silent
 from elman.tasks.music.composing.options import Composing
+from elman.tasks.music.composing.past import Past, frozen
 from elman.tasks.music.composing.place import Place
-from elman.tasks.music.composing.repeats import Repeats
 
 BARS = 2
 THIRDS = {"major": 4, "lydian": 4, "mixolydian": 4}  # semitones; that of all others is minor
@@ -43,14 +43,14 @@ def chord(key: str) -> tuple[frozenset[int], int]:
 
 def choose(
     network: Network, place: Place, limits: Limits, asked: Composing, sampling: Sampling, seed: int,
-    end: int, repeats: Repeats, key: str, held: Tensor,
+    end: int, past: Past, key: str, held: Tensor,
 ) -> list[Tensor]:  # fmt: skip
     """The frames from a place up to the step `end`. UserError: no way ends as it has to."""
     begin = len(place.history)
     beat = min(limits.measure.held, end - begin, limits.hold or end)
     classes, root = chord(key)
     count = 1 if sampling.temperature == 0 else asked.ending_tries
-    tries = [repeats.branch() for _ in range(count)]
+    tries = [past.branch() for _ in range(count)]
     sounding = [held] * count
     made: list[list[Tensor]] = [[] for _ in range(count)]
     costs = [0.0] * count

@@ -16,7 +16,7 @@ from elman.data.symbolic.piece import Metre, Piece, Tempo
 from elman.decode import Sampling
 from elman.errors import UserError
 from elman.tasks.music.composing import ending, held
-from elman.tasks.music.composing.choosing import Chance, choose, frozen
+from elman.tasks.music.composing.choosing import Chance, choose
 from elman.tasks.music.composing.harmonise.given import given
 from elman.tasks.music.composing.harmonise.harmonised import Harmonised
 from elman.tasks.music.composing.limits import Limits
@@ -25,9 +25,9 @@ from elman.tasks.music.composing.measure import Measure
 from elman.tasks.music.composing.network import Network, silent
 from elman.tasks.music.composing.onto import as_voices, in_voices, rolled
 from elman.tasks.music.composing.options import DEFAULT_BARS, Composing
+from elman.tasks.music.composing.past import Past, frozen
 from elman.tasks.music.composing.place import Place
 from elman.tasks.music.composing.prompt import read_piece
-from elman.tasks.music.composing.repeats import Repeats
 
 TEMPO = 100.0  # quarters a minute, where nothing tells one
 LONGEST = 1_000_000  # steps of a piece
@@ -215,18 +215,18 @@ class FrameComposition:
 
     def __iter__(self) -> Iterator[str]:
         begin, network = len(self.place.history), self.composer.network
-        repeats = Repeats(self.limits.run, map(frozen, self.place.history))
+        past = self.limits.past(map(frozen, self.place.history))
         self._held = held.of(self.place.history, network.head.pitches)
         last = ending.steps(self.limits.measure, self.end - begin) if self.asked.ending else 0
         while len(self.place.history) < self.end - last:
-            yield self._add(self._frame(repeats), repeats)
+            yield self._add(self._frame(past), past)
         if last:
             frames = ending.choose(
                 network, self.place, self.limits, self.asked, self.sampling, self.seed, self.end,
-                repeats, self.key(), self._held,
+                past, self.key(), self._held,
             )  # fmt: skip
             for frame in frames:
-                yield self._add(frame, repeats)
+                yield self._add(frame, past)
 
     @property
     def sampling(self) -> Sampling:
@@ -244,22 +244,22 @@ class FrameComposition:
         self.composer.told.append(f"ends in {name}, the key of the notes before")
         return name
 
-    def _frame(self, repeats: Repeats) -> Tensor:
+    def _frame(self, past: Past) -> Tensor:
         step = len(self.place.history)
         frame = choose(
             self.composer.network.head, self.place.scores, self.limits.ways(step, self._held),
-            self.limits.rules.most, repeats.barred(), self.sampling, Chance(self.seed, step),
+            self.limits.rules.most, past.barred(), self.sampling, Chance(self.seed, step),
         )  # fmt: skip
         if frame is None:
             raise UserError(self.limits.stuck(step))
         return frame
 
-    def _add(self, frame: Tensor, repeats: Repeats) -> str:
+    def _add(self, frame: Tensor, past: Past) -> str:
         place, step = self.place, len(self.place.history)
         context, state = self.composer.network.read(
             frame[None, None], step, self.limits.measure, place.state
         )
-        repeats.add(frozen(frame))
+        past.add(frozen(frame))
         self._held = held.after(self._held, frame)
         history = torch.cat([place.history, frame[None]])
         self.place = replace(place, state=state, scores=context[0, 0], history=history)

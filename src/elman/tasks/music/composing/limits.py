@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from elman.errors import UserError
 from elman.tasks.music.composing.measure import Measure
+from elman.tasks.music.composing.past import Frozen, Past
 from elman.tasks.music.composing.rules import Rules, name_of, voice_index
 from elman.tasks.music.frames.heads.head import SILENCE, Head
 
@@ -79,10 +80,12 @@ class Limits:
     def check(self, begin: int, end: int, held: Tensor) -> None:
         """UserError: what no piece can keep whose steps from `begin` up to `end` are made, before
         which notes are `held`."""
+        none = "the model's music has no voices"
+        if self.rules.no_parallels and not self.voices:
+            raise UserError(f"--keep no parallels: {none}")
         for limit in self.rules.ranges:
             if limit.voice and not self.voices:
-                told = "the model's music has no voices; give a range for all: range 36-84"
-                raise UserError(f"--keep {limit.voice}: {told}")
+                raise UserError(f"--keep {limit.voice}: {none}; give a range for all: range 36-84")
             if limit.voice:
                 voice_index(limit.voice, self.voices)
         for required in self.rules.required:
@@ -106,10 +109,10 @@ class Limits:
         bar = (step - self.measure.pickup) // self.measure.bar + 1
         return f"--keep: bar {bar}, step {step + 1}: nothing is left that may come; loosen a rule"
 
-    @property
-    def run(self) -> int:
-        """Steps of the runs of which none may come twice; 0 if any may."""
-        return self.rules.no_repeat * self.measure.bar
+    def past(self, frames: Iterable[Frozen] = ()) -> Past:
+        """What the frames before forbid by the rules."""
+        run = self.rules.no_repeat * self.measure.bar
+        return Past(run, frames, no_parallels=self.rules.no_parallels)
 
     @cached_property
     def allowed(self) -> Tensor:

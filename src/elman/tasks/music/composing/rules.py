@@ -34,6 +34,7 @@ FORMS = {
     "metre": "metre 3/4",
     "at most": "at most 4 notes",
     "no repeat": "no repeat 4 bars",
+    "no parallels": "no parallels",
     "hold": "hold 2 bars",
     "forbidden": "forbidden F#, C4",
     "required": "required G4 at bar 8 beat 2",
@@ -74,7 +75,8 @@ class Rules:
 
     `classes` are the pitch classes that it may have, 0 to 11, C is 0: those of `key`, a name.
     `forbidden` are pitches that it may not. At most `most` notes sound at a time. No run of
-    `no_repeat` bars is one that stood before. No note sounds longer than `hold`.
+    `no_repeat` bars is one that stood before. With `no_parallels` no two voices go from a fifth to
+    a fifth, or from an octave to an octave. No note sounds longer than `hold`.
     """
 
     key: str = ""
@@ -83,6 +85,7 @@ class Rules:
     metre: tuple[int, int] | None = None
     most: int | None = None
     no_repeat: int = 0
+    no_parallels: bool = False
     hold: Hold | None = None
     forbidden: frozenset[int] = frozenset()
     required: tuple[Required, ...] = ()
@@ -193,6 +196,13 @@ def _no_repeat(rest: str, rules: Rules) -> Rules:
     return replace(rules, no_repeat=int(found[1]))
 
 
+def _no_parallels(rest: str, rules: Rules) -> Rules:
+    _once(rules.no_parallels)
+    if rest:
+        raise _Wrong
+    return replace(rules, no_parallels=True)
+
+
 def _hold(rest: str, rules: Rules) -> Rules:
     _once(rules.hold)
     found = re.fullmatch(r"(\d{1,4}) (bar|beat)s?", rest.lower())
@@ -276,6 +286,7 @@ PARSERS: dict[str, Parser] = {
     "metre": _metre,
     "at most": _most,
     "no repeat": _no_repeat,
+    "no parallels": _no_parallels,
     "hold": _hold,
     "forbidden": _forbidden,
     "required": _required,

@@ -130,6 +130,8 @@ class EventComposer:
             raise UserError(f"--keep required: {FRAMES}")
         if voices := [r.voice for r in rules.ranges if r.voice]:
             raise UserError(f"--keep {voices[0]}: the model knows no voices; give one range")
+        if rules.no_parallels:
+            raise UserError("--keep no parallels: the model knows no voices")
         if rules.no_repeat and not s.barred:
             raise UserError(f"--keep no repeat: {NO_BARS}")
         pitches = np.array([rules.allows(pitch) for pitch in range(128)])

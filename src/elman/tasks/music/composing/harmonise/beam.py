@@ -17,10 +17,9 @@ from torch import Tensor
 
 from elman.errors import UserError
 from elman.tasks.music.composing import choosing, held
-from elman.tasks.music.composing.choosing import Frozen, frozen
 from elman.tasks.music.composing.limits import Limits, Way
 from elman.tasks.music.composing.network import Network, silent
-from elman.tasks.music.composing.repeats import Repeats
+from elman.tasks.music.composing.past import Frozen, Past, frozen
 from elman.tasks.music.frames.heads.head import Head
 from elman.tasks.music.frames.heads.independent import Independent
 
@@ -36,7 +35,7 @@ class Hypothesis:
 
     total: float
     frames: tuple[Tensor, ...]
-    repeats: Repeats
+    past: Past
     held: Tensor
 
 
@@ -46,7 +45,7 @@ def search(network: Network, limits: Limits, steps: int, width: int) -> Iterator
     UserError: nothing keeps the limits.
     """
     begun = held.of(silent(network.head, 0), network.head.pitches)
-    beam = [Hypothesis(0.0, (), Repeats(limits.run), begun)]
+    beam = [Hypothesis(0.0, (), limits.past(), begun)]
     contexts, state = network.begin(1, limits.measure)
     for step in range(steps):
         found = list(
@@ -64,10 +63,10 @@ def search(network: Network, limits: Limits, steps: int, width: int) -> Iterator
 
 
 def _gone_on(before: Hypothesis, total: float, frame: Tensor) -> Hypothesis:
-    repeats = before.repeats.branch() if before.repeats.length else before.repeats
-    if repeats.length:
-        repeats.add(frozen(frame))
-    return Hypothesis(total, (*before.frames, frame), repeats, held.after(before.held, frame))
+    past = before.past.branch() if before.past.forbids else before.past
+    if past.forbids:
+        past.add(frozen(frame))
+    return Hypothesis(total, (*before.frames, frame), past, held.after(before.held, frame))
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _next(
         for way in limits.ways(step, one.held):
             push(one.total, _Branch(k, way, ()), 0.0)
     left, seen = DRAWINGS * width + MORE, set[tuple[int, Frozen]]()
-    barred = [one.repeats.barred() for one in beam]
+    barred = [one.past.barred() for one in beam]
     while queue:
         bound, _, told, branch = heapq.heappop(queue)
         if branch.frame is not None:

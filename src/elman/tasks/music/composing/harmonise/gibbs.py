@@ -14,12 +14,14 @@ import torch
 from torch import Tensor
 
 from elman import decode
+from elman.data.symbolic.theory.counterpoint import moves_in_parallel
 from elman.decode import Sampling
 from elman.errors import UserError
 from elman.tasks.music.composing import choosing, held
 from elman.tasks.music.composing.choosing import Chance
 from elman.tasks.music.composing.limits import FREE, Limits
 from elman.tasks.music.composing.network import Network, silent
+from elman.tasks.music.composing.past import frozen
 from elman.tasks.music.frames.heads.head import SILENCE
 from elman.tasks.task import State
 
@@ -43,14 +45,16 @@ def _first(network: Network, limits: Limits, steps: int, sampling: Sampling, see
     made = list[Tensor]()
     sounding = held.of(silent(network.head, 0), network.head.pitches)
     contexts, state = network.begin(1, limits.measure)
+    past = limits.past()
     for step in range(steps):
         frame = choosing.choose(
-            network.head, contexts[0], limits.ways(step, sounding), limits.rules.most, (),
-            sampling, Chance(seed, step),
+            network.head, contexts[0], limits.ways(step, sounding), limits.rules.most,
+            past.barred(), sampling, Chance(seed, step),
         )  # fmt: skip
         if frame is None:
             raise UserError(limits.stuck(step))
         made.append(frame)
+        past.add(frozen(frame))
         sounding = held.after(sounding, frame)
         after, state = network.read(frame[None, None], step, limits.measure, state)
         contexts = after[0]
@@ -95,10 +99,20 @@ def candidates(limits: Limits, frames: Tensor, step: int, site: int) -> Tensor:
     ways, most = limits.ways(step), limits.rules.most
     sounding = made.sum(-1) if not limits.voices else (made != SILENCE).sum(-1)
     fits = [
-        (most is None or int(count) <= most) and any(way.admits(one) for way in ways)
+        (most is None or int(count) <= most)
+        and any(way.admits(one) for way in ways)
+        and not (limits.rules.no_parallels and _parallel(frames, step, one))
         for one, count in zip(made, sounding, strict=True)
     ]
     return made[torch.tensor(fits)]
+
+
+def _parallel(frames: Tensor, step: int, frame: Tensor) -> bool:
+    """Whether with such a frame in a step voices move in parallel into it or out of it."""
+    now, around = frame.tolist(), frames[max(0, step - 1) : step + 2].tolist()
+    return (step > 0 and moves_in_parallel(around[0], now)) or (
+        step + 1 < len(frames) and moves_in_parallel(now, around[-1])
+    )
 
 
 def _lasts(line: list[int], step: int, value: int) -> int:
