@@ -8,7 +8,6 @@ its class (`layers/fuse.py`).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import final
 
@@ -96,7 +95,7 @@ def run(
         return None
     sequences = Sequences.of(input, batch_first=layer.batch_first)
     x, batch_sizes = sequences.x, sequences.batch_sizes
-    steps, rows = len(x) if batch_sizes is None else len(batch_sizes), sequences.rows
+    steps, rows = (x if batch_sizes is None else batch_sizes).shape[0], sequences.rows
     cell = CELLS[layer.mode]
     # Asked first, as a short call would feel the time that the other questions take.
     if (
@@ -178,12 +177,13 @@ def _fits(
     weights: list[list[nn.Parameter]],
 ) -> bool:
     """Whether these are tensors of the usual kind, none empty, of the sizes that the layer asks."""
-    x = sequences.x
-    given, own = [x, *(() if hx is None else hx)], list(itertools.chain.from_iterable(weights))
-    if not all(plain(t) and t.is_cpu for t in (*given, *own)):
-        return False
+    x, types = sequences.x, set[torch.dtype]()
+    for tensors in ([x], hx or (), *weights):
+        for t in tensors:
+            if not plain(t) or not t.is_cpu:
+                return False
+            types.add(t.dtype)
     # Autocast takes either type of numbers; without it there may be only one.
-    types = {t.dtype for t in given} | {t.dtype for t in own}
     if not types <= {torch.float32, torch.bfloat16} or (autocast() is None and len(types) > 1):
         return False
     dims = 3 if sequences.batch_sizes is None else 2

@@ -76,7 +76,7 @@ def _together(
     """Both biases in one [G*H], but for what must stay with R: that of n [H] where r acts after."""
     if bias_ih is None or bias_hh is None:
         return None, None
-    bias, H = bias_ih + bias_hh, len(bias_hh) // 3
+    bias, H = bias_ih + bias_hh, bias_hh.shape[0] // 3
     if cell != "gru":
         return bias, None
     bias[2 * H :] = bias_ih[2 * H :]

@@ -227,10 +227,9 @@ def _of_directions(states: Sequence[Tensor]) -> Tensor:
 
 
 def _swept_input(cell: str, x: Tensor, d: Direction) -> Input:
-    gates = len(cells.get(cell).gates)
     if x.is_floating_point() and d.norm_ih is None:
         return Input(x.flatten(0, -2), d.weight_ih)
-    W = d.weight_ih.float()
+    W, gates = d.weight_ih.float(), len(cells.get(cell).gates)
     if x.is_floating_point():
         return Input(_normed(F.linear(x.flatten(0, -2).float(), W), d.norm_ih, gates))
     table = W.T if d.embedding is None else F.linear(d.embedding.float(), W)

@@ -124,13 +124,13 @@ class FrameGrams:
         shares = (0.5,) * CONTEXTS
         if len(pieces) > 1:
             held, rest = _held(pieces)
-            learnt = cls._counted(rest, pitches, shares)
+            learnt = cls.counted(rest, pitches, shares)
             parts = [np.concatenate(one) for one in zip(*map(learnt._parts, held), strict=True)]
             shares = _best_shares(*parts[:3])
-        return cls._counted(pieces, pitches, shares)
+        return cls.counted(pieces, pitches, shares)
 
     @classmethod
-    def _counted(
+    def counted(
         cls, pieces: Sequence[Steps], pitches: int, shares: tuple[float, ...]
     ) -> FrameGrams:
         ids: dict[bytes, int] = {}
@@ -222,7 +222,7 @@ class Again:
         held, rest = _held(pieces)
         if not rest:
             return cls(grams, COPIES[0], ANEW[0])
-        learnt = FrameGrams.of([piece.steps for piece in rest], pitches)
+        learnt = FrameGrams.counted([piece.steps for piece in rest], pitches, grams.shares)
         told = [learnt.foretell(piece.steps).nats for piece in held]
         costs = {
             (copies, anew): sum(
