@@ -1,6 +1,6 @@
 """Harmonises sopranos of the test part, and counts what the voices do beside those of the pieces.
 
-    python bench/harmonise.py RUN DATA --pieces 5 [--method beam|gibbs]
+    python bench/harmonise.py RUN DATA --pieces 5 [--method beam|gibbs] [--keep "no parallels"]
 
 RUN is a run of the task music with the head `voices`, DATA pieces of four voices with a test part,
 as rolls. Of each piece the highest voice is kept and the others are made. What is counted is told
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--method", choices=("beam", "gibbs"), default="beam")
     parser.add_argument("--beam", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", default="")
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     run = elman.load(asked.run)
@@ -48,7 +49,12 @@ def main() -> None:
                 [] if asked.folder is None else [asked.folder / f"harmony-{k}{e}" for e in ENDINGS]
             )
             harmony = run.compose(
-                given=soprano, method=asked.method, beam=asked.beam, seed=asked.seed, output=kept
+                given=soprano,
+                method=asked.method,
+                beam=asked.beam,
+                seed=asked.seed,
+                output=kept,
+                keep=asked.keep,
             )
             own.update(counts(piece))
             made.update(counts(harmony))
