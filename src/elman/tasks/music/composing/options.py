@@ -32,9 +32,9 @@ class Composing:
         Ways through the last two bars that are tried for --ending.
     keep
         What the music has to keep, in parts with ; between them: "key D minor; soprano 60-81; bass
-        E2-C4; range 36-84; metre 3/4; at most 4 notes; no repeat 4 bars; forbidden F#, C4; required
-        G4 at bar 8 beat 2; hold 2 bars". Without hold no note sounds longer than the longest that
-        was trained on.
+        E2-C4; range 36-84; metre 3/4; at most 4 notes; no repeat 4 bars; no parallels; forbidden
+        F#, C4; required G4 at bar 8 beat 2; hold 2 bars". Without hold no note sounds longer than
+        the longest that was trained on.
     given
         Harmonise: a file whose voices are kept to the note while the model makes the others.
     given_voices
