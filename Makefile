@@ -45,13 +45,13 @@ SANITIZED := build/sanitized
 memory: .venv/installed
 	$(RUN)/pip install --quiet --constraint constraints.txt nanobind
 	cmake -S . -B $(SANITIZED) -DPython_EXECUTABLE=$(abspath $(RUN)/python) \
-	  -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"
+	  -DELMAN_OPTIMIZE=-O1 -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"
 	cmake --build $(SANITIZED) --parallel
 	cp -r src/elman $(SANITIZED)/ && cp $(SANITIZED)/_native*.so $(SANITIZED)/elman/kernels/
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(abspath $(SANITIZED)):$$($(RUN)/python -c "import sysconfig as s; print(s.get_path('purelib'))") \
 	  PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest -p xdist.plugin -n 2 tests/kernels \
-	  tests/tasks/translate/test_packed.py -k "not fork and not freed"
+	  tests/tasks/translate/test_packed.py -k "not fork and not freed and not instructions"
 
 races:
 	mkdir -p build
