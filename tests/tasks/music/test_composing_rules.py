@@ -63,6 +63,8 @@ def test_sharps_and_flats() -> None:
     [
         ("soprno 60-81", 'did you mean "soprano"?'),
         ("kye D", 'did you mean "key"?'),
+        ("no parallel", 'did you mean "no parallels"?'),
+        ("at mots 3 notes", 'did you mean "at most"?'),
         ("key", "key D minor"),
         ("key H", "unknown key"),
         ("soprano 81-60", "soprano 60-81"),

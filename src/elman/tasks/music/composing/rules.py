@@ -133,10 +133,12 @@ Parser = Callable[[str, Rules], Rules]
 def _head(part: str) -> tuple[str, Parser]:
     """The words that say what kind of rule a part is, and who reads the others."""
     words = part.lower().split()
-    for head in (" ".join(words[:2]), words[0]):
+    both = " ".join(words[:2])
+    for head in (both, words[0]):
         if head in PARSERS:
             return part[: len(head)], PARSERS[head]
-    raise UserError(f'--keep "{shown(part)}": {unknown_name("rule", words[0], FORMS)}')
+    named = both if any(form.startswith(f"{words[0]} ") for form in FORMS) else words[0]
+    raise UserError(f'--keep "{shown(part)}": {unknown_name("rule", named, FORMS)}')
 
 
 def _key(rest: str, rules: Rules) -> Rules:
