@@ -178,7 +178,7 @@ def _fits(
 ) -> bool:
     """Whether these are tensors of the usual kind, none empty, of the sizes that the layer asks."""
     x, types = sequences.x, set[torch.dtype]()
-    for tensors in ([x], hx or (), *weights):
+    for tensors in ([x], () if hx is None else hx, *weights):
         for t in tensors:
             if not plain(t) or not t.is_cpu:
                 return False
