@@ -33,6 +33,7 @@ from elman.tasks.music.frames.reading import one_key, piece_of
 from elman.tasks.music.frames.simple import (
     Again,
     Alone,
+    Foretold,
     FrameBefore,
     FrameGrams,
     Placed,
@@ -339,6 +340,18 @@ def test_what_comes_again_costs_little_and_what_does_not_no_more(draw: np.random
         third = np.arange(2 * phrase, 3 * phrase)
         assert told.nats[third[1:]].mean() < 0.5 < 4 < grams.nats[third[1:]].mean()
         assert (told.likeliest == other.steps)[third[1:]].all(1).mean() > 0.9
+
+
+def test_what_nothing_foretells_costs_once(draw: np.random.Generator) -> None:
+    """A frame less likely than any number can tell: what comes after it is told as ever."""
+    steps, at = draw.random((12, 5)) < 0.5, int(draw.integers(1, 11))
+    own = Again(FrameGrams.of([steps, ~steps], 5), *draw.uniform(0.1, 0.9, 2).tolist())
+    costs = np.ones(12)
+    costs[at] = 900.0
+    lags = np.full((12, 1), 20)  # before the piece: nothing comes again but silence
+    steps[:, 0] = True
+    nats = own.foretell(Placed(steps, lags), Foretold(costs, steps)).nats
+    assert 600 < nats[at] < np.inf and np.delete(nats, at).max() < 4
 
 
 def test_n_grams_learn_what_the_frame_before_cannot(draw: np.random.Generator) -> None:

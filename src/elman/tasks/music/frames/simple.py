@@ -23,8 +23,9 @@ P = TypeVar("P")
 ADDED = 2.0  # observations of what all pitches are like, added to those of each
 SHARES = np.concatenate([[0.002, 0.005], np.arange(0.01, 1.0, 0.01), [0.995, 0.998]])
 HELD = 10  # one piece of so many chooses the shares of a mixture
-COPIES = (0.0, 0.02, 0.1, 0.3, 0.5, 0.7)
+COPIES = (0.0, 0.02, 0.1, 0.3, 0.5, 0.7)  # shares that are tried, of `Again`
 ANEW = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+LEAST = 1e-300  # of a probability, so that it has a logarithm
 CONTEXTS = 3  # of none, one, and more frames, by which a mixture's share is chosen
 HIGHEST_ORDER = 5
 
@@ -246,7 +247,7 @@ class Again:
         """What each step costs, and the shares of the n-grams, which cost `nats`, and of the
         copies before it, [T, 1 + L]."""
         same = (piece.earlier() == piece.steps[:, None]).all(-1)
-        each = np.concatenate([np.exp(-nats)[:, None], same], 1)
+        each = np.concatenate([np.maximum(np.exp(-nats), LEAST)[:, None], same], 1)
         first = np.full(each.shape[1], self.copies / same.shape[1])
         first[0] = 1 - self.copies
         shares, told = np.empty_like(each), np.empty(len(each))
