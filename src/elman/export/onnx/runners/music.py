@@ -55,7 +55,7 @@ class FrameComposer:
         held = np.zeros((voices, P) if voices else P, np.int64)
         longest = self._reading["longest"] or steps + 1
         network, states = self._model["model"], None
-        silent, made = np.zeros_like(held, bool), deque[Array](maxlen=max(1, self._reach))
+        silent, made = np.zeros_like(held, bool), deque[Array](maxlen=self._reach)
         seed = seed_of(sampling)
         for step in range(steps):
             place = self._place(step)

@@ -32,8 +32,13 @@ HIGHEST_ORDER = 5
 
 def before_of(steps: Steps) -> Steps:
     """The frame before each of a piece's steps; silence before the first."""
-    fill = False if steps.dtype == np.bool_ else SILENT
-    return np.concatenate([np.full_like(steps[:1], fill), steps[:-1]])
+    return _after_silence(steps, 1)[:-1]
+
+
+def _after_silence(steps: Steps, count: int) -> Steps:
+    """Steps, and before them so many in which nothing sounds."""
+    silence = np.full_like(steps[:1], False if steps.dtype == np.bool_ else SILENT)
+    return np.concatenate([silence.repeat(count, 0), steps])
 
 
 @dataclass(frozen=True)
@@ -197,8 +202,7 @@ class Placed(NamedTuple):
     def earlier(self) -> Steps:
         """The frames that stood there, [T, L, …]; silence before the first step."""
         reach = int(self.lags.max(initial=0))
-        silence = np.full_like(self.steps[:1], False if self.steps.dtype == np.bool_ else SILENT)
-        line = np.concatenate([silence.repeat(reach, 0), self.steps])
+        line = _after_silence(self.steps, reach)
         found: Steps = line[reach + np.arange(len(self.steps))[:, None] - self.lags]
         return found
 
