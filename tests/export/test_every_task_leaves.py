@@ -47,6 +47,8 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("translate", {"context": "each", "decoder_cell": ("gru",), "shared_vocabulary": True}),
     ("translate", {"context": "first", **DEEP, "bidirectional": (True, False)}),
     ("translate", {"attention": "multiplicative", "input_feeding": True}),
+    ("translate", {"members": 2, "input_feeding": True}),
+    ("translate", {"members": 3, "context": "each", **DEEP}),
     ("music", {}),
     ("music", {"head": "chain", "lookback": (0.2, 1.0)}),
     ("music", {"head": "independent", "lookback": (0.0,)}),

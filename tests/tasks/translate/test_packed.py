@@ -18,9 +18,10 @@ from elman.errors import RunError, UserError
 from elman.kernels.stream import GATES
 from elman.layers.precision import half
 from elman.search import Decoder, Hypothesis, Search, Step, search
+from elman.tasks.translate.finding import write
 from elman.tasks.translate.model import Source, Translator, Written
 from elman.tasks.translate.options import TranslateOptions
-from elman.tasks.translate.packed import Packed, packed, write
+from elman.tasks.translate.packed import Packed, packed
 
 pytestmark = pytest.mark.skipif(
     not kernels.instruction_sets(), reason="the extension was not built"
@@ -87,7 +88,9 @@ def greedily(
     decoder: Packed | Translator, source: Source, how: Search, limits: dict[str, Any]
 ) -> list[Hypothesis]:
     model = decoder.model if isinstance(decoder, Packed) else decoder
-    return [best for [best] in write(decoder, source, model.output.out_features - 1, how, **limits)]
+    return [
+        best for [best] in write([decoder], [source], model.output.out_features - 1, how, **limits)
+    ]
 
 
 def both(
@@ -193,7 +196,7 @@ def test_nothing_to_write_is_told_as_by_the_search() -> None:
     model.output.bias[3] = float("nan")
     for width in (1, 2):
         with pytest.raises(RunError, match="damaged"):
-            write(handle(model), source, 5, Search(beam=width), max_lengths=[3] * 9)
+            write([handle(model)], [source], 5, Search(beam=width), max_lengths=[3] * 9)
 
 
 @settings(max_examples=30)
@@ -241,7 +244,7 @@ def test_a_beam_finds_as_much() -> None:
     limits: dict[str, Any] = {
         "max_lengths": [9] * 12, "required": [(3, 5)], "keep_attention": True,
     }  # fmt: skip
-    expected, got = (write(d, source, 37, how, **limits) for d in (model, handle(model)))
+    expected, got = (write([d], [source], 37, how, **limits) for d in (model, handle(model)))
     for several, same in zip(expected, got, strict=True):
         assert [one.tokens for one in several] == [one.tokens for one in same]
         near(torch.tensor([one.score for one in several]), torch.tensor([s.score for s in same]))

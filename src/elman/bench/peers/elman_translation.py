@@ -13,9 +13,10 @@ from elman.bench.sentences import BEAM, EMBEDDING, SOURCE, TARGET, Ids, sentence
 from elman.bench.work import Work
 from elman.data.batching import padded
 from elman.search import Search
+from elman.tasks.translate.finding import write
 from elman.tasks.translate.model import Translator
 from elman.tasks.translate.options import TranslateOptions
-from elman.tasks.translate.packed import Packed, packed, write
+from elman.tasks.translate.packed import Packed, packed
 from elman.tasks.translate.training import Batch, loss
 
 COMPARED = ("encoder.weight_hh_l0", "decoder.weight_ih_l0", "readout.weight")  # their gradients
@@ -81,7 +82,7 @@ def writing(work: Work) -> Prepared:
         source, end, most = model.encode(x, lengths), TARGET - 1, [work.T] * len(x)
         made = packed(model)
         decoder = made if isinstance(made, Packed) else model
-        found = write(decoder, source, end, how, max_lengths=most)
+        found = write([decoder], [source], end, how, max_lengths=most)
         return (torch.tensor([best.log_probability for best, *_ in found]),)
 
     return Prepared(once, comparable=True)

@@ -14,13 +14,15 @@ Program `encoder`: `tokens` [B, T], `lengths` → `memory` [B, T, M], `keys` [B,
 [B, M], as many of them as the step wants, and the first states of the decoder by name.
 Program `step`: `token` [B, 1], first the end; of the source `memory`, `keys`, `lengths` or
 `context`; states, with input feeding `found` among them, at first zeros → `log_p` [B, V + 1] of the
-next token; with attention `shares` [B, T, 1] of the source's tokens.
+next token; with attention `shares` [B, T, 1] of the source's tokens. Of several networks the names
+of what the step is given, and of states, begin with that of a network: m0_memory, m1_memory.
 
 Question: a text; answer: its translation by this search.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +35,9 @@ from torch import nn
 from elman.data.texts.vocabulary import Characters, Words
 from elman.export.building import Builder, stacked, unstacked
 from elman.export.program import Array, Arrays, Export, Program, Raw, Runner
+from elman.search import Step
+from elman.tasks import leaving
+from elman.tasks.ensemble import together
 from elman.tasks.task import Kept
 from elman.tasks.translate.data import Encoder
 from elman.tasks.translate.decoding import Decoding
@@ -55,7 +60,7 @@ def export(model: nn.Module, kept: Kept, options: TranslateOptions) -> Export:
         "length_penalty": how.length_penalty,
         "copies": attends and isinstance(target, Words | Characters),
         "never": [] if attends or target.unknown is None else [target.unknown],
-        "inputs": list(inputs_of(model)),
+        "inputs": [prefix + name for prefix, own in prefixed(model) for name in inputs_of(own)],
     }
     programs = {"encoder": encoding(model, encoder.source.size + 1), "step": step(model)}
     originals: dict[str, Runner] = {"encoder": Encoding(model), "step": Stepping(model)}
@@ -65,22 +70,38 @@ def export(model: nn.Module, kept: Kept, options: TranslateOptions) -> Export:
 
 
 def inputs_of(model: Translator) -> tuple[str, ...]:
-    """What a step reads of the source, beside its lengths."""
+    """What a step of one network reads of the source, beside its lengths."""
     if model.attention is not None:
         return ("memory", "keys")
     return ("context",) if model.how.context == "each" else ()
 
 
+def prefixed(model: Translator) -> list[tuple[str, Translator]]:
+    """Each network, with what the names of its inputs, outputs and states begin with."""
+    count = len(model.networks)
+    return [(leaving.prefix(k, count), network) for k, network in enumerate(model.networks)]
+
+
 def encoding(model: Translator, symbols: int) -> Program:
-    build, table = Builder(model), model.target if model.source is None else model.source
+    build = Builder(model)
     tokens, lengths = build.ids("tokens", ("B", "T"), symbols), build.lengths()
+    each = [_encoded(build, own, tokens, lengths, prefix) for prefix, own in prefixed(model)]
+    return build.done(*itertools.chain(*each))
+
+
+def _encoded(
+    build: Builder, model: Translator, tokens: str, lengths: str, prefix: str
+) -> list[str]:
+    """What one network makes of the source."""
+    table = model.target if model.source is None else model.source
     y, last = build.stack(model.encoder, build.lookup(tokens, table.weight), lengths)
     outputs = []
     if model.attention is not None:
-        memory = build.named(y, "memory")
-        outputs = [memory, build.linear(memory, model.attention.key, "keys")]
+        memory = build.named(y, f"{prefix}memory")
+        outputs = [memory, build.linear(memory, model.attention.key, f"{prefix}keys")]
     elif model.how.context == "each":
-        outputs = [build.named(build.concat(*(end[0] for end in last[-1])), "context")]
+        context = build.concat(*(end[0] for end in last[-1]))
+        outputs = [build.named(context, f"{prefix}context")]
     for k, (at, maps) in enumerate(zip(model.bridge.layers, model.bridge.maps, strict=True)):
         states = len(model.encoder.cell[at].states)
         joined = build.concat(*(end[n] for n in range(states) for end in last[at]))
@@ -89,36 +110,56 @@ def encoding(model: Translator, symbols: int) -> Program:
             assert isinstance(linear, nn.Linear)
             made = build.linear(joined, linear)
             made = build.activation(made, "tanh") if n == 0 else made
-            outputs.append(build.named(made, f"{name}_l{k}"))
-    return build.done(*outputs)
+            outputs.append(build.named(made, f"{prefix}{name}_l{k}"))
+    return outputs
 
 
 def step(model: Translator) -> Program:
-    build, M = Builder(model), model.encoder.output_size
+    build = Builder(model)
     token = build.ids("token", ("B", 1), model.target.num_embeddings)
-    memory = keys = lengths = context = None
+    lengths = build.lengths() if model.attention is not None else None
+    each, shares = [], []
+    for prefix, own in prefixed(model):
+        scores, looked = _stepped(build, own, token, lengths, prefix)
+        each.append(scores)
+        shares += [looked] if looked else []
+    if len(each) == 1:
+        log_p = build.softmax(each[0], log=True, name="log_p")
+    else:
+        log_p = build.named(leaving.together(build, each), "log_p")
+    if not shares:
+        return build.done(log_p)
+    if len(shares) > 1:
+        shares = [build.named(build.mean(shares), "shares")]
+    return build.done(log_p, *shares)
+
+
+def _stepped(
+    build: Builder, model: Translator, token: str, lengths: str | None, prefix: str
+) -> tuple[str, str | None]:
+    """Scores of the next token by one network and, with attention, its shares of the source."""
+    M, memory, keys, context = model.encoder.output_size, None, None, None
     if model.attention is not None:
-        memory = build.numbers("memory", "B", "T", M)
-        keys = build.numbers("keys", "B", "T", model.decoder.output_size)
-        lengths = build.lengths()
+        memory = build.numbers(f"{prefix}memory", "B", "T", M)
+        keys = build.numbers(f"{prefix}keys", "B", "T", model.decoder.output_size)
     elif model.how.context == "each":
-        context = build.numbers("context", "B", M)
+        context = build.numbers(f"{prefix}context", "B", M)
     x = build.lookup(token, model.target.weight)
     if model.fed:
-        x = build.concat(x, build.steps(build.state("found", np.zeros(model.fed)), 1))
+        found = build.state(f"{prefix}found", np.zeros(model.fed))
+        x = build.concat(x, build.steps(found, 1))
     elif context is not None:
         x = build.concat(x, build.steps(context, 1))
-    y, _ = build.stack(model.decoder, x, carried=True)
+    y, _ = build.stack(model.decoder, x, carried=True, prefix=prefix)
     read, shares = build.pool(y, "last", None), None
     if memory is not None and keys is not None:
-        shares = build.named(_attended(build, model, read, keys, lengths), "shares")
+        shares = build.named(_attended(build, model, read, keys, lengths), f"{prefix}shares")
         context = build.pool(build.mul(memory, shares), "sum", lengths)
     read = read if context is None else build.concat(read, context)
     read = build.activation(build.linear(read, model.readout), "tanh")
     if model.fed:
-        build.carry("found", read)
-    log_p = build.softmax(build.linear(read, model.output), log=True, name="log_p")
-    return build.done(log_p) if shares is None else build.done(log_p, shares)
+        build.carry(f"{prefix}found", read)
+    return build.linear(read, model.output), shares
 
 
 def _attended(build: Builder, model: Translator, q: str, keys: str, lengths: str | None) -> str:
@@ -159,9 +200,13 @@ class Encoding:
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         tokens, lengths = (torch.from_numpy(inputs[name]) for name in ("tokens", "lengths"))
-        source = self.model.encode(tokens, lengths)
-        made = {name: getattr(source, name).numpy() for name in inputs_of(self.model)}
-        return made | unstacked(self.model.decoder, source.state), {}
+        made = dict[str, Array]()
+        for prefix, network in prefixed(self.model):
+            source = network.encode(tokens, lengths)
+            own = {name: getattr(source, name).numpy() for name in inputs_of(network)}
+            own |= unstacked(network.decoder, source.state)
+            made |= {prefix + name: value for name, value in own.items()}
+        return made, {}
 
 
 @dataclass(frozen=True)
@@ -174,28 +219,41 @@ class Stepping:
     def run(
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        model, token = self.model, torch.from_numpy(inputs["token"])
-        rows = len(token)
-        zeros = {
-            f"{name}_l{k}": np.zeros((rows, H), np.float32)
-            for k, (cell, H) in enumerate(
-                zip(model.decoder.cell, model.decoder.hidden_size, strict=True)
-            )
-            for name in cell.states
-        } | ({"found": np.zeros((rows, model.fed), np.float32)} if model.fed else {})
-        given = zeros if states is None else states
-        width = model.encoder.output_size
-        memory = torch.from_numpy(inputs.get("memory", np.zeros((rows, 1, width), np.float32)))
-        keys = torch.from_numpy(inputs["keys"]) if "keys" in inputs else memory[..., :0]
-        context = torch.from_numpy(inputs["context"]) if "context" in inputs else memory[:, 0]
-        lengths = torch.from_numpy(inputs.get("lengths", np.ones(rows, np.int64)))
-        alive = torch.arange(memory.shape[1]) < lengths[:, None]
-        source = Source(memory, keys, alive, context, [])
-        found = torch.from_numpy(given["found"]) if model.fed else memory.new_zeros(rows, 0)
-        stands = Written(source, stacked(model.decoder, given), found, torch.arange(rows))
-        made = model.step(token[:, 0], stands)
-        outputs = {"log_p": made.log_p.numpy()}
-        if made.attention is not None:
-            outputs["shares"] = made.attention[..., None].numpy()
-        after = unstacked(model.decoder, made.state.state)
-        return outputs, after | ({"found": made.state.found.numpy()} if model.fed else {})
+        each, looked, after = [], [], dict[str, Array]()
+        for prefix, network in prefixed(self.model):
+            own = {**inputs, **leaving.own(prefix, inputs)}
+            before = None if states is None else leaving.own(prefix, states)
+            step = stepped(network, own, before)
+            each.append(step.log_p)
+            looked += [] if step.attention is None else [step.attention]
+            later = unstacked(network.decoder, step.state.state)
+            later |= {"found": step.state.found.numpy()} if network.fed else {}
+            after |= {prefix + name: value for name, value in later.items()}
+        outputs = {"log_p": (each[0] if len(each) == 1 else together(each)).numpy()}
+        if looked:
+            outputs["shares"] = torch.stack(looked).mean(0)[..., None].numpy()
+        return outputs, after
+
+
+def stepped(model: Translator, inputs: Arrays, states: Arrays | None) -> Step[Written]:
+    """A step of one network from its inputs and states by name."""
+    token = torch.from_numpy(inputs["token"])
+    rows = len(token)
+    zeros = {
+        f"{name}_l{k}": np.zeros((rows, H), np.float32)
+        for k, (cell, H) in enumerate(
+            zip(model.decoder.cell, model.decoder.hidden_size, strict=True)
+        )
+        for name in cell.states
+    } | ({"found": np.zeros((rows, model.fed), np.float32)} if model.fed else {})
+    given = zeros if states is None else states
+    width = model.encoder.output_size
+    memory = torch.from_numpy(inputs.get("memory", np.zeros((rows, 1, width), np.float32)))
+    keys = torch.from_numpy(inputs["keys"]) if "keys" in inputs else memory[..., :0]
+    context = torch.from_numpy(inputs["context"]) if "context" in inputs else memory[:, 0]
+    lengths = torch.from_numpy(inputs.get("lengths", np.ones(rows, np.int64)))
+    alive = torch.arange(memory.shape[1]) < lengths[:, None]
+    source = Source(memory, keys, alive, context, [])
+    found = torch.from_numpy(given["found"]) if model.fed else memory.new_zeros(rows, 0)
+    stands = Written(source, stacked(model.decoder, given), found, torch.arange(rows))
+    return model.step(token[:, 0], stands)

@@ -144,6 +144,9 @@ class Translator(nn.Module):
     `symbols` are the sizes of both vocabularies; one more id of each, the last, is the end.
     `unknown` is the id of <unk> in each, None where there is none: what token dropout drops is
     read as <unk>, else as an end.
+
+    Of several networks, `options.members`, the others stand `beside` it: each is a translator of
+    its own, learns by its own loss, and a token is as likely as it is on average to all of them.
     """
 
     def __init__(
@@ -177,6 +180,15 @@ class Translator(nn.Module):
         for table in (self.target, self.source):
             if table is not None:
                 nn.init.normal_(table.weight, std=E**-0.5)
+        alone = replace(options, members=1)
+        self.beside = nn.ModuleList(
+            Translator(alone, symbols, unknown) for _ in range(options.members - 1)
+        )
+
+    @property
+    def networks(self) -> list[Translator]:
+        """All that answer together."""
+        return [self, *(other for other in self.beside if isinstance(other, Translator))]
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> Source:
         """Tokens [B, S] int64, `lengths` [B] on the CPU, each at least 1."""

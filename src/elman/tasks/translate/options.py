@@ -77,6 +77,8 @@ class TranslateOptions(NetworkOptions, TableOptions):
         Share of the probability that training gives to all tokens alike.
     scheduled_sampling
         Share of the decoder's inputs that are its own guesses in training.
+    members
+        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474).
     """
 
     bidirectional: tuple[bool, ...] = (True,)
@@ -103,6 +105,7 @@ class TranslateOptions(NetworkOptions, TableOptions):
     shortlist: int | None = None
     label_smoothing: float | None = None
     scheduled_sampling: float = 0.0
+    members: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,6 +113,7 @@ class TranslateOptions(NetworkOptions, TableOptions):
         require_range(self, ("shortlist",), 0, 1_000_000)
         require_range(self, ("longest",), 1, 65_536)
         require_range(self, ("embedding",), 1, 16_384)
+        require_range(self, ("members",), 1, 64)
         require_range(self, ("decoder_hidden_size",), 1, 16_384)
         shares = ("test", "token_dropout", "label_smoothing", "scheduled_sampling")
         require_range(self, shares, 0, 1, open_end=True)

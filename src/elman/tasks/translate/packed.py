@@ -12,7 +12,7 @@ from elman.kernels.writer import Limits, Linear, Reach, Writer
 from elman.kernels.writer import Source as Read
 from elman.layers import streaming
 from elman.layers.precision import half_is_asked
-from elman.search import Decoder, Hypothesis, Search, Step, search
+from elman.search import Decoder, Hypothesis, Search, Step
 from elman.tasks.translate.model import Source, Translator, Written
 
 REACHES: dict[str, Reach] = {"first": "nothing", "each": "context", "attention": "attention"}
@@ -63,28 +63,6 @@ class Packed(Decoder[Written]):
                 [Hypothesis(tuple(one.tokens), one.log_p, score, one.shares, one.finished)]
             )
         return found
-
-
-def write(
-    decoder: Packed | Translator, source: Source, end: int, how: Search, *,
-    max_lengths: Sequence[int], forbidden_tokens: Collection[int] = (),
-    required: Sequence[tuple[int, ...]] = (), forbidden: Sequence[tuple[int, ...]] = (),
-    keep_attention: bool = False, streams: Sequence[int] = (), device: str = "cpu",
-) -> list[list[Hypothesis]]:  # fmt: skip
-    """Of each sentence of `source` the best translations, best first, as `search` finds them: in
-    one call where it is greedy and the weights are packed."""
-    alone = how.beam == 1 and how.temperature == 0 and not required
-    if alone and isinstance(decoder, Packed):
-        return decoder.greedy(
-            source, end, how, max_lengths=max_lengths, forbidden_tokens=forbidden_tokens,
-            forbidden=forbidden, keep_attention=keep_attention,
-        )  # fmt: skip
-    count = len(max_lengths)
-    return search(
-        decoder, decoder.start(source), count, end, end, how, max_lengths=max_lengths,
-        forbidden_tokens=forbidden_tokens, required=[required] * count if required else (),
-        forbidden=forbidden, keep_attention=keep_attention, streams=streams, device=device,
-    )  # fmt: skip
 
 
 def packed(model: Translator) -> Packed | str:

@@ -96,7 +96,8 @@ def plan(dataset: Paired, options: TranslateOptions, budget: Budget) -> Plan[Tra
         "attention": f"{chosen.attention} attention",
     }
     why = (
-        f"{'/'.join(chosen.cell)} of {', '.join(map(str, chosen.hidden_size))} units, "
+        (f"{chosen.members} times " if chosen.members > 1 else "")
+        + f"{'/'.join(chosen.cell)} of {', '.join(map(str, chosen.hidden_size))} units, "
         f"{how[chosen.context]}, dropout {chosen.dropout:g}: "
         + expectation(loss, model, first, budget, wants)
     )

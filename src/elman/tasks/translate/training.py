@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.data.batching import WHOLE, Buckets, Share, padded
+from elman.tasks import ensemble
+from elman.tasks.ensemble import together
 from elman.tasks.task import Carry, Epoch
 from elman.tasks.translate.data import Paired
 from elman.tasks.translate.model import Translator
@@ -79,23 +81,37 @@ def epoch(
 
 
 def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
+    """Of several networks what it costs each by itself in training, else what it costs them
+    together."""
     assert isinstance(model, Translator)
+    networks, count = model.networks, len(batch.target)
+    if model.training or len(networks) == 1:
+        each = [_cost(network, batch, device) for network in networks]
+        return torch.stack(each).mean(), count, None
+    scores = together([_scores(network, batch, device) for network in networks])
+    return F.nll_loss(scores, batch.target.to(device), reduction="sum"), count, None
+
+
+def _cost(model: Translator, batch: Batch, device: str) -> Tensor:
     smoothing = model.how.label_smoothing or 0.0 if model.training else 0.0
+    if batch.among is None:
+        scores, target = _scores(model, batch, device), batch.target.to(device)
+        return F.cross_entropy(scores, target, reduction="sum", label_smoothing=smoothing)
+    among = Among(*(part.to(device) for part in batch.among))
+    scores = _scores(model, batch, device, among.ids)
+    return cross_entropy(scores, among, model.output.out_features, smoothing)
+
+
+def _scores(model: Translator, batch: Batch, device: str, ids: Tensor | None = None) -> Tensor:
+    """Of the tokens `ids`, or of all, after each that stands before a target's."""
     source = model.encode(batch.source.to(device), batch.source_lengths)
-    before, lengths, among = batch.before.to(device), batch.target_lengths, batch.among
-    if among is None:
-        scores = model(source, before, lengths)
-        total = F.cross_entropy(
-            scores, batch.target.to(device), reduction="sum", label_smoothing=smoothing
-        )
-    else:
-        among = Among(*(part.to(device) for part in among))
-        scores = model(source, before, lengths, among.ids)
-        total = cross_entropy(scores, among, model.output.out_features, smoothing)
-    return total, len(batch.target), None
+    scores: Tensor = model(source, batch.before.to(device), batch.target_lengths, ids)
+    return scores
 
 
 def losses_apart(options: TranslateOptions) -> str:
     if options.scheduled_sampling:
         return "training guesses its inputs"
-    return "training smooths its labels" if options.label_smoothing else ""
+    if options.label_smoothing:
+        return "training smooths its labels"
+    return ensemble.losses_apart(options)

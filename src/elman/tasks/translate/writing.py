@@ -18,8 +18,9 @@ from elman.options import given
 from elman.search import Hypothesis
 from elman.tasks.translate.data import Encoder, Ints, Paired
 from elman.tasks.translate.decoding import Decoding
+from elman.tasks.translate.finding import One, write
 from elman.tasks.translate.model import Translator
-from elman.tasks.translate.packed import Packed, packed, write
+from elman.tasks.translate.packed import Packed, packed
 
 HYPOTHESES = 320  # side by side
 STEPS = 1 << 15  # of hypotheses times source tokens side by side, at most
@@ -53,9 +54,9 @@ class Translating:
         self._phrases("forbid")
 
     @cached_property
-    def _decoder(self) -> Packed | Translator:
-        made = packed(self.model)
-        return made if isinstance(made, Packed) else self.model
+    def _decoders(self) -> list[One]:
+        each = [(network, packed(network)) for network in self.model.networks]
+        return [made if isinstance(made, Packed) else network for network, made in each]
 
     @property
     def _copies(self) -> bool:
@@ -74,9 +75,10 @@ class Translating:
         with torch.no_grad():
             for chosen in self._together(sources):
                 x, lengths = padded([sources[k] for k in chosen])
-                source = self.model.encode(x.to(self.device), lengths)
+                x = x.to(self.device)
+                encoded = [network.encode(x, lengths) for network in self.model.networks]
                 hypotheses = write(
-                    self._decoder, source, target.size, how,
+                    self._decoders, encoded, target.size, how,
                     max_lengths=[given(how.max_length, self.longest)] * len(chosen),
                     forbidden_tokens=never, required=required, forbidden=forbidden,
                     keep_attention=copies or keep_attention, streams=chosen, device=self.device,

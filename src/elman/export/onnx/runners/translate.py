@@ -83,7 +83,7 @@ class Translator:
         lengths = np.array([tokens.shape[1]])
         outputs, _ = self._encoder.run({"tokens": tokens, "lengths": lengths})
         source = {name: outputs[name] for name in self._told["inputs"]}
-        if "memory" in source:
+        if any(name.endswith("memory") for name in source):
             source["lengths"] = lengths
         first = self._step.first_states(1)
         return source, {name: outputs.get(name, state) for name, state in first.items()}
