@@ -25,7 +25,7 @@ def made(seed: int, *, causal: bool = True, pooled: bool | None = None) -> BandC
     filters = [draw.randint(1, 4) for _ in range(draw.randint(1, 3))]
     layer = BandConvolutions(
         draw.randint(1, 17), filters, planes=draw.randint(1, 2), causal=causal,
-        pooled=draw.random() < 0.5 if pooled is None else pooled,
+        pooled=draw.random() < 0.5 if pooled is None else pooled, steps=draw.randint(1, 6),
     )  # fmt: skip
     for value in (*layer.norms.parameters(), *layer.norms.buffers()):
         value.data.uniform_(0.5, 1.5)

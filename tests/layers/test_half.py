@@ -20,6 +20,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 import elman
 from elman import cells, kernels
 from elman.kernels import sweeps
+from elman.layers.bands import BandConvolutions
+from elman.layers.convolution import Convolutions, Layers
 from elman.layers.precision import half
 
 needs_bf16 = pytest.mark.skipif(
@@ -119,6 +121,25 @@ def test_asked_for_half_products_are_in_bf16_and_all_else_in_float32(cell: str) 
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == torch.float32
         assert not torch.equal(a, b) and far(a, b.detach().double()) < 0.02
+
+
+@needs_bf16
+@pytest.mark.parametrize(
+    "front", [Convolutions(40, [16, 24], [5, 3], [2, 1]), BandConvolutions(40, [8, 12], steps=5)]
+)
+def test_convolutions_are_so_too(front: Layers) -> None:
+    torch.manual_seed(6)
+    x, lengths = torch.randn(3, 50, 40), torch.tensor([50, 31, 4])
+    weights, dy, found = list(front.parameters()), torch.randn(3, 50, front.output_size), []
+    for wanted in (False, True):
+        with half(wanted):
+            y, _ = front(x, lengths)
+            found.append([y, *torch.autograd.grad(y, weights, dy[:, : y.shape[1]])])
+    for exact, ours in zip(*found, strict=True):
+        assert ours.dtype == torch.float32 and not torch.equal(ours, exact)
+        # Gradients of what a norm and ReLU follow are sums that nearly cancel.
+        alike = torch.cosine_similarity(ours.flatten(), exact.flatten(), 0)
+        assert alike > (0.9999 if ours.shape == y.shape else 0.98)
 
 
 @needs_bf16

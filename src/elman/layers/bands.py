@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from elman.errors import UserError
 from elman.layers.convolution import Layers, MaskedNorm
 
-STEPS: Final = 3  # that a filter sees
+STEPS: Final = 3  # that a filter sees, where nothing else is asked for
 BANDS: Final = 5  # that a filter sees
 EVERY: Final = 2  # bands from one to the next that are left
 POOLS: Final = ("max", "mean")  # of what a filter found in all bands
@@ -26,37 +26,39 @@ class BandConvolution(nn.Module):
     to put what he likes.
     """
 
-    def __init__(self, planes: int, filters: int, bands: int) -> None:
+    def __init__(self, planes: int, filters: int, bands: int, steps: int = STEPS) -> None:
         super().__init__()
         self.bands, self.left = bands, -(-bands // EVERY)
         self.in_channels, self.out_channels = planes * bands, filters * self.left
-        self.kernel_size, self.stride = (STEPS,), (1,)
+        self.kernel_size, self.stride = (steps,), (1,)
         self.convolution = nn.Conv2d(
-            planes, filters, (BANDS, STEPS), (EVERY, 1), (BANDS // 2, 0), bias=False
+            planes, filters, (BANDS, steps), (EVERY, 1), (BANDS // 2, 0), bias=False
         )
 
     def forward(self, y: Tensor) -> Tensor:
-        """[B, I, T + STEPS - 1] → [B, F, T]."""
-        found: Tensor = self.convolution(torch.unflatten(y, 1, (-1, self.bands)))
+        """[B, I, T + steps - 1] → [B, F, T]."""
+        planes = torch.unflatten(y, 1, (-1, self.bands))
+        # With the planes of a place side by side it takes half the time (oneDNN).
+        found: Tensor = self.convolution(planes.contiguous(memory_format=torch.channels_last))
         return found.flatten(1, 2)
 
     @property
     def weight(self) -> Tensor:
-        """[F, I, STEPS] of the same convolution over time alone."""
-        shared = self.convolution.weight  # [filters, planes, BANDS, STEPS]
-        filters, planes, *_ = shared.shape
-        whole = shared.new_zeros(filters, self.left, planes, self.bands, STEPS)
+        """[F, I, steps] of the same convolution over time alone."""
+        shared = self.convolution.weight  # [filters, planes, BANDS, steps]
+        filters, planes, _, steps = shared.shape
+        whole = shared.new_zeros(filters, self.left, planes, self.bands, steps)
         for to in range(self.left):
             for k in range(BANDS):
                 band = to * EVERY + k - BANDS // 2
                 if 0 <= band < self.bands:
                     whole[:, to, :, band] = shared[:, :, k]
-        return whole.reshape(self.out_channels, self.in_channels, STEPS)
+        return whole.reshape(self.out_channels, self.in_channels, steps)
 
 
 @final
 class BandConvolutions(Layers):
-    """Convolutions of `STEPS` steps by `BANDS` bands, each followed by batch norm and ReLU; and at
+    """Convolutions of `steps` steps by `BANDS` bands, each followed by batch norm and ReLU; and at
     the end, `pooled`, what each filter found at most and on average, wherever that was.
 
     Filters that move over pitch as over time are those of Abdel-Hamid et al. 2014
@@ -68,14 +70,14 @@ class BandConvolutions(Layers):
     """
 
     def __init__(
-        self, bands: int, filters: Sequence[int], *, planes: int = 1, pooled: bool = False,
-        causal: bool = False,
+        self, bands: int, filters: Sequence[int], *, steps: int = STEPS, planes: int = 1,
+        pooled: bool = False, causal: bool = False,
     ) -> None:  # fmt: skip
-        if not filters or min(bands, planes, *filters) < 1:
+        if not filters or min(bands, steps, planes, *filters) < 1:
             raise UserError("the sizes of convolutions must be at least 1")
         layers, norms = [], []
         for each in filters:
-            layers.append(BandConvolution(planes, each, bands))
+            layers.append(BandConvolution(planes, each, bands, steps))
             planes, bands = each, layers[-1].left
             norms.append(MaskedNorm(each, shared=bands))
         super().__init__(layers, norms, causal=causal)

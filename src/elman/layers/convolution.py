@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elman.errors import UserError
+from elman.layers.precision import half_runs
 
 Norm: TypeAlias = Literal["batch", "layer"]
 
@@ -71,7 +72,7 @@ class Layers(nn.Module):
             before = width - 1 if self.causal else (width - 1) // 2
             steps = -(-y.shape[2] // stride)
             after = max(0, (steps - 1) * stride + width - before - y.shape[2])
-            y = convolution(F.pad(y, (before, after)))[:, :, :steps]
+            y = _filtered(convolution, F.pad(y, (before, after)))[:, :, :steps]
             lengths = -(-lengths // stride)
             alive = _alive(lengths, y)
             y = F.relu(_normed(y, norm, alive))
@@ -228,6 +229,14 @@ class MaskedNorm(nn.Module):
             self.running_mean.lerp_(mean, MOMENTUM)
             self.running_var.lerp_(variance, MOMENTUM)
             self._last = None
+
+
+def _filtered(convolution: Filters, y: Tensor) -> Tensor:
+    """What a convolution makes of y; its products in bf16 within `half`."""
+    if not half_runs(y):
+        return convolution(y)
+    with torch.autocast("cpu", torch.bfloat16):
+        return convolution(y).float()
 
 
 def _normed(y: Tensor, norm: nn.Module, alive: Tensor | None) -> Tensor:

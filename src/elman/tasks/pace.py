@@ -71,14 +71,25 @@ def expectation(
     loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], budget: Budget, passes: int
 ) -> str:
     """What is to be expected of a training, in words; `passes` as in `Plan`."""
+    return told(budget, fitting(loss, model, epoch, budget), passes)
+
+
+def fitting(loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], budget: Budget) -> float:
+    """How many epochs there will be: those that were asked for, or what the time has room for."""
+    if budget.epochs is not None:
+        return budget.epochs
+    assert budget.seconds is not None
+    return budget.seconds / epoch_seconds(loss, model, epoch, budget)
+
+
+def told(budget: Budget, fitting: float, passes: int) -> str:
+    """The same in words, where so many epochs fit."""
     if budget.epochs is not None:
         return counted(budget.epochs, "epoch")
     assert budget.seconds is not None
-    each = epoch_seconds(loss, model, epoch, budget)
-    fitting = budget.seconds / each
     if fitting < passes:
         return f"about {counted(max(1, round(fitting)), 'epoch')} in the time there is"
     return (
-        f"{counted(passes, 'epoch')}, in about {minutes(passes * each)}, and more as long as these "
-        "bring better validations"
+        f"{counted(passes, 'epoch')}, in about {minutes(passes * budget.seconds / fitting)}, and "
+        "more as long as these bring better validations"
     )

@@ -16,6 +16,7 @@ from elman.data.sound.clips import Clip, Recording
 from elman.data.texts import vocabulary as vocabularies
 from elman.errors import UserError
 from elman.layers.sound import Moments
+from elman.tasks.speech import training
 from elman.tasks.speech.data import BLANK, Encoder, Hearing, Part, encoder_from_json
 from elman.tasks.speech.model import Recogniser
 from elman.tasks.speech.options import WIDTH, Normalise, SpeechOptions
@@ -53,6 +54,7 @@ def network(draw: np.random.Generator, told: Encoder, **changed: Any) -> Recogni
     }  # fmt: skip
     if options["band_convolutions"] not in (None, (0,)):
         options["band_pooling"] = bool(draw.integers(2))
+        options["band_convolution_width"] = [None, 1, 2, 5][draw.integers(4)]
     torch.manual_seed(int(draw.integers(1000)))
     return Recogniser(SpeechOptions(**options | changed), told).eval()
 
@@ -104,6 +106,24 @@ def test_padding_changes_nothing(mode: str, normalise: str, seed: int) -> None:
         seconds = steps.numpy() * model.step_seconds
         lasts = np.array([len(wave) for wave in waves]) / told.hearing.rate
         assert (np.abs(seconds - lasts) < 0.1).all()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_spectra_that_are_made_longer_teach_the_same(mode: str, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    told = encoder(draw, mode, str(draw.choice(NORMALISE)))
+    model = network(draw, told).train().double()
+    whole = together(*clips(draw, told, 4))
+    taught = []
+    for frames in (1, 64):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(training, "EVEN", frames)
+            total, _, _ = loss(model, whole._replace(waves=whole.waves.double()), None, "cpu")
+        taught.append([total, *torch.autograd.grad(total, list(model.parameters()))])
+    for a, b in zip(*taught, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-7, rtol=1e-7)
 
 
 @settings(max_examples=30)

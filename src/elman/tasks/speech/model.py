@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from torch import Tensor, nn
 
-from elman.layers.bands import BandConvolutions
+from elman.layers.bands import STEPS, BandConvolutions
 from elman.layers.convolution import Layers
 from elman.layers.regularize import dropout
 from elman.layers.sound import Moments, Normaliser, levelled, spec_augment
@@ -35,7 +35,8 @@ class Network(nn.Module):
         self.bands: BandConvolutions | None = None
         if options.band_convolutions and options.band_convolutions != (0,):
             self.bands = BandConvolutions(
-                hearing.mels, options.band_convolutions, planes=width // hearing.mels,
+                hearing.mels, options.band_convolutions,
+                steps=options.band_convolution_width or STEPS, planes=width // hearing.mels,
                 pooled=bool(options.band_pooling), causal=options.causal,
             )  # fmt: skip
             width = self.bands.output_size

@@ -77,6 +77,8 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
     band_convolutions
         Filters of each convolution over time and bands, which come before the others and are the
         same at every pitch, a list: 16,32; 0 for none.
+    band_convolution_width
+        Frames that such a filter sees.
     band_pooling
         Add what such filters find at most and on average, at whatever pitch.
     pooling
@@ -118,6 +120,7 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
     vocabulary: int | None = None
     lowercase: bool = False
     band_convolutions: tuple[int, ...] | None = None
+    band_convolution_width: int | None = None
     band_pooling: bool | None = None
     pooling: Literal["last", "mean", "max", "attention"] | None = None
     members: int = 1
@@ -136,18 +139,16 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
         require_files(self, ("validation_data", "noise"))
         require_range(self, ("members",), 1, 64)
         require_range(self, ("band_convolutions",), 0, 256)
+        require_range(self, ("band_convolution_width",), 1, 64)
         filters = self.band_convolutions
         alone = filters is None or filters == (0,) or min(filters, default=0) > 0
         require(
             self, "band_convolutions", alone, "a number of filters for each convolution, or 0 alone"
         )
-        pooled = not (self.band_pooling and filters == (0,))
-        require(
-            self,
-            "band_pooling",
-            pooled,
-            "band convolutions, which --band-convolutions 0 leaves out",
-        )
+        for name in ("band_convolution_width", "band_pooling"):
+            asked = bool(getattr(self, name)) and filters == (0,)
+            fits = "band convolutions, which --band-convolutions 0 leaves out"
+            require(self, name, not asked, fits)
         self.check_front()
         self.check()
         if self.streaming:

@@ -9,7 +9,7 @@ import torch
 
 from elman.errors import UserError
 from elman.search.ctc import needed
-from elman.tasks.pace import expectation
+from elman.tasks.pace import fitting, told
 from elman.tasks.settling import settle
 from elman.tasks.speech.data import SpeechData
 from elman.tasks.speech.model import Recogniser
@@ -18,9 +18,11 @@ from elman.tasks.speech.training import epoch, loss
 from elman.tasks.task import Budget, Plan
 
 SECONDS = 24.0  # of sound in a batch
-RATES = {"transcribe": 2e-3, "classify": 4e-3}  # of learning
+RATE = 4e-3  # of learning
+DROPOUT, FEW = 0.2, 10  # not with fewer epochs, in which nothing is learnt by heart
 FILTERS = {"transcribe": (64, 96, 128), "classify": (96, 96)}
 BANDS = (16, 32)  # filters over time and bands
+BAND_WIDTH = {"transcribe": 5, "classify": 3}  # frames that these see
 STRIDES = ((2, 2, 2), (2, 2, 1), (2, 1, 1), (1, 1, 1))  # tried in this order to write transcripts
 ROOM = 2.5  # steps for each symbol that most clips must have
 TIGHT = 0.05  # share of clips that may have fewer
@@ -54,12 +56,14 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
         convolutions=FILTERS[mode],
         hidden_size=(units,),
         bidirectional=(not options.streaming,),
-        dropout=0.2,
         weight_drop=0.0,
     )
-    settled = settle(
-        settled, band_pooling=mode == "transcribe" and settled.band_convolutions != (0,)
-    )
+    if settled.band_convolutions != (0,):
+        settled = settle(
+            settled,
+            band_convolution_width=BAND_WIDTH[mode],
+            band_pooling=mode == "transcribe",
+        )
     assert settled.convolutions is not None
     if settled.fronted:
         settled = settle(
@@ -67,19 +71,21 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
             convolution_width=(WIDTH,),
             convolution_stride=_strides(dataset, len(settled.convolutions)),
         )
-    rate = budget.learning_rate or RATES[mode]
-    model, first = Recogniser(settled, dataset.encoder), epoch(dataset, settled, batch, 0, 1)
+    first = epoch(dataset, settled, batch, 0, 1)
+    model = Recogniser(settle(settled, dropout=DROPOUT), dataset.encoder)
+    epochs = fitting(loss, model, first, budget)
+    settled = settle(settled, dropout=0.0 if epochs < FEW else DROPOUT)
     passes = int(np.clip(UPDATES[mode] // max(1, len(first)), FEWEST, MOST[mode]))
     shape = ", ".join(map(str, settled.hidden_size or ()))
     ways = "forward only" if options.streaming else "both ways"
-    told = "names a class" if known is None else f"writes {known.level}"
+    does = "names a class" if known is None else f"writes {known.level}"
     several = f"{settled.members} times " if settled.members > 1 else ""
     why = (
         f"{hearing.mels} bands of {hearing.rate:,} samples a second, "
-        f"{several}{'/'.join(settled.cell)} of {shape} units, {ways}, {told}: "
-        + expectation(loss, model, first, budget, passes)
+        f"{several}{'/'.join(settled.cell)} of {shape} units, {ways}, {does}: "
+        + told(budget, epochs, passes)
     )
-    return Plan(settled, batch, rate, why, passes)
+    return Plan(settled, batch, budget.learning_rate or RATE, why, passes)
 
 
 def _strides(dataset: SpeechData, count: int) -> tuple[int, ...]:

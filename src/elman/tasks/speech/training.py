@@ -27,6 +27,9 @@ PLAIN = 300  # batches before clips are changed
 # the sooner a network with CTC writes more than blanks: it begins with the tightest clips.
 TIGHT = 5  # clips for one of these
 AHEAD = 4  # passes over them before the first over all
+# Spectra are as long as a multiple of so many frames: convolutions of a length that was not seen
+# before are prepared anew, in a fifth of a step's time.
+EVEN = 64
 
 
 class Batch(NamedTuple):
@@ -134,6 +137,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Ten
     model = recogniser(model)
     draw = None if batch.seed is None else np.random.default_rng(batch.seed)
     x, lengths = model.heard(batch.waves.to(device), batch.lengths, batch.moments, draw)
+    x = F.pad(x, (0, 0, 0, -x.shape[1] % EVEN))
     each, targets = model.each(x, lengths), batch.targets.to(device)
     if model.mode == "classify":
         costs = [cost(scores, targets) for scores, _ in each]
