@@ -10,7 +10,7 @@ from elman.tasks.task import Budget
 from elman.tasks.translate import plan as module
 from elman.tasks.translate.data import Paired, guessed, pieces
 from elman.tasks.translate.options import TranslateOptions
-from elman.tasks.translate.plan import PASSES, dropout, passes
+from elman.tasks.translate.plan import MEMBERS, PASSES, dropout, passes
 from elman.tasks.translate.task import TASK
 
 
@@ -57,6 +57,22 @@ def test_what_is_asked_for_is_kept(data: Paired, monkeypatch: pytest.MonkeyPatch
         assert getattr(planned.options, name) == getattr(asked, name)
     assert (planned.batch_size, planned.learning_rate) == (3, 1e-4)
     assert planned.options.decoder_hidden_size is None  # as many as the encoder's
+
+
+def test_as_many_networks_as_have_the_time_for_all_passes(
+    data: Paired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "epoch_seconds", lambda *_: 10.0)
+    each = 10.0 * PASSES[1]  # seconds that one network wants
+    for room, members in ((0.2, 1), (1.9, 1), (2.1, 2), (3.5, 3), (1000.0, MEMBERS)):
+        budget = Budget(room * each, None, None, None, "cpu")
+        planned = TASK.plan(data, TranslateOptions(), budget)
+        assert planned.options.members == members
+        assert planned.why.startswith(f"{members} times ") == (members > 1)
+        asked = TASK.plan(data, TranslateOptions(members=5), budget)
+        assert asked.options.members == 5
+    in_epochs = TASK.plan(data, TranslateOptions(), Budget(None, 90, None, None, "cpu"))
+    assert in_epochs.options.members == 1
 
 
 @given(fewer=st.integers(1, 10**9), more=st.integers(1, 10**9))

@@ -182,7 +182,7 @@ class Translator(nn.Module):
                 nn.init.normal_(table.weight, std=E**-0.5)
         alone = replace(options, members=1)
         self.beside = nn.ModuleList(
-            Translator(alone, symbols, unknown) for _ in range(options.members - 1)
+            Translator(alone, symbols, unknown) for _ in range((options.members or 1) - 1)
         )
 
     @property

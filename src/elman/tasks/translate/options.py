@@ -78,7 +78,8 @@ class TranslateOptions(NetworkOptions, TableOptions):
     scheduled_sampling
         Share of the decoder's inputs that are its own guesses in training.
     members
-        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474).
+        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474); by the
+        time that there is if not given.
     """
 
     bidirectional: tuple[bool, ...] = (True,)
@@ -105,7 +106,7 @@ class TranslateOptions(NetworkOptions, TableOptions):
     shortlist: int | None = None
     label_smoothing: float | None = None
     scheduled_sampling: float = 0.0
-    members: int = 1
+    members: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -33,6 +33,7 @@ WANTED: Final = 10  # passes that words are to have at least, rather than more u
 TOGETHER: Final = 250  # tokens of targets in a batch, of 128 units: many updates teach most
 SEEN: Final = 6_000_000  # tokens of targets after which the learning rate has fallen
 PASSES: Final = (8, 30)  # the fewest and the most that these may be
+MEMBERS: Final = 4  # networks at most, of which each makes all of these passes in the time
 
 
 def passes(tokens: int) -> int:
@@ -73,7 +74,7 @@ def plan(dataset: Paired, options: TranslateOptions, budget: Budget) -> Plan[Tra
             token_dropout=0.05 if words and seen > WANTED else 0.0,
         )  # fmt: skip
 
-    seen = float(budget.epochs or wants)
+    seen, members = float(budget.epochs or wants), options.members or 1
     sizes = [one for one in (WORDS if words else LETTERS) if tokens >= one.tokens]
     if options.hidden_size is not None:
         sizes = [next((s for s in sizes if s.encoder <= max(options.hidden_size)), sizes[-1])]
@@ -84,9 +85,14 @@ def plan(dataset: Paired, options: TranslateOptions, budget: Budget) -> Plan[Tra
         if budget.seconds is None:
             break
         fitting = budget.seconds / epoch_seconds(loss, model, first, budget)
+        if options.members is None:
+            members = int(np.clip(fitting // wants, 1, MEMBERS))
         chosen = sized(one, min(fitting, seen))
         if fitting >= (WANTED if words else 2 * WANTED):
             break
+    chosen = settle(chosen, members=members)
+    if members > 1:
+        model = build(dataset.preprocessing(), chosen)
     assert chosen.hidden_size
     large = max(chosen.hidden_size) > 128
     rate = budget.learning_rate or (2e-3 if large else 4e-3 if words else 3e-3)
@@ -96,7 +102,7 @@ def plan(dataset: Paired, options: TranslateOptions, budget: Budget) -> Plan[Tra
         "attention": f"{chosen.attention} attention",
     }
     why = (
-        (f"{chosen.members} times " if chosen.members > 1 else "")
+        (f"{members} times " if members > 1 else "")
         + f"{'/'.join(chosen.cell)} of {', '.join(map(str, chosen.hidden_size))} units, "
         f"{how[chosen.context]}, dropout {chosen.dropout:g}: "
         + expectation(loss, model, first, budget, wants)
