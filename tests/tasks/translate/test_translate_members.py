@@ -67,7 +67,7 @@ def test_each_learns_what_it_would_learn_alone(form: dict[str, Any], seed: int) 
     networks = model.networks
     assert len(networks) == model.how.members
     total, count, _ = loss(model, batch, None, "cpu")
-    total.backward()
+    torch.autograd.backward(total)
     costs = []
     for network in networks:
         alone = Translator(replace(network.how, members=1), SYMBOLS, (0, None))
@@ -75,7 +75,7 @@ def test_each_learns_what_it_would_learn_alone(form: dict[str, Any], seed: int) 
             {k: v for k, v in network.state_dict().items() if not k.startswith("beside.")}
         )
         cost, own, _ = loss(alone.train(), batch, None, "cpu")
-        cost.backward()
+        torch.autograd.backward(cost)
         assert own == count == len(batch.target)
         costs.append(cost)
         theirs = dict(network.named_parameters())
@@ -114,7 +114,8 @@ def test_step_by_step_they_say_the_same(form: dict[str, Any], seed: int) -> None
     ready = [one if isinstance(one, Packed) else network
              for one, network in zip(made, model.networks, strict=True)]  # fmt: skip
     total, _, _ = loss(model, batch, None, "cpu")
-    answers, _ = padded([ids.numpy() for ids in batch.target.split(batch.target_lengths.tolist())])
+    each = torch.split_with_sizes(batch.target, batch.target_lengths.tolist())
+    answers, _ = padded([ids.numpy() for ids in each])
     mixed = torch.from_numpy(np.random.default_rng(seed).permutation(len(answers)))
     for decoders in (model.networks, ready):
         together = Together(decoders)
