@@ -64,9 +64,10 @@ class TrainOptions:
     device
         auto, cpu, cuda or cuda:N.
     precision
-        Numbers of the products in recurrent layers while training: float32; bf16, about twice as
-        fast on processors that multiply it; auto takes that where it teaches as well. Weights,
-        sums, states and all scores are float32 in any case.
+        Numbers of the products in recurrent layers, and in convolutions before them, while
+        training: float32; bf16, about twice as fast on processors that multiply it; auto takes
+        that where it teaches as well. Weights, sums, states and all scores are float32 in any
+        case.
     threads
         CPU threads; all cores if not given.
     sample

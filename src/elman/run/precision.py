@@ -1,4 +1,4 @@
-"""In which numbers a run's recurrent layers multiply while it trains."""
+"""In which numbers a run's layers multiply while it trains."""
 
 from __future__ import annotations
 

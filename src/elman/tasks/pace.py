@@ -82,14 +82,14 @@ def fitting(loss: LossOf[Batch], model: nn.Module, epoch: Epoch[Batch], budget: 
     return budget.seconds / epoch_seconds(loss, model, epoch, budget)
 
 
-def told(budget: Budget, fitting: float, passes: int) -> str:
+def told(budget: Budget, epochs: float, passes: int) -> str:
     """The same in words, where so many epochs fit."""
     if budget.epochs is not None:
         return counted(budget.epochs, "epoch")
     assert budget.seconds is not None
-    if fitting < passes:
-        return f"about {counted(max(1, round(fitting)), 'epoch')} in the time there is"
+    if epochs < passes:
+        return f"about {counted(max(1, round(epochs)), 'epoch')} in the time there is"
     return (
-        f"{counted(passes, 'epoch')}, in about {minutes(passes * budget.seconds / fitting)}, and "
+        f"{counted(passes, 'epoch')}, in about {minutes(passes * budget.seconds / epochs)}, and "
         "more as long as these bring better validations"
     )

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elman.tasks import pace
 from elman.tasks.task import Budget
-from elman.tasks.translate import plan as module
 from elman.tasks.translate.data import Paired, guessed, pieces
 from elman.tasks.translate.options import TranslateOptions
 from elman.tasks.translate.plan import MEMBERS, PASSES, dropout, passes
@@ -25,7 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Paired:
 def test_the_more_time_the_larger_the_network(
     data: Paired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "epoch_seconds", lambda *_: 10.0)
+    monkeypatch.setattr(pace, "epoch_seconds", lambda *_: 10.0)
     found = []
     for seconds in (1.0, 90.0, 1000.0):
         planned = TASK.plan(data, TranslateOptions(), Budget(seconds, None, None, None, "cpu"))
@@ -40,7 +40,7 @@ def test_the_more_time_the_larger_the_network(
 
 
 def test_what_is_asked_for_is_kept(data: Paired, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "epoch_seconds", lambda *_: 10.0)
+    monkeypatch.setattr(pace, "epoch_seconds", lambda *_: 10.0)
     asked = TranslateOptions(
         hidden_size=(9,), embedding=5, dropout=0.4, token_dropout=0.2, label_smoothing=0.0,
         shortlist=7, attention="additive",
@@ -62,7 +62,7 @@ def test_what_is_asked_for_is_kept(data: Paired, monkeypatch: pytest.MonkeyPatch
 def test_as_many_networks_as_have_the_time_for_all_passes(
     data: Paired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "epoch_seconds", lambda *_: 10.0)
+    monkeypatch.setattr(pace, "epoch_seconds", lambda *_: 10.0)
     each = 10.0 * PASSES[1]  # seconds that one network wants
     for room, members in ((0.2, 1), (1.9, 1), (2.1, 2), (3.5, 3), (1000.0, MEMBERS)):
         budget = Budget(room * each, None, None, None, "cpu")

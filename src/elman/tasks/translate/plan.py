@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from elman.tasks.pace import epoch_seconds, expectation
+from elman.tasks.pace import expectation, fitting
 from elman.tasks.settling import settle
 from elman.tasks.task import Budget, Plan
 from elman.tasks.translate.data import Paired
@@ -84,11 +84,11 @@ def plan(dataset: Paired, options: TranslateOptions, budget: Budget) -> Plan[Tra
         first = epoch(dataset, chosen, together(chosen), 0, 0)
         if budget.seconds is None:
             break
-        fitting = budget.seconds / epoch_seconds(loss, model, first, budget)
+        epochs = fitting(loss, model, first, budget)
         if options.members is None:
-            members = int(np.clip(fitting // wants, 1, MEMBERS))
-        chosen = sized(one, min(fitting, seen))
-        if fitting >= (WANTED if words else 2 * WANTED):
+            members = int(np.clip(epochs // wants, 1, MEMBERS))
+        chosen = sized(one, min(epochs, seen))
+        if epochs >= (WANTED if words else 2 * WANTED):
             break
     chosen = settle(chosen, members=members)
     if members > 1:
