@@ -52,6 +52,10 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("music", {}),
     ("music", {"head": "chain", "lookback": (0.2, 1.0)}),
     ("music", {"head": "independent", "lookback": (0.0,)}),
+    ("music", {"members": 2, "head": "independent"}),
+    ("music", {"members": 3, "head": "voices", **DEEP}),
+    ("music", {"members": 2, "head": "chain", "lookback": (0.2, 1.0)}),
+    ("music", {"members": 2, "form": "events", "head_size": None}),
 ]  # fmt: skip
 
 

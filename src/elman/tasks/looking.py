@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Batch = TypeVar("Batch")
-ENSEMBLE = re.compile(r"^(members|networks)\.(\d+)\.")  # networks that answer together
+# Networks that answer together: all of them in a list, or the others beside the first.
+ENSEMBLE = re.compile(r"^(members|networks|beside)\.(\d+)\.")
 Ints = NDArray[np.int64]
 
 
@@ -42,10 +43,18 @@ class Look(Generic[Batch]):
         return [len(steps) for steps in self.steps]
 
 
+def number(path: str) -> int:
+    """The number of the network to which a module belongs, of several that answer together; 0 of
+    the first."""
+    found = ENSEMBLE.match(path)
+    if found is None:
+        return 0
+    return int(found[2]) + (found[1] == "beside")
+
+
 def alike(path: str) -> bool:
     """Whether a module belongs to a network that is made like the first of several."""
-    found = ENSEMBLE.match(path)
-    return found is not None and int(found[2]) > 0
+    return number(path) > 0
 
 
 def picked(count: int, size: int, seed: int) -> list[int]:

@@ -63,6 +63,9 @@ CASES: dict[str, tuple[str, Make, dict[str, Any]]] = {
     "transcripts": ("speech", said, {"convolutions": (6,), "causal": True}),
     "voices": ("music", chorales, {"head": "voices", "lookback": (0.2, 1.5)}),
     "chords": ("music", chorales, {"head": "chain", "lookback": (0.5,)}),
+    "choirs": ("music", chorales, {"head": "voices", "members": 2}),
+    "pianos": ("music", chorales, {"head": "chain", "members": 3}),
+    "bells": ("music", chorales, {"head": "independent", "members": 2}),
     "translations": ("translate", pairs, {"context": "attention", "level": "words"}),
 }  # fmt: skip
 SMALL: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ import torch
 
 from elman.data.symbolic.piece import Metre, Note, Piece, Tempo, Track
 from elman.tasks.music.events.composing import EventComposer
-from elman.tasks.music.events.model import EventModel
+from elman.tasks.music.events.model import EventModel, EventModels
 from elman.tasks.music.events.playing import Player
 from elman.tasks.music.events.settings import DRUMS, KINDS, Settings
 from elman.tasks.music.events.tokens import tokenizer
@@ -58,15 +58,21 @@ def piece(draw: random.Random, notes: int = 60, *, low: int = 0, high: int = 127
 
 
 def composer(own: Settings, seed: int, *, sure: float = 1.0, cell: str = "gru") -> EventComposer:
-    """An untrained model; its scores are `sure` times as large as they come."""
+    """An untrained model of one network or two, as `seed` says; its scores are `sure` times as
+    large as they come."""
     torch.manual_seed(seed)
-    known = tokenizer(own)
-    model = EventModel(
+    known, members = tokenizer(own), 1 + seed % 2
+    made = EventModel if members == 1 else EventModels
+    model = made(
         len(known),
-        TextOptions(hidden_size=(7,), cell=(cell,), embedding=0, dropout=0.0, weight_drop=0.0),
-    ).eval()
+        TextOptions(
+            hidden_size=(7,), cell=(cell,), embedding=0, dropout=0.0, weight_drop=0.0,
+            members=members,
+        ),
+    ).eval()  # fmt: skip
     with torch.no_grad():
-        model.output.weight *= sure
+        for network in model.networks:
+            network.output.weight *= sure
     return EventComposer(known, Player(model, "cpu"))
 
 

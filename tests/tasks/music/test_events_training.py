@@ -17,8 +17,9 @@ from elman.errors import UserError
 from elman.tasks.music.data import Parts
 from elman.tasks.music.events import reading, rivals, scores, training
 from elman.tasks.music.events.data import EventData, Tune
-from elman.tasks.music.events.model import EventModel, as_text, build
+from elman.tasks.music.events.model import EventModel, EventModels, as_text, build
 from elman.tasks.music.options import MusicOptions
+from elman.tasks.text.model import LanguageModel
 
 
 def data(seed: int, pieces: int = 9, **options: object) -> tuple[EventData, MusicOptions]:
@@ -35,7 +36,7 @@ def data(seed: int, pieces: int = 9, **options: object) -> tuple[EventData, Musi
     return reading.read(parts, own), own
 
 
-def model(dataset: EventData, options: MusicOptions, seed: int = 0) -> EventModel:
+def model(dataset: EventData, options: MusicOptions, seed: int = 0) -> EventModel | EventModels:
     torch.manual_seed(seed)
     made = build(dataset.preprocessing(), options).eval()
     with torch.no_grad():
@@ -68,8 +69,9 @@ def test_an_epoch_holds_every_token_once(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_windows_cost_what_whole_pieces_cost(seed: int, state: str) -> None:
     """The state is carried from window to window of a piece, and no further."""
-    dataset, options = data(seed, initial_state=state)
+    dataset, options = data(seed, initial_state=state, members=1 + seed % 3)
     own = model(dataset, options)
+    assert len(own.networks) == 1 + seed % 3
     epoch = training.epoch(dataset, options, 3, seed, 0)
     if any(s.first for stream in epoch.streams for s in stream):
         epoch = training.epoch(dataset, options, 1, seed, 0)  # there no piece is cut
@@ -81,10 +83,11 @@ def test_windows_cost_what_whole_pieces_cost(seed: int, state: str) -> None:
         cost, n, carry = training.loss(own, batch, carry, "cpu")
         total, count = total + float(cost.detach()), count + n
     assert count == dataset.tokens
-    assert total == pytest.approx(sum(_alone(own, tune) for tune in dataset.train), rel=1e-9)
+    alone = [_alone(network, tune) for network in own.networks for tune in dataset.train]
+    assert total == pytest.approx(sum(alone) / len(own.networks), rel=1e-9)
 
 
-def _alone(own: EventModel, tune: Tune) -> float:
+def _alone(own: LanguageModel, tune: Tune) -> float:
     """The nats of a piece, whole, alone, in one pass."""
     ids = torch.from_numpy(tune.ids)
     with torch.no_grad():
@@ -116,7 +119,7 @@ def test_pieces_are_moved_anew_in_each_epoch_into_any_key() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_validation_is_of_each_piece_alone(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "STEPS", random.Random(seed).randint(1, 60))
-    dataset, options = data(seed, 15)
+    dataset, options = data(seed, 15, members=1 + seed % 2)
     own = model(dataset, options)
     found = scores.validate(own, dataset, options, "cpu")
     alone = [_alone(own, tune) for tune in dataset.check]

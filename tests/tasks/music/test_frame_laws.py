@@ -39,12 +39,15 @@ from elman.tasks.music.frames.simple import (
     Placed,
     before_of,
 )
-from elman.tasks.music.frames.training import WHOLE, batch_of, contexts, epoch
+from elman.tasks.music.frames.training import WHOLE, batch_of, contexts, epoch, loss
 from elman.tasks.music.options import HeadName, MusicOptions
 from elman.tasks.task import Budget
 
 HEADS: tuple[HeadName, ...] = ("independent", "chain", "voices")
-BACKS = pytest.mark.parametrize("back", [(0.0,), (1.0,), (0.2, 0.5, 2.5)])  # bars
+# Bars that are looked back, and how many networks there are.
+BACKS = pytest.mark.parametrize(
+    ("back", "members"), [((0.0,), 1), ((1.0,), 3), ((0.2, 0.5, 2.5), 1), ((0.2, 2.5), 2)]
+)
 ROUNDING = 1e-10  # of sums in float64, in another order
 READING = FrameReading(2, lowest=40, highest=57, voices=3, bars=(6, 8))
 
@@ -87,7 +90,7 @@ def costs(model: FrameModel, group: Sequence[Score], steps: int) -> Tensor:
             steps=steps,
         )  # fmt: skip
         context, carry = contexts(model, batch, carry, "cpu")
-        nats = model.head.nats(context, batch.frames).detach()
+        nats = model.together.nats(context, batch.frames).detach()
         for t, row in enumerate(torch.split(nats, batch.sizes.tolist())):
             found[order[: len(row)], at + t] = row
     return found
@@ -96,11 +99,11 @@ def costs(model: FrameModel, group: Sequence[Score], steps: int) -> Tensor:
 @BACKS
 @pytest.mark.parametrize("head", HEADS)
 def test_a_piece_in_windows_is_the_piece_whole(
-    head: HeadName, back: tuple[float, ...], draw: np.random.Generator
+    head: HeadName, back: tuple[float, ...], members: int, draw: np.random.Generator
 ) -> None:
     """Also beside others, of which some end, within a window and at its end."""
     group = pieces(draw, head, [7, 21, 14, 1, 10])
-    model = FrameModel(READING, settled(head, lookback=back)).double().eval()
+    model = FrameModel(READING, settled(head, lookback=back, members=members)).double().eval()
     whole = torch.cat([costs(model, [one], WHOLE)[0] for one in group])
     for steps in (1, 7, 8, WHOLE):
         found = costs(model, group, steps)
@@ -111,27 +114,27 @@ def test_a_piece_in_windows_is_the_piece_whole(
 @BACKS
 @pytest.mark.parametrize("head", HEADS)
 def test_a_step_at_a_time_is_the_piece_at_once(
-    head: HeadName, back: tuple[float, ...], draw: np.random.Generator
+    head: HeadName, back: tuple[float, ...], members: int, draw: np.random.Generator
 ) -> None:
     (one,) = pieces(draw, head, [9])
-    model = FrameModel(READING, settled(head, lookback=back)).double().eval()
+    model = FrameModel(READING, settled(head, lookback=back, members=members)).double().eval()
     frames, state, found = torch.from_numpy(one.steps), None, list[float]()
     for t, frame in enumerate(frames):
         before = frames[t - 1][None, None] if t else model.silence(1, 1)
         place = READING.places(np.array([t % 6]), np.array([6]), t)
         context, state = model(before, torch.from_numpy(place)[None], state)
-        found.append(model.head.nats(context[0], frame[None]).item())
+        found.append(model.together.nats(context[0], frame[None]).item())
     assert found == pytest.approx(costs(model, [one], WHOLE)[0].tolist(), abs=ROUNDING)
 
 
 @BACKS
 @pytest.mark.parametrize("head", HEADS)
 def test_what_is_scored_does_not_depend_on_the_company(
-    head: HeadName, back: tuple[float, ...], draw: np.random.Generator,
+    head: HeadName, back: tuple[float, ...], members: int, draw: np.random.Generator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     group = pieces(draw, head, [5, 12, 3, 9])
-    model = FrameModel(READING, settled(head, lookback=back)).double().eval()
+    model = FrameModel(READING, settled(head, lookback=back, members=members)).double().eval()
     alone = [scores.tell(model, [one], "cpu") for one in group]
     monkeypatch.setattr(scores, "STEPS", 4)
     monkeypatch.setattr(scores, "AT_ONCE", 3)
@@ -145,11 +148,11 @@ def test_what_is_scored_does_not_depend_on_the_company(
 @BACKS
 @pytest.mark.parametrize("head", HEADS)
 def test_all_pieces_of_two_steps_together_have_probability_one(
-    head: HeadName, back: tuple[float, ...]
+    head: HeadName, back: tuple[float, ...], members: int
 ) -> None:
     """Of a network of three pitches: the first frame and, after it, the second."""
     reading = FrameReading(1, lowest=60, highest=62, voices=2)
-    model = FrameModel(reading, settled(head, lookback=back)).double().eval()
+    model = FrameModel(reading, settled(head, lookback=back, members=members)).double().eval()
     if head == "voices":
         frames = np.array(list(itertools.product(range(-1, 3), repeat=2)))
     else:
@@ -158,6 +161,30 @@ def test_all_pieces_of_two_steps_together_have_probability_one(
     group = [Score("", np.stack(both), places) for both in itertools.product(frames, repeat=2)]
     told = scores.tell(model, group, "cpu")
     assert np.exp(-told.nats).sum() == pytest.approx(1, abs=ROUNDING)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_each_network_learns_what_it_would_alone(head: HeadName, draw: np.random.Generator) -> None:
+    count = int(draw.integers(2, 5))
+    several = FrameModel(READING, settled(head, members=count, lookback=(1.0,))).double()
+    batch = batch_of(pieces(draw, head, [7, 4, 9]), READING.pitches, in_voices=head == "voices")
+    total, steps, _ = loss(several, batch, None, "cpu")
+    torch.autograd.backward(total)
+    costs = list[float]()
+    for k, network in enumerate(several.networks):
+        alone = FrameModel(READING, settled(head, lookback=(1.0,))).double()
+        own = {name: p for name, p in network.named_parameters() if not name.startswith("beside")}
+        alone.load_state_dict(own)
+        cost, read, _ = loss(alone, batch, None, "cpu")
+        torch.autograd.backward(cost)
+        costs.append(cost.item())
+        assert read == steps
+        for name, p in alone.named_parameters():
+            grad = own[name].grad
+            assert grad is not None and p.grad is not None and bool(p.grad.any()), (k, name)
+            torch.testing.assert_close(grad, p.grad / count)
+    assert total.item() == pytest.approx(sum(costs) / count)
+    assert loss(several.eval(), batch, None, "cpu")[0].item() < total.item()  # they answer together
 
 
 # ---- Looking back

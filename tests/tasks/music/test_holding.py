@@ -30,11 +30,14 @@ from elman.tasks.music.frames.heads.independent import Independent
 from elman.tasks.music.options import HeadName
 
 
-def lasting(head: HeadName, voices: int, seed: int, longest: int = 0) -> FrameComposer:
+def lasting(
+    head: HeadName, voices: int, seed: int, longest: int = 0, members: int = 1
+) -> FrameComposer:
     """A model that would rather hold few notes for ever."""
-    own = composer(head, voices, seed, 45, 28, sure=12.0)
-    if isinstance(own.network.head, Independent):
-        torch.nn.init.zeros_(own.network.head.output.bias)  # else it is silent for ever
+    own = composer(head, voices, seed, 45, 28, sure=12.0, members=members)
+    for part in own.network.head.modules():
+        if isinstance(part, Independent):
+            torch.nn.init.zeros_(part.output.bias)  # else it is silent for ever
     return replace(own, longest=longest)
 
 
@@ -61,7 +64,7 @@ def test_no_note_is_held_longer(head: HeadName, voices: int, seed: int) -> None:
     asked = Composing(
         bars=4, keep=keep, temperature=0.5 * (not likeliest), seed=seed, ending=not likeliest
     )  # fmt: skip
-    own = lasting(head, voices, seed, longest)
+    own = lasting(head, voices, seed, longest, members=1 + seed % 2)
     made = own.compose(asked, own.begin(), seed)
     list(made)
     assert made.piece.length == 32

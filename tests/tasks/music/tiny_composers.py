@@ -20,21 +20,22 @@ HEADS: tuple[tuple[HeadName, int], ...] = (("independent", 0), ("chain", 0), ("v
 
 def composer(
     head: HeadName, voices: int, seed: int, lowest: int = 50, pitches: int = 17,
-    per_quarter: int = 2, bars: tuple[int, ...] = (8, 6), sure: float = 1.0,
+    per_quarter: int = 2, bars: tuple[int, ...] = (8, 6), sure: float = 1.0, members: int = 0,
 ) -> FrameComposer:  # fmt: skip
-    """An untrained model, which looks back as `seed` says; its scores are `sure` times as large as
-    they come."""
+    """An untrained model, which looks back, and has one network or two if nothing else is asked
+    for, as `seed` says; its scores are `sure` times as large as they come."""
     torch.manual_seed(seed)
     reading = FrameReading(per_quarter, lowest, lowest + pitches - 1, voices, bars)
     options = MusicOptions(
         head=head, head_size=6, hidden_size=(7,), cell=("gru",), dropout=0.0, weight_drop=0.0,
-        lookback=BACKS[seed % len(BACKS)],
+        lookback=BACKS[seed % len(BACKS)], members=members or 1 + seed % 2,
     )  # fmt: skip
     model = FrameModel(reading, options).eval()
     with torch.no_grad():
-        for name, weight in model.head.named_parameters():
-            if name.startswith(("output", "direct")):
-                weight.mul_(sure)
+        for network in model.networks:
+            for name, weight in network.head.named_parameters():
+                if name.startswith(("output", "direct")):
+                    weight.mul_(sure)
     return FrameComposer(Trained(model), per_quarter, usual_measure(reading))
 
 

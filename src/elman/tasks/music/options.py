@@ -43,6 +43,9 @@ class MusicOptions(NetworkOptions):
         for none. By the pieces' lengths if not given, and none where their bars are not known.
     sequence_length
         Steps, or tokens, of one truncated back-propagation through time.
+    members
+        Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474). If not
+        given, as many as the minutes have all passes for.
     embedding
         Width of the embedding of tokens; 0 for one-hot input.
     tokens
@@ -72,6 +75,7 @@ class MusicOptions(NetworkOptions):
     transpose: int | None = None
     lookback: tuple[float, ...] | None = None
     sequence_length: int | None = None
+    members: int | None = None
     embedding: int | None = None
     tokens: Literal["remi", "midi-like"] = "remi"
     velocities: int | None = None
@@ -93,6 +97,7 @@ class MusicOptions(NetworkOptions):
         some = self.lookback is None or self.lookback == (0,) or 0 not in self.lookback
         require(self, "lookback", some and self.lookback != (), "bars, or 0 for none")
         require_range(self, ("sequence_length",), 1, 65_536)
+        require_range(self, ("members",), 1, 64)
         require_range(self, ("embedding",), 0, 16_384)
         require_range(self, ("velocities",), 0, 127)
         require_range(self, ("scored", "counted"), 1, 1_000_000_000)

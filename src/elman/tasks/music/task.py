@@ -3,6 +3,7 @@
 from typing import Any
 
 from elman.data.built_in import canon_rules
+from elman.tasks import ensemble
 from elman.tasks.music import forms, reading
 from elman.tasks.music.composing.composer import compose
 from elman.tasks.music.options import MusicOptions
@@ -22,6 +23,7 @@ TASK: Task[MusicOptions, Any, Any] = Task(
     validate=forms.validate,
     rivals=forms.rivals,
     overlap=forms.overlap,
+    losses_apart=ensemble.losses_apart,
     sample=forms.sample,
     remarks=forms.remarks,
     look=forms.look,

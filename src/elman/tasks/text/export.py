@@ -32,7 +32,7 @@ from elman.export.program import Array, Arrays, Export, Program, Raw
 from elman.options import make
 from elman.tasks import leaving
 from elman.tasks.task import Kept
-from elman.tasks.text.model import LanguageModel, LanguageNetwork, LanguageNetworks
+from elman.tasks.text.model import LanguageModel, LanguageNetwork
 from elman.tasks.text.options import TextOptions
 from elman.tasks.text.reading import vocabulary_of
 from elman.tasks.text.writing.writer import beginning, writer_of
@@ -63,17 +63,12 @@ def program(model: LanguageModel) -> Program:
     """`tokens` [B, T] → `scores` [B, T, V], with states; of a windowed model [B, V]."""
     build = Builder(model)
     tokens = build.ids("tokens", ("B", "T"), model.vocabulary_size)
-    networks = _networks(model)
+    networks = model.networks
     each = [
         _scores(build, network, tokens, leaving.prefix(k, len(networks)))
         for k, network in enumerate(networks)
     ]
     return build.done(build.named(leaving.together(build, each), "scores"))
-
-
-def _networks(model: LanguageModel) -> list[LanguageNetwork]:
-    own = model.members if isinstance(model, LanguageNetworks) else [model]
-    return [network for network in own if isinstance(network, LanguageNetwork)]
 
 
 def _scores(build: Builder, network: LanguageNetwork, tokens: str, prefix: str) -> str:
@@ -122,7 +117,7 @@ class Original:
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         tokens = torch.from_numpy(inputs["tokens"]).T
-        stacks = [network.recurrent for network in _networks(self.model)]
+        stacks = [network.recurrent for network in self.model.networks]
         before = None if states is None else leaving.stacked(stacks, states)
         scores, after = self.model(tokens, before)
         if self.model.windowed:

@@ -44,6 +44,11 @@ class LanguageModel(nn.Module):
             seen = torch.from_numpy(Gate().seen)
             self.register_buffer("gate", seen.to(torch.get_default_dtype()))
 
+    @property
+    def networks(self) -> list[LanguageNetwork]:
+        """All that answer together."""
+        raise NotImplementedError
+
     def each(self, tokens: Tensor, state: State | None = None) -> tuple[list[Tensor], State]:
         """The scores of each network by itself, by which it is trained; see `forward`."""
         raise NotImplementedError
@@ -79,6 +84,10 @@ class LanguageNetwork(LanguageModel):
                 )
             # The output's scale suits both uses; the embedding's (normal, 1) would swamp softmax.
             self.embedding.weight = self.output.weight
+
+    @property
+    def networks(self) -> list[LanguageNetwork]:
+        return [self]
 
     def each(self, tokens: Tensor, state: State | None = None) -> tuple[list[Tensor], State]:
         scores, after = self(tokens, state)
@@ -118,12 +127,16 @@ class LanguageNetworks(LanguageModel):
             LanguageNetwork(vocabulary_size, alone) for _ in range(options.members or 1)
         )
 
+    @property
+    def networks(self) -> list[LanguageNetwork]:
+        return [member for member in self.members if isinstance(member, LanguageNetwork)]
+
     def each(self, tokens: Tensor, state: State | None = None) -> tuple[list[Tensor], State]:
         layers = 0 if state is None else len(state) // len(self.members)
         scores, after = [], []
-        for k, member in enumerate(self.members):
+        for k, network in enumerate(self.networks):
             own = None if state is None else state[k * layers : (k + 1) * layers]
-            told, end = member(tokens, own)
+            told, end = network(tokens, own)
             scores.append(told)
             after += end
         return scores, after

@@ -86,27 +86,30 @@ class FrameComposer:
                 frame[note] = draws(-np.logaddexp(0, [score, -score])) == 1
             return frame
         outputs, _ = self._model["begin"].run({"context": known})
-        direct, end = outputs.pop("direct")[0], self._pitches
+        end = self._pitches
+        direct = outputs.pop("direct").reshape(-1, self.voices or 1, end + 1)  # [networks, …]
         states: dict[str, Array] | None = outputs
-        token = end
+        token, every = end, np.ones(end + 1, bool)
         for voice in range(len(allowed) - 1, -1, -1) if allowed.ndim == 2 else ():
             place = len(allowed) - 1 - voice
             scores, states = self._scores(token + place * (end + 1), states)
-            scores = scores + direct[place * (end + 1) : (place + 1) * (end + 1)]
-            token = draws(np.where(np.append(allowed[voice], True), scores, -np.inf))
+            told = together(scores + direct[:, place], every)
+            token = draws(np.where(np.append(allowed[voice], True), told, -np.inf))
             frame[voice, token : token + 1] = token < end
         while allowed.ndim == 1:
             scores, states = self._scores(token, states)
-            above = np.arange(end) > (-1 if token == end else token)
-            token = draws(np.where(np.append(allowed & above, True), scores + direct, -np.inf))
+            above = np.append(np.arange(end) > (-1 if token == end else token), True)
+            told = together(scores + direct[:, 0], above)
+            token = draws(np.where(np.append(allowed, True), told, -np.inf))
             if token == end:
                 break
             frame[token] = True
         return frame
 
     def _scores(self, token: int, states: Any) -> tuple[Array, Any]:
+        """Of the next token, of each network, [networks, P + 1]."""
         outputs, states = self._model["note"].run({"token": np.array([[token]])}, states)
-        return outputs["scores"][0], states
+        return outputs["scores"].reshape(-1, self._pitches + 1), states
 
     def _told(self, frame: Array) -> list[int | None]:
         if frame.ndim == 1:
@@ -130,6 +133,18 @@ class FrameComposer:
         if self.bar in bars:
             place = self.per_quarter + sum(bars[: bars.index(self.bar)]) + step % self.bar
         return place + count if step == 0 else place
+
+
+def together(each: Array, may: Array) -> Array:
+    """Scores by which a token is as likely as on average by each of these [networks, K], if only
+    those come next that `may`."""
+    scores: Array = np.where(may, each.astype(np.float64), -np.inf)
+    if len(scores) > 1:
+        chances = np.exp(scores - scores.max(1, keepdims=True))
+        mean = (chances / chances.sum(1, keepdims=True)).mean(0)
+        scores = np.log(mean, out=np.full((1, len(mean)), -np.inf), where=mean > 0)
+    first: Array = scores[0]
+    return first
 
 
 class Draws:

@@ -13,7 +13,6 @@ from elman.decode import Sampling
 from elman.tasks.music.composing.limits import Way
 from elman.tasks.music.composing.past import Frozen, frozen
 from elman.tasks.music.frames.heads.head import SILENCE, Head, Pick
-from elman.tasks.music.frames.heads.independent import Independent
 
 TRIES = 50  # drawings of a frame until one is not barred; then those barred are taken out
 MOST_SPLIT = 8  # frames that are taken out
@@ -151,4 +150,4 @@ def _at_most(head: Head, way: Way, most: int, pick: Pick) -> Pick:
         room -= not none and (bool(head.voices) or not way.required[note])
         return note
 
-    return coins if isinstance(head, Independent) else notes
+    return coins if head.coins else notes

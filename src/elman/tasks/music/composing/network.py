@@ -46,7 +46,7 @@ class Trained:
 
     @property
     def head(self) -> Head:
-        return self.model.head
+        return self.model.together
 
     @property
     def lowest(self) -> int:

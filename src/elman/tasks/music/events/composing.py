@@ -23,7 +23,7 @@ from elman.tasks.music.events.playing import Here, Player
 from elman.tasks.music.events.tokens import Tokenizer
 from elman.tasks.music.options import MusicOptions
 from elman.tasks.task import Kept
-from elman.tasks.text.model import LanguageNetwork
+from elman.tasks.text.model import LanguageModel
 
 LONGEST = 1_000_000  # tokens of a piece
 MOST_STEPS, MOST_WAYS = 1 << 30, 1 << 20
@@ -34,7 +34,7 @@ NO_BARS = "the model's tokens, midi-like, tell no bars"
 def composer(
     model: nn.Module, kept: Kept, options: MusicOptions, device: str
 ) -> EventComposer:  # fmt: skip
-    return EventComposer(settled(kept), Player(cast(LanguageNetwork, model), device))
+    return EventComposer(settled(kept), Player(cast(LanguageModel, model), device))
 
 
 @dataclass

@@ -176,7 +176,8 @@ class EventComposition:
         best: tuple[float, Draft, list[str]] | None = None
         for k in range(self.asked.ending_tries):
             tried = self.draft.copy()
-            tried.way = way = k * (TRIES + 1)
+            way = k * (TRIES + 1)
+            tried.way = way or tried.way  # the first goes on as a piece without an ending
             lines = list(self._write(tried, self.end, first=way, quiet=True))
             likely = float(tried.here.logits.log_softmax(-1)[self.tokenizer.end])
             if best is None or likely > best[0]:

@@ -15,13 +15,13 @@ from torch import nn
 
 from elman.export.program import Export
 from elman.tasks.music.events.data import settled
-from elman.tasks.music.events.model import EventModel
+from elman.tasks.music.events.model import EventModel, EventModels
 from elman.tasks.music.options import MusicOptions
 from elman.tasks.task import Kept
 from elman.tasks.text.export import Original, program
 
 
 def export(model: nn.Module, kept: Kept, options: MusicOptions) -> Export:
-    assert isinstance(model, EventModel)
+    assert isinstance(model, EventModel | EventModels)
     surroundings = {"form": "events", "symbols": [str(name) for name in settled(kept).tokens]}
     return Export("music", {"model": program(model)}, surroundings, {"model": Original(model)})

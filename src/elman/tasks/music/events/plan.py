@@ -28,7 +28,8 @@ def plan(dataset: EventData, options: MusicOptions, budget: Budget) -> Plan[Musi
     text = found.options
     settled = settle(
         options, hidden_size=text.hidden_size, embedding=text.embedding, dropout=text.dropout,
-        weight_drop=text.weight_drop, scored=text.scored, counted=text.counted,
+        weight_drop=text.weight_drop, members=text.members, scored=text.scored,
+        counted=text.counted,
     )  # fmt: skip
     why = found.why.replace("the text", "the pieces")
     return Plan(settled, found.batch_size, found.learning_rate, why, found.passes)

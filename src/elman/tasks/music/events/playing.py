@@ -1,7 +1,8 @@
 """A language model of events token by token, each chosen among those that the grammar allows.
 
-With a stack that can be streamed a token is chosen and read in one call of C++, as for texts; else
-by `elman.decode`, which is the reference: the same tokens, but where rounding decides.
+With a stack that can be streamed a token is chosen and read in one call of C++, as for texts, and
+of several networks read by a stream of each; else by `elman.decode`, which is the reference: the
+same tokens, but where rounding decides.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from elman.decode import Sampling
 from elman.kernels.stream import Stream
 from elman.tasks.music.events.grammar import Mask
 from elman.tasks.task import State
-from elman.tasks.text.model import LanguageNetwork
+from elman.tasks.text.model import LanguageModel
 from elman.tasks.text.writing import streaming
 
 Ids = NDArray[np.int64]
@@ -38,7 +39,7 @@ class Here(NamedTuple):
 class Player:
     """A model at work. It leaves every `Here` as it was."""
 
-    model: LanguageNetwork
+    model: LanguageModel
     device: str
 
     @cached_property
@@ -46,9 +47,17 @@ class Player:
         made = streaming.stream(self.model, "float32")
         return None if isinstance(made, str) else made
 
+    @cached_property
+    def _step(self) -> decode.Step[State] | None:
+        made = streaming.stepper(self.model, "float32")
+        return None if isinstance(made, str) else made
+
     @torch.no_grad()
     def read(self, ids: Ids, here: Here | None = None) -> Here:
         """After these tokens, one at least."""
+        if here is not None and self._step is not None:
+            logits, state = self._step(torch.from_numpy(np.asarray(ids, np.int64)), here.state)
+            return Here(logits, state, here.position + len(ids))
         before = None if here is None else here.state
         tokens = torch.from_numpy(np.asarray(ids, np.int64))[:, None].to(self.device)
         scores, state = self.model(tokens, before)

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from elman.tasks.music.events.reading import keys
 from elman.tasks.music.events.tokens import Ids, Tokenizer
 from elman.tasks.music.options import MusicOptions
 from elman.tasks.task import Carry, State
-from elman.tasks.text.model import LanguageNetwork
+from elman.tasks.text.model import LanguageModel
 
 UNEVEN = 0.5  # by so much a piece's length is varied where pieces are dealt to streams
 
@@ -135,10 +135,13 @@ def dealt(
 
 
 def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
+    """Of several networks what it costs each by itself, on average."""
     x, y, counts, fresh = (part.to(device) for part in batch)
-    scores, state = model(x, begun(model, carry, fresh))
-    total = F.cross_entropy(scores[counts], y[counts], reduction="sum")
-    return total, int(batch.counts.sum()), [tuple(s.detach() for s in part) for part in state]
+    assert isinstance(model, LanguageModel)
+    each, state = model.each(x, begun(model, carry, fresh))
+    costs = [F.cross_entropy(one[counts], y[counts], reduction="sum") for one in each]
+    after = [tuple(s.detach() for s in part) for part in state]
+    return torch.stack(costs).mean(), int(batch.counts.sum()), after
 
 
 def begun(model: nn.Module, carry: Carry, fresh: Tensor) -> State | None:
@@ -158,11 +161,15 @@ def begun(model: nn.Module, carry: Carry, fresh: Tensor) -> State | None:
 
 
 def initial(model: nn.Module) -> list[tuple[Tensor, ...]] | None:
-    """The learned first state of each layer, each [D, H]; None where it is zero."""
-    named = [
-        (name, p)
-        for name, p in cast(LanguageNetwork, model).recurrent.named_parameters()
-        if name.startswith("initial_")
-    ]
-    layers = len({name.rpartition("_l")[2] for name, _ in named})
-    return [tuple(p for name, p in named if name.endswith(f"_l{k}")) for k in range(layers)] or None
+    """The learned first state of each layer, each [D, H], network after network; None where it is
+    zero."""
+    assert isinstance(model, LanguageModel)
+    found = list[tuple[Tensor, ...]]()
+    for network in model.networks:
+        named = [
+            (name, p) for name, p in network.recurrent.named_parameters()
+            if name.startswith("initial_")
+        ]  # fmt: skip
+        layers = len({name.rpartition("_l")[2] for name, _ in named})
+        found += [tuple(p for name, p in named if name.endswith(f"_l{k}")) for k in range(layers)]
+    return found or None

@@ -19,6 +19,11 @@ a chain `direct` is [B, P + 1]; notes rise, and P ends the frame. Of voices, fro
 is [B, V * (P + 1)], of each in turn; a token is the note below plus voice * (P + 1), voices counted
 from the lowest, and P is silence.
 
+Of several networks the names of their states begin with `m0_`, `m1_`, … Contexts, `direct` and
+`scores` of the next note are those of the first, then those of the second, and so on: a note is as
+likely as it is on average to each, once each is told what may come next. `scores` of the
+independent head are those of all together.
+
 No rules of composing leave: what must or may not sound, ends and repeats stay with Elman. A note
 sounds at most `longest` steps, as there.
 
@@ -40,6 +45,8 @@ from torch import nn
 from elman.export.building import Builder, stacked, unstacked
 from elman.export.program import Array, Arrays, Export, Program, Raw, Runner
 from elman.options import make
+from elman.tasks import leaving
+from elman.tasks.ensemble import LEAST
 from elman.tasks.music.composing.composer import compose
 from elman.tasks.music.composing.options import Composing
 from elman.tasks.music.frames.data import SILENT
@@ -63,9 +70,11 @@ def export(model: nn.Module, kept: Kept, options: MusicOptions) -> Export:
     raw = Raw(drawn, partial(answered, model, kept, options))
     programs: dict[str, Program] = {"model": frames(model)}
     originals: dict[str, Runner] = {"model": Steps(model)}
-    if isinstance(model.head, Chain | Voices):
-        programs |= {"begin": begin(model, model.head), "note": note(model, model.head)}
-        originals |= {"begin": Begin(model.head), "note": Note(model.head)}
+    heads = [network.head for network in model.networks]
+    chained = [head for head in heads if isinstance(head, Chain | Voices)]
+    if chained:
+        programs |= {"begin": begin(model, chained), "note": note(model, chained)}
+        originals |= {"begin": Begin(chained), "note": Note(chained)}
     return Export("music", programs, surroundings, originals, raw)
 
 
@@ -99,11 +108,29 @@ def frames(model: FrameModel) -> Program:
     heard = [part for name in frame_inputs(model) for part in _heard(build, model, name)]
     place = build.ids("place", ("B", "T"), len(model.features))
     x = build.concat(*heard, build.lookup(place, model.features))
-    y, _ = build.stack(model.recurrent, x, carried=True)
-    context = build.concat(y, x)
-    if isinstance(model.head, Independent):
-        return build.done(build.linear(context, model.head.output, "scores"))
-    return build.done(build.named(context, "context"))
+    networks, contexts, scores = model.networks, list[str](), list[str]()
+    for k, network in enumerate(networks):
+        prefix = leaving.prefix(k, len(networks))
+        y, _ = build.stack(network.recurrent, x, carried=True, prefix=prefix)
+        contexts.append(build.concat(y, x))
+        if isinstance(network.head, Independent):
+            scores.append(build.linear(contexts[-1], network.head.output))
+    if scores:
+        return build.done(build.named(_odds(build, scores), "scores"))
+    return build.done(build.named(build.concat(*contexts), "context"))
+
+
+def _odds(build: Builder, each: Sequence[str]) -> str:
+    """The log odds of what is as likely as it is on average by each of these log odds."""
+    if len(each) == 1:
+        return each[0]
+
+    def chance(scores: Sequence[str]) -> str:
+        mean = build.mean([build.activation(one, "sigmoid") for one in scores])
+        return build.activation(build.affine(mean, 1.0, torch.tensor([LEAST])), "log")
+
+    against = chance([build.affine(one, -1.0) for one in each])
+    return build.add(chance(each), build.affine(against, -1.0))
 
 
 def frame_inputs(model: FrameModel) -> list[list[str]]:
@@ -128,18 +155,28 @@ def _heard(build: Builder, model: FrameModel, names: Sequence[str]) -> tuple[str
     return notes, build.product(notes, classes.T)
 
 
-def begin(model: FrameModel, head: Chain | Voices) -> Program:
+def begin(model: FrameModel, heads: Sequence[Chain | Voices]) -> Program:
     build = Builder(model)
-    context = build.numbers("context", "B", model.context_size)
-    state = build.activation(build.linear(context, head.begin), "tanh", "h_l0")
-    return build.done(state, build.linear(context, head.direct, "direct"))
+    sizes = [network.context_size for network in model.networks]
+    context, at = build.numbers("context", "B", sum(sizes)), 0
+    states, direct = [], []
+    for k, (head, size) in enumerate(zip(heads, sizes, strict=True)):
+        own = context if len(heads) == 1 else build.slice(context, at, at + size)
+        name = f"{leaving.prefix(k, len(heads))}h_l0"
+        states.append(build.activation(build.linear(own, head.begin), "tanh", name))
+        direct.append(build.linear(own, head.direct))
+        at += size
+    return build.done(*states, build.named(build.concat(*direct), "direct"))
 
 
-def note(model: FrameModel, head: Chain | Voices) -> Program:
+def note(model: FrameModel, heads: Sequence[Chain | Voices]) -> Program:
     build = Builder(model)
-    token = build.ids("token", ("B", 1), head.notes.num_embeddings)
-    y, _ = build.stack(head.layer, build.lookup(token, head.notes.weight), carried=True)
-    return build.done(build.linear(build.pool(y, "last", None), head.output, "scores"))
+    token, scores = build.ids("token", ("B", 1), heads[0].notes.num_embeddings), []
+    for k, head in enumerate(heads):
+        read, prefix = build.lookup(token, head.notes.weight), leaving.prefix(k, len(heads))
+        y, _ = build.stack(head.layer, read, carried=True, prefix=prefix)
+        scores.append(build.linear(build.pool(y, "last", None), head.output))
+    return build.done(build.named(build.concat(*scores), "scores"))
 
 
 @dataclass(frozen=True)
@@ -152,16 +189,17 @@ class Steps:
     def run(
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        model, stack = self.model, self.model.recurrent
+        model, stacks = self.model, [network.recurrent for network in self.model.networks]
         before, *back = (self._frames(inputs, names) for names in frame_inputs(model))
         place = torch.from_numpy(inputs["place"]).T
-        state = None if states is None else stacked(stack, states)
+        state = None if states is None else leaving.stacked(stacks, states)
         x = model.inputs(before, torch.stack(back, -2) if back else None, place)
-        context, after = model.told(x, state)
-        context = context.transpose(0, 1)
-        if isinstance(model.head, Independent):
-            return {"scores": model.head.output(context).numpy()}, unstacked(stack, after)
-        return {"context": context.numpy()}, unstacked(stack, after)
+        context, after = model.contexts(x, state)
+        context, ends = context.transpose(0, 1), leaving.unstacked(stacks, after)
+        if model.together.coins:
+            log_p, _ = model.together.ask(context, place.T, None, 0)
+            return {"scores": (log_p[..., 1] - log_p[..., 0]).numpy()}, ends
+        return {"context": context.numpy()}, ends
 
     def _frames(self, inputs: Arrays, names: Sequence[str]) -> torch.Tensor:
         """A frame before each step, as the model reads it, [T, B, …]."""
@@ -176,28 +214,38 @@ class Steps:
 class Begin:
     """What notes are told from, as a `Runner`."""
 
-    head: Chain | Voices
+    heads: Sequence[Chain | Voices]
 
     @torch.no_grad()
     def run(
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        context = torch.from_numpy(inputs["context"])
-        state, direct = self.head.begin(context).tanh(), self.head.direct(context)
-        return {"h_l0": state.numpy(), "direct": direct.numpy()}, {}
+        parts = torch.from_numpy(inputs["context"]).chunk(len(self.heads), -1)
+        pairs = list(zip(self.heads, parts, strict=True))
+        found = {
+            f"{leaving.prefix(k, len(pairs))}h_l0": head.begin(own).tanh().numpy()
+            for k, (head, own) in enumerate(pairs)
+        }
+        direct = torch.cat([head.direct(own) for head, own in pairs], -1)
+        return found | {"direct": direct.numpy()}, {}
 
 
 @dataclass(frozen=True)
 class Note:
     """One note after another, as a `Runner`."""
 
-    head: Chain | Voices
+    heads: Sequence[Chain | Voices]
 
     @torch.no_grad()
     def run(
         self, inputs: Arrays, states: Arrays | None = None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        token, layer = torch.from_numpy(inputs["token"]), self.head.layer
-        state = None if states is None else stacked(layer, states)
-        y, after = layer(token.T, state, embedding=self.head.notes.weight)
-        return {"scores": self.head.output(y[0]).numpy()}, unstacked(layer, after)
+        token, scores, ends = torch.from_numpy(inputs["token"]), [], dict[str, Array]()
+        for k, head in enumerate(self.heads):
+            prefix = leaving.prefix(k, len(self.heads))
+            own = None if states is None else stacked(head.layer, leaving.own(prefix, states))
+            y, after = head.layer(token.T, own, embedding=head.notes.weight)
+            scores.append(head.output(y[0]))
+            named = unstacked(head.layer, after)
+            ends |= {f"{prefix}{name}": value for name, value in named.items()}
+        return {"scores": torch.cat(scores, -1).numpy()}, ends

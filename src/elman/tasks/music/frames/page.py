@@ -13,7 +13,6 @@ from elman.data.doctor import Page, flattered
 from elman.tasks.music import showing
 from elman.tasks.music.composing.composer import compose
 from elman.tasks.music.frames.data import FrameData, Score
-from elman.tasks.music.frames.heads.voices import Voices
 from elman.tasks.music.frames.model import FrameModel
 from elman.tasks.music.frames.reading import piece_of
 from elman.tasks.music.frames.scores import scored
@@ -96,15 +95,16 @@ def _by_voice(
     model: FrameModel, dataset: FrameData, options: MusicOptions, device: str
 ) -> list[str]:  # fmt: skip
     """A table of the nats of each voice, given those below it."""
-    head = model.head
+    head = model.together
     asked, _ = scored(dataset, options)
-    if not isinstance(head, Voices) or not asked:
+    if not head.voices or not asked:
         return []
     total, steps = np.zeros(head.voices), 0
     for score in asked[:BY_VOICE]:
         batch = batch_of([score], dataset.reading.pitches, in_voices=True)
         context, _ = contexts(model, batch, None, device)
-        total += head.by_voice(context, batch.frames.to(device)).sum(0).double().cpu().numpy()
+        log_p, _ = head.answers(context, batch.frames.to(device))
+        total -= log_p.sum(0).double().cpu().numpy()
         steps += len(score)
     names = NAMES.get(head.voices, tuple(f"voice {k + 1}" for k in range(head.voices)))
     rows = [f"| {name} | {nats / steps:.3f} |" for name, nats in zip(names, total, strict=True)]

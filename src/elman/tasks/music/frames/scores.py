@@ -102,8 +102,9 @@ def windows(
         )  # fmt: skip
         context, carry = contexts(model, batch, carry, device)
         true = batch.frames.to(device)
-        nats = model.head.nats(context, true)
-        told, true = (_roll(f, model) for f in (model.head.likeliest(context), true))
+        head = model.together
+        nats = head.nats(context, true)
+        told, true = (_roll(f, model) for f in (head.likeliest(context), true))
         parts = [nats, torch.ones_like(nats), (told & true).sum(-1), (told & ~true).sum(-1),
                  (~told & true).sum(-1)]  # fmt: skip
         yield batch.sizes, torch.stack([p.double() for p in parts], -1).cpu().numpy()

@@ -111,9 +111,12 @@ def batch_of(
 
 
 def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Tensor, int, Carry]:
+    """Of several networks what it costs each by itself in training, else what it costs them
+    together."""
     model = cast(FrameModel, model)
     context, after = contexts(model, batch, carry, device)
-    nats = model.head.nats(context, batch.frames.to(device))
+    head, frames = model.together, batch.frames.to(device)
+    nats = (head.apart if model.training else head.nats)(context, frames)
     return nats.sum(), len(nats), [tuple(s.detach() for s in layer) for layer in after]
 
 

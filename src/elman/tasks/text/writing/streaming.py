@@ -75,8 +75,8 @@ def stepper(model: nn.Module | None, weights: decode.Weights) -> decode.Step[Sta
     if model.ngram is not None:
         return MIXED
     streams = []
-    for member in model.members:
-        packed = stream(member, weights)
+    for network in model.networks:
+        packed = stream(network, weights)
         if isinstance(packed, str):
             return packed
         streams.append(packed)

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import dropout
-from elman.tasks.music.frames.heads.head import Head, Pick
+from elman.tasks.music.frames.heads.head import Ask, Head, Pick
 from elman.tasks.task import State
 
 NEVER = -torch.inf
@@ -43,11 +43,10 @@ class Chain(Head):
         above[:, pitches] = above[pitches, :] = True
         self.register_buffer("above", above, persistent=False)
 
-    def nats(self, context: Tensor, frames: Tensor) -> Tensor:
+    def answers(self, context: Tensor, frames: Tensor) -> tuple[Tensor, Tensor | None]:
         before, after, rows, sizes = links(frames)
         log_p = self._next(self._states(context, before, rows, sizes), context, before, rows)
-        each: Tensor = -log_p.gather(-1, after[:, None])[:, 0]
-        return each.new_zeros(len(frames)).index_add(0, rows, each)
+        return log_p.gather(-1, after[:, None])[:, 0], rows
 
     def _states(self, context: Tensor, before: Tensor, rows: Tensor, sizes: Tensor) -> Tensor:
         """What the GRU puts out at each link, [L, S]."""
@@ -63,24 +62,25 @@ class Chain(Head):
         scores: Tensor = self.output(states) + self.direct(context)[rows]
         return scores.masked_fill(~self.above[before], NEVER).log_softmax(-1)
 
-    def _step(self, context: Tensor, last: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Log probabilities [N, P + 1] after the tokens `last` [N], and the state."""
+    def ask(
+        self, context: Tensor, last: Tensor, state: State | None, place: int
+    ) -> tuple[Tensor, State]:
+        """Of the next token; before the first note `last` is the end."""
         if state is None:
             state = [(self.begin(context).tanh()[None],)]
         y, state = self.layer(last[None], state, embedding=self.notes.weight)
         assert isinstance(y, Tensor)
         return self._next(y[0], context, last, torch.arange(len(last))), state
 
-    @torch.no_grad()
-    def draw(
-        self, context: Tensor, pick: Pick, allowed: Tensor | None = None,
-        required: Tensor | None = None,
+    def made(
+        self, ask: Ask, context: Tensor, pick: Pick, allowed: Tensor | None,
+        required: Tensor | None,
     ) -> Tensor:  # fmt: skip
         end = self.pitches
         frame = torch.zeros(end, dtype=torch.bool)
         last, state = end, None
         while last != end or state is None:
-            log_p, state = self._step(context[None], torch.tensor([last]), state)
+            log_p, state = ask(context, torch.tensor([last]), state, int(frame.sum()))
             may = torch.ones(end + 1, dtype=torch.bool)
             if allowed is not None:
                 may[:end] = allowed
@@ -95,18 +95,18 @@ class Chain(Head):
                 frame[last] = True
         return frame
 
-    @torch.no_grad()
-    def likeliest(self, context: Tensor) -> Tensor:
+    def best(self, ask: Ask, context: Tensor) -> Tensor:
         end, found = self.pitches, torch.zeros(len(context), self.pitches + 1, dtype=torch.bool)
         found = found.to(context.device)
         rows = torch.arange(len(context), device=context.device)
-        last, state = torch.full_like(rows, end), None
+        last, state, place = torch.full_like(rows, end), None, 0
         while len(rows):
-            log_p, state = self._step(context[rows], last, state)
+            log_p, state = ask(context[rows], last, state, place)
             last = log_p.argmax(-1)
             found[rows, last] = True
             on = last != end
-            rows, last, state = rows[on], last[on], [(state[0][0][:, on],)]
+            rows, last, place = rows[on], last[on], place + 1
+            state = [tuple(s[:, on] for s in layer) for layer in state]
         return found[:, :end]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from elman.layers.recurrent import Recurrent
 from elman.layers.regularize import dropout
-from elman.tasks.music.frames.heads.head import SILENCE, Head, Pick
+from elman.tasks.music.frames.heads.head import SILENCE, Ask, Head, Pick
 from elman.tasks.task import State
 
 
@@ -33,15 +33,19 @@ class Voices(Head):
         self.output = nn.Linear(size, pitches + 1)
         self.direct = nn.Linear(context, voices * (pitches + 1))
 
-    def nats(self, context: Tensor, frames: Tensor) -> Tensor:
-        return self.by_voice(context, frames).sum(-1)
-
-    def by_voice(self, context: Tensor, frames: Tensor) -> Tensor:
-        """-log p of each voice, given those below it: [N, V]."""
+    def answers(self, context: Tensor, frames: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Of each voice its pitch, the highest voice first: [N, V]."""
         after = self._tokens(frames)  # [V, N], the lowest voice first
         before = torch.cat([torch.full_like(after[:1], self.pitches), after[:-1]])
         log_p, _ = self._next(context, before, None)
-        return -log_p.gather(-1, after[..., None])[..., 0].flip(0).T
+        return log_p.gather(-1, after[..., None])[..., 0].flip(0).T, None
+
+    def ask(
+        self, context: Tensor, last: Tensor, state: State | None, place: int
+    ) -> tuple[Tensor, State]:
+        """Of the pitch of the voice number `place` from below, or silence."""
+        log_p, state = self._next(context, last[None], state, place)
+        return log_p[0], state
 
     def _tokens(self, frames: Tensor) -> Tensor:
         return frames.masked_fill(frames == SILENCE, self.pitches).flip(1).T
@@ -61,22 +65,21 @@ class Voices(Head):
         direct = self.direct(context).unflatten(-1, (self.voices, -1))[:, places].transpose(0, 1)
         return (self.output(y) + direct).log_softmax(-1), state
 
-    @torch.no_grad()
-    def draw(
-        self, context: Tensor, pick: Pick, allowed: Tensor | None = None,
-        required: Tensor | None = None,
+    def made(
+        self, ask: Ask, context: Tensor, pick: Pick, allowed: Tensor | None,
+        required: Tensor | None,
     ) -> Tensor:  # fmt: skip
-        """As of `Head`. Notes that are required, but given to no voice, go to the highest voices
+        """As `draw`. Notes that are required, but given to no voice, go to the highest voices
         that are left. UserError is the caller's: more notes are required than there are voices."""
         frame, state = torch.full((self.voices,), SILENCE), None
-        last = torch.tensor([[self.pitches]])
+        last = torch.tensor([self.pitches])
         for place in range(self.voices):
             voice = self.voices - 1 - place
-            log_p, state = self._next(context[None], last, state, place)
+            log_p, state = ask(context, last, state, place)
             may = self._may(frame, voice, allowed, required)
-            token = pick(log_p[0, 0].cpu().masked_fill(~may, -torch.inf))
+            token = pick(log_p[0].cpu().masked_fill(~may, -torch.inf))
             frame[voice] = SILENCE if token == self.pitches else token
-            last = torch.tensor([[token]])
+            last = torch.tensor([token])
         return frame
 
     def _may(
@@ -101,13 +104,12 @@ class Voices(Head):
             may[-1] = False
         return may
 
-    @torch.no_grad()
-    def likeliest(self, context: Tensor) -> Tensor:
+    def best(self, ask: Ask, context: Tensor) -> Tensor:
         found, state = [], None
-        last = torch.full((1, len(context)), self.pitches, device=context.device)
+        last = torch.full((len(context),), self.pitches, device=context.device)
         for place in range(self.voices):
-            log_p, state = self._next(context, last, state, place)
+            log_p, state = ask(context, last, state, place)
             last = log_p.argmax(-1)
-            found.append(last[0])
+            found.append(last)
         frames = torch.stack(found[::-1], -1)
         return frames.masked_fill(frames == self.pitches, SILENCE)
