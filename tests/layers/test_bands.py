@@ -93,8 +93,8 @@ def test_the_norm_of_a_filter_is_over_all_bands_and_all_steps_that_are_no_paddin
     x = torch.randn(3, 9, 11, dtype=torch.float64)
     found, _ = layer(x, torch.tensor(lengths))
     convolution, theirs = layer.layers[0], nn.BatchNorm1d(3).double()
-    y = convolution(F.pad(x.transpose(1, 2), (1, 1)) * mask(lengths, 9, 1))
-    y = y.unflatten(1, (3, layer.bands))  # [B, filters, M', T]
+    read = F.pad(x.transpose(1, 2), (1, 1)) * mask(lengths, 9, 1)
+    y = convolution(layer.apart(read, 0))  # [B, filters, M', T]
     alive = torch.cat([y[k, :, :, :n].flatten(1) for k, n in enumerate(lengths)], 1)
     true = F.relu(theirs(alive.T)).T
     own = found.transpose(1, 2).unflatten(1, (3, layer.bands))

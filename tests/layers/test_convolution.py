@@ -102,13 +102,48 @@ def test_statistics_are_those_of_steps_that_are_no_padding() -> None:
     norm, y = MaskedNorm(4), torch.randn(3, 4, 7) * 3 + 1
     alive = (torch.arange(7) < torch.tensor(lengths)[:, None])[:, None]
     rows = torch.cat([y[k, :, :n].T for k, n in enumerate(lengths)])  # [N, F]
-    found = norm(torch.where(alive, y, 50.0), alive)
-    wanted = F.batch_norm(rows, None, None, training=True)
+    found = norm(torch.where(alive, y, 50.0), torch.tensor(lengths))
+    wanted = F.relu(F.batch_norm(rows, None, None, training=True))
     got = torch.cat([found[k, :, :n].T for k, n in enumerate(lengths)])
     assert torch.allclose(got, wanted, atol=1e-5)
     norm.eval()(y, None)  # by which the running ones have been made
     assert torch.allclose(norm.running_mean, 0.1 * rows.mean(0), atol=1e-5)
     assert torch.allclose(norm.running_var, 0.9 + 0.1 * rows.var(0), atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_gradient_is_that_of_norm_and_relu_over_steps_that_are_no_padding(seed: int) -> None:
+    torch.manual_seed(seed)
+    draw = random.Random(seed)
+    size, shared, steps = draw.randint(1, 4), draw.randint(1, 3), draw.randint(2, 9)
+    lengths = [steps, *(draw.randint(1, steps) for _ in range(draw.randint(0, 4)))]
+    norm = MaskedNorm(size, shared).double()
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    between = [shared] if shared > 1 or seed % 2 else []
+    y = 3 * torch.randn(len(lengths), size, *between, steps) + 1
+    y = y.transpose(1, -1).contiguous().transpose(1, -1)  # what a step has may lie side by side
+    y = y.double().requires_grad_()
+    onto = torch.randn(y.shape).double()
+
+    def stretches(of: Tensor) -> Tensor:
+        """The steps that are no padding, side by side: [size, all of them]."""
+        each = [of[k, ..., :n].reshape(size, -1) for k, n in enumerate(lengths)]
+        return torch.cat(each, 1)
+
+    def learnt(total: Tensor) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(total, [y, norm.weight, norm.bias])
+
+    found, before = norm(y, torch.tensor(lengths)), y.detach().clone()
+    rows = F.batch_norm(stretches(y).T, None, None, norm.weight, norm.bias, training=True)
+    wanted = F.relu(rows).T
+    torch.testing.assert_close(stretches(found), wanted)
+    assert not any(found[k, ..., n:].any() for k, n in enumerate(lengths))
+    ours = learnt((found * onto).sum())
+    theirs = learnt((wanted * stretches(onto)).sum())
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)
+    assert torch.equal(y.detach(), before)
 
 
 def test_a_batch_read_again_after_a_cut_counts_once() -> None:

@@ -19,8 +19,8 @@ POOLS: Final = ("max", "mean")  # of what a filter found in all bands
 
 @final
 class BandConvolution(nn.Module):
-    """One convolution over time and bands, written as one over time: I = planes * M numbers of a
-    step, M bands of each plane side by side, become F = filters * M', M' = ceil(M / `EVERY`).
+    """One convolution over time and bands. As one over time it makes of I = planes * M numbers of a
+    step, M bands of each plane side by side, F = filters * M', with M' = ceil(M / `EVERY`).
 
     Beyond the highest and the lowest band there are zeros; beyond the ends in time the caller has
     to put what he likes.
@@ -36,11 +36,11 @@ class BandConvolution(nn.Module):
         )
 
     def forward(self, y: Tensor) -> Tensor:
-        """[B, I, T + steps - 1] → [B, F, T]."""
-        planes = torch.unflatten(y, 1, (-1, self.bands))
-        # With the planes of a place side by side it takes half the time (oneDNN).
-        found: Tensor = self.convolution(planes.contiguous(memory_format=torch.channels_last))
-        return found.flatten(1, 2)
+        """[B, planes, M, T + steps - 1] → [B, filters, M', T]."""
+        # With the planes of a place side by side it takes half the time (oneDNN); so do the norm
+        # and the next convolution find them.
+        found: Tensor = self.convolution(y.contiguous(memory_format=torch.channels_last))
+        return found
 
     @property
     def weight(self) -> Tensor:
@@ -93,6 +93,12 @@ class BandConvolutions(Layers):
     ) -> tuple[Tensor, list[Tensor]]:
         y, kept = super().listen(x, heard)
         return self._pooled(y), kept
+
+    def apart(self, y: Tensor, layer: int) -> Tensor:
+        """[B, planes * M, T] → [B, planes, M, T]."""
+        read = self.layers[layer]
+        assert isinstance(read, BandConvolution)
+        return torch.unflatten(y, 1, (-1, read.bands))
 
     def _pooled(self, y: Tensor) -> Tensor:
         """[..., F * M'] → the same, with the most and the mean of each filter where asked for."""

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias, final
+from typing import Any, Literal, Protocol, TypeAlias, final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from elman.errors import UserError
 from elman.layers.precision import half_runs
@@ -22,7 +23,8 @@ EPSILON = 1e-5
 
 
 class Filters(Protocol):
-    """One convolution over time, y [B, I, T] → [B, F, T']: `nn.Conv1d`, or one that shares weights.
+    """One convolution over time, y [B, I, T] → [B, F, T']: `nn.Conv1d`; or one that shares weights,
+    whose numbers of a step stand apart: [B, planes, …, T] → [B, filters, …, T'].
 
     `weight` [F, I, width] is the same as `nn.Conv1d` would have it.
     """
@@ -63,22 +65,23 @@ class Layers(nn.Module):
 
         → y [B, T', F], zero where there is padding, and its lengths [B].
         """
-        y = x.transpose(1, 2)  # [B, I, T]
+        y = self.apart(x.transpose(1, 2), 0)
         alive = _alive(lengths, y)
         if alive is not None:
             y = y.masked_fill(~alive, 0)
         for convolution, norm in self.pairs:
             width, stride = convolution.kernel_size[0], convolution.stride[0]
             before = width - 1 if self.causal else (width - 1) // 2
-            steps = -(-y.shape[2] // stride)
-            after = max(0, (steps - 1) * stride + width - before - y.shape[2])
-            y = _filtered(convolution, F.pad(y, (before, after)))[:, :, :steps]
+            steps = -(-y.shape[-1] // stride)
+            after = max(0, (steps - 1) * stride + width - before - y.shape[-1])
+            y = _filtered(convolution, F.pad(y, (before, after)))[..., :steps]
             lengths = -(-lengths // stride)
-            alive = _alive(lengths, y)
-            y = F.relu(_normed(y, norm, alive))
-            if alive is not None:  # the next layer must find there what stands beyond the end
-                y = y * alive
-        return y.transpose(1, 2), lengths
+            y = _rectified(y, norm, lengths)
+        return y.flatten(1, -2).transpose(1, 2), lengths
+
+    def apart(self, y: Tensor, layer: int) -> Tensor:
+        """Steps [B, I, T] as the `Filters` of a layer take them."""
+        return y
 
     def listen(
         self, x: Tensor, heard: Sequence[Tensor] | None = None
@@ -103,8 +106,8 @@ class Layers(nn.Module):
             if not steps:
                 x = x.new_zeros(0, convolution.out_channels)
                 continue
-            y = convolution(x[: (steps - 1) * stride + width].T[None])  # [1, F, steps]
-            x = F.relu(_normed(y, norm, None))[0].T
+            read = self.apart(x[: (steps - 1) * stride + width].T[None], k)
+            x = _rectified(convolution(read), norm, None)[0].flatten(0, -2).T
         return x, kept
 
     @property
@@ -166,8 +169,8 @@ class Convolutions(Layers):
 
 @final
 class MaskedNorm(nn.Module):
-    """Batch norm over the steps that are no padding, of F = `size` * `shared` numbers, of which
-    `shared` neighbours have everything in common.
+    """Batch norm over the steps that are no padding, and ReLU, of F = `size` * `shared` numbers, of
+    which `shared` neighbours have everything in common.
 
     What a batch has in the running statistics enters them when the next batch comes, or when they
     are used: a training that is cut off between the two and goes on from there ends the same.
@@ -184,37 +187,28 @@ class MaskedNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(size))
         self._last: tuple[Tensor, Tensor] | None = None  # mean and variance of the last batch
 
-    def forward(self, y: Tensor, alive: Tensor | None) -> Tensor:
-        """`y` [B, F, T], `alive` bool [B, 1, T], None where all are → [B, F, T].
+    def forward(self, y: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """`y` [B, size, …, T], with `shared` numbers in between, of `lengths` [B] on the CPU, None
+        where none is shorter → the same, zero where it would be below zero (ReLU) and where there
+        is padding.
 
         In training the statistics are those of this batch, of one step alone the running ones.
         """
-        if self.shared > 1:
-            alike = torch.unflatten(y, 1, (-1, self.shared)).flatten(2)  # [B, size, shared * T]
-            repeated = None if alive is None else alive.repeat(1, 1, self.shared)
-            return self._alike(alike, repeated).view_as(y)
-        return self._alike(y, alive)
-
-    def _alike(self, y: Tensor, alive: Tensor | None) -> Tensor:
         self._take_in()
-        count = y.shape[0] * y.shape[2] if alive is None else int(alive.sum())
-        if not self.training or count < 2:
-            return F.batch_norm(
-                y, self.running_mean, self.running_var, self.weight, self.bias, eps=EPSILON
-            )
-        if alive is None:
-            mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
-            normed = F.batch_norm(
-                y, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=EPSILON
+        if lengths is not None and int(lengths.min()) == y.shape[-1]:
+            lengths = None
+        steps = y.shape[0] * y.shape[-1] if lengths is None else int(lengths.sum())
+        if self.training and steps * self.shared > 1:
+            found, mean, variance = _NormedReLU.apply(  # type: ignore[no-untyped-call]
+                y, self.weight, self.bias, lengths
             )
             self._last = mean, variance
+            normed: Tensor = found
             return normed
-        mean = (y * alive).sum((0, 2)) / count  # [F]
-        gap = y - mean[:, None]
-        variance = (gap.square() * alive).sum((0, 2)) / count
-        self._last = mean.detach(), variance.detach() * count / (count - 1)
-        factor = self.weight * torch.rsqrt(variance + EPSILON)
-        return gap * factor[:, None] + self.bias[:, None]
+        normed = F.batch_norm(
+            y, self.running_mean, self.running_var, self.weight, self.bias, eps=EPSILON
+        )
+        return _left(F.relu(normed), lengths)
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """The factor and the shift [F] of each number once it no longer learns."""
@@ -239,17 +233,89 @@ def _filtered(convolution: Filters, y: Tensor) -> Tensor:
         return convolution(y).float()
 
 
-def _normed(y: Tensor, norm: nn.Module, alive: Tensor | None) -> Tensor:
-    """[B, F, T] → the same."""
+class _NormedReLU(torch.autograd.Function):
+    """Batch norm and ReLU of y [B, F, …, T], padding left out, in few passes over its numbers, of
+    which there are far more than of weights.
+
+    → the same, zero where there is padding, and the mean and the unbiased variance [F] of all that
+    is none. With z = y - mean, s = (variance + ε)^-½, g the gradient where the output is above
+    zero, and n numbers of each filter: dy = weight s (g - Σ g / n - z s² Σ g z / n).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, y: Tensor, weight: Tensor, bias: Tensor, lengths: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        steps = [y.shape[-1]] * len(y) if lengths is None else lengths.tolist()
+        count = sum(steps) * y[0, 0, ..., 0].numel()
+        if lengths is None:
+            mean = _total(y) / count
+        else:
+            rows = [_total(row[None, ..., :n]) for row, n in zip(y, steps, strict=True)]
+            mean = torch.stack(rows).sum(0) / count
+        gap = _cut(y - _each(mean, y), lengths)
+        variance = _total(gap.square()) / count
+        scale = torch.rsqrt(variance + EPSILON)
+        found = torch.addcmul(_each(bias, y), gap, _each(weight * scale, y)).relu_()
+        found = _cut(found, lengths)
+        ctx.save_for_backward(gap, found, weight, scale)
+        ctx.lengths, ctx.count = lengths, count
+        unbiased = variance * count / (count - 1)
+        ctx.mark_non_differentiable(mean, unbiased)
+        return found, mean, unbiased
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, gradient: Tensor, *unused: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, None]:
+        gap, found, weight, scale = ctx.saved_tensors
+        g = torch.ops.aten.threshold_backward(gradient, found, 0)
+        total, along = _total(g), _total(g * gap)
+        factor = weight * scale
+        across = -factor * scale.square() * along / ctx.count
+        g = g.mul_(_each(factor, g)).addcmul_(gap, _each(across, g))
+        g = _cut(g.sub_(_each(factor * total / ctx.count, g)), ctx.lengths)
+        return g, along * scale, total, None
+
+
+def _total(y: Tensor) -> Tensor:
+    """[B, F, …, T] → [F], the sum of all of each filter."""
+    return y.sum((0, *range(2, y.dim())))
+
+
+def _each(of_filters: Tensor, like: Tensor) -> Tensor:
+    """[F] beside numbers [B, F, …, T]."""
+    return of_filters.view(-1, *[1] * (like.dim() - 2))
+
+
+def _cut(y: Tensor, lengths: Tensor | None) -> Tensor:
+    """The same y [B, ..., T], with zeros from now on where there is padding."""
+    if lengths is not None:
+        for row, steps in zip(y, lengths.tolist(), strict=True):
+            row[..., steps:] = 0
+    return y
+
+
+def _rectified(y: Tensor, norm: nn.Module, lengths: Tensor | None) -> Tensor:
+    """[B, F, …, T] of `lengths` → the same, normed, with zeros below zero and where there is
+    padding: the next layer must find there what stands beyond the end."""
     if isinstance(norm, MaskedNorm):
-        normed: Tensor = norm(y, alive)
+        normed: Tensor = norm(y, lengths)
         return normed
-    return norm(y.transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
+    return _left(F.relu(norm(y.transpose(1, 2)).transpose(1, 2)), lengths)
+
+
+def _left(y: Tensor, lengths: Tensor | None) -> Tensor:
+    """[B, F, …, T] with zeros where there is padding."""
+    alive = None if lengths is None else _alive(lengths, y)
+    return y if alive is None else y * alive
 
 
 def _alive(lengths: Tensor, y: Tensor) -> Tensor | None:
-    """Which steps are no padding, bool [B, 1, T] of `y` [B, F, T]; None where all are."""
-    steps = y.shape[2]
+    """Which steps are no padding, bool [B, 1, …, T] of `y` [B, F, …, T]; None where all are."""
+    steps = y.shape[-1]
     if int(lengths.min()) == steps:
         return None
-    return (torch.arange(steps) < lengths[:, None])[:, None].to(y.device)
+    alive = torch.arange(steps) < lengths[:, None]
+    return alive.view(len(y), *[1] * (y.dim() - 2), steps).to(y.device)

@@ -10,6 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
@@ -19,6 +21,7 @@ from elman.data.symbolic.timing import bar_ticks
 from elman.data.tables.content import BadRows
 from elman.errors import UserError
 from elman.options import make
+from elman.tasks.music.frames import plan as frame_plan
 from elman.tasks.music.frames import scores
 from elman.tasks.music.frames.data import (
     FrameData,
@@ -239,6 +242,43 @@ def test_pieces_are_looked_back_on_where_they_tell_bars_and_have_them() -> None:
         found = plan(data, settled("independent"), budget).options.lookback
         assert found == wanted
         assert plan(data, settled("chain", lookback=(3,)), budget).options.lookback == (3,)
+
+
+@settings(max_examples=40)
+@given(
+    speed=st.floats(1e-3, 1e3), seconds=st.floats(1, 1e5), asked=st.sampled_from([None, 1, 3]),
+    head=st.sampled_from(HEADS),
+)  # fmt: skip
+def test_a_longer_training_has_wider_networks_and_then_more(
+    speed: float, seconds: float, asked: int | None, head: HeadName
+) -> None:
+    """As wide, and as many, as make all passes in their share of the time; in epochs one."""
+    group = pieces(np.random.default_rng(1), head, [20] * 9)
+    data = FrameData("", READING, tuple(group), (), BadRows(skip=False))
+    own = MusicOptions(head=head, members=asked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frame_plan, "epoch_seconds", lambda *_: speed)
+        patch.setattr(frame_plan, "expectation", lambda *_: "")
+        planned = plan(data, own, Budget(seconds, None, None, None, "cpu"))
+        epochs = plan(data, own, Budget(None, 5, None, None, "cpu")).options
+    found, widths = planned.options, frame_plan.WIDTHS
+    assert found.members and found.hidden_size and planned.passes
+    assert epochs.members == (asked or 1)
+    assert planned.why.startswith(f"{found.members} times ") == (found.members > 1)
+    room = frame_plan.SHARE * seconds / (planned.passes * speed)
+    (width,) = found.hidden_size
+
+    def fits(members: int, width: int) -> bool:
+        return members * frame_plan._cost(width) <= room
+
+    wider = widths[min(widths.index(width) + 1, len(widths) - 1)]
+    assert fits(asked or 1, width) or width == min(widths)
+    assert not fits(asked or 1, wider) or width == max(widths)
+    if asked is not None:
+        assert found.members == asked
+        return
+    assert fits(found.members, width) or found.members == 1
+    assert not fits(found.members + 1, width) or found.members == frame_plan.MEMBERS
 
 
 # ---- Keys

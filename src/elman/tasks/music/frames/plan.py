@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from elman.tasks.settling import settle
 from elman.tasks.task import Budget, Plan
 
 WIDTHS = (64, 128, 256, 384, 512)  # of minutes, the widest that has the time
+MEMBERS = 4  # networks at most, where there is more time than the widest one needs
 WIDTH, CHAIN = 256, 128  # of epochs; of what tells the notes of a step
 SHARE = 0.6  # of the minutes, for the first fall of the learning rate
 DROPOUTS = ((60_000, 0.5), (math.inf, 0.3))  # of units, by the steps for training
@@ -44,13 +46,18 @@ def plan(dataset: FrameData, options: MusicOptions, budget: Budget) -> Plan[Musi
     size = budget.batch_size or _by(BATCHES, len(dataset.train))
     first = epoch(dataset, settled, size, 0, 0)
     passes = min(max(round(UPDATES / len(first)), PASSES[0]), PASSES[1])
-    width = WIDTH
-    if budget.seconds is not None and options.hidden_size is None:
-        tried = FrameModel(reading, _of_width(settled, WIDTH, steps))
+    width, members = WIDTH, options.members or 1
+    if budget.seconds is not None:
+        tried = FrameModel(reading, replace(_of_width(settled, WIDTH, steps), members=1))
         each = passes * epoch_seconds(loss, tried, first, budget)
-        fitting = [w for w in WIDTHS if each * _cost(w) <= SHARE * budget.seconds]
-        width = max(fitting, default=min(WIDTHS))
-    settled = _of_width(settled, width, steps)
+        room = SHARE * budget.seconds / each  # for so many of these networks
+        if options.hidden_size is None:
+            fitting = [w for w in WIDTHS if members * _cost(w) <= room]
+            width = max(fitting, default=min(WIDTHS))
+            room /= _cost(width)
+        if options.members is None:
+            members = int(np.clip(room, 1, MEMBERS))
+    settled = settle(_of_width(settled, width, steps), members=members)
     told = expectation(loss, FrameModel(reading, settled), first, budget, passes)
     units = ", ".join(map(str, settled.hidden_size or ()))
     keys = f"moved by up to {settled.transpose} semitones" if settled.transpose else "not moved"
@@ -58,7 +65,9 @@ def plan(dataset: FrameData, options: MusicOptions, budget: Budget) -> Plan[Musi
         keys += ", as they stand in one key"
     bars = ", ".join(f"{bars:g}" for bars in settled.looks_back)
     back = f", looking back {bars} bar{'' if bars == '1' else 's'}" if bars else ""
-    why = f"{'/'.join(settled.cell)} of {units} units, head {head}{back}; pieces {keys}: {told}"
+    shape = f"{'/'.join(settled.cell)} of {units} units, head {head}{back}"
+    shape = f"{members} times {shape}" if members > 1 else shape
+    why = f"{shape}; pieces {keys}: {told}"
     return Plan(settled, size, budget.learning_rate or RATES[head], why, passes)
 
 
