@@ -17,6 +17,7 @@ from elman.errors import UserError
 from elman.export.building import Builder, stacked, unstacked
 from elman.export.interpreter import Interpreter
 from elman.export.steps import step_of
+from elman.layers.averages import Averages
 from elman.layers.bands import BandConvolutions
 from elman.layers.convolution import Convolutions, Layers
 from elman.layers.recurrent import Recurrent
@@ -155,7 +156,7 @@ def test_a_step_that_no_program_can_say_is_told_in_a_line() -> None:
         step_of(Sorting(), 4)
 
 
-@pytest.mark.parametrize("norm", ["batch", "layer", "bands"])
+@pytest.mark.parametrize("norm", ["batch", "layer", "bands", "averages"])
 @few
 @given(seeds, st.booleans(), st.booleans())
 def test_convolutions_and_pooling_never_see_padding(
@@ -167,8 +168,10 @@ def test_convolutions_and_pooling_never_see_padding(
     lengths = draw.integers(1, steps + 1, rows)
     x = draw.standard_normal((rows, steps, inputs)).astype(np.float32)
     widths, strides = draw.integers(1, 5, 2).tolist(), draw.integers(1, 4, 2).tolist()
-    front: Layers
-    if norm == "bands":
+    front: Layers | Averages
+    if norm == "averages":
+        front = Averages(inputs, draw.integers(1, 15, 2).tolist(), causal=causal)
+    elif norm == "bands":
         inputs = 2 * int(draw.integers(1, 8))
         x = draw.standard_normal((rows, steps, inputs)).astype(np.float32)
         front = BandConvolutions(inputs // 2, [4, 5], planes=2, pooled=both, causal=causal)
@@ -183,7 +186,7 @@ def test_convolutions_and_pooling_never_see_padding(
     ]
     model = nn.ModuleList([front, reader, *pools]).eval()
     build = Builder(model)
-    y, own = build.convolutions(front, build.numbers("x", "B", "T", inputs), build.lengths())
+    y, own = build.front(front, build.numbers("x", "B", "T", inputs), build.lengths())
     read = leaving.read(build, reader, y, own)
     program = build.done(y, read, *(leaving.pooled(build, pool, read, own) for pool in pools))
     # Whatever stands in padding, nothing changes.

@@ -43,6 +43,8 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("forecast", {"segment": 4, "members": 2, "quantiles": (0.2, 0.5, 0.8), "horizon": 10}),
     ("speech", {}),
     ("speech", {"members": 2, "band_convolutions": (3,), "band_pooling": True}),
+    ("speech", {"averages": (3, 40), "band_convolutions": (3,)}),
+    ("speech", {"averages": (2, 5), "band_convolutions": 0, "causal": True}),
     ("translate", {}),
     ("translate", {"context": "each", "decoder_cell": ("gru",), "shared_vocabulary": True}),
     ("translate", {"context": "first", **DEEP, "bidirectional": (True, False)}),

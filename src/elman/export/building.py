@@ -16,6 +16,7 @@ from elman.export.program import (
     Affine,
     Array,
     Arrays,
+    Average,
     Concat,
     Convolution,
     Dim,
@@ -46,8 +47,9 @@ from elman.export.program import (
 )
 from elman.export.steps import step_of
 from elman.layers import recurrent as stacks
+from elman.layers.averages import Averages
 from elman.layers.bands import POOLS, BandConvolutions
-from elman.layers.convolution import Layers, MaskedNorm
+from elman.layers.convolution import Front, Layers, MaskedNorm
 
 Last = list[tuple[tuple[str, ...], ...]]
 """The names of a stack's states, by layer, direction, and state of the cell; each [B, H]."""
@@ -225,6 +227,22 @@ class Builder:
         return self._add(node, self.shape(x))
 
     # ---- Layers ----------------------------------------------------------------------------------
+
+    def front(self, front: Front, x: str, lengths: str | None) -> tuple[str, str | None]:
+        """What stands before recurrent layers, and the lengths that are left."""
+        if isinstance(front, Averages):
+            return self.averages(front, x, lengths), lengths
+        assert isinstance(front, Layers)
+        return self.convolutions(front, x, lengths)
+
+    def averages(self, front: Averages, x: str, lengths: str | None) -> str:
+        """Steps beside their averages."""
+        x = self.mask(x, lengths)
+        means = [
+            self._add(Average(self._out(Average), x, count, front.before(count)), self.shape(x))
+            for count in front.counts
+        ]
+        return self.concat(x, *means)
 
     def convolutions(self, front: Layers, x: str, lengths: str | None) -> tuple[str, str | None]:
         """What a front gives, zero where there is padding, and the lengths that are left."""

@@ -69,6 +69,11 @@ class Interpreter:
                 found = self._recurrent(node, values)
             case p.Convolution():
                 found = _convolved(node, values)
+            case p.Average():
+                x, before = values[node.x], node.before
+                padded = np.pad(x, ((0, 0), (before, node.count - 1 - before), (0, 0)))
+                steps = np.lib.stride_tricks.sliding_window_view(padded, node.count, 1)
+                found = steps.mean(-1, dtype=self.dtype)
             case p.Shorter():
                 found = -(-values[node.lengths] // node.stride)
             case p.Mask():

@@ -164,6 +164,17 @@ class Convolution:
 
 
 @dataclass(frozen=True)
+class Average:
+    """x [B, T, I] → the same: of each step the mean of `count` steps from t - before on; the zeros
+    beyond both ends count."""
+
+    out: str
+    x: str
+    count: int
+    before: int
+
+
+@dataclass(frozen=True)
 class Shorter:
     """`lengths` [B] → ceil(lengths / stride) [B]."""
 
@@ -314,8 +325,8 @@ class LayerNorm:
 
 Node: TypeAlias = (
     Lookup | OneHot | Linear | Recurrent | Convolution | Shorter | Mask | Pool | SoftmaxOverTime
-    | Spread | Expand | Steps | Groups | Concat | Slice | Add | Mul | Affine | Activation | Softmax
-    | LayerNorm
+    | Average | Spread | Expand | Steps | Groups | Concat | Slice | Add | Mul | Affine | Activation
+    | Softmax | LayerNorm
 )  # fmt: skip
 
 

@@ -22,6 +22,27 @@ MOMENTUM = 0.1  # what a batch's statistics have in the running ones
 EPSILON = 1e-5
 
 
+class Front(Protocol):
+    """What stands before recurrent layers, such as `Layers`, whose words tell what each does."""
+
+    @property
+    def causal(self) -> bool: ...
+
+    @property
+    def skips(self) -> bool: ...
+
+    @property
+    def output_size(self) -> int: ...
+
+    def __call__(self, x: Tensor, lengths: Tensor, /) -> tuple[Tensor, Tensor]: ...
+
+    def listen(
+        self, x: Tensor, heard: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, list[Tensor]]: ...
+
+    def kept(self, steps: int) -> tuple[list[tuple[int, int]], int]: ...
+
+
 class Filters(Protocol):
     """One convolution over time, y [B, I, T] → [B, F, T']: `nn.Conv1d`; or one that shares weights,
     whose numbers of a step stand apart: [B, planes, …, T] → [B, filters, …, T'].

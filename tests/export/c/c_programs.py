@@ -16,6 +16,7 @@ from elman.export.building import Builder
 from elman.export.c.library import Called, open_written
 from elman.export.c.writing import Made
 from elman.export.program import Array, Arrays, Export, How, Pooling, Precision, Program
+from elman.layers.averages import Averages
 from elman.layers.bands import BandConvolutions
 from elman.layers.convolution import Convolutions, Layers
 from elman.layers.recurrent import Recurrent
@@ -63,7 +64,7 @@ def drawn(
     seed: int, kind: Kind, ids: bool | None = None, *, bands: bool = False, **fixed: Any
 ) -> Program:
     """A stack of cells, widths, directions and options as they come, over vectors or `ids`; with
-    `bands` behind convolutions over these."""
+    `bands` behind averages and convolutions over these."""
     draw = np.random.default_rng(seed)
     torch.manual_seed(seed)
     depth = int(draw.integers(1, 4))
@@ -82,8 +83,10 @@ def drawn(
         sizes = [int(n) for n in draw.integers(3, 9, 2)]
         norm: Literal["batch", "layer"] = "layer" if draw.random() < 0.5 else "batch"
         front = Convolutions(INPUTS, sizes, [4, 3], [2, 1], norm=norm)
-    if bands:
-        front = BandConvolutions(INPUTS, draw.integers(2, 5, 2).tolist(), pooled=True)
+    averages = Averages(INPUTS, (2, 20)) if bands else None
+    if averages is not None:
+        filters = draw.integers(2, 5, 2).tolist()
+        front = BandConvolutions(INPUTS, filters, planes=3, pooled=True)
     chance = front is None and bool(draw.random() < 0.3)
     ids = chance if ids is None else ids
     net = Net(Recurrent(INPUTS if front is None else front.output_size, **options), front).eval()
@@ -96,8 +99,9 @@ def drawn(
     else:
         x = build.numbers("x", "B", "T", INPUTS)
     lengths: str | None = None if kind == "stream" else build.lengths()
-    if front is not None:
-        x, lengths = build.convolutions(front, x, lengths)
+    for part in (averages, front):
+        if part is not None:
+            x, lengths = build.front(part, x, lengths)
     y, _ = build.stack(net.stack, x, lengths, carried=kind == "stream")
     match kind:
         case "stream" | "steps":

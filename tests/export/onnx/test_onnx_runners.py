@@ -60,7 +60,7 @@ CASES: dict[str, tuple[str, Make, dict[str, Any]]] = {
                                        "beside": "autoregression",
                                        "future_columns": ("price",)}),
     "classes of sounds": ("speech", sounds, {"deltas": True}),
-    "transcripts": ("speech", said, {"convolutions": (6,), "causal": True}),
+    "transcripts": ("speech", said, {"convolutions": (6,), "causal": True, "averages": (4, 30)}),
     "voices": ("music", chorales, {"head": "voices", "lookback": (0.2, 1.5)}),
     "chords": ("music", chorales, {"head": "chain", "lookback": (0.5,)}),
     "choirs": ("music", chorales, {"head": "voices", "members": 2}),

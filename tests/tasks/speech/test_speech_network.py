@@ -50,6 +50,7 @@ def network(draw: np.random.Generator, told: Encoder, **changed: Any) -> Recogni
         "weight_drop": 0.0, "causal": bool(draw.integers(2)),
         "pooling": str(draw.choice(["last", "mean", "max", "attention"])),
         "band_convolutions": [None, (0,), (3,), (2, 3)][draw.integers(4)],
+        "averages": [None, (0,), (7,), (2, 40)][draw.integers(4)],
         "members": int(draw.integers(1, 4)) if told.mode == "classify" else 1,
     }  # fmt: skip
     if options["band_convolutions"] not in (None, (0,)):

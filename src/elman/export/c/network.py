@@ -16,6 +16,7 @@ from elman.export.program import (
     Add,
     Affine,
     Array,
+    Average,
     Concat,
     Convolution,
     Dim,
@@ -189,6 +190,10 @@ class Network:
                 return self._linear(node, y, phase)
             case Convolution():
                 return self._convolved(node, y, phase)
+            case Average():
+                steps = self.steps(self.plan.value(node.x).shape[1])
+                x = self.places.at(node.x, phase)
+                return [call("averaged", steps, width, node.count, node.before, x, y)]
             case Groups():
                 piece = f"groups_{node.how}"
                 return [call(piece, width, node.size, self.places.at(node.x, phase), y)]

@@ -13,6 +13,7 @@ from elman.export.c.names import Names
 from elman.export.c.plan import Plan, read
 from elman.export.c.source import Source
 from elman.export.program import (
+    Average,
     Convolution,
     Dim,
     Expand,
@@ -40,7 +41,9 @@ def mode_of(program: Program, plan: Plan) -> Mode:
         between = [k for out, k in plan.nodes.items() if k % 2 == 0 and out not in shown]
         plain = one_pass and not between and all(map(plan.temporal, program.inputs))
         return "stream" if plain or all(loop.length == 1 for loop in plan.loops) else "whole"
-    at_once = any(isinstance(n, Convolution | SoftmaxOverTime | Steps) for n in program.nodes)
+    at_once = any(
+        isinstance(n, Average | Convolution | SoftmaxOverTime | Steps) for n in program.nodes
+    )
     return "gather" if one_pass and not at_once and plan.loops[0].length == "T" else "whole"
 
 
@@ -232,7 +235,7 @@ class Places:
             if self._timed(root) and self._made(root) != self.plan.nodes[node.out]:
                 self._store(root)
         for node in self.program.nodes:
-            if isinstance(node, Convolution | SoftmaxOverTime):
+            if isinstance(node, Average | Convolution | SoftmaxOverTime):
                 self._store(node.out)
 
     def _store(self, root: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from elman.export.program import (
+    Average,
     Concat,
     Convolution,
     Dim,
@@ -117,7 +118,9 @@ def read(node: Node) -> tuple[str, ...]:
 def _in_loop(plan: Plan, node: Node) -> bool:
     if isinstance(node, Pool):
         return True
-    return plan.temporal(node.out) and not isinstance(node, Convolution | SoftmaxOverTime | Steps)
+    return plan.temporal(node.out) and not isinstance(
+        node, Average | Convolution | SoftmaxOverTime | Steps
+    )
 
 
 def _earliest(plan: Plan, node: Node) -> int:

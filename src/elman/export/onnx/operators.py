@@ -110,6 +110,17 @@ def _(node: program.Pool, to: Translation) -> str:
 
 
 @value.register
+def _(node: program.Average, to: Translation) -> str:
+    turned = to.graph.add("Transpose", to[node.x], perm=[0, 2, 1])
+    after = node.count - 1 - node.before
+    found = to.graph.add(
+        "AveragePool", turned, kernel_shape=[node.count], pads=[node.before, after],
+        count_include_pad=1,
+    )  # fmt: skip
+    return to.graph.add("Transpose", found, perm=[0, 2, 1])
+
+
+@value.register
 def _(node: program.SoftmaxOverTime, to: Translation) -> str:
     return to.graph.add("Softmax", masked(to, node.x, node.lengths, -np.inf), axis=1)
 

@@ -84,7 +84,7 @@ def program(model: Recogniser) -> Program:
 def scores(build: Builder, network: Network, x: str, lengths: str | None) -> str:
     """Of classes [B, C], or of symbols [B, T', V]."""
     for part in network.fronts:
-        x, lengths = build.convolutions(part, x, lengths)
+        x, lengths = build.front(part, x, lengths)
     y = leaving.read(build, network.reader, x, lengths)
     if network.pool is not None:
         y = leaving.pooled(build, network.pool, y, lengths)

@@ -156,7 +156,7 @@ class Listener:
         self._fronts = {
             k: own
             for k, part in enumerate(self._model.fronts)
-            if (own := list(itertools.islice(kept, len(part.pairs))))
+            if (own := list(itertools.islice(kept, len(part.kept(0)[0]))))
         }
         self._state = [
             tuple(tensors[name] for name in fits if name.startswith(f"state.{k}."))

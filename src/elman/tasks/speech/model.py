@@ -10,8 +10,9 @@ from typing import Any, final
 import numpy as np
 from torch import Tensor, nn
 
+from elman.layers.averages import Averages
 from elman.layers.bands import STEPS, BandConvolutions
-from elman.layers.convolution import Layers
+from elman.layers.convolution import Front
 from elman.layers.regularize import dropout
 from elman.layers.sound import Moments, Normaliser, levelled, spec_augment
 from elman.tasks.ensemble import together
@@ -25,13 +26,17 @@ MEASURED = 2_000  # clips, evenly spread, by which the spectrum's mean and sprea
 
 
 class Network(nn.Module):
-    """`BandConvolutions` → `Convolutions` → `Reader` → linear, at each step that is left, or after
-    pooling once a clip."""
+    """`Averages` → `BandConvolutions` → `Convolutions` → `Reader` → linear, at each step that is
+    left, or after pooling once a clip."""
 
     def __init__(self, options: SpeechOptions, encoder: Encoder) -> None:
         super().__init__()
         hearing = encoder.hearing
         self.mode, width = encoder.mode, hearing.output_size
+        self.averages: Averages | None = None
+        if options.averages and options.averages != (0,):
+            self.averages = Averages(width, options.averages, causal=options.causal)
+            width = self.averages.output_size
         self.bands: BandConvolutions | None = None
         if options.band_convolutions and options.band_convolutions != (0,):
             self.bands = BandConvolutions(
@@ -59,9 +64,10 @@ class Network(nn.Module):
         return 1 if self.front is None else math.prod(self.front.strides)
 
     @property
-    def fronts(self) -> list[Layers]:
+    def fronts(self) -> list[Front]:
         """What stands before the recurrent layers, one after the other."""
-        return [part for part in (self.bands, self.front) if part is not None]
+        each: list[Front | None] = [self.averages, self.bands, self.front]
+        return [part for part in each if part is not None]
 
     def scores(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised features [B, T, M] of `lengths` [B] on the CPU → log probabilities of symbols
@@ -69,7 +75,7 @@ class Network(nn.Module):
         were read."""
         for part in self.fronts:
             x, lengths = part(x, lengths)
-        if self.fronts:
+        if self.bands is not None or self.front is not None:
             x = dropout(x, self.dropout, training=self.training)
         y, alive = self.reader(x, lengths)
         if self.pool is not None:

@@ -74,6 +74,9 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
         Keep at most so many words, or BPE tokens.
     lowercase
         Turn transcripts into lower case.
+    averages
+        Frames over which the spectrum is averaged, to stand beside itself, a list: 4,12,96; 0 for
+        none. Noise hides less of an average, and one over a second tells the pitch of a tone.
     band_convolutions
         Filters of each convolution over time and bands, which come before the others and are the
         same at every pitch, a list: 16,32; 0 for none.
@@ -119,6 +122,7 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
     level: Literal["characters", "words", "bpe"] | None = None
     vocabulary: int | None = None
     lowercase: bool = False
+    averages: tuple[int, ...] | None = None
     band_convolutions: tuple[int, ...] | None = None
     band_convolution_width: int | None = None
     band_pooling: bool | None = None
@@ -138,6 +142,9 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
         require_range(self, ("vocabulary",), 2, 1_000_000)
         require_files(self, ("validation_data", "noise"))
         require_range(self, ("members",), 1, 64)
+        require_range(self, ("averages",), 0, 1_000)
+        some = self.averages is None or self.averages == (0,) or min(self.averages, default=0) > 0
+        require(self, "averages", some, "a number of frames for each average, or 0 alone")
         require_range(self, ("band_convolutions",), 0, 256)
         require_range(self, ("band_convolution_width",), 1, 64)
         filters = self.band_convolutions
