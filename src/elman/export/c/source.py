@@ -18,7 +18,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "row_bf16": ("fill", "bf16"), "one_hot": ("fill",), "normed": (),
     "softmax": ("maximum", "exponential"),
     "log_softmax": ("maximum", "exponential"), "softmax_over_time": ("maximum", "exponential"),
-    "groups_max": ("maximum",), "groups_mean": (),
+    "averaged": (), "groups_max": ("maximum",), "groups_mean": (),
 }  # fmt: skip
 
 
