@@ -27,7 +27,7 @@ from elman.run.glances import SHARE, Glances
 from elman.run.job import Job
 from elman.run.options import parse
 from elman.run.report import draw
-from elman.tasks.looking import Look
+from elman.tasks.looking import Look, alike, number
 
 pytestmark = pytest.mark.pictures
 
@@ -76,6 +76,26 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
 
 
 every_task = pytest.mark.parametrize("name", LOOKING)
+
+
+@every_task
+def test_of_networks_that_answer_together_the_first_is_looked_at(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
+    options = TRAINED | SMALL.get(name, {}) | {"run": tmp_path / "run", "members": 3}
+    if name in ("classify", "regress"):
+        options |= {"folds": 0}  # each has networks of its own
+    own, how = parse(name, options)
+    data = few(tmp_path).get(name, [])
+    job = prepare.new(name, data, own, how, Clock(None), lambda line: None)
+    assert job.task.look is not None
+    look = job.task.look(job.dataset, job.options, 4, 1)
+    seen = Subject(job.model, lambda model: job.task.loss(model, look.batch, None, "cpu")[0], "")
+    assert seen.networks == 3
+    paths = {call.path for call in seen.layers.calls}
+    first = {path for path in paths if not alike(path)}
+    assert len(paths) == 3 * len(first) and {number(path) for path in first} == {0}
 
 
 def looked(job: Job, size: int = 5, seed: int = 1) -> Look[Any]:

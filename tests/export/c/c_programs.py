@@ -83,7 +83,7 @@ def drawn(
         sizes = [int(n) for n in draw.integers(3, 9, 2)]
         norm: Literal["batch", "layer"] = "layer" if draw.random() < 0.5 else "batch"
         front = Convolutions(INPUTS, sizes, [4, 3], [2, 1], norm=norm)
-    averages = Averages(INPUTS, (2, 20)) if bands else None
+    averages = Averages(INPUTS, (3, 8)) if bands else None
     if averages is not None:
         filters = draw.integers(2, 5, 2).tolist()
         front = BandConvolutions(INPUTS, filters, planes=3, pooled=True)
