@@ -27,7 +27,7 @@ from elman.run.glances import SHARE, Glances
 from elman.run.job import Job
 from elman.run.options import parse
 from elman.run.report import draw
-from elman.tasks.looking import Look, alike, number
+from elman.tasks.looking import Look, alike, network_number
 
 pytestmark = pytest.mark.pictures
 
@@ -95,7 +95,7 @@ def test_of_networks_that_answer_together_the_first_is_looked_at(
     assert seen.networks == 3
     paths = {call.path for call in seen.layers.calls}
     first = {path for path in paths if not alike(path)}
-    assert len(paths) == 3 * len(first) and {number(path) for path in first} == {0}
+    assert len(paths) == 3 * len(first) and {network_number(path) for path in first} == {0}
 
 
 def looked(job: Job, size: int = 5, seed: int = 1) -> Look[Any]:

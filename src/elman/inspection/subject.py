@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from elman.errors import UserError
 from elman.probe.gradients import longest_calls
 from elman.probe.opened import Call, Layers, Pass, opened
-from elman.tasks.looking import ENSEMBLE, Look, alike, number
+from elman.tasks.looking import ENSEMBLE, Look, alike, network_number
 
 if TYPE_CHECKING:
     from elman.run.trained import Run
@@ -100,7 +100,7 @@ class Subject:
     @property
     def networks(self) -> int:
         """How many networks answer together."""
-        return 1 + max(number(call.path) for call in self.layers.calls)
+        return 1 + max(network_number(call.path) for call in self.layers.calls)
 
     def repeated(self, path: str) -> bool:
         """Whether a module belongs to a network like one that is looked at already."""

@@ -44,7 +44,10 @@ class Averages(nn.Module):
         if int(lengths.min()) < y.shape[2]:
             alive = torch.arange(y.shape[2]) < lengths[:, None]
             y = y.masked_fill(~alive[:, None].to(y.device), 0)
-        means = [self._mean(y, count, self.before(count)) for count in self.counts]
+        ends = [(self.before(n), n - 1 - self.before(n)) for n in self.counts]
+        means = [
+            F.avg_pool1d(F.pad(y, both), n, 1) for n, both in zip(self.counts, ends, strict=True)
+        ]
         return torch.cat([y, *means], 1).transpose(1, 2), lengths
 
     def listen(
@@ -55,16 +58,14 @@ class Averages(nn.Module):
         if not self.causal:
             raise ValueError("only averages that look back can be listened with")
         back = max(self.counts) - 1
-        known = torch.cat([x.new_zeros(back, x.shape[1]) if heard is None else heard[0].to(x), x])
-        y, means = known.T[None], []
-        for count in self.counts:
-            means.append(self._mean(y[:, :, back - count + 1 :], count, 0)[0, :, : len(x)].T)
+        before = x.new_zeros(back, x.shape[1]) if heard is None else heard[0].to(x)
+        if not len(x):
+            return x.new_zeros(0, self.output_size), [before]
+        known = torch.cat([before, x])
+        y = known.T[None]  # [1, I, back + t]
+        means = [F.avg_pool1d(y[:, :, back - n + 1 :], n, 1)[0].T for n in self.counts]
         return torch.cat([x, *means], 1), [known[len(x) :].clone()]
 
     def kept(self, steps: int) -> tuple[list[tuple[int, int]], int]:
         """After `steps` steps: the shapes that `listen` has kept, and how many steps it gave."""
         return [(max(self.counts) - 1, self.input_size)], steps
-
-    def _mean(self, y: Tensor, count: int, before: int) -> Tensor:
-        """Of y [B, I, T], with zeros beyond both ends, the same."""
-        return F.avg_pool1d(F.pad(y, (before, count - 1 - before)), count, 1)

@@ -23,7 +23,8 @@ EPSILON = 1e-5
 
 
 class Front(Protocol):
-    """What stands before recurrent layers, such as `Layers`, whose words tell what each does."""
+    """What stands before recurrent layers, such as `Layers`, whose words tell what each does; what
+    is put out where there is padding may be of no meaning."""
 
     @property
     def causal(self) -> bool: ...
@@ -213,7 +214,7 @@ class MaskedNorm(nn.Module):
         where none is shorter → the same, zero where it would be below zero (ReLU) and where there
         is padding.
 
-        In training the statistics are those of this batch, of one step alone the running ones.
+        In training the statistics are those of this batch, of one number alone the running ones.
         """
         self._take_in()
         if lengths is not None and int(lengths.min()) == y.shape[-1]:
@@ -229,7 +230,7 @@ class MaskedNorm(nn.Module):
         normed = F.batch_norm(
             y, self.running_mean, self.running_var, self.weight, self.bias, eps=EPSILON
         )
-        return _left(F.relu(normed), lengths)
+        return _without_padding(F.relu(normed), lengths)
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """The factor and the shift [F] of each number once it no longer learns."""
@@ -255,12 +256,12 @@ def _filtered(convolution: Filters, y: Tensor) -> Tensor:
 
 
 class _NormedReLU(torch.autograd.Function):
-    """Batch norm and ReLU of y [B, F, …, T], padding left out, in few passes over its numbers, of
-    which there are far more than of weights.
+    """Batch norm and ReLU of y [B, F, …, T], F filters, padding left out, in few passes over its
+    numbers, of which there are far more than of weights. It can be differentiated once.
 
-    → the same, zero where there is padding, and the mean and the unbiased variance [F] of all that
-    is none. With z = y - mean, s = (variance + ε)^-½, g the gradient where the output is above
-    zero, and n numbers of each filter: dy = weight s (g - Σ g / n - z s² Σ g z / n).
+    → the same, zero where there is padding, and the mean and the unbiased variance [F] over the
+    steps that are none. With z = y - mean, s = (variance + ε)^-½, g the gradient where the output
+    is above zero, and n numbers of each filter: dy = weight s (g - Σ g / n - z s² Σ g z / n).
     """
 
     @staticmethod
@@ -324,10 +325,10 @@ def _rectified(y: Tensor, norm: nn.Module, lengths: Tensor | None) -> Tensor:
     if isinstance(norm, MaskedNorm):
         normed: Tensor = norm(y, lengths)
         return normed
-    return _left(F.relu(norm(y.transpose(1, 2)).transpose(1, 2)), lengths)
+    return _without_padding(F.relu(norm(y.transpose(1, 2)).transpose(1, 2)), lengths)
 
 
-def _left(y: Tensor, lengths: Tensor | None) -> Tensor:
+def _without_padding(y: Tensor, lengths: Tensor | None) -> Tensor:
     """[B, F, …, T] with zeros where there is padding."""
     alive = None if lengths is None else _alive(lengths, y)
     return y if alive is None else y * alive

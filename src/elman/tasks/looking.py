@@ -43,7 +43,7 @@ class Look(Generic[Batch]):
         return [len(steps) for steps in self.steps]
 
 
-def number(path: str) -> int:
+def network_number(path: str) -> int:
     """The number of the network to which a module belongs, of several that answer together; 0 of
     the first."""
     found = ENSEMBLE.match(path)
@@ -54,7 +54,7 @@ def number(path: str) -> int:
 
 def alike(path: str) -> bool:
     """Whether a module belongs to a network that is made like the first of several."""
-    return number(path) > 0
+    return network_number(path) > 0
 
 
 def picked(count: int, size: int, seed: int) -> list[int]:

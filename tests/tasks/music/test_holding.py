@@ -26,7 +26,6 @@ from elman.tasks.music.composing.options import Composing
 from elman.tasks.music.composing.rules import Hold, Rules
 from elman.tasks.music.frames.data import longest_note, reading_from_json
 from elman.tasks.music.frames.heads.head import SILENCE
-from elman.tasks.music.frames.heads.independent import Independent
 from elman.tasks.music.options import HeadName
 
 
@@ -34,10 +33,8 @@ def lasting(
     head: HeadName, voices: int, seed: int, longest: int = 0, members: int = 1
 ) -> FrameComposer:
     """A model that would rather hold few notes for ever."""
-    own = composer(head, voices, seed, 45, 28, sure=12.0, members=members)
-    for part in own.network.head.modules():
-        if isinstance(part, Independent):
-            torch.nn.init.zeros_(part.output.bias)  # else it is silent for ever
+    # If not even, it is silent for ever.
+    own = composer(head, voices, seed, 45, 28, sure=12.0, members=members, even=True)
     return replace(own, longest=longest)
 
 

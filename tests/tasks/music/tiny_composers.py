@@ -11,6 +11,7 @@ from elman.tasks.music.composing.measure import Measure
 from elman.tasks.music.composing.network import Trained
 from elman.tasks.music.composing.usual import usual_measure
 from elman.tasks.music.frames.data import FrameReading
+from elman.tasks.music.frames.heads.independent import Independent
 from elman.tasks.music.frames.model import FrameModel
 from elman.tasks.music.options import HeadName, MusicOptions
 
@@ -21,9 +22,11 @@ HEADS: tuple[tuple[HeadName, int], ...] = (("independent", 0), ("chain", 0), ("v
 def composer(
     head: HeadName, voices: int, seed: int, lowest: int = 50, pitches: int = 17,
     per_quarter: int = 2, bars: tuple[int, ...] = (8, 6), sure: float = 1.0, members: int = 0,
+    even: bool = False,
 ) -> FrameComposer:  # fmt: skip
     """An untrained model, which looks back, and has one network or two if nothing else is asked
-    for, as `seed` says; its scores are `sure` times as large as they come."""
+    for, as `seed` says; its scores are `sure` times as large as they come. `even`: notes that are
+    told by themselves sound as often as not."""
     torch.manual_seed(seed)
     reading = FrameReading(per_quarter, lowest, lowest + pitches - 1, voices, bars)
     options = MusicOptions(
@@ -36,6 +39,8 @@ def composer(
             for name, weight in network.head.named_parameters():
                 if name.startswith(("output", "direct")):
                     weight.mul_(sure)
+            if even and isinstance(network.head, Independent):
+                network.head.output.bias.zero_()
     return FrameComposer(Trained(model), per_quarter, usual_measure(reading))
 
 

@@ -48,6 +48,8 @@ def network(draw: np.random.Generator, **changed: Any) -> Recogniser:
         "cell": (str(draw.choice(["lstm", "gru", "rnn"])),), "convolutions": (5, 4),
         "convolution_width": widths, "convolution_stride": (2, int(draw.integers(1, 3))),
         "causal": True, "dropout": 0.0, "weight_drop": 0.0,
+        "averages": [None, (0,), (1,), (2, 40), (4, 12, 96)][draw.integers(5)],
+        "band_convolutions": [None, (2,)][draw.integers(2)],
     }  # fmt: skip
     torch.manual_seed(int(draw.integers(1000)))
     model = Recogniser(SpeechOptions(**options | changed), encoder).eval()

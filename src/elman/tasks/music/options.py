@@ -45,7 +45,7 @@ class MusicOptions(NetworkOptions):
         Steps, or tokens, of one truncated back-propagation through time.
     members
         Networks trained side by side, whose probabilities are averaged (arXiv:1612.01474). If not
-        given, as many as the minutes have all passes for.
+        given, of frames as many as the minutes have all passes for, of events as of a text.
     embedding
         Width of the embedding of tokens; 0 for one-hot input.
     tokens

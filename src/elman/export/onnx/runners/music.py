@@ -89,11 +89,11 @@ class FrameComposer:
         end = self._pitches
         direct = outputs.pop("direct").reshape(-1, self.voices or 1, end + 1)  # [networks, …]
         states: dict[str, Array] | None = outputs
-        token, every = end, np.ones(end + 1, bool)
+        token, any_token = end, np.ones(end + 1, bool)
         for voice in range(len(allowed) - 1, -1, -1) if allowed.ndim == 2 else ():
             place = len(allowed) - 1 - voice
             scores, states = self._scores(token + place * (end + 1), states)
-            told = together(scores + direct[:, place], every)
+            told = together(scores + direct[:, place], any_token)
             token = draws(np.where(np.append(allowed[voice], True), told, -np.inf))
             frame[voice, token : token + 1] = token < end
         while allowed.ndim == 1:

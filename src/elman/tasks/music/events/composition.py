@@ -177,7 +177,7 @@ class EventComposition:
         for k in range(self.asked.ending_tries):
             tried = self.draft.copy()
             way = k * (TRIES + 1)
-            tried.way = way or tried.way  # the first goes on as a piece without an ending
+            tried.way += way  # the first goes on as a piece without an ending
             lines = list(self._write(tried, self.end, first=way, quiet=True))
             likely = float(tried.here.logits.log_softmax(-1)[self.tokenizer.end])
             if best is None or likely > best[0]:

@@ -198,7 +198,10 @@ class Steps:
         context, ends = context.transpose(0, 1), leaving.unstacked(stacks, after)
         if model.together.coins:
             log_p, _ = model.together.ask(context, place.T, None, 0)
-            return {"scores": (log_p[..., 1] - log_p[..., 0]).numpy()}, ends
+            silent, sounds = log_p.unbind(-1)
+            if len(stacks) > 1:  # as `_odds` has it
+                silent, sounds = ((each.exp() + LEAST).log() for each in (silent, sounds))
+            return {"scores": (sounds - silent).numpy()}, ends
         return {"context": context.numpy()}, ends
 
     def _frames(self, inputs: Arrays, names: Sequence[str]) -> torch.Tensor:

@@ -38,7 +38,7 @@ class FrameNetwork(nn.Module):
             options.head, self.context_size, pitches, voices, options.head_size, options.dropout
         )
 
-    def told(
+    def own_contexts(
         self, x: Tensor, state: State | None = None, sizes: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Contexts of steps by what is read of them, and the state of the recurrent layers."""
@@ -129,7 +129,7 @@ class FrameModel(FrameNetwork):
         layers = 0 if state is None else len(state) // len(networks)
         for k, network in enumerate(networks):
             own = None if state is None else state[k * layers : (k + 1) * layers]
-            context, then = network.told(x, own, sizes)
+            context, then = network.own_contexts(x, own, sizes)
             each.append(context)
             after += then
         return each[0] if len(each) == 1 else torch.cat(each, -1), after

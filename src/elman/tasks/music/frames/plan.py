@@ -47,7 +47,7 @@ def plan(dataset: FrameData, options: MusicOptions, budget: Budget) -> Plan[Musi
     first = epoch(dataset, settled, size, 0, 0)
     passes = min(max(round(UPDATES / len(first)), PASSES[0]), PASSES[1])
     width, members = WIDTH, options.members or 1
-    if budget.seconds is not None:
+    if budget.seconds is not None and None in (options.hidden_size, options.members):
         tried = FrameModel(reading, replace(_of_width(settled, WIDTH, steps), members=1))
         each = passes * epoch_seconds(loss, tried, first, budget)
         room = SHARE * budget.seconds / each  # for so many of these networks

@@ -116,7 +116,7 @@ def loss(model: nn.Module, batch: Batch, carry: Carry, device: str) -> tuple[Ten
     model = cast(FrameModel, model)
     context, after = contexts(model, batch, carry, device)
     head, frames = model.together, batch.frames.to(device)
-    nats = (head.apart if model.training else head.nats)(context, frames)
+    nats = (head.alone if model.training else head.nats)(context, frames)
     return nats.sum(), len(nats), [tuple(s.detach() for s in layer) for layer in after]
 
 

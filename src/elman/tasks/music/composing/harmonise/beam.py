@@ -21,7 +21,6 @@ from elman.tasks.music.composing.limits import Limits, Way
 from elman.tasks.music.composing.network import Network, silent
 from elman.tasks.music.composing.past import Frozen, Past, frozen
 from elman.tasks.music.frames.heads.head import Head
-from elman.tasks.music.frames.heads.independent import Independent
 
 # Frames that are looked at in a step at most: so many a hypothesis, and more.
 DRAWINGS, MORE = 4, 30
@@ -114,8 +113,8 @@ def _next(
         if key not in seen and key[1] not in barred[k]:
             seen.add(key)
             # Coins of notes that are required are not asked for, but count.
-            coins = isinstance(head, Independent)
-            own = float(choosing.log_p(head, contexts[k], frame[None])) if coins else asked.log_p
+            whole = choosing.log_p(head, contexts[k], frame[None]) if head.coins else asked.log_p
+            own = float(whole)
             push(total + own, _Branch(k, branch.way, (), frame), own)
 
 

@@ -72,7 +72,7 @@ class Chain(Head):
         assert isinstance(y, Tensor)
         return self._next(y[0], context, last, torch.arange(len(last))), state
 
-    def made(
+    def draw_by(
         self, ask: Ask, context: Tensor, pick: Pick, allowed: Tensor | None,
         required: Tensor | None,
     ) -> Tensor:  # fmt: skip
@@ -95,7 +95,7 @@ class Chain(Head):
                 frame[last] = True
         return frame
 
-    def best(self, ask: Ask, context: Tensor) -> Tensor:
+    def likeliest_by(self, ask: Ask, context: Tensor) -> Tensor:
         end, found = self.pitches, torch.zeros(len(context), self.pitches + 1, dtype=torch.bool)
         found = found.to(context.device)
         rows = torch.arange(len(context), device=context.device)

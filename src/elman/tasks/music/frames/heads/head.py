@@ -48,17 +48,18 @@ class Head(nn.Module, ABC):
         self, context: Tensor, last: Tensor, state: State | None, place: int
     ) -> tuple[Tensor, State]:
         """Log probabilities [N, K] of all answers to the question number `place`, `last` [N] being
-        those to the one before, and the state, which is to be handed back with the next."""
+        those to the one before, and the state, which is to be handed back with the next. Heads of
+        `coins` answer all P questions at once, whatever stood before: [N, P, 2]."""
 
     @abstractmethod
-    def made(
+    def draw_by(
         self, ask: Ask, context: Tensor, pick: Pick, allowed: Tensor | None,
         required: Tensor | None,
     ) -> Tensor:  # fmt: skip
         """`draw`, by what `ask` says."""
 
     @abstractmethod
-    def best(self, ask: Ask, context: Tensor) -> Tensor:
+    def likeliest_by(self, ask: Ask, context: Tensor) -> Tensor:
         """`likeliest`, by what `ask` says."""
 
     def nats(self, context: Tensor, frames: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ class Head(nn.Module, ABC):
             return -log_p.sum(-1)
         return -log_p.new_zeros(len(frames)).index_add(0, rows, log_p)
 
-    def apart(self, context: Tensor, frames: Tensor) -> Tensor:
+    def alone(self, context: Tensor, frames: Tensor) -> Tensor:
         """What a head is trained by, [N]: `nats`; of several what each has alone, on average."""
         return self.nats(context, frames)
 
@@ -86,9 +87,9 @@ class Head(nn.Module, ABC):
         are `required`, bool [P], do, whether they are allowed or not. Of voices, `required` may be
         int64 [V] instead: of each voice its pitch, or `SILENCE` where it is free.
         """
-        return self.made(self.ask, context[None], pick, allowed, required)
+        return self.draw_by(self.ask, context[None], pick, allowed, required)
 
     @torch.no_grad()
     def likeliest(self, context: Tensor) -> Tensor:
         """The frames that `draw` makes where the likeliest is always picked: [N, C] → [N, …]."""
-        return self.best(self.ask, context)
+        return self.likeliest_by(self.ask, context)

@@ -42,7 +42,7 @@ class Independent(Head):
         scores = self.output(context)
         return torch.stack([F.logsigmoid(-scores), F.logsigmoid(scores)], -1), []
 
-    def made(
+    def draw_by(
         self, ask: Ask, context: Tensor, pick: Pick, allowed: Tensor | None,
         required: Tensor | None,
     ) -> Tensor:  # fmt: skip
@@ -55,7 +55,7 @@ class Independent(Head):
                 frame[pitch] = pick(both[pitch]) == 1
         return frame
 
-    def best(self, ask: Ask, context: Tensor) -> Tensor:
+    def likeliest_by(self, ask: Ask, context: Tensor) -> Tensor:
         both = _all(ask, context)
         return both[..., 1] > both[..., 0]
 

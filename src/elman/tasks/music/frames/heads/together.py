@@ -43,16 +43,16 @@ class Together(Head):
             after += then
         return _average(each), after
 
-    def made(
+    def draw_by(
         self, ask: Ask, context: Tensor, pick: Pick, allowed: Tensor | None,
         required: Tensor | None,
     ) -> Tensor:  # fmt: skip
-        return self._first.made(ask, context, pick, allowed, required)
+        return self._first.draw_by(ask, context, pick, allowed, required)
 
-    def best(self, ask: Ask, context: Tensor) -> Tensor:
-        return self._first.best(ask, context)
+    def likeliest_by(self, ask: Ask, context: Tensor) -> Tensor:
+        return self._first.likeliest_by(ask, context)
 
-    def apart(self, context: Tensor, frames: Tensor) -> Tensor:
+    def alone(self, context: Tensor, frames: Tensor) -> Tensor:
         each = [head.nats(own, frames) for head, own in self._each(context)]
         return torch.stack(each).mean(0)
 

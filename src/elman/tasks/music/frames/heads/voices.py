@@ -65,7 +65,7 @@ class Voices(Head):
         direct = self.direct(context).unflatten(-1, (self.voices, -1))[:, places].transpose(0, 1)
         return (self.output(y) + direct).log_softmax(-1), state
 
-    def made(
+    def draw_by(
         self, ask: Ask, context: Tensor, pick: Pick, allowed: Tensor | None,
         required: Tensor | None,
     ) -> Tensor:  # fmt: skip
@@ -104,7 +104,7 @@ class Voices(Head):
             may[-1] = False
         return may
 
-    def best(self, ask: Ask, context: Tensor) -> Tensor:
+    def likeliest_by(self, ask: Ask, context: Tensor) -> Tensor:
         found, state = [], None
         last = torch.full((len(context),), self.pitches, device=context.device)
         for place in range(self.voices):
