@@ -75,8 +75,9 @@ class SpeechOptions(NetworkOptions, FrontOptions, TableOptions):
     lowercase
         Turn transcripts into lower case.
     averages
-        Frames over which the spectrum is averaged, to stand beside itself, a list: 4,12,96; 0 for
-        none. Noise hides less of an average, and one over a second tells the pitch of a tone.
+        Frames over which the spectrum is averaged, to stand beside itself, a list: 4,12,96; none
+        if not given. Noise hides less of an average, and one over a second tells a tone's pitch;
+        but where transcripts are written, it may take longer until they are more than blanks.
     band_convolutions
         Filters of each convolution over time and bands, which come before the others and are the
         same at every pitch, a list: 16,32; 0 for none.

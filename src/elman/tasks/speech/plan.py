@@ -21,7 +21,6 @@ SECONDS = 24.0  # of sound in a batch
 RATE = 4e-3  # of learning
 DROPOUT, FEW = 0.2, 10  # not with fewer epochs, in which nothing is learnt by heart
 FILTERS = {"transcribe": (64, 96, 128), "classify": (96, 96)}
-AVERAGES = {"transcribe": (4, 12, 96), "classify": (0,)}  # frames
 BANDS = (16, 32)  # filters over time and bands
 BAND_WIDTH = {"transcribe": 5, "classify": 3}  # frames that these see
 STRIDES = ((2, 2, 2), (2, 2, 1), (2, 1, 1), (1, 1, 1))  # tried in this order to write transcripts
@@ -53,7 +52,7 @@ def plan(dataset: SpeechData, options: SpeechOptions, budget: Budget) -> Plan[Sp
         normalise=hearing.normalise,
         level=None if known is None else known.level,
         pooling="attention" if mode == "classify" else None,
-        averages=AVERAGES[mode],
+        averages=(0,),
         band_convolutions=BANDS,
         convolutions=FILTERS[mode],
         hidden_size=(units,),
