@@ -247,18 +247,20 @@ def test_pieces_are_looked_back_on_where_they_tell_bars_and_have_them() -> None:
 @settings(max_examples=40)
 @given(
     speed=st.floats(1e-3, 1e3), seconds=st.floats(1, 1e5), asked=st.sampled_from([None, 1, 3]),
-    head=st.sampled_from(HEADS),
+    head=st.sampled_from(HEADS), few=st.booleans(),
 )  # fmt: skip
-def test_a_longer_training_has_wider_networks_and_then_more(
-    speed: float, seconds: float, asked: int | None, head: HeadName
+def test_a_longer_training_has_more_networks_or_wider_ones(
+    speed: float, seconds: float, asked: int | None, head: HeadName, few: bool
 ) -> None:
-    """As wide, and as many, as make all passes in their share of the time; in epochs one."""
+    """As many as make all passes in their share of the time; in epochs one. Of few steps they are
+    first more, then wider; of many first wider."""
     group = pieces(np.random.default_rng(1), head, [20] * 9)
     data = FrameData("", READING, tuple(group), (), BadRows(skip=False))
     own = MusicOptions(head=head, members=asked)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frame_plan, "epoch_seconds", lambda *_: speed)
         patch.setattr(frame_plan, "expectation", lambda *_: "")
+        patch.setattr(frame_plan, "FEW", 180 if few else 179)
         planned = plan(data, own, Budget(seconds, None, None, None, "cpu"))
         epochs = plan(data, own, Budget(None, 5, None, None, "cpu")).options
     found, widths = planned.options, frame_plan.WIDTHS
@@ -272,13 +274,15 @@ def test_a_longer_training_has_wider_networks_and_then_more(
         return members * frame_plan._cost(width) <= room
 
     wider = widths[min(widths.index(width) + 1, len(widths) - 1)]
-    assert fits(asked or 1, width) or width == min(widths)
-    assert not fits(asked or 1, wider) or width == max(widths)
+    assert fits(found.members, width) or width == min(widths)
+    assert not fits(found.members, wider) or width == max(widths)
     if asked is not None:
         assert found.members == asked
         return
-    assert fits(found.members, width) or found.members == 1
-    assert not fits(found.members + 1, width) or found.members == frame_plan.MEMBERS
+    first = min(width, frame_plan.WIDTH) if few else width
+    assert not fits(found.members + 1, first) or found.members == frame_plan.MEMBERS
+    if not few:
+        assert not fits(1, wider) or width == max(widths)
 
 
 # ---- Keys

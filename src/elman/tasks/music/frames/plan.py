@@ -19,10 +19,11 @@ from elman.tasks.settling import settle
 from elman.tasks.task import Budget, Plan
 
 WIDTHS = (64, 128, 256, 384, 512)  # of minutes, the widest that has the time
-MEMBERS = 4  # networks at most, where there is more time than the widest one needs
+MEMBERS = 4  # networks at most, where there is time for more than one
 WIDTH, CHAIN = 256, 128  # of epochs; of what tells the notes of a step
 SHARE = 0.6  # of the minutes, for the first fall of the learning rate
-DROPOUTS = ((60_000, 0.5), (math.inf, 0.3))  # of units, by the steps for training
+FEW = 60_000  # steps for training
+DROPOUTS = ((FEW, 0.5), (math.inf, 0.3))  # of units, by the steps for training
 WEIGHT_DROPS = ((256, 0.3), (math.inf, 0.5))  # of recurrent weights, by the units of a layer
 MANY = 0.6  # of that, where there are many steps
 WINDOW = 128
@@ -51,12 +52,14 @@ def plan(dataset: FrameData, options: MusicOptions, budget: Budget) -> Plan[Musi
         tried = FrameModel(reading, replace(_of_width(settled, WIDTH, steps), members=1))
         each = passes * epoch_seconds(loss, tried, first, budget)
         room = SHARE * budget.seconds / each  # for so many of these networks
-        if options.hidden_size is None:
-            fitting = [w for w in WIDTHS if members * _cost(w) <= room]
-            width = max(fitting, default=min(WIDTHS))
-            room /= _cost(width)
+        open_width = options.hidden_size is None
+        if open_width:
+            # Few steps are learnt by heart sooner by wider layers: several networks come first.
+            most = WIDTH if steps <= FEW and options.members is None else max(WIDTHS)
+            width = _widest(members, room, most)
         if options.members is None:
-            members = int(np.clip(room, 1, MEMBERS))
+            members = int(np.clip(room / (_cost(width) if open_width else 1), 1, MEMBERS))
+            width = max(width, _widest(members, room, max(WIDTHS)))
     settled = settle(_of_width(settled, width, steps), members=members)
     told = expectation(loss, FrameModel(reading, settled), first, budget, passes)
     units = ", ".join(map(str, settled.hidden_size or ()))
@@ -78,6 +81,12 @@ def _lookback(dataset: FrameData) -> tuple[float, ...]:
     return tuple(back for back in BACK if 2 * back <= np.median(bars)) or (0.0,)
 
 
+def _widest(members: int, room: float, most: int) -> int:
+    """Units of so many networks for which there is room, at most so many."""
+    fitting = (w for w in WIDTHS if w <= most and members * _cost(w) <= room)
+    return max(fitting, default=min(WIDTHS))
+
+
 def _cost(width: int) -> float:
     """How much longer an epoch takes than with layers of `WIDTH` units; what heads and inputs cost
     grows with the width, what layers cost with its square."""
@@ -90,7 +99,7 @@ def _of_width(options: MusicOptions, width: int, steps: int) -> MusicOptions:
     recurrent = any(cells.get(name).recurrent for name in options.cell)
     settled = settle(options, hidden_size=(width,))
     drop = _by(WEIGHT_DROPS, max(settled.hidden_size or (width,)))
-    drop *= 1.0 if steps <= DROPOUTS[0][0] else MANY
+    drop *= 1.0 if steps <= FEW else MANY
     return settle(settled, weight_drop=drop if recurrent else 0.0)
 
 
