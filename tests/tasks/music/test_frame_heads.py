@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from elman.tasks.music.frames.heads import Together, make_head
+from elman.tasks.music.frames.heads import make_head
 from elman.tasks.music.frames.heads.head import SILENCE, Head
+from elman.tasks.music.frames.heads.together import Together
 from elman.tasks.music.frames.heads.voices import Voices
 from elman.tasks.music.options import HeadName
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from elman.export.c.names import Names
-from elman.export.c.plan import Plan, read
+from elman.export.c.plan import WHOLE, Plan, read
 from elman.export.c.source import Source
 from elman.export.program import (
-    Average,
-    Convolution,
     Dim,
     Expand,
     Mask,
@@ -24,7 +22,6 @@ from elman.export.program import (
     Recurrent,
     Shorter,
     Slice,
-    SoftmaxOverTime,
     Spread,
     Steps,
 )
@@ -41,9 +38,7 @@ def mode_of(program: Program, plan: Plan) -> Mode:
         between = [k for out, k in plan.nodes.items() if k % 2 == 0 and out not in shown]
         plain = one_pass and not between and all(map(plan.temporal, program.inputs))
         return "stream" if plain or all(loop.length == 1 for loop in plan.loops) else "whole"
-    at_once = any(
-        isinstance(n, Average | Convolution | SoftmaxOverTime | Steps) for n in program.nodes
-    )
+    at_once = any(isinstance(n, (*WHOLE, Steps)) for n in program.nodes)
     return "gather" if one_pass and not at_once and plan.loops[0].length == "T" else "whole"
 
 
@@ -235,7 +230,7 @@ class Places:
             if self._timed(root) and self._made(root) != self.plan.nodes[node.out]:
                 self._store(root)
         for node in self.program.nodes:
-            if isinstance(node, Average | Convolution | SoftmaxOverTime):
+            if isinstance(node, WHOLE):
                 self._store(node.out)
 
     def _store(self, root: str) -> None:

@@ -30,6 +30,8 @@ from elman.export.program import (
     Value,
 )
 
+WHOLE = (Average, Convolution, SoftmaxOverTime)  # nodes that read all steps before they give any
+
 
 @dataclass
 class Loop:
@@ -118,9 +120,7 @@ def read(node: Node) -> tuple[str, ...]:
 def _in_loop(plan: Plan, node: Node) -> bool:
     if isinstance(node, Pool):
         return True
-    return plan.temporal(node.out) and not isinstance(
-        node, Average | Convolution | SoftmaxOverTime | Steps
-    )
+    return plan.temporal(node.out) and not isinstance(node, (*WHOLE, Steps))
 
 
 def _earliest(plan: Plan, node: Node) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from elman.errors import UserError
 from elman.layers.regularize import dropout, locked_dropout
-from elman.tasks.ensemble import together
+from elman.tasks import ensemble
 from elman.tasks.kneser_ney import KneserNey
 from elman.tasks.reader import recurrent
 from elman.tasks.settling import check_settled
@@ -132,10 +132,9 @@ class LanguageNetworks(LanguageModel):
         return [member for member in self.members if isinstance(member, LanguageNetwork)]
 
     def each(self, tokens: Tensor, state: State | None = None) -> tuple[list[Tensor], State]:
-        layers = 0 if state is None else len(state) // len(self.members)
         scores, after = [], []
-        for k, network in enumerate(self.networks):
-            own = None if state is None else state[k * layers : (k + 1) * layers]
+        states = ensemble.states(state, len(self.members))
+        for network, own in zip(self.networks, states, strict=True):
             told, end = network(tokens, own)
             scores.append(told)
             after += end
@@ -143,7 +142,7 @@ class LanguageNetworks(LanguageModel):
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         each, after = self.each(tokens, state)
-        return together(each), after
+        return ensemble.together(each), after
 
 
 def build(kept: Kept, options: TextOptions) -> LanguageModel:

@@ -11,8 +11,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.errors import UserError
 from elman.layers.regularize import locked_dropout
+from elman.tasks import ensemble
 from elman.tasks.music.frames.data import SILENT, FrameReading, reading_from_json
-from elman.tasks.music.frames.heads import Head, Together, make_head
+from elman.tasks.music.frames.heads import make_head
+from elman.tasks.music.frames.heads.head import Head
+from elman.tasks.music.frames.heads.together import Together
 from elman.tasks.music.frames.lookback import LookBack
 from elman.tasks.music.options import OCTAVE, MusicOptions
 from elman.tasks.reader import recurrent
@@ -126,9 +129,8 @@ class FrameModel(FrameNetwork):
         """The contexts of steps by what is read of them, `inputs`; the state is that of the
         recurrent layers alone."""
         networks, each, after = self.networks, [], State()
-        layers = 0 if state is None else len(state) // len(networks)
-        for k, network in enumerate(networks):
-            own = None if state is None else state[k * layers : (k + 1) * layers]
+        states = ensemble.states(state, len(networks))
+        for network, own in zip(networks, states, strict=True):
             context, then = network.own_contexts(x, own, sizes)
             each.append(context)
             after += then

@@ -5,11 +5,8 @@ from __future__ import annotations
 from elman.tasks.music.frames.heads.chain import Chain
 from elman.tasks.music.frames.heads.head import Head
 from elman.tasks.music.frames.heads.independent import Independent
-from elman.tasks.music.frames.heads.together import Together
 from elman.tasks.music.frames.heads.voices import Voices
 from elman.tasks.music.options import HeadName
-
-__all__ = ["Chain", "Head", "Independent", "Together", "Voices", "make_head"]
 
 
 def make_head(

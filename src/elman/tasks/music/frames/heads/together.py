@@ -9,6 +9,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from elman.tasks import ensemble
 from elman.tasks.music.frames.heads.head import Ask, Head, Pick
 from elman.tasks.task import State
 
@@ -35,9 +36,8 @@ class Together(Head):
         self, context: Tensor, last: Tensor, state: State | None, place: int
     ) -> tuple[Tensor, State]:
         each, after = [], State()
-        layers = 0 if state is None else len(state) // len(self.heads)
-        for k, (head, own) in enumerate(self._each(context)):
-            before = None if state is None else state[k * layers : (k + 1) * layers]
+        states = ensemble.states(state, len(self.heads))
+        for (head, own), before in zip(self._each(context), states, strict=True):
             log_p, then = head.ask(own, last, before, place)
             each.append(log_p)
             after += then
