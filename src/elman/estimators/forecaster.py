@@ -18,7 +18,7 @@ from elman.estimators.series import TABLES, GiveBack, collection_of, form_of
 from elman.options import part
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.data import Panel
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.options import Beside, Likelihood
 from elman.tasks.forecast.predict import answers
 from elman.tasks.forecast.scores import point, scores_of

@@ -276,7 +276,7 @@ class Task(Generic[Options, Data, Batch]):
     """`(model, dataset, options, device)`: sets in a trained model how sure it is, by the
     validation part where there is one."""
 
-    calibration: str = ""
+    calibration: tuple[str, ...] = ()
     """What the names of the tensors begin with that `calibrate` sets, and nothing else."""
 
     keep: Callable[[Data, Options, Path], None] = nothing_kept

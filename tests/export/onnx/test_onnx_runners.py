@@ -56,6 +56,8 @@ CASES: dict[str, tuple[str, Make, dict[str, Any]]] = {
     "totals": ("regress", totals, {"members": 2, "bidirectional": (True,)}),
     "direct": ("forecast", series, {"horizon": 5, "quantiles": (0.1, 0.5, 0.9), "share": 0.4,
                                     "beside": "both", "static_columns": ("region",)}),
+    "own shares": ("forecast", series, {"horizon": 5, "share": 0.4, "each_share": True,
+                                        "beside": "last-season"}),
     "recursive": ("forecast", series, {"horizon": 5, "steps_ahead": "recursive", "share": 0.7,
                                        "beside": "autoregression",
                                        "future_columns": ("price",)}),
@@ -123,6 +125,9 @@ def exported(request: pytest.FixtureRequest, tmp_path: Path, site: Path) -> Expo
     torch.manual_seed(3)
     for parameter in job.model.parameters():  # further from zero than in a new model
         torch.nn.init.normal_(parameter, std=0.4)
+    for name, buffer in job.model.named_buffers():
+        if name.startswith("mixing."):
+            buffer.copy_(torch.linspace(0, 0.8, buffer.numel()).view_as(buffer))
     assert job.task.export is not None
     export = job.task.export(job.model.eval(), job.dataset.preprocessing(), job.options)
     folder = tmp_path / "export"

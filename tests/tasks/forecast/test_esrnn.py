@@ -15,7 +15,7 @@ from torch import Tensor
 from elman.run.options import parse
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.data import Panel
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.model import make_network, widths_of
 from elman.tasks.forecast.networks import seasons
 from elman.tasks.forecast.networks.esrnn import SmoothedNetwork, ahead, beginning, smoothed

@@ -21,12 +21,13 @@ from elman.run.options import parse
 from elman.tasks import get
 from elman.tasks.forecast import pictures, reading
 from elman.tasks.forecast.data import Batch, Inputs, Panel
+from elman.tasks.forecast.errors import mase_scales
 from elman.tasks.forecast.intervals import conformal
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.model import make_network, widths_of
 from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import ForecastOptions
-from elman.tasks.forecast.scores import by_step, mape_by_step, mase_scales, scores_of
+from elman.tasks.forecast.scores import by_step, mape_by_step, scores_of
 from elman.tasks.forecast.simple import naive
 from elman.tasks.forecast.task import TASK
 

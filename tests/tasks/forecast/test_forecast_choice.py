@@ -15,11 +15,12 @@ import elman
 from elman.run.options import parse
 from elman.tasks.forecast import reading, rivals
 from elman.tasks.forecast.data import Panel
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.errors import scaled_errors
+from elman.tasks.forecast.mixing import shares as mixing
+from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.model import Members, make, widths_of
 from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import ForecastOptions
-from elman.tasks.forecast.scores import scaled_errors
 from elman.tasks.forecast.simple import naive
 from elman.tasks.forecast.simple.autoregression import autoregressed
 from elman.tasks.forecast.task import TASK
@@ -54,7 +55,7 @@ def test_a_mixture_lies_between_its_two_forecasts(tmp_path: Path, log: bool) -> 
     draw = np.random.default_rng(2)
     path = _file(tmp_path / "a.csv", np.exp(0.1 * draw.normal(size=(60, 2)).cumsum(0)))
     made: dict[float, Floats] = {}
-    for share in (0.0, 0.3, 1.0):
+    for share in (0.0, 0.3, 0.8, 1.0):
         data, own = _read(
             path, log=log, share=share, beside="drift", quantiles="0.1,0.5,0.9", members=2
         )
@@ -63,10 +64,11 @@ def test_a_mixture_lies_between_its_two_forecasts(tmp_path: Path, log: bool) -> 
     # What the network reads and writes is float32.
     assert np.array_equal(made[0.0][:, :, 1], simple)
     units = np.log if log else np.asarray
-    middle = 0.3 * units(made[1.0]) + 0.7 * units(simple)[:, :, None]
-    assert np.allclose(units(made[0.3])[:, :, 1], middle[:, :, 1], rtol=1e-5, atol=1e-6)
+    for share in (0.3, 0.8):
+        middle = share * units(made[1.0]) + (1 - share) * units(simple)[:, :, None]
+        assert np.allclose(units(made[share])[:, :, 1], middle[:, :, 1], rtol=1e-5, atol=1e-6)
     # Quantiles are moved alike: their distances are those of the network.
-    for share in (0.0, 0.3):
+    for share in (0.0, 0.3, 0.8):
         apart = np.diff(units(made[share]), axis=2) - np.diff(units(made[1.0]), axis=2)
         assert np.abs(apart).max() < 1e-5
 
@@ -89,9 +91,9 @@ def test_members_learn_alone_and_forecast_their_median(tmp_path: Path) -> None:
 
 def _share(data: Panel, windows: Any, made: Floats, simple: Floats) -> tuple[float, Floats]:
     """The share found, and the mean errors of all mixtures."""
-    shares = (0.0, *trial.SHARES)
-    errors, units = trial.mixed_errors(data, windows, made, simple, shares)
-    return shares[trial.surely_best(errors, units)], errors.mean(0)
+    shares = (0.0, *mixing.SHARES)
+    errors = mixing.mixed_errors(data, windows, made, simple, shares)
+    return shares[mixing.surely_best(errors.scaled, errors.units)], errors.scaled.mean(0)
 
 
 def test_the_share_is_none_unless_the_gain_is_sure(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_the_share_is_none_unless_the_gain_is_sure(tmp_path: Path) -> None:
     noise = draw.normal(size=(len(windows) // 8 + 1, 1)).repeat(8, 0)[: len(windows)]
     for error, shares in ((0.0, {1.0}), (0.3, {0.75, 1.0}), (5.0, {0.0})):
         share, means = _share(data, windows, y + error * noise, simple)
-        assert share in shares and means[(0.0, *trial.SHARES).index(share)] == means.min()
+        assert share in shares and means[(0.0, *mixing.SHARES).index(share)] == means.min()
         other = scaled_errors(data, windows, simple).mean()
         assert means[0] == pytest.approx(other)
     few = windows[:3]

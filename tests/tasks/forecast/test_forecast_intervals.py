@@ -33,7 +33,7 @@ from elman.tasks.forecast.intervals.distributions import (
     above,
     student_quantile,
 )
-from elman.tasks.forecast.mixture import calibrate, forecasts
+from elman.tasks.forecast.mixing.mixture import calibrate, forecasts
 from elman.tasks.forecast.model import make, widths_of
 from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.networks.recursive import Recursive

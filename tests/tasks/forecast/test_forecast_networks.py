@@ -14,12 +14,12 @@ from elman.data.tables.content import BadRows
 from elman.run.options import parse
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.data import Panel
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.errors import spreads
+from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.model import make_network, widths_of
 from elman.tasks.forecast.networks.direct import Direct
 from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.networks.output import loss
-from elman.tasks.forecast.scores import spreads
 
 SMALL: dict[str, Any] = {
     "hidden_size": 5, "look_back": 6, "horizon": 4, "season": 3, "dropout": 0.0, "identity": 0,

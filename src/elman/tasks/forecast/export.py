@@ -5,8 +5,9 @@
     network     "direct", "recursive" or "segments"; of these `segment` is W
     members     names of the programs, whose forecasts' median is the network's
     quantiles   those that are forecast; none: one forecast
-    beside, share   the simple forecast (`elman.tasks.forecast.simple`) that is mixed in, and the
-                network's own share; None and 1 where there is none
+    beside, shares  the simple forecast (`elman.tasks.forecast.simple`) that is mixed in, None where
+                there is none, and the network's own share in the forecast of each series, [S + 1],
+                in the end that of one that is new
     bands       how intervals are made (`Bands`): {"calibrated", "told", "ends", "moved" [H][K][2],
                 "size" [S], "unrest" [S], "least", "sure"}
 
@@ -48,7 +49,7 @@ from elman.export.program import Array, Arrays, Export, Program, Raw, Runner
 from elman.tasks import leaving
 from elman.tasks.forecast import cutting
 from elman.tasks.forecast.data import Inputs
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.model import each_of, widths_of
 from elman.tasks.forecast.networks.direct import Direct
 from elman.tasks.forecast.networks.network import Identity, Network, Widths
@@ -74,6 +75,10 @@ def export(model: nn.Module, kept: Kept, options: ForecastOptions) -> Export:
     widths = widths_of(fitted, len(reading.options.past_columns))
     networks = each_of(model)
     names = ["model"] if len(networks) == 1 else [f"member_{k}" for k in range(len(networks))]
+    count = len(fitted.names)
+    shares = [model.share] * (count + 1)
+    if model.mixing is not None:
+        shares = [*model.mixing.own[0].tolist(), float(model.mixing.new[0])]
     surroundings = {
         "settings": asdict(settings) | {"calendar": list(settings.calendar)},
         "fitted": fitted.to_json(),
@@ -81,8 +86,8 @@ def export(model: nn.Module, kept: Kept, options: ForecastOptions) -> Export:
         "segment": options.segment,
         "members": names,
         "quantiles": list(options.quantiles),
-        "beside": None if model.share == 1 else model.beside,
-        "share": model.share,
+        "beside": model.beside if min(shares) < 1 else None,
+        "shares": shares,
         "bands": bands_of(model),
     }
     programs: dict[str, Program] = {}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from elman.tasks.forecast.data import Fitted, Inputs, Settings
 from elman.tasks.forecast.intervals.conformal import Bands
+from elman.tasks.forecast.mixing.shares import Shares
 from elman.tasks.forecast.networks.direct import Direct
 from elman.tasks.forecast.networks.esrnn import SmoothedNetwork
 from elman.tasks.forecast.networks.network import Network, Widths
@@ -57,13 +58,16 @@ class Members(Network):
 
 
 def make(options: ForecastOptions, settings: Settings, widths: Widths) -> Network:
-    """The network, or the networks, that settled options ask for, with intervals about it."""
+    """The network, or the networks, that settled options ask for, with intervals about it; and with
+    shares for each series, where these may have their own."""
     several = (options.members or 1) > 1
     network: Network = (
         Members(options, settings, widths, options.members or 1)
         if several
         else make_network(options, settings, widths)
     )
+    if options.each_share:
+        network.mixing = Shares(widths.series, network.share)
     network.bands = Bands(widths.series, settings.horizon, settings.look_back, network.quantiles)
     return network
 

@@ -70,6 +70,9 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
     share
         Share of the network in the mixture, from 0 to 1, which is the network alone; found in
         back-tests if not given.
+    each_share
+        Give each series a share of its own, where the validation part says that this is nearer;
+        with 10 series or more if neither this nor the share is given.
     members
         Train so many networks and forecast the median of theirs.
     smoothing
@@ -105,6 +108,7 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
     identity: int | None = None
     beside: Beside | None = None
     share: float | None = None
+    each_share: bool | None = None
     members: int | None = None
     smoothing: tuple[int, ...] | None = None
     loss: Literal["mse", "mae", "huber", "smape"] = "mae"

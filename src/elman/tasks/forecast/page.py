@@ -10,7 +10,8 @@ from torch import nn
 from elman.data.doctor import Page
 from elman.tasks.forecast import pictures
 from elman.tasks.forecast.data import Panel
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.mixing.mixture import forecasts
+from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.reading import held_out
 from elman.tasks.forecast.scores import by_step, coverage, mape_by_step, point
@@ -80,8 +81,9 @@ def remarks(
     errors = {"network": by_step(scored, windows, middle)}
     for name, one in naive.suited(scored).items():
         errors[name.replace("-", " ")] = by_step(scored, windows, one.make(scored, windows))
+    lines = shared(model)
     part = "test" if scored is not dataset else "validation"
-    lines = [
+    lines += [
         f"Forecasts from {counted(len(windows), 'origin')} in the {part} part. MASE by steps "
         "ahead:", "",
         *pictures.step_table(errors, mape_by_step(scored, windows, middle)), "",
@@ -98,6 +100,19 @@ def remarks(
     if pictures.draw_intervals(scored, windows, made, options.quantiles, folder):
         lines += ["", "![how much the intervals held](intervals.png)", ""]
     return lines
+
+
+def shared(model: nn.Module) -> list[str]:
+    """Which share of each series' forecast is the network's, where they differ."""
+    if not isinstance(model, Network) or model.mixing is None or not model.mixing.differ:
+        return []
+    own = np.sort(model.mixing.own[0].cpu().numpy())
+    low, middle, high = (own[round(q * (len(own) - 1))] for q in (0.1, 0.5, 0.9))
+    return [
+        f"The network has a share of its own in the forecast of each series, by the validation "
+        f"part: in the middle {middle:.0%}, in four of five {low:.0%} to {high:.0%}; of a new "
+        f"series {float(model.mixing.new[0]):.0%}. What is scored did not count for it.", "",
+    ]  # fmt: skip
 
 
 def calibrated_by(dataset: Panel) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.data import Panel
+from elman.tasks.forecast.mixing.shares import SERIES
 from elman.tasks.forecast.model import make, widths_of
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.rivals import chosen
@@ -32,7 +33,10 @@ def plan(dataset: Panel, options: ForecastOptions, budget: Budget) -> Plan[Forec
     allowed = allowance(dataset, tried[0], budget)
     best = choose(dataset, tried, options.share, beside, allowed, budget.device)
     way = best.way
-    settled = replace(way.options, beside=beside, share=best.share)
+    each = options.each_share
+    if each is None:  # where a network is to forecast at all
+        each = options.share is None and best.share > 0 and len(dataset.lengths) >= SERIES
+    settled = replace(way.options, beside=beside, share=best.share, each_share=each)
     there = reading.otherwise(dataset, settled)
     count = min(len(there.train), settled.windows or len(there.train))
     if settled.smoothing:
@@ -45,6 +49,8 @@ def plan(dataset: Panel, options: ForecastOptions, budget: Budget) -> Plan[Forec
         budget = replace(budget, seconds=budget.seconds - (time.perf_counter() - began))
     expected = expectation(loss, model, first, budget, enough)
     why = f"{shown(way)}, {counted(count, 'window')}: {expected}; {told(best, there)}"
+    if each:
+        why += "; in the end each series gets a share of its own, if that proves nearer"
     return Plan(settled, way.batch_size, way.learning_rate, why, enough, there)
 
 

@@ -13,7 +13,7 @@ from elman.data.tables.content import BadRows
 from elman.data.tables.writer import Writer
 from elman.data.time_series.series import Collection, places_to
 from elman.tasks.forecast.intervals.conformal import levels
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.reading import unseen
 from elman.tasks.forecast.scores import point

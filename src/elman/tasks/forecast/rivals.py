@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.tasks.forecast.data import Panel
+from elman.tasks.forecast.errors import scaled_errors
 from elman.tasks.forecast.options import Beside, ForecastOptions
-from elman.tasks.forecast.scores import scaled_errors, scores_of, tally_of
+from elman.tasks.forecast.scores import scores_of, tally_of
 from elman.tasks.forecast.simple import naive
 from elman.tasks.rivals import Rival, chosen_first
 

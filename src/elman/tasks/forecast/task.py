@@ -4,7 +4,7 @@ from elman.tasks.forecast import page, reading, training
 from elman.tasks.forecast.data import Batch, Panel
 from elman.tasks.forecast.export import export
 from elman.tasks.forecast.look import look
-from elman.tasks.forecast.mixture import calibrate
+from elman.tasks.forecast.mixing.mixture import calibrate
 from elman.tasks.forecast.model import build
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.plan import plan
@@ -32,6 +32,6 @@ TASK: Task[ForecastOptions, Panel, Batch] = Task(
     export=export,
     predict=predict,
     calibrate=calibrate,
-    calibration="bands.",
+    calibration=("bands.", "mixing."),
     teaches_in_bf16=False,
 )

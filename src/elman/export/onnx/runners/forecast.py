@@ -58,10 +58,10 @@ class Forecaster:
         window = (read[-self._how["look_back"] :] - level) / spread
         inputs = self._inputs(window, which, known, past, static)
         made = np.median(np.stack([self._member(one, inputs) for one in self._members]), 0)
-        beside = None
-        if self._told["beside"] is not None:
+        beside, share = None, self._told["shares"][which]
+        if share < 1:
             beside = simple_forecast(self._told["beside"], y, self._how["season"], self.horizon)
-            made = self._mixed(np.sort(made, 1), beside, y[-1], z, level, spread)
+            made = self._mixed(np.sort(made, 1), beside, share, y[-1], z, level, spread)
         if self._bands is not None:
             made = around(self._bands, made, which, unrest(window), bool(self._told["quantiles"]))
         told = self._base(z)[:, None] + level + spread * made.astype(np.float64)
@@ -70,7 +70,7 @@ class Forecaster:
         if self._bands is not None:  # no lower end passes what no value lay below
             floor = np.minimum(self._bands["least"], told[:, middle, None])
             told[:, :middle] = np.maximum(told[:, :middle], floor)
-        if beside is not None and self._told["share"] == 0:  # then it is the forecast, to the digit
+        if beside is not None and share == 0:  # then it is the forecast, to the digit
             told[:, :middle] = np.minimum(told[:, :middle], beside[:, None])
             told[:, middle + 1 :] = np.maximum(told[:, middle + 1 :], beside[:, None])
             told[:, middle] = beside
@@ -116,15 +116,16 @@ class Forecaster:
         return float(level), float(spread)
 
     def _mixed(
-        self, made: Array, beside: Array, last: float, z: Array, level: float, spread: float
-    ) -> Array:
+        self, made: Array, beside: Array, share: float, last: float, z: Array, level: float,
+        spread: float,
+    ) -> Array:  # fmt: skip
         """All quantiles moved alike, so that the middle goes towards the simple forecast."""
         if self._how["log"]:  # what is not above 0 counts as a hundredth of the last value
             beside = np.log(np.maximum(beside, 0.01 * last))
         scaled = (beside - self._base(z) - level) / spread
         of = self._told["quantiles"]
         apart = scaled[:, None] - made[:, [list(of).index(0.5) if of else 0]]
-        return np.asarray(made + (1 - self._told["share"]) * apart)
+        return np.asarray(made + (1 - share) * apart)
 
     def _inputs(
         self, window: Array, which: int, known: Any, past: Any, static: Sequence[str]

@@ -64,11 +64,7 @@ class Residuals:
 
     def stretches(self) -> int:
         """How many forecasts there are that share no values."""
-        horizon, found = self.came.shape[1], 0
-        for number in np.unique(self.windows[:, 0]):
-            origins = self.windows[self.windows[:, 0] == number, 1]
-            found += int(origins.max() - origins.min()) // horizon + 1
-        return found
+        return stretches(self.windows, self.came.shape[1])
 
 
 class Bands(nn.Module):
@@ -237,6 +233,15 @@ def rising(values: Floats) -> Floats:
             means[-1] = (means[-1] * counts[-1] + last * n) / (counts[-1] + n)
             counts[-1] += n
     return np.repeat(means, counts)
+
+
+def stretches(windows: Ints, horizon: int) -> int:
+    """How many of these windows [N, 2], of so many values each, there are that share none."""
+    found = 0
+    for number in np.unique(windows[:, 0]):
+        origins = windows[windows[:, 0] == number, 1]
+        found += int(origins.max() - origins.min()) // horizon + 1
+    return found
 
 
 def later(windows: Ints, share: float = 0.5) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from elman.layers.regularize import dropout
 from elman.tasks.forecast.data import Batch, Inputs, Settings
 from elman.tasks.forecast.intervals.conformal import Bands, levels
 from elman.tasks.forecast.intervals.distributions import DISTRIBUTIONS
+from elman.tasks.forecast.mixing.shares import Shares
 from elman.tasks.forecast.options import ForecastOptions
 
 
@@ -52,8 +53,10 @@ class Network(nn.Module, ABC):
         self.dropout, self.input_dropout = options.dropout, options.input_dropout
         self.smooths = bool(options.smoothing)
         self.bands: Bands | None = None  # those that forecast for users have some
-        # The simple forecast that `forecasts` mixes in, and the network's own share.
+        # The simple forecast that `forecasts` mixes in, and the network's own share, of all series
+        # or of each.
         self.beside, self.share = options.beside, 1.0 if options.share is None else options.share
+        self.mixing: Shares | None = None
         self.identity = Identity(widths.series, options.identity) if options.identity else None
         self.always = widths.static + options.identity  # what is read at every step alike
         self.distribution = DISTRIBUTIONS.get(options.distribution or "")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,21 +18,18 @@ from torch import nn
 from elman.errors import UserError
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.data import Batch, Panel
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.mixing.mixture import forecasts
+from elman.tasks.forecast.mixing.shares import SHARES, Errors, mixed_errors, surely_best
 from elman.tasks.forecast.model import make_network, widths_of
 from elman.tasks.forecast.networks import output
 from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import Beside, ForecastOptions
-from elman.tasks.forecast.scores import point, scaled_errors
+from elman.tasks.forecast.scores import point
 from elman.tasks.forecast.simple import naive
-from elman.tasks.forecast.units import units_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SHARES = (0.25, 0.5, 0.75, 1.0)
-SURE = 1.65  # standard errors by which a mixture must be nearer; by chance one in twenty is
-VARIED = 0.2  # what one unit's gain varies by at least, as a share of the error
 SCORED = 1500  # windows of a part
 SERIES = 300
 FOLDS = 3
@@ -107,9 +103,8 @@ class Fold:
             self.waiting = [windows[order[k : k + size]] for k in range(0, len(order), size)]
         return self.waiting.pop()
 
-    def judged(self, beside: Beside, shares: tuple[float, ...], device: str) -> tuple[Floats, Ints]:
-        """Scaled errors of mixtures by share of the network, [N, W], of N windows, and their units
-        as `units_of` has them."""
+    def judged(self, beside: Beside, shares: tuple[float, ...], device: str) -> Errors:
+        """Errors of mixtures by share of the network."""
         windows = _spread(self.panel.check, SCORED)
         made, _ = forecasts(self.network, self.panel, windows, device)
         middle = point(made, self.network.quantiles)
@@ -144,9 +139,9 @@ class Trial:
         """How near the mixture is, with the best share or the one that is given."""
         shares = (0.0, *(SHARES if share is None else (share,)))
         parts = [fold.judged(beside, shares, device) for fold in self.folds]
-        errors = np.concatenate([errors for errors, _ in parts])
-        counts = np.cumsum([0, *(units.max(initial=-1) + 1 for _, units in parts)])
-        units = np.concatenate([u + n for (_, u), n in zip(parts, counts, strict=False)])
+        errors = np.concatenate([part.scaled for part in parts])
+        counts = np.cumsum([0, *(part.units.max(initial=-1) + 1 for part in parts)])
+        units = np.concatenate([part.units + n for part, n in zip(parts, counts, strict=False)])
         if not len(errors):
             return
         best = 1 if share is not None else surely_best(errors, units)
@@ -184,51 +179,3 @@ def _spread(windows: Ints, most: int) -> Ints:
     chosen = np.linspace(0, len(windows) - 1, min(len(windows), most)).round().astype(np.int64)
     found: Ints = windows[chosen]
     return found
-
-
-def mixed_errors(
-    panel: Panel, windows: Ints, made: Floats, simple: Floats, shares: tuple[float, ...]
-) -> tuple[Floats, Ints]:
-    """Scaled errors [N, W] of mixtures of two forecasts [N, H] by the share of `made`, and units
-    [N]; of the windows that errors can be scaled of."""
-    mix = _mixing(panel)
-    errors = np.stack([scaled_errors(panel, windows, mix(made, simple, w)) for w in shares], 1)
-    fair = np.isfinite(errors).all(1)
-    _, of = units_of(panel, windows)
-    return errors[fair], np.unique(of[fair], return_inverse=True)[1].astype(np.int64)
-
-
-def surely_best(errors: Floats, units: Ints) -> int:
-    """Which of the mixtures with errors [N, W] is the nearest; the first, the simple forecast,
-    unless another is nearer by more than chance gives.
-
-    That is by `SURE` standard errors over units, which are not let believe that they vary by less
-    than `VARIED` of the error, as few of them may by chance.
-    """
-    counts = np.bincount(units)
-    n, least, best = len(counts), float(errors[:, 0].mean()), 0
-    varied = VARIED * least / math.sqrt(n)
-    for k, w in enumerate(SHARES, 1):
-        mean = float(errors[:, k].mean())
-        if mean >= least:
-            continue
-        gains = np.bincount(units, errors[:, 0] - errors[:, k])  # sums over units
-        gain = float(gains.sum() / counts.sum())
-        spread = math.sqrt(float(np.square(gains - gain * counts).sum()) * n / max(1, n - 1))
-        if gain > SURE * max(spread / float(counts.sum()), w * varied):
-            best, least = k, mean
-    return best
-
-
-def _mixing(panel: Panel) -> Callable[[Floats, Floats, float], Floats]:
-    """How forecasts in the units of the data are mixed: as logarithms where these are read."""
-    if not panel.settings.log:
-        return lambda made, simple, w: w * made + (1 - w) * simple
-
-    def mixed(made: Floats, simple: Floats, w: float) -> Floats:
-        found: Floats = np.exp(
-            w * np.log(np.maximum(made, 1e-300)) + (1 - w) * np.log(np.maximum(simple, 1e-300))
-        )
-        return found
-
-    return mixed

@@ -18,7 +18,7 @@ from elman.errors import ElmanError, UserError
 from elman.run import rows
 from elman.run.trained import Run
 from elman.tasks.forecast.intervals.conformal import levels
-from elman.tasks.forecast.mixture import forecasts
+from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.predict import told as told_of
 from elman.tasks.forecast.reading import unseen
 from elman.tasks.speech.writing import Transcript

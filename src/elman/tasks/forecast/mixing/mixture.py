@@ -32,6 +32,7 @@ class Made(NamedTuple):
     scaled: Tensor
     put_out: Tensor  # by the network alone: the same, or parameters of a distribution
     simple: Floats | None  # [B, H] in the units of the data, where one is mixed in
+    share: Floats  # [B], the network's
 
 
 def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> tuple[Floats, Loss]:
@@ -49,7 +50,7 @@ def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> t
     middle = list(told).index(0.5) if told else 0
     part, which = _parts(dataset, windows), dataset.which[windows[:, 0]]
     parts, loss = [], Loss(0.0, 0)
-    for start, made in _made(model, dataset, windows, device):
+    for start, made in _made(model, dataset, windows, device, _shares(model, which, part)):
         rows = slice(start, start + len(made.scaled))
         there = Batch(*(one.to(device) for one in made.batch))
         if model.paths:
@@ -64,15 +65,20 @@ def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> t
         parts.append(dataset.unscaled(scaled, made.batch))
         if bands is not None:
             parts[-1] = bands.not_below(parts[-1])
-        if made.simple is not None and model.share == 0:
-            parts[-1] = _about(parts[-1], made.simple, middle)
+        if made.simple is not None and (none := made.share == 0).any():
+            parts[-1][none] = _about(parts[-1][none], made.simple[none], middle)
     return np.sort(np.concatenate(parts), 2), loss
 
 
 def calibrate(model: nn.Module, dataset: Panel, options: ForecastOptions, device: str) -> None:
-    """Let the model's intervals hold as much as they say: by the validation part, or without one
-    by the training part, of which forecasts are nearer than they will be."""
+    """Give series shares of their own, where they may have them and that is nearer; and let the
+    model's intervals hold as much as they say: by the validation part, or without one by the
+    training part, of which forecasts are nearer than they will be."""
     assert isinstance(model, Network)
+    if model.mixing is not None and model.beside is not None and len(dataset.check):
+        windows = thinned(dataset.check, HELD)
+        simple = naive.SIMPLE[model.beside].make(dataset, windows)
+        model.mixing.fit(dataset, windows, _alone(model, dataset, windows, device), simple)
     if model.bands is None:
         return
     late = dataset.train[later(dataset.train, RECENT)]
@@ -87,7 +93,8 @@ def calibrate(model: nn.Module, dataset: Panel, options: ForecastOptions, device
 
 def _residuals(model: Network, dataset: Panel, windows: Ints, device: str) -> Residuals:
     made, came, unrest = [], [], []
-    for _, one in _made(model, dataset, windows, device):
+    share = _shares(model, dataset.which[windows[:, 0]], _parts(dataset, windows))
+    for _, one in _made(model, dataset, windows, device, share):
         made.append(one.scaled.double().cpu().numpy())
         came.append(one.batch.target.double().numpy())
         unrest.append(_unrest(one.batch))
@@ -106,11 +113,34 @@ def _unrest(batch: Batch) -> Floats:
     return found
 
 
-def _made(model: Network, dataset: Panel, windows: Ints, device: str) -> Iterator[tuple[int, Made]]:
+def _alone(model: Network, dataset: Panel, windows: Ints, device: str) -> Floats:
+    """What the network makes by itself, [N, H], in the units of the data."""
+    middle, made = _middle(model), []
+    for _, one in _made(model, dataset, windows, device, np.ones(len(windows))):
+        scaled = one.scaled.sort(2).values.double().cpu().numpy()
+        made.append(dataset.unscaled(scaled, one.batch)[:, :, middle])
+    return np.concatenate(made)
+
+
+def _middle(model: Network) -> int:
+    return list(model.quantiles).index(0.5) if model.quantiles else 0
+
+
+def _shares(model: Network, which: Ints, part: Ints) -> Floats:
+    """The network's share in the forecast of each window, [N]."""
+    if model.mixing is None:
+        return np.full(len(which), model.share)
+    return model.mixing.of(which, part)
+
+
+def _made(
+    model: Network, dataset: Panel, windows: Ints, device: str, share: Floats
+) -> Iterator[tuple[int, Made]]:
+    """Forecasts of some windows after the other, by the network's `share` [N] in each."""
     simple = None
-    if model.share < 1 and model.beside is not None and len(windows):
+    if (share < 1).any() and model.beside is not None:
         simple = naive.SIMPLE[model.beside].make(dataset, windows)
-    middle = list(model.quantiles).index(0.5) if model.quantiles else 0
+    middle = _middle(model)
     with torch.no_grad():
         many = SCORED // 8 if model.paths else SCORED
         for start in range(0, len(windows), many):
@@ -119,20 +149,24 @@ def _made(model: Network, dataset: Panel, windows: Ints, device: str) -> Iterato
             put_out = model(Batch(*(part.to(device) for part in batch)).inputs)
             made = output.told(model, batch, put_out)
             beside = None if simple is None else simple[start : start + many]
+            own = share[start : start + many]
             if beside is not None:
-                made = made.sort(2).values
+                rising = made.sort(2).values
                 other = dataset.scaled(beside, some, batch)
-                apart = torch.from_numpy(other).to(made) - made[:, :, middle]
-                made = made + (1 - model.share) * apart[:, :, None]
-            yield start, Made(batch, made, put_out, beside)
+                apart = torch.from_numpy(other).to(made) - rising[:, :, middle]
+                rest = torch.from_numpy(1 - own).to(made)[:, None, None]
+                made = torch.where(rest > 0, rising + rest * apart[:, :, None], made)
+            yield start, Made(batch, made, put_out, beside, own)
 
 
 def _parts(dataset: Panel, windows: Ints) -> Ints:
-    """By which part the intervals of each window are: what is scored never counts for its own.
+    """By which part the share and the intervals of each window are: what is scored never counts
+    for its own.
 
     Of the validation part, which they are calibrated by, either half goes by the other one.
     """
-    if dataset.test is not None or not len(dataset.train) or not len(windows):
+    tested = dataset.test is not None and dataset.check is dataset.test  # `reading.held_out`
+    if tested or not len(dataset.train) or not len(windows):
         return np.zeros(len(windows), dtype=np.int64)
     late = later(dataset.check)
     by = dict(zip(map(tuple, dataset.check.tolist()), np.where(late, 1, 2).tolist(), strict=True))
