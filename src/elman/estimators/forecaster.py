@@ -67,6 +67,7 @@ class Forecaster(Estimator):
     identity: int | None = None
     beside: Beside | None = None
     share: float | None = None
+    each_share: bool | None = None
     members: int | None = None
     smoothing: int | Sequence[int] | None = None
     distribution: Likelihood | None = None

@@ -68,12 +68,9 @@ def keep_calibration(run: RunFolder, refit: RunFolder, task: Task[Any, Any, Any]
         return
     old, _ = checkpoint.read(run.weights)
     new, header = checkpoint.read(refit.weights)
-    kept = {
-        name: tensor
-        for name, tensor in old.items()
-        if name.startswith(task.calibration) and new[name].shape == tensor.shape
-    }
-    checkpoint.write(refit.weights, new | kept, header)
+    kept = {name: tensor for name, tensor in old.items() if name.startswith(task.calibration)}
+    if all(new[name].shape == tensor.shape for name, tensor in kept.items()):
+        checkpoint.write(refit.weights, new | kept, header)
 
 
 def keep_scores(run: RunFolder, refit: RunFolder) -> None:

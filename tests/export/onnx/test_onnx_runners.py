@@ -57,6 +57,7 @@ CASES: dict[str, tuple[str, Make, dict[str, Any]]] = {
     "direct": ("forecast", series, {"horizon": 5, "quantiles": (0.1, 0.5, 0.9), "share": 0.4,
                                     "beside": "both", "static_columns": ("region",)}),
     "own shares": ("forecast", series, {"horizon": 5, "share": 0.4, "each_share": True,
+                                        "quantiles": (0.2, 0.5, 0.8),
                                         "beside": "last-season"}),
     "recursive": ("forecast", series, {"horizon": 5, "steps_ahead": "recursive", "share": 0.7,
                                        "beside": "autoregression",
@@ -127,7 +128,7 @@ def exported(request: pytest.FixtureRequest, tmp_path: Path, site: Path) -> Expo
         torch.nn.init.normal_(parameter, std=0.4)
     for name, buffer in job.model.named_buffers():
         if name.startswith("mixing."):
-            buffer.copy_(torch.linspace(0, 0.8, buffer.numel()).view_as(buffer))
+            buffer.copy_(torch.linspace(0, 1, buffer.numel()).view_as(buffer))
     assert job.task.export is not None
     export = job.task.export(job.model.eval(), job.dataset.preprocessing(), job.options)
     folder = tmp_path / "export"

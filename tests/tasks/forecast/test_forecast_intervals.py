@@ -24,6 +24,7 @@ from elman.tasks.forecast.intervals.conformal import (
     Residuals,
     bounds,
     later,
+    recent,
     rising,
     thinned,
 )
@@ -157,6 +158,8 @@ def test_what_is_looked_at_is_spread_over_every_series() -> None:
     assert found[0].tolist() == [0, 0] and found[-1].tolist() == [2, 99]
     late = later(windows)
     assert late.sum() == 65 and not late[30] and late[29] and late[-1]
+    assert np.bincount(recent(windows)[:, 0]).tolist() == [10, 1, 33]
+    assert recent(windows)[9].tolist() == [0, 29]
 
 
 # ---- In a run ------------------------------------------------------------------------------

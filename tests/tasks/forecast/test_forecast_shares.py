@@ -15,9 +15,8 @@ from elman.run.options import parse
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.data import Panel
 from elman.tasks.forecast.errors import scaled_errors
-from elman.tasks.forecast.intervals.conformal import later
 from elman.tasks.forecast.mixing.mixture import forecasts
-from elman.tasks.forecast.mixing.shares import FINE, SERIES, Shares, apart_from
+from elman.tasks.forecast.mixing.shares import FINE, SERIES, Shares, mixed_errors
 from elman.tasks.forecast.model import make, widths_of
 from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import ForecastOptions
@@ -29,7 +28,7 @@ Ints = NDArray[np.int64]
 CPU = torch.device("cpu").type
 SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
 SEEDS = range(4)
-WHOLE, FIRST, SECOND = range(3)  # parts that shares are fitted by
+ALL, LEARNT = range(2)  # parts that shares are by
 
 
 def _file(path: Path, columns: Floats) -> Path:
@@ -50,8 +49,25 @@ def _walks(path: Path, seed: int, series: int) -> Panel:
     return _read(_file(path, draw.normal(size=(int(draw.integers(150, 300)), series)).cumsum(0)))[0]
 
 
-def _apart(draw: np.random.Generator, data: Panel, windows: Ints) -> tuple[Floats, Floats, Any]:
-    """What two forecasters made of windows, and of which series the first is the nearer."""
+def _fitted(data: Panel, usual: float, made: Floats, simple: Floats) -> Shares:
+    """By forecasts [N, H] of the windows for training, and then of those for validation."""
+    shares, n = Shares(len(data.lengths), usual), len(data.train)
+    grid = (*FINE, usual)
+    shares.fit(
+        mixed_errors(data, data.train, made[:n], simple[:n], grid),
+        mixed_errors(data, data.check, made[n:], simple[n:], grid),
+        data.settings.horizon,
+    )
+    return shares
+
+
+def _windows(data: Panel) -> Ints:
+    return np.concatenate([data.train, data.check])
+
+
+def _apart(draw: np.random.Generator, data: Panel) -> tuple[Floats, Floats, Any]:
+    """What two forecasters made of all windows, and of which series the first is the nearer."""
+    windows = _windows(data)
     y, known = data.values(windows), draw.random(len(data.lengths)) < 0.5
     first, second = (draw.normal(size=y.shape) for _ in range(2))
     near = known[windows[:, 0], None]
@@ -62,74 +78,76 @@ def _apart(draw: np.random.Generator, data: Panel, windows: Ints) -> tuple[Float
 def test_each_series_goes_by_the_forecast_that_knows_it(tmp_path: Path, seed: int) -> None:
     draw = np.random.default_rng(seed)
     data = _walks(tmp_path / "a.csv", seed, int(draw.integers(SERIES, 25)))
-    windows = data.check
-    made, simple, known = _apart(draw, data, windows)
-    shares = Shares(len(data.lengths), 0.5)
-    late = later(windows)
-    shares.fit(data, windows[~late], made[~late], simple[~late])
-    own = shares.of(np.arange(len(known)), np.zeros(len(known), np.int64))
-    assert shares.differ and (own[known] > 0.5).all() and (own[~known] < 0.5).all()
-    assert set(own) <= set(FINE)
-    w = own[windows[late, 0], None]
-    mixed = scaled_errors(data, windows[late], w * made[late] + (1 - w) * simple[late]).mean()
+    made, simple, known = _apart(draw, data)
+    shares, numbers = _fitted(data, 0.5, made, simple), np.arange(len(known))
+    for scored in (False, True):
+        own = shares.of(numbers, np.full(len(known), scored))
+        assert shares.differ and (own[known] > 0.5).all() and (own[~known] < 0.5).all()
+        assert set(own) <= set(FINE)
+    n, windows = len(data.train), data.check
+    w = own[windows[:, 0], None]
+    mixed = scaled_errors(data, windows, w * made[n:] + (1 - w) * simple[n:]).mean()
     for one in FINE:
-        alike = scaled_errors(data, windows[late], one * made[late] + (1 - one) * simple[late])
+        alike = scaled_errors(data, windows, one * made[n:] + (1 - one) * simple[n:])
         assert mixed < alike.mean()
 
 
-def test_series_share_as_before_where_none_is_known_better(tmp_path: Path) -> None:
-    """Forecasters that guess where random walks go get other shares in hardly any of many."""
+@pytest.mark.parametrize("horizon", [1, 4, 12])
+def test_series_share_as_before_where_none_is_known_better(tmp_path: Path, horizon: int) -> None:
+    """Forecasters that guess where random walks go, or that know where they went in the training
+    part, get other shares in hardly any of many, however few windows there are to score."""
     found = 0
     for seed in range(30):
         draw = np.random.default_rng(seed)
-        data = _walks(tmp_path / "a.csv", seed, int(draw.integers(SERIES, 25)))
-        windows = data.check
+        columns = draw.normal(size=(int(draw.integers(100, 200)), int(draw.integers(SERIES, 25))))
+        path = _file(tmp_path / "a.csv", columns.cumsum(0))
+        data, _ = _read(path, held=1.5 * horizon / len(columns), horizon=horizon)
+        windows = _windows(data)
         simple = naive.last_value(data, windows)
         slopes = 0.3 * draw.normal(size=len(data.lengths))[windows[:, 0], None]
-        shares = Shares(len(data.lengths), 0.25)
-        shares.fit(data, windows, simple + slopes * np.arange(1, 5), simple)
-        found += shares.differ
+        made = simple + slopes * np.arange(1, horizon + 1)
+        n, of = len(data.train), data.train[:, 0] % 2 == 0
+        made[:n][of] = 0.5 * made[:n][of] + 0.5 * data.values(data.train[of])
+        found += _fitted(data, 0.25, made, simple).differ
     assert found <= 4
+
+
+def test_one_other_share_of_all_is_found_where_series_are_alike(tmp_path: Path) -> None:
+    same = 0
+    for seed in range(8):
+        draw = np.random.default_rng(seed)
+        columns = draw.normal(size=(36, int(draw.integers(20, 40)))).cumsum(0)
+        data, _ = _read(_file(tmp_path / "a.csv", columns))
+        y = data.values(_windows(data))
+        made, simple = (y + draw.normal(scale=s, size=y.shape) for s in (0.5, 1.0))
+        shares = _fitted(data, 0.25, made, simple)
+        assert shares.differ and float(shares.new[ALL]) >= 0.6
+        same += float(shares.own.std(1).max()) == 0
+    assert same >= 6  # of eight; in others their own seem a little nearer
 
 
 def test_a_few_series_share_alike(tmp_path: Path) -> None:
     data = _walks(tmp_path / "a.csv", 1, SERIES - 1)
-    made, simple, _ = _apart(np.random.default_rng(1), data, data.check)
-    shares = Shares(len(data.lengths), 0.5)
-    shares.fit(data, data.check, made, simple)
-    assert not shares.differ
+    made, simple, _ = _apart(np.random.default_rng(1), data)
+    assert not _fitted(data, 0.5, made, simple).differ
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_scored_does_not_count_for_its_own_share(tmp_path: Path, seed: int) -> None:
     draw = np.random.default_rng(seed)
     data = _walks(tmp_path / "a.csv", seed, int(draw.integers(SERIES, 25)))
-    windows, horizon = data.check, data.settings.horizon
-    made, simple, _ = _apart(draw, data, windows)
-    late, shares = later(windows), Shares(len(data.lengths), 0.5)
-    shares.fit(data, windows, made, simple)
-    for part, scored in ((FIRST, late), (SECOND, ~late)):
-        seen = np.zeros(data.raw.shape, dtype=bool)  # values that are scored by this part's shares
-        starts = data.starts[windows[scored, 0]] + windows[scored, 1]
-        seen[starts[:, None] + np.arange(horizon)] = True
-        raw = np.where(seen, data.raw + 0.1 * draw.normal(size=seen.shape), data.raw)
-        other = Panel(**{**vars(data), "raw": raw})
-        again, far = Shares(len(data.lengths), 0.5), 1.25 * made - 0.25 * simple
-        again.fit(other, windows, np.where(scored[:, None], far, made), simple)
-        assert again.differ and shares.differ
-        assert torch.equal(again.own[part], shares.own[part])
-        assert not torch.equal(again.own[WHOLE], shares.own[WHOLE])
-
-
-def test_halves_that_share_values_are_told_apart() -> None:
-    draw = np.random.default_rng(2)
-    origins = [np.sort(draw.choice(60, size=9, replace=False)) for _ in range(8)]
-    windows = np.concatenate([np.stack([np.full(9, k), o], 1) for k, o in enumerate(origins)])
-    late, horizon = later(windows), int(draw.integers(2, 9))
-    apart = apart_from(windows, late, horizon)
-    for (number, origin), second, free in zip(windows, late, apart, strict=True):
-        others = windows[(windows[:, 0] == number) & (late != second), 1]
-        assert free == (np.abs(others - origin) >= horizon).all()
+    made, simple, _ = _apart(draw, data)
+    shares = _fitted(data, 0.5, made, simple)
+    other, n = made.copy(), len(data.train)
+    other[n:] = 1.25 * made[n:] - 0.25 * simple[n:]  # less of it is nearer then
+    again = _fitted(data, 0.5, other, simple)
+    assert again.differ and shares.differ
+    assert torch.equal(again.own[LEARNT], shares.own[LEARNT])
+    assert not torch.equal(again.own[ALL], shares.own[ALL])
+    ends = data.train[:, 1] + data.settings.horizon
+    for number in range(len(data.lengths)):
+        first = data.check[data.check[:, 0] == number, 1].min()
+        assert ends[data.train[:, 0] == number].max() <= first
 
 
 def _network(data: Panel, own: ForecastOptions) -> Network:
@@ -147,7 +165,8 @@ def test_a_series_is_forecast_as_if_its_share_were_that_of_all(tmp_path: Path, s
     model = _network(data, own)
     assert model.mixing is not None
     each = draw.choice([0.0, 0.3, 0.8, 1.0], size=12)
-    model.mixing.own[:] = torch.from_numpy(each)
+    model.mixing.own[LEARNT] = torch.from_numpy(each)
+    model.mixing.own[ALL] = torch.from_numpy(1 - each)
     made, _ = forecasts(model, data, data.check, CPU)
     for share in (0.0, 0.3, 0.8, 1.0):
         _, alone = _read(path, share=share, **how)
@@ -155,6 +174,14 @@ def test_a_series_is_forecast_as_if_its_share_were_that_of_all(tmp_path: Path, s
         rows = each[data.check[:, 0]] == share
         assert np.allclose(made[rows], same[rows], rtol=1e-6)
         assert share > 0 or np.array_equal(made[rows, :, 1], same[rows, :, 1])
+    later = data.train[draw.permutation(len(data.train))]  # of no part that is scored
+    model.mixing.own[:] = model.mixing.own.flip(0).clone()
+    other, _ = forecasts(model, data, later, CPU)
+    rows = each[later[:, 0]] == 0
+    assert rows.any() and np.array_equal(
+        other[rows, :, 1], naive.SIMPLE["drift"].make(data, later)[rows]
+    )
+    model.mixing.own[LEARNT] = model.mixing.own[ALL]
     step = int(draw.integers(2, 40))
     few, _ = forecasts(model, data, data.check[::step], CPU)
     assert np.allclose(few, made[::step], rtol=1e-6)
@@ -177,7 +204,7 @@ def test_a_run_gives_series_their_own_shares_and_keeps_them(tmp_path: Path) -> N
     assert run.folder.options()["forecast"]["each_share"] is True
     model = run.model
     assert isinstance(model, Network) and model.mixing is not None and model.mixing.differ
-    own = model.mixing.own[WHOLE]
+    own = model.mixing.own[ALL]
     assert own[:12].min() > own[12:].max()
     again = elman.load(run.path).model
     assert isinstance(again, Network) and again.mixing is not None

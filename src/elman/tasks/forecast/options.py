@@ -71,8 +71,8 @@ class ForecastOptions(NetworkOptions, SeriesOptions):
         Share of the network in the mixture, from 0 to 1, which is the network alone; found in
         back-tests if not given.
     each_share
-        Give each series a share of its own, where the validation part says that this is nearer;
-        with 10 series or more if neither this nor the share is given.
+        Of 10 series or more, give each a share of its own where the validation part says that this
+        is nearer; if not given, unless the share is, or the network has none.
     members
         Train so many networks and forecast the median of theirs.
     smoothing

@@ -81,7 +81,7 @@ def remarks(
     errors = {"network": by_step(scored, windows, middle)}
     for name, one in naive.suited(scored).items():
         errors[name.replace("-", " ")] = by_step(scored, windows, one.make(scored, windows))
-    lines = shared(model)
+    lines = shared(model, tested=scored is not dataset)
     part = "test" if scored is not dataset else "validation"
     lines += [
         f"Forecasts from {counted(len(windows), 'origin')} in the {part} part. MASE by steps "
@@ -102,16 +102,20 @@ def remarks(
     return lines
 
 
-def shared(model: nn.Module) -> list[str]:
-    """Which share of each series' forecast is the network's, where they differ."""
+def shared(model: nn.Module, *, tested: bool) -> list[str]:
+    """Which share of each series' forecast is the network's, where they differ; `tested` whether a
+    test part is scored."""
     if not isinstance(model, Network) or model.mixing is None or not model.mixing.differ:
         return []
+    scored = "The test part is scored by these."
+    if not tested:
+        scored = "That part itself is scored by shares from the training part alone."
     own = np.sort(model.mixing.own[0].cpu().numpy())
     low, middle, high = (own[round(q * (len(own) - 1))] for q in (0.1, 0.5, 0.9))
     return [
-        f"The network has a share of its own in the forecast of each series, by the validation "
-        f"part: in the middle {middle:.0%}, in four of five {low:.0%} to {high:.0%}; of a new "
-        f"series {float(model.mixing.new[0]):.0%}. What is scored did not count for it.", "",
+        "The network has a share of its own in the forecast of each series, by the end of the "
+        f"training part and the validation part: in the middle {middle:.0%}, in four of five "
+        f"{low:.0%} to {high:.0%}; of a new series {float(model.mixing.new[0]):.0%}. {scored}", "",
     ]  # fmt: skip
 
 

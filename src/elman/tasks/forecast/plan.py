@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
+
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.data import Panel
 from elman.tasks.forecast.mixing.shares import SERIES
@@ -34,14 +36,16 @@ def plan(dataset: Panel, options: ForecastOptions, budget: Budget) -> Plan[Forec
     best = choose(dataset, tried, options.share, beside, allowed, budget.device)
     way = best.way
     each = options.each_share
-    if each is None:  # where a network is to forecast at all
-        each = options.share is None and best.share > 0 and len(dataset.lengths) >= SERIES
+    if each is None:  # where a network is to forecast at all, and something tells
+        told_by = len(np.unique(dataset.check[:, 0]))
+        each = options.share is None and best.share > 0 and told_by >= SERIES
     settled = replace(way.options, beside=beside, share=best.share, each_share=each)
     there = reading.otherwise(dataset, settled)
     count = min(len(there.train), settled.windows or len(there.train))
     if settled.smoothing:
         count = len(epoch(there, settled, 1, 0, 0))
-    enough = passes(count, way.batch_size, settled) if settled.share else UNUSED
+    used = bool(settled.share or each)
+    enough = passes(count, way.batch_size, settled) if used else UNUSED
     past = len(there.collection.options.past_columns)
     model = make(settled, there.settings, widths_of(there.fitted, past))
     first = epoch(there, settled, way.batch_size, 0, 0)

@@ -258,6 +258,14 @@ def later(windows: Ints, share: float = 0.5) -> NDArray[np.bool_]:
     return found
 
 
+def recent(windows: Ints) -> Ints:
+    """Those windows [N, 2] of each series that stand in the last `RECENT` of its origins; of one
+    with few of them at least the last."""
+    last = np.diff(windows[:, 0], append=-1) != 0  # windows of a series follow one another
+    found: Ints = windows[later(windows, RECENT) | last]
+    return found
+
+
 def thinned(windows: Ints, most: int) -> Ints:
     """At most about so many windows, of each series some, evenly spread over its own."""
     numbers, firsts, counts = np.unique(windows[:, 0], return_index=True, return_counts=True)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from elman.metrics import Loss
 from elman.tasks.forecast.data import Batch, Panel
-from elman.tasks.forecast.intervals.conformal import NONE, RECENT, Residuals, later, thinned
+from elman.tasks.forecast.intervals.conformal import NONE, Residuals, later, recent, thinned
+from elman.tasks.forecast.mixing.shares import FINE, mixed_errors
 from elman.tasks.forecast.networks import output
 from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import ForecastOptions
@@ -26,13 +27,28 @@ HELD, LEARNT = 8000, 2000  # windows of either part that intervals are calibrate
 
 
 class Made(NamedTuple):
-    """Forecasts [B, H, Q] of some windows, as they are scaled, and what they are made of."""
+    """What is made of some windows: scaled by the network alone, [B, H, Q], and what it put out,
+    which is the same, or parameters of a distribution; and, where one is mixed in, a simple
+    forecast [B, H], scaled and in the units of the data."""
 
     batch: Batch
-    scaled: Tensor
-    put_out: Tensor  # by the network alone: the same, or parameters of a distribution
-    simple: Floats | None  # [B, H] in the units of the data, where one is mixed in
-    share: Floats  # [B], the network's
+    alone: Tensor
+    put_out: Tensor
+    scaled: Tensor | None
+    simple: Floats | None
+
+
+class Tried(NamedTuple):
+    """What was made of windows [N, 2] and what came, [N, H], scaled; `middle` is the network's one
+    forecast in the units of the data, as `simple` is."""
+
+    windows: Ints
+    alone: Tensor
+    scaled: Tensor | None
+    came: Floats
+    unrest: Floats
+    middle: Floats
+    simple: Floats | None
 
 
 def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> tuple[Floats, Loss]:
@@ -49,59 +65,87 @@ def forecasts(model: nn.Module, dataset: Panel, windows: Ints, device: str) -> t
     told = model.quantiles if bands is None else bands.told
     middle = list(told).index(0.5) if told else 0
     part, which = _parts(dataset, windows), dataset.which[windows[:, 0]]
+    share, own = shares_of(model, which, part > 0), _middle(model)
     parts, loss = [], Loss(0.0, 0)
-    for start, made in _made(model, dataset, windows, device, _shares(model, which, part)):
-        rows = slice(start, start + len(made.scaled))
+    for start, made in _made(model, dataset, windows, device):
+        rows = slice(start, start + len(made.alone))
+        mixture = mixed(made.alone, made.scaled, share[rows], own)
         there = Batch(*(one.to(device) for one in made.batch))
         if model.paths:
             total, count = output.pinball(model.quantiles, made.put_out, there.target)
         else:
-            judged = made.scaled if model.distribution is None else made.put_out
+            judged = mixture if model.distribution is None else made.put_out
             total, count = output.loss(model, there, judged, there.target)
         loss = loss + Loss(float(total), count)
-        scaled = made.scaled.double().cpu().numpy()
+        scaled = mixture.double().cpu().numpy()
         if bands is not None:
             scaled = bands.around(scaled, which[rows], _unrest(made.batch), part[rows])
         parts.append(dataset.unscaled(scaled, made.batch))
         if bands is not None:
             parts[-1] = bands.not_below(parts[-1])
-        if made.simple is not None and (none := made.share == 0).any():
+        if made.simple is not None and (none := share[rows] == 0).any():
             parts[-1][none] = _about(parts[-1][none], made.simple[none], middle)
     return np.sort(np.concatenate(parts), 2), loss
+
+
+def mixed(alone: Tensor, other: Tensor | None, share: Floats, middle: int) -> Tensor:
+    """The network's forecasts [N, H, Q] and a simple one [N, H], scaled, by the network's share
+    [N]. All quantiles are moved alike."""
+    if other is None:
+        return alone
+    rising = alone.sort(2).values
+    rest = torch.from_numpy(1 - share).to(alone)[:, None, None]
+    moved = rising + rest * (other - rising[:, :, middle])[:, :, None]
+    return torch.where(rest > 0, moved, alone)
 
 
 def calibrate(model: nn.Module, dataset: Panel, options: ForecastOptions, device: str) -> None:
     """Give series shares of their own, where they may have them and that is nearer; and let the
     model's intervals hold as much as they say: by the validation part, or without one by the
-    training part, of which forecasts are nearer than they will be."""
+    training part, of which forecasts are nearer than they will be. Intervals are about forecasts
+    with the shares by which the validation part is scored."""
     assert isinstance(model, Network)
-    if model.mixing is not None and model.beside is not None and len(dataset.check):
-        windows = thinned(dataset.check, HELD)
-        simple = naive.SIMPLE[model.beside].make(dataset, windows)
-        model.mixing.fit(dataset, windows, _alone(model, dataset, windows, device), simple)
+    parts = (thinned(dataset.check, HELD), thinned(recent(dataset.train), LEARNT))
+    held, learnt = (_tried(model, dataset, windows, device) for windows in parts)
+    if model.mixing is not None and len(held.windows) and len(learnt.windows):
+        grid = (*FINE, model.mixing.usual)
+        assert held.simple is not None and learnt.simple is not None
+        model.mixing.fit(
+            mixed_errors(dataset, learnt.windows, learnt.middle, learnt.simple, grid),
+            mixed_errors(dataset, held.windows, held.middle, held.simple, grid),
+            dataset.settings.horizon,
+        )
     if model.bands is None:
         return
-    late = dataset.train[later(dataset.train, RECENT)]
-    parts = (thinned(dataset.check, HELD), thinned(late, LEARNT))
-    held, learnt = (_residuals(model, dataset, windows, device) for windows in parts)
     ends = np.zeros(len(dataset.lengths), dtype=np.int64)
     np.maximum.at(ends, dataset.train[:, 0], dataset.train[:, 1] + dataset.settings.horizon)
     values = [dataset.history(k, int(end)) for k, end in enumerate(ends)]
     least = 0.0 if all((y >= 0).all() for y in values) else NONE
-    model.bands.calibrate(held, learnt, dataset.which, least)
+    off, better = (_residuals(model, dataset, of) for of in (held, learnt))
+    model.bands.calibrate(off, better, dataset.which, least)
 
 
-def _residuals(model: Network, dataset: Panel, windows: Ints, device: str) -> Residuals:
-    made, came, unrest = [], [], []
-    share = _shares(model, dataset.which[windows[:, 0]], _parts(dataset, windows))
-    for _, one in _made(model, dataset, windows, device, share):
-        made.append(one.scaled.double().cpu().numpy())
-        came.append(one.batch.target.double().numpy())
-        unrest.append(_unrest(one.batch))
-    if not made:
-        none = np.zeros((0, model.horizon))
-        return Residuals(none[:, :, None], none, windows, np.zeros(0))
-    return Residuals(np.concatenate(made), np.concatenate(came), windows, np.concatenate(unrest))
+def _tried(model: Network, dataset: Panel, windows: Ints, device: str) -> Tried:
+    each = [one for _, one in _made(model, dataset, windows, device)]
+    none = np.zeros((0, model.horizon))
+    if not each:
+        return Tried(windows, torch.zeros(0, model.horizon, 1), None, none, none[:, 0], none, none)
+    middle = [_in_units(model, dataset, one) for one in each]
+    scaled = [one.scaled for one in each if one.scaled is not None]
+    simple = [one.simple for one in each if one.simple is not None]
+    return Tried(
+        windows, torch.cat([one.alone for one in each]), torch.cat(scaled) if scaled else None,
+        np.concatenate([one.batch.target.double().numpy() for one in each]),
+        np.concatenate([_unrest(one.batch) for one in each]), np.concatenate(middle),
+        np.concatenate(simple) if simple else None,
+    )  # fmt: skip
+
+
+def _residuals(model: Network, dataset: Panel, of: Tried) -> Residuals:
+    scored = np.ones(len(of.windows), dtype=np.bool_)
+    share = shares_of(model, dataset.which[of.windows[:, 0]], scored)
+    made = mixed(of.alone, of.scaled, share, _middle(model)).double().cpu().numpy()
+    return Residuals(made, of.came, of.windows, of.unrest)
 
 
 def _unrest(batch: Batch) -> Floats:
@@ -113,34 +157,28 @@ def _unrest(batch: Batch) -> Floats:
     return found
 
 
-def _alone(model: Network, dataset: Panel, windows: Ints, device: str) -> Floats:
-    """What the network makes by itself, [N, H], in the units of the data."""
-    middle, made = _middle(model), []
-    for _, one in _made(model, dataset, windows, device, np.ones(len(windows))):
-        scaled = one.scaled.sort(2).values.double().cpu().numpy()
-        made.append(dataset.unscaled(scaled, one.batch)[:, :, middle])
-    return np.concatenate(made)
-
-
 def _middle(model: Network) -> int:
     return list(model.quantiles).index(0.5) if model.quantiles else 0
 
 
-def _shares(model: Network, which: Ints, part: Ints) -> Floats:
-    """The network's share in the forecast of each window, [N]."""
+def _in_units(model: Network, dataset: Panel, made: Made) -> Floats:
+    """The network's one forecast [B, H] in the units of the data."""
+    rising = made.alone.sort(2).values.double().cpu().numpy()
+    return dataset.unscaled(rising, made.batch)[:, :, _middle(model)]
+
+
+def shares_of(model: Network, which: Ints, scored: NDArray[np.bool_]) -> Floats:
+    """The network's share in the forecast of each window, [N], as `Shares.of` has it."""
     if model.mixing is None:
         return np.full(len(which), model.share)
-    return model.mixing.of(which, part)
+    return model.mixing.of(which, scored)
 
 
-def _made(
-    model: Network, dataset: Panel, windows: Ints, device: str, share: Floats
-) -> Iterator[tuple[int, Made]]:
-    """Forecasts of some windows after the other, by the network's `share` [N] in each."""
+def _made(model: Network, dataset: Panel, windows: Ints, device: str) -> Iterator[tuple[int, Made]]:
     simple = None
-    if (share < 1).any() and model.beside is not None:
+    may_be_mixed = model.share < 1 or model.mixing is not None
+    if may_be_mixed and model.beside is not None and len(windows):
         simple = naive.SIMPLE[model.beside].make(dataset, windows)
-    middle = _middle(model)
     with torch.no_grad():
         many = SCORED // 8 if model.paths else SCORED
         for start in range(0, len(windows), many):
@@ -148,15 +186,11 @@ def _made(
             batch = dataset.batch(some)
             put_out = model(Batch(*(part.to(device) for part in batch)).inputs)
             made = output.told(model, batch, put_out)
-            beside = None if simple is None else simple[start : start + many]
-            own = share[start : start + many]
-            if beside is not None:
-                rising = made.sort(2).values
-                other = dataset.scaled(beside, some, batch)
-                apart = torch.from_numpy(other).to(made) - rising[:, :, middle]
-                rest = torch.from_numpy(1 - own).to(made)[:, None, None]
-                made = torch.where(rest > 0, rising + rest * apart[:, :, None], made)
-            yield start, Made(batch, made, put_out, beside, own)
+            scaled, beside = None, None
+            if simple is not None:
+                beside = simple[start : start + many]
+                scaled = torch.from_numpy(dataset.scaled(beside, some, batch)).to(made)
+            yield start, Made(batch, made, put_out, scaled, beside)
 
 
 def _parts(dataset: Panel, windows: Ints) -> Ints:
@@ -165,7 +199,7 @@ def _parts(dataset: Panel, windows: Ints) -> Ints:
 
     Of the validation part, which they are calibrated by, either half goes by the other one.
     """
-    tested = dataset.test is not None and dataset.check is dataset.test  # `reading.held_out`
+    tested = dataset.test is not None and np.array_equal(dataset.check, dataset.test)
     if tested or not len(dataset.train) or not len(windows):
         return np.zeros(len(windows), dtype=np.int64)
     late = later(dataset.check)

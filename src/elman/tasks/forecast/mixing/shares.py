@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from elman.tasks.forecast.data import Panel
 from elman.tasks.forecast.errors import scaled_errors
-from elman.tasks.forecast.intervals.conformal import PARTS, PRIOR, later, stretches
+from elman.tasks.forecast.intervals.conformal import PRIOR, stretches
 from elman.tasks.forecast.units import units_of
 
 Floats = NDArray[np.float64]
@@ -30,21 +30,28 @@ SERIES = 10  # from which on each may have its own
 
 class Errors(NamedTuple):
     """Scaled errors [N, W] of mixtures by the network's share, of the windows [N, 2] that errors
-    can be scaled of; `units` [N] is what is independent among these."""
+    can be scaled of; their `units` [N] of what is independent; and the numbers of their series for
+    the network, `which` [N]."""
 
     scaled: Floats
     windows: Ints
     units: Ints
+    which: Ints
+
+    def at(self, rows: Chosen) -> Errors:
+        """Those of some windows."""
+        _, units = np.unique(self.units[rows], return_inverse=True)
+        return Errors(self.scaled[rows], self.windows[rows], units, self.which[rows])
 
 
 @final
 class Shares(nn.Module):
-    """The network's share in the forecast of each series: `own` [3, S], and `new` [3] of one that
-    it does not know. The first is by all of the validation part, the second by its first half, for
-    what is scored in its second, the third the other way round; so no window counts for its own.
+    """The network's share in the forecast of each series: `own` [2, S], and `new` [2] of one that
+    it does not know. The first are by the end of the training part and the validation part; the
+    second, by which the validation part is scored, by the training part alone.
 
     Until they are fitted all are `usual`, the share that back-tests found, and so they stay where
-    shares of their own are not surely nearer.
+    others are not surely nearer.
     """
 
     own: Tensor
@@ -53,13 +60,14 @@ class Shares(nn.Module):
     def __init__(self, series: int, usual: float) -> None:
         super().__init__()
         self.usual = usual
-        self.register_buffer("own", torch.full((PARTS, series), usual, dtype=torch.float64))
-        self.register_buffer("new", torch.full((PARTS,), usual, dtype=torch.float64))
+        self.register_buffer("own", torch.full((2, series), usual, dtype=torch.float64))
+        self.register_buffer("new", torch.full((2,), usual, dtype=torch.float64))
 
-    def of(self, which: Ints, part: Ints) -> Floats:
-        """Those of series by number, -1 for a new one, [N]; `part` [N] as `Bands.around` has it."""
-        own, new = self.own.cpu().numpy(), self.new.cpu().numpy()
-        found: Floats = np.where(which < 0, new[part], own[part, np.maximum(which, 0)])
+    def of(self, which: Ints, scored: Chosen) -> Floats:
+        """Those of series by number, -1 for a new one, [N]; `scored` [N] where a window is of the
+        validation part."""
+        own, new, row = self.own.cpu().numpy(), self.new.cpu().numpy(), scored.astype(np.int64)
+        found: Floats = np.where(which < 0, new[row], own[row, np.maximum(which, 0)])
         return found
 
     @property
@@ -67,74 +75,54 @@ class Shares(nn.Module):
         """Whether series have their own."""
         return bool((self.own != self.usual).any())
 
-    def fit(self, panel: Panel, windows: Ints, made: Floats, simple: Floats) -> None:
-        """By what the network alone and the simple forecast made of windows, [N, H] each.
+    def fit(self, learnt: Errors, held: Errors, horizon: int) -> None:
+        """By errors of mixtures with the shares `FINE` and `usual`, of windows that the network has
+        learnt from and of those that were held back.
 
-        Whether series have their own is decided by how near those of either half come in the other.
-        Half of a part may share values with the other half; the shares by which this part is scored
-        are therefore by windows that share none.
+        What it has learnt from flatters it, of all series about alike; what that says of each has
+        to come surely nearer where it has not learnt. Where another share of all comes nearer still
+        than shares of their own, all get that.
         """
         self.own.fill_(self.usual)
         self.new.fill_(self.usual)
-        errors = mixed_errors(panel, windows, made, simple, (*FINE, self.usual))
-        windows, horizon = errors.windows, panel.settings.horizon
-        which = panel.which[windows[:, 0]]
-        if len(np.unique(which[which >= 0])) < SERIES:
+        learnt, held = (of.at(of.which >= 0) for of in (learnt, held))
+        both = Errors(*(np.concatenate(pair) for pair in zip(learnt, held, strict=True)))
+        tried = held.at(np.isin(held.which, learnt.which))
+        if len(np.unique(tried.which)) < SERIES:
             return
-
-        def best(rows: Chosen) -> tuple[Ints, int]:
-            found = replaced(errors, rows)
-            return nearest(found, which[rows], self.own.shape[1], horizon)
-
-        late = later(windows)
-        (by_first, _), (by_second, _) = best(~late), best(late)
-        crossed = np.where(late, by_first[which], by_second[which])
-        row = np.arange(len(windows))
-        gains = errors.scaled[:, -1] - errors.scaled[row, crossed]
-        moved = float(np.abs(np.array(FINE)[crossed] - self.usual).mean())
-        if not surely(gains, errors.units, moved * float(errors.scaled[:, -1].mean())):
+        series = self.own.shape[1]
+        own, common = nearest(learnt, series, horizon)
+        usual, of_all = tried.scaled[:, -1], tried.scaled[:, common]
+        of_each = tried.scaled[np.arange(len(usual)), own[tried.which]]
+        each = bool(of_each.mean() < of_all.mean())
+        taken = np.array(FINE)[own[tried.which] if each else common]
+        moved = float(np.abs(taken - self.usual).mean())
+        gains = usual - (of_each if each else of_all)
+        if not surely(gains, tried.units, moved * float(usual.mean())):
             return
-        apart = apart_from(windows, late, horizon)
-        for part, rows in enumerate((np.ones(len(row), bool), ~late & apart, late & apart)):
-            if rows.any():
-                own, new = best(rows)
-                self.own[part] = torch.tensor(FINE, dtype=torch.float64)[torch.from_numpy(own)]
-                self.new[part] = FINE[new]
+        for row, errors in enumerate((both, learnt)):
+            own, common = nearest(errors, series, horizon)
+            there = np.unique(errors.which)
+            shares = np.array(FINE)[own[there] if each else np.full(len(there), common)]
+            self.own[row, torch.from_numpy(there)] = torch.from_numpy(shares).to(self.own)
+            self.new[row] = FINE[common]
 
 
-def replaced(errors: Errors, rows: Chosen) -> Errors:
-    """Those of some windows."""
-    return Errors(errors.scaled[rows], errors.windows[rows], errors.units[rows])
-
-
-def nearest(errors: Errors, which: Ints, series: int, horizon: int) -> tuple[Ints, int]:
+def nearest(errors: Errors, series: int, horizon: int) -> tuple[Ints, int]:
     """Which of `FINE` is the nearest for each of so many series, [S], drawn to the nearest for all
     by the few stretches of it; and that one.
 
     Each series counts alike, by its errors over their mean of all shares.
     """
     means, weights = np.zeros((series, len(FINE))), np.zeros((series, 1))
-    for number in np.unique(which[which >= 0]):
-        rows = which == number
+    for number in np.unique(errors.which):
+        rows = errors.which == number
         own = errors.scaled[rows, : len(FINE)].mean(0)
         means[number] = own / max(float(own.mean()), 1e-12)
         weights[number] = stretches(errors.windows[rows], horizon)
-    there = weights[:, 0] > 0
-    common = means[there].mean(0)
+    common = means[weights[:, 0] > 0].mean(0)
     drawn = (weights * means + PRIOR * common) / (weights + PRIOR)
     return drawn.argmin(1).astype(np.int64), int(common.argmin())
-
-
-def apart_from(windows: Ints, late: Chosen, horizon: int) -> Chosen:
-    """Which windows [N, 2] of each series share no value to be forecast with the other half."""
-    found = np.ones(len(windows), dtype=np.bool_)
-    for number in np.unique(windows[:, 0]):
-        rows = windows[:, 0] == number
-        first, second = windows[rows & ~late, 1], windows[rows & late, 1]
-        if len(first) and len(second):
-            found[rows & ~late] = first + horizon <= second.min()
-            found[rows & late] = second >= first.max() + horizon
-    return found
 
 
 # ---- Which share is the nearest ------------------------------------------------------------------
@@ -149,7 +137,7 @@ def mixed_errors(
     fair = np.isfinite(errors).all(1)
     _, of = units_of(panel, windows)
     units = np.unique(of[fair], return_inverse=True)[1].astype(np.int64)
-    return Errors(errors[fair], windows[fair], units)
+    return Errors(errors[fair], windows[fair], units, panel.which[windows[fair, 0]])
 
 
 def surely_best(errors: Floats, units: Ints) -> int:
