@@ -126,18 +126,21 @@ def calibrate(model: nn.Module, dataset: Panel, options: ForecastOptions, device
 
 
 def _tried(model: Network, dataset: Panel, windows: Ints, device: str) -> Tried:
-    each = [one for _, one in _made(model, dataset, windows, device)]
-    none = np.zeros((0, model.horizon))
-    if not each:
-        return Tried(windows, torch.zeros(0, model.horizon, 1), None, none, none[:, 0], none, none)
-    middle = [_in_units(model, dataset, one) for one in each]
-    scaled = [one.scaled for one in each if one.scaled is not None]
-    simple = [one.simple for one in each if one.simple is not None]
+    alone, scaled, simple = [], [], []
+    came, unrest = [np.zeros((0, model.horizon))], [np.zeros(0)]
+    middle = [came[0]]
+    for _, one in _made(model, dataset, windows, device):  # its batch is not kept
+        alone.append(one.alone)
+        if one.scaled is not None and one.simple is not None:
+            scaled.append(one.scaled)
+            simple.append(one.simple)
+        came.append(one.batch.target.double().numpy())
+        unrest.append(_unrest(one.batch))
+        middle.append(_in_units(model, dataset, one))
     return Tried(
-        windows, torch.cat([one.alone for one in each]), torch.cat(scaled) if scaled else None,
-        np.concatenate([one.batch.target.double().numpy() for one in each]),
-        np.concatenate([_unrest(one.batch) for one in each]), np.concatenate(middle),
-        np.concatenate(simple) if simple else None,
+        windows, torch.cat(alone) if alone else torch.zeros(0, model.horizon, 1),
+        torch.cat(scaled) if scaled else None, np.concatenate(came), np.concatenate(unrest),
+        np.concatenate(middle), np.concatenate(simple) if simple else None,
     )  # fmt: skip
 
 
