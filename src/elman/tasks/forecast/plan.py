@@ -35,16 +35,15 @@ def plan(dataset: Panel, options: ForecastOptions, budget: Budget) -> Plan[Forec
     allowed = allowance(dataset, tried[0], budget)
     best = choose(dataset, tried, options.share, beside, allowed, budget.device)
     way = best.way
-    each = options.each_share
-    if each is None:  # where a network is to forecast at all, and something tells
-        told_by = len(np.unique(dataset.check[:, 0]))
-        each = options.share is None and best.share > 0 and told_by >= SERIES
+    each, enough_tell = options.each_share, len(np.unique(dataset.check[:, 0])) >= SERIES
+    if each is None:  # where a network is to forecast at all
+        each = options.share is None and best.share > 0 and enough_tell
     settled = replace(way.options, beside=beside, share=best.share, each_share=each)
     there = reading.otherwise(dataset, settled)
     count = min(len(there.train), settled.windows or len(there.train))
     if settled.smoothing:
         count = len(epoch(there, settled, 1, 0, 0))
-    used = bool(settled.share or each)
+    used = bool(settled.share or (each and enough_tell))
     enough = passes(count, way.batch_size, settled) if used else UNUSED
     past = len(there.collection.options.past_columns)
     model = make(settled, there.settings, widths_of(there.fitted, past))
@@ -53,7 +52,7 @@ def plan(dataset: Panel, options: ForecastOptions, budget: Budget) -> Plan[Forec
         budget = replace(budget, seconds=budget.seconds - (time.perf_counter() - began))
     expected = expectation(loss, model, first, budget, enough)
     why = f"{shown(way)}, {counted(count, 'window')}: {expected}; {told(best, there)}"
-    if each:
+    if each and enough_tell:
         why += "; in the end each series gets a share of its own, if that proves nearer"
     return Plan(settled, way.batch_size, way.learning_rate, why, enough, there)
 
