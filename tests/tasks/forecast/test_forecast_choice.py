@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import panels
 import pytest
 import torch
 from numpy.typing import NDArray
+from panels import file_of, network
 
 import elman
-from elman.run.options import parse
 from elman.tasks.forecast import reading, rivals
 from elman.tasks.forecast.data import Panel
 from elman.tasks.forecast.errors import scaled_errors
 from elman.tasks.forecast.mixing import shares as mixing
 from elman.tasks.forecast.mixing.mixture import forecasts
-from elman.tasks.forecast.model import Members, make, widths_of
-from elman.tasks.forecast.networks.network import Network
+from elman.tasks.forecast.model import Members
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.simple import naive
 from elman.tasks.forecast.simple.autoregression import autoregressed
@@ -27,39 +27,23 @@ from elman.tasks.forecast.task import TASK
 from elman.tasks.forecast.trials import choice, trial, ways
 
 Floats = NDArray[np.float64]
-SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
 CPU = torch.device("cpu").type
 
 
-def _file(path: Path, columns: Floats) -> Path:
-    names = [f"s{k}" for k in range(columns.shape[1])]
-    rows = [",".join(f"{v:.9g}" for v in row) for row in columns]
-    path.write_text("\n".join([",".join(names), *rows]) + "\n")
-    return path
-
-
 def _read(path: Path, held: float = 0.2, **options: Any) -> tuple[Panel, ForecastOptions]:
-    own, _ = parse("forecast", SMALL | options)
-    assert isinstance(own, ForecastOptions)
-    return reading.read([str(path)], own, held), own
-
-
-def _network(data: Panel, own: ForecastOptions) -> Network:
-    torch.manual_seed(1)
-    settled = ways.settled(data, own)
-    return make(settled, data.settings, widths_of(data.fitted, 0)).eval()
+    return panels.read(path, held, **options)
 
 
 @pytest.mark.parametrize("log", [False, True])
 def test_a_mixture_lies_between_its_two_forecasts(tmp_path: Path, log: bool) -> None:
     draw = np.random.default_rng(2)
-    path = _file(tmp_path / "a.csv", np.exp(0.1 * draw.normal(size=(60, 2)).cumsum(0)))
+    path = file_of(tmp_path / "a.csv", np.exp(0.1 * draw.normal(size=(60, 2)).cumsum(0)))
     made: dict[float, Floats] = {}
     for share in (0.0, 0.3, 0.8, 1.0):
         data, own = _read(
             path, log=log, share=share, beside="drift", quantiles="0.1,0.5,0.9", members=2
         )
-        made[share], _ = forecasts(_network(data, own), data, data.check, CPU)
+        made[share], _ = forecasts(network(data, own), data, data.check, CPU)
     simple = naive.SIMPLE["drift"].make(data, data.check)
     # What the network reads and writes is float32.
     assert np.array_equal(made[0.0][:, :, 1], simple)
@@ -75,9 +59,9 @@ def test_a_mixture_lies_between_its_two_forecasts(tmp_path: Path, log: bool) -> 
 
 def test_members_learn_alone_and_forecast_their_median(tmp_path: Path) -> None:
     draw = np.random.default_rng(3)
-    path = _file(tmp_path / "a.csv", draw.normal(size=(60, 1)))
+    path = file_of(tmp_path / "a.csv", draw.normal(size=(60, 1)))
     data, own = _read(path, members=3, dropout=0.0)
-    model = _network(data, own)
+    model = network(data, own)
     assert isinstance(model, Members) and len(model.each) == 3
     batch = data.batch(data.train[:5])
     made = torch.stack([one(batch.inputs) for one in model.each])
@@ -98,7 +82,7 @@ def _share(data: Panel, windows: Any, made: Floats, simple: Floats) -> tuple[flo
 
 def test_the_share_is_none_unless_the_gain_is_sure(tmp_path: Path) -> None:
     draw = np.random.default_rng(4)
-    data, _ = _read(_file(tmp_path / "a.csv", draw.normal(size=(600, 1)).cumsum(0)), held=0.3)
+    data, _ = _read(file_of(tmp_path / "a.csv", draw.normal(size=(600, 1)).cumsum(0)), held=0.3)
     windows = data.check
     y, simple = data.values(windows), naive.last_value(data, windows)
     noise = draw.normal(size=(len(windows) // 8 + 1, 1)).repeat(8, 0)[: len(windows)]
@@ -115,7 +99,7 @@ def test_the_share_is_none_unless_the_gain_is_sure(tmp_path: Path) -> None:
 def test_shares_are_seldom_found_where_nothing_is_known(tmp_path: Path) -> None:
     """A forecast that guesses where a random walk goes gets a share in hardly any of many."""
     draw = np.random.default_rng(5)
-    data, _ = _read(_file(tmp_path / "a.csv", draw.normal(size=(300, 40)).cumsum(0)), held=0.3)
+    data, _ = _read(file_of(tmp_path / "a.csv", draw.normal(size=(300, 40)).cumsum(0)), held=0.3)
     found = 0
     for k in range(40):
         windows = data.check[data.check[:, 0] == k]
@@ -127,7 +111,7 @@ def test_shares_are_seldom_found_where_nothing_is_known(tmp_path: Path) -> None:
 
 def test_of_short_series_there_are_several_back_tests(tmp_path: Path) -> None:
     draw = np.random.default_rng(10)
-    data, own = _read(_file(tmp_path / "a.csv", draw.normal(size=(125, 1))))
+    data, own = _read(file_of(tmp_path / "a.csv", draw.normal(size=(125, 1))))
     (way, *_) = ways.ways(data, own, None, None)
     folds = trial.trial_of(data, way, 0, CPU).folds
     ends = [int(fold.panel.lengths[0]) for fold in folds]
@@ -139,10 +123,10 @@ def test_of_short_series_there_are_several_back_tests(tmp_path: Path) -> None:
 def test_back_tests_see_the_training_part_alone(tmp_path: Path) -> None:
     draw = np.random.default_rng(6)
     columns = np.exp(0.1 * draw.normal(size=(120, 2)).cumsum(0))
-    data, own = _read(_file(tmp_path / "a.csv", columns), test_from="100")
+    data, own = _read(file_of(tmp_path / "a.csv", columns), test_from="100")
     later = columns.copy()
     later[80:] *= 7  # the validation part, a fifth of 100, and the test part
-    other, _ = _read(_file(tmp_path / "b.csv", later), test_from="100")
+    other, _ = _read(file_of(tmp_path / "b.csv", later), test_from="100")
     settled = replace(ways.settled(data, own), log=True, seasonal=True)
     first, second = (reading.back_test(one, settled, 0.3, 9) for one in (data, other))
     assert first.lengths.tolist() == [79, 79] and first.test is None
@@ -161,7 +145,7 @@ def test_back_tests_see_the_training_part_alone(tmp_path: Path) -> None:
 
 def test_what_the_user_fixed_stays_fixed(tmp_path: Path) -> None:
     draw = np.random.default_rng(7)
-    path = _file(tmp_path / "a.csv", np.exp(0.05 * draw.normal(size=(200, 1)).cumsum(0)))
+    path = file_of(tmp_path / "a.csv", np.exp(0.05 * draw.normal(size=(200, 1)).cumsum(0)))
     fixed: dict[str, Any] = {"log": False, "seasonal": False, "segment": 0, "scaling": "series"}
     data, own = _read(path, **fixed)
     (way,) = ways.ways(data, own, None, None)
@@ -172,7 +156,7 @@ def test_what_the_user_fixed_stays_fixed(tmp_path: Path) -> None:
     assert {way.options.look_back for way in found} == {7}
     assert {(way.batch_size, way.learning_rate) for way in found} == {(9, 0.01)}
     # Values near 0, or below, are no cause for logarithms.
-    data, own = _read(_file(path, draw.normal(size=(200, 1))))
+    data, own = _read(file_of(path, draw.normal(size=(200, 1))))
     assert not any(way.options.log for way in ways.ways(data, own, None, None))
 
 
@@ -186,12 +170,12 @@ def test_a_network_that_knows_more_gets_its_share_and_one_of_noise_none(tmp_path
         "epochs": 12, "hidden_size": 16, "look_back": 2, "horizon": 1, "season": 1, "members": 1,
         "learning_rate": 0.02, "threads": 1, "scaling": "series", "segment": 0, "log": False,
     }  # fmt: skip
-    run = elman.train("forecast", _file(tmp_path / "a.csv", np.array(y)[:, None]),
+    run = elman.train("forecast", file_of(tmp_path / "a.csv", np.array(y)[:, None]),
                       run=tmp_path / "known", **options)  # fmt: skip
     assert run.folder.options()["forecast"]["share"] == 1.0
     assert run.folder.verdict().gained and "is better than" in run.verdict
     walk = draw.normal(size=(150, 2)).cumsum(0)
-    run = elman.train("forecast", _file(tmp_path / "b.csv", walk), run=tmp_path / "walk",
+    run = elman.train("forecast", file_of(tmp_path / "b.csv", walk), run=tmp_path / "walk",
                       **options | {"epochs": 2})  # fmt: skip
     assert run.folder.options()["forecast"]["share"] == 0.0
     assert run.scores.items() >= run.baseline.items()
@@ -203,7 +187,7 @@ def test_random_walks_are_never_said_to_be_foreseen(tmp_path: Path, seed: int) -
     draw = np.random.default_rng(seed)
     length, several = int(draw.integers(60, 400)), int(draw.integers(1, 4))
     steps = 0.02 * draw.standard_t(4, size=(length, several)) + draw.choice([0.0, 0.005])
-    path = _file(tmp_path / "w.csv", 50 * np.exp(steps.cumsum(0)))
+    path = file_of(tmp_path / "w.csv", 50 * np.exp(steps.cumsum(0)))
     run = elman.train(
         "forecast", path, run=tmp_path / "run", epochs=2, hidden_size=4, threads=1, members=1,
         log=bool(seed % 2),

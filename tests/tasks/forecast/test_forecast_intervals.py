@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import elman
 from elman.run import checkpoint, refit
+from elman.run.folder import RunFolder
 from elman.run.options import parse
 from elman.tasks.forecast import reading
 from elman.tasks.forecast.data import Panel
@@ -40,6 +41,7 @@ from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.networks.recursive import Recursive
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.scores import coverage, point
+from elman.tasks.forecast.task import TASK
 
 Floats = NDArray[np.float64]
 SMALL: dict[str, Any] = {
@@ -229,6 +231,14 @@ def test_a_model_trained_on_everything_takes_over_what_it_cannot_measure(
     assert len(names) == 5 and bool(new["bands.ready"].all())
     assert all(torch.equal(old[name], new[name]) for name in names)
     assert any(not torch.equal(old[name], new[name]) for name in old)
+    # Of other series nothing is taken over, not even what would fit.
+    weights = refit.place(run) / "model.safetensors"
+    _, header = checkpoint.read(weights)
+    other = new | {"bands.size": torch.ones(5), "bands.moved": torch.zeros_like(new["bands.moved"])}
+    checkpoint.write(weights, other, header)
+    refit.keep_calibration(RunFolder(run), RunFolder(refit.place(run)), TASK)
+    kept, _ = checkpoint.read(weights)
+    assert torch.equal(kept["bands.moved"], other["bands.moved"])
 
 
 def test_coverage_counts_the_ends() -> None:

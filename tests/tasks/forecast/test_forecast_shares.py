@@ -6,47 +6,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import panels
 import pytest
 import torch
 from numpy.typing import NDArray
+from panels import file_of, network
 
 import elman
-from elman.run.options import parse
-from elman.tasks.forecast import reading
+from elman.tasks.forecast import page
 from elman.tasks.forecast.data import Panel
 from elman.tasks.forecast.errors import scaled_errors
 from elman.tasks.forecast.mixing.mixture import forecasts
 from elman.tasks.forecast.mixing.shares import FINE, SERIES, Shares, mixed_errors
-from elman.tasks.forecast.model import make, widths_of
 from elman.tasks.forecast.networks.network import Network
 from elman.tasks.forecast.options import ForecastOptions
 from elman.tasks.forecast.simple import naive
-from elman.tasks.forecast.trials import ways
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CPU = torch.device("cpu").type
-SMALL: dict[str, Any] = {"hidden_size": 5, "look_back": 7, "horizon": 4, "season": 3}
 SEEDS = range(4)
 ALL, LEARNT = range(2)  # parts that shares are by
 
 
-def _file(path: Path, columns: Floats) -> Path:
-    names = [f"s{k}" for k in range(columns.shape[1])]
-    rows = [",".join(f"{v:.9g}" for v in row) for row in columns]
-    path.write_text("\n".join([",".join(names), *rows]) + "\n")
-    return path
-
-
 def _read(path: Path, held: float = 0.3, **options: Any) -> tuple[Panel, ForecastOptions]:
-    own, _ = parse("forecast", SMALL | options)
-    assert isinstance(own, ForecastOptions)
-    return reading.read([str(path)], own, held), own
+    return panels.read(path, held, **options)
 
 
 def _walks(path: Path, seed: int, series: int) -> Panel:
     draw = np.random.default_rng(seed)
-    return _read(_file(path, draw.normal(size=(int(draw.integers(150, 300)), series)).cumsum(0)))[0]
+    return _read(file_of(path, draw.normal(size=(int(draw.integers(150, 300)), series)).cumsum(0)))[
+        0
+    ]
 
 
 def _fitted(data: Panel, usual: float, made: Floats, simple: Floats) -> Shares:
@@ -100,7 +91,7 @@ def test_series_share_as_before_where_none_is_known_better(tmp_path: Path, horiz
     for seed in range(30):
         draw = np.random.default_rng(seed)
         columns = draw.normal(size=(int(draw.integers(100, 200)), int(draw.integers(SERIES, 25))))
-        path = _file(tmp_path / "a.csv", columns.cumsum(0))
+        path = file_of(tmp_path / "a.csv", columns.cumsum(0))
         data, _ = _read(path, held=1.5 * horizon / len(columns), horizon=horizon)
         windows = _windows(data)
         simple = naive.last_value(data, windows)
@@ -117,7 +108,7 @@ def test_one_other_share_of_all_is_found_where_series_are_alike(tmp_path: Path) 
     for seed in range(8):
         draw = np.random.default_rng(seed)
         columns = draw.normal(size=(36, int(draw.integers(20, 40)))).cumsum(0)
-        data, _ = _read(_file(tmp_path / "a.csv", columns))
+        data, _ = _read(file_of(tmp_path / "a.csv", columns))
         y = data.values(_windows(data))
         made, simple = (y + draw.normal(scale=s, size=y.shape) for s in (0.5, 1.0))
         shares = _fitted(data, 0.25, made, simple)
@@ -150,19 +141,13 @@ def test_what_is_scored_does_not_count_for_its_own_share(tmp_path: Path, seed: i
         assert ends[data.train[:, 0] == number].max() <= first
 
 
-def _network(data: Panel, own: ForecastOptions) -> Network:
-    torch.manual_seed(1)
-    settled = ways.settled(data, own)
-    return make(settled, data.settings, widths_of(data.fitted, 0)).eval()
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_series_is_forecast_as_if_its_share_were_that_of_all(tmp_path: Path, seed: int) -> None:
     draw = np.random.default_rng(seed)
-    path = _file(tmp_path / "a.csv", np.exp(0.1 * draw.normal(size=(80, 12)).cumsum(0)))
+    path = file_of(tmp_path / "a.csv", np.exp(0.1 * draw.normal(size=(80, 12)).cumsum(0)))
     how: dict[str, Any] = {"log": bool(seed % 2), "beside": "drift", "quantiles": "0.1,0.5,0.9"}
     data, own = _read(path, each_share=True, share=0.5, **how)
-    model = _network(data, own)
+    model = network(data, own)
     assert model.mixing is not None
     each = draw.choice([0.0, 0.3, 0.8, 1.0], size=12)
     model.mixing.own[LEARNT] = torch.from_numpy(each)
@@ -170,7 +155,7 @@ def test_a_series_is_forecast_as_if_its_share_were_that_of_all(tmp_path: Path, s
     made, _ = forecasts(model, data, data.check, CPU)
     for share in (0.0, 0.3, 0.8, 1.0):
         _, alone = _read(path, share=share, **how)
-        same, _ = forecasts(_network(data, alone), data, data.check, CPU)
+        same, _ = forecasts(network(data, alone), data, data.check, CPU)
         rows = each[data.check[:, 0]] == share
         assert np.allclose(made[rows], same[rows], rtol=1e-6)
         assert share > 0 or np.array_equal(made[rows, :, 1], same[rows, :, 1])
@@ -187,6 +172,22 @@ def test_a_series_is_forecast_as_if_its_share_were_that_of_all(tmp_path: Path, s
     assert np.allclose(few, made[::step], rtol=1e-6)
 
 
+def test_the_report_says_whose_shares_they_are(tmp_path: Path) -> None:
+    draw = np.random.default_rng(5)
+    data, own = _read(
+        file_of(tmp_path / "a.csv", draw.normal(size=(60, 12))), each_share=True, share=0.5
+    )
+    model = network(data, own)
+    assert model.mixing is not None and page.shared(model, tested=True) == []
+    model.mixing.own[:], model.mixing.new[:] = 0.7, 0.7
+    (line, _) = page.shared(model, tested=True)
+    assert "in every forecast is 70%" in line and "its own" not in line
+    model.mixing.own[:] = torch.from_numpy(draw.permutation(12) / 11)
+    (line, _) = page.shared(model, tested=False)
+    assert "share of its own" in line and "of a new series 70%" in line
+    assert "four of five 9% to 91%" in line and "training part alone" in line
+
+
 def test_a_run_gives_series_their_own_shares_and_keeps_them(tmp_path: Path) -> None:
     draw = np.random.default_rng(3)
     maps, walks = np.empty((260, 12)), draw.normal(size=(260, 4)).cumsum(0)
@@ -194,7 +195,7 @@ def test_a_run_gives_series_their_own_shares_and_keeps_them(tmp_path: Path) -> N
     for row in maps:  # logistic maps: no linear forecast knows what comes next
         x = 3.9 * x * (1 - x)
         row[:] = x
-    path = _file(tmp_path / "a.csv", np.concatenate([maps, walks], 1))
+    path = file_of(tmp_path / "a.csv", np.concatenate([maps, walks], 1))
     options: dict[str, Any] = {
         "hidden_size": 16, "look_back": 2, "horizon": 1, "season": 1, "members": 1,
         "learning_rate": 0.02, "threads": 1, "scaling": "series", "segment": 0, "log": False,

@@ -103,8 +103,8 @@ def remarks(
 
 
 def shared(model: nn.Module, *, tested: bool) -> list[str]:
-    """Which share of each series' forecast is the network's, where they differ; `tested` whether a
-    test part is scored."""
+    """Which share of each series' forecast is the network's, where it is not the planned one;
+    `tested` whether a test part is scored."""
     if not isinstance(model, Network) or model.mixing is None or not model.mixing.differ:
         return []
     scored = "The test part is scored by these."
@@ -112,10 +112,13 @@ def shared(model: nn.Module, *, tested: bool) -> list[str]:
         scored = "That part itself is scored by shares from the training part alone."
     own = np.sort(model.mixing.own[0].cpu().numpy())
     low, middle, high = (own[round(q * (len(own) - 1))] for q in (0.1, 0.5, 0.9))
+    new, by = float(model.mixing.new[0]), "by the end of the training part and the validation part"
+    if own[0] == own[-1]:
+        return [f"The network's share in every forecast is {new:.0%}, {by}. {scored}", ""]
     return [
-        "The network has a share of its own in the forecast of each series, by the end of the "
-        f"training part and the validation part: in the middle {middle:.0%}, in four of five "
-        f"{low:.0%} to {high:.0%}; of a new series {float(model.mixing.new[0]):.0%}. {scored}", "",
+        f"The network has a share of its own in the forecast of each series, {by}: in the middle "
+        f"{middle:.0%}, in four of five {low:.0%} to {high:.0%}; of a new series {new:.0%}. "
+        f"{scored}", "",
     ]  # fmt: skip
 
 

@@ -72,7 +72,7 @@ class Shares(nn.Module):
 
     @property
     def differ(self) -> bool:
-        """Whether series have their own."""
+        """Whether any is another than the usual."""
         return bool((self.own != self.usual).any())
 
     def fit(self, learnt: Errors, held: Errors, horizon: int) -> None:
